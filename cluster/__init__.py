@@ -1,0 +1,1 @@
+"""The edges: Kafka, Ray, settings, policy, and the composition of operators into a running cluster."""

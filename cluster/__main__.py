@@ -1,0 +1,5 @@
+"""`python -m cluster` is `beholden`."""
+
+from cluster.cli import main
+
+main()

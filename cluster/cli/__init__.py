@@ -1,0 +1,68 @@
+"""The `beholden` command. Each group of commands is a file of its own, loaded when it is called."""
+
+import importlib
+import sys
+from importlib.metadata import entry_points
+
+import click
+
+from operators.errors import BeholdenError
+
+GROUPS = {
+    "alerts": ("cluster.cli.alerts", "Read alerts."),
+    "broker": ("cluster.cli.broker", "Run a Kafka broker on this machine, without Docker."),
+    "camera": ("cluster.cli.camera", "Publish frames."),
+    "doctor": ("cluster.cli.doctor", "Check this machine and say what to do."),
+    "down": ("cluster.cli.lifecycle", "Take a cluster down; every recogniser finishes its frames first."),
+    "policy": ("cluster.cli.policy", "Check and show policies."),
+    "status": ("cluster.cli.lifecycle", "Show a running cluster."),
+    "up": ("cluster.cli.lifecycle", "Bring a cluster up and wait until it watches."),
+    "watchlist": ("cluster.cli.watchlist", "Enrol people who are sought."),
+}
+
+
+class _Lazy(click.Group):
+    """Loads a command's file only when it is needed: `--help` must not wait for Ray, Kafka and the models."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands, those of higher layers included."""
+        return sorted([*GROUPS, *entry_points(group="beholden.commands").names])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name in GROUPS:
+            found: click.Command = getattr(importlib.import_module(GROUPS[cmd_name][0]), cmd_name)
+            return found
+        for entry in entry_points(group="beholden.commands", name=cmd_name):
+            loaded: click.Command = entry.load()
+            return loaded
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without loading those of this package."""
+        rows = [(name, text) for name, (_, text) in GROUPS.items()]
+        for name in entry_points(group="beholden.commands").names:
+            command = self.get_command(ctx, name)
+            rows.append((name, command.get_short_help_str(limit=100) if command else ""))
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(rows))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="beholden")
+def beholden() -> None:
+    """An accountable face-recognition cluster for live cameras."""
+
+
+def main() -> None:
+    """Entry point: errors raised on purpose become one line and exit status 1."""
+    try:
+        beholden.main(standalone_mode=False)
+    except BeholdenError as error:
+        click.secho(f"error: {error}", fg="red", err=True)
+        sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)

@@ -1,0 +1,62 @@
+"""`beholden up`, `status` and `down`."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from cluster.cli.options import cluster_file
+from cluster.plan import read_plan
+from cluster.wire.text import dump
+
+
+def _say(text: str) -> None:
+    click.secho(f"  {text}", fg="bright_black", err=True)
+
+
+@click.command()
+@cluster_file
+@click.option("--bootstrap", metavar="HOST:PORT", help="Kafka to use, instead of the cluster file's.")
+def up(file: Path, bootstrap: str | None) -> None:
+    """Bring a cluster up and wait until it watches."""
+    from cluster import deploy
+    from cluster.cli.status_view import show
+
+    plan = read_plan(file)
+    if bootstrap:
+        kafka = replace(plan.settings.kafka, bootstrap=bootstrap)
+        plan = replace(plan, settings=replace(plan.settings, kafka=kafka))
+    policy = plan.in_force.policy
+    click.echo(f"{policy.deployment}: policy {policy.policy}, digest {plan.in_force.digest}", err=True)
+    show(deploy.up(plan, _say), Console())
+
+
+@click.command()
+@cluster_file
+@click.option("--json", "as_json", is_flag=True, help="For machines: one JSON document.")
+def status(file: Path, as_json: bool) -> None:
+    """Show a running cluster."""
+    from cluster import deploy
+    from cluster.cli.status_view import show
+
+    found = deploy.status(read_plan(file))
+    if not as_json:
+        show(found, Console())
+        return
+    members = [
+        {"name": member.name, "state": member.state, "status": asdict(member.status) if member.status else None}
+        for member in found.members
+    ]
+    click.echo(dump({"cluster": found.plan.settings.cluster, "ready": found.is_ready, "members": members}))
+
+
+@click.command()
+@cluster_file
+def down(file: Path) -> None:
+    """Take a cluster down; every recogniser finishes its frames first."""
+    from cluster import deploy
+
+    plan = read_plan(file)
+    name = plan.settings.cluster
+    click.echo(f"{name} is down" if deploy.down(plan, _say) else f"{name} was not running", err=True)

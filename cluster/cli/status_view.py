@@ -1,0 +1,95 @@
+"""How a running cluster is shown in a terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from cluster.actors import Member
+from cluster.deploy import ClusterStatus
+from cluster.recogniser import RecogniserStatus
+from cluster.watchlist_feed import FeedStatus
+from operators.types import Generation
+
+_DIGITS = 12  # of a digest: enough to tell two versions apart at a glance
+
+
+def show(status: ClusterStatus, console: Console) -> None:
+    """Print recognisers, index shards and the account of all frames."""
+    settings, in_force = status.plan.settings, status.plan.in_force
+    console.print(
+        f"[bold]{settings.cluster}[/]  policy {in_force.policy.policy} ({in_force.digest[:_DIGITS]})  "
+        f"kafka {settings.kafka.bootstrap}  index {settings.index.placement}  device {settings.device}"
+    )
+    lanes = [member for member in status.members if member.name.startswith("recogniser")]
+    shards = [member for member in status.members if member.name.startswith("shard")]
+    if shards:
+        console.print(_shards(shards))
+    console.print(_lanes(lanes, bool(shards)))
+    console.print(account_line([m.status.account for m in lanes if isinstance(m.status, RecogniserStatus)]))
+
+
+def account_line(accounts: Sequence[Mapping[str, Any]]) -> str:
+    """Where all frames went, in one line that must add up."""
+    total = sum(account["frames_in"] for account in accounts)
+    parts = []
+    for outcome in ("alerted", "no_match", "shed", "dead_lettered"):
+        reasons: dict[str, int] = {}
+        for account in accounts:
+            for reason, count in account[outcome].items():
+                reasons[reason] = reasons.get(reason, 0) + count
+        why = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+        named = f" ({why})" if why and outcome != "alerted" else ""
+        parts.append(f"{outcome.replace('_', '-')} {sum(reasons.values())}{named}")
+    parts.append(f"in hand {sum(account['open'] for account in accounts)}")
+    return f"frames in {total} = " + " + ".join(parts)
+
+
+def _lanes(members: Sequence[Member], sharded: bool) -> Table:
+    table = Table("recogniser", "state", "pid", "partitions", "lag", "frames/s", "frames", "alerts", box=None)
+    table.add_column("policy digest")
+    if not sharded:
+        table.add_column("entries")
+        table.add_column("generation")
+    for member in members:
+        status = member.status
+        if not isinstance(status, RecogniserStatus):
+            table.add_row(member.name, f"[yellow]{member.state}")
+            continue
+        row = [
+            member.name,
+            _state(member.state),
+            str(status.pid),
+            ",".join(str(number) for number in sorted(status.partitions)) or "-",
+            str(sum(status.partitions.values())),
+            f"{status.frames_per_s:.1f}",
+            str(status.account["frames_in"]),
+            str(status.account["alerts"]),
+            status.policy_digest[:_DIGITS],
+        ]
+        if status.index:
+            row += [str(status.index.entries), _generation(status.index.generation)]
+        table.add_row(*row)
+    return table
+
+
+def _shards(members: Sequence[Member]) -> Table:
+    table = Table("index shard", "state", "pid", "entries", "generation", "other contract", "invalid", box=None)
+    for member in members:
+        status = member.status
+        if not isinstance(status, FeedStatus):
+            table.add_row(member.name, f"[yellow]{member.state}")
+            continue
+        counts = (str(status.foreign), str(status.invalid))
+        generation = _generation(status.generation)
+        table.add_row(member.name, _state(member.state), str(status.pid), str(status.entries), generation, *counts)
+    return table
+
+
+def _generation(generation: Generation | None) -> str:
+    return f"{generation.number} ({generation.digest[:_DIGITS]})" if generation else "-"
+
+
+def _state(state: str) -> str:
+    return f"[green]{state}" if state in ("watching", "ready") else f"[yellow]{state}"

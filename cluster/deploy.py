@@ -1,0 +1,172 @@
+"""Bring a cluster up, look at it, take it down: what `beholden up|status|down` do."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from cluster import ray_local
+
+ray_local.authenticate()  # Ray reads its authentication settings when it is imported
+
+# ruff: noqa: E402
+import ray
+from ray.exceptions import GetTimeoutError, RayActorError
+
+from cluster.actors import SUPERVISOR, Member, Supervisor
+from cluster.kafka_admin import ensure_topics
+from cluster.kafka_io import has_fast_crc
+from cluster.plan import Plan
+from cluster.recogniser import RecogniserStatus
+from operators.errors import DeploymentFailed
+
+READY_TIMEOUT_S = 120.0
+CLOSE_TIMEOUT_S = 30.0
+CALL_TIMEOUT_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterStatus:
+    """A running cluster.
+
+    Attributes:
+        plan: What was asked for.
+        members: Every wanted actor.
+    """
+
+    plan: Plan
+    members: list[Member]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every shard answers, every recogniser watches, and someone watches every partition."""
+        lanes = [member.status for member in self.members if isinstance(member.status, RecogniserStatus)]
+        owned = sum(len(lane.partitions) for lane in lanes)
+        at_work = all(member.state in ("watching", "ready") for member in self.members)
+        known = all(lane.index is None or lane.index.generation for lane in lanes)
+        return at_work and known and owned == self.plan.settings.kafka.frame_partitions
+
+
+def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
+    """Start what `plan` asks for and wait until it watches. A cluster that runs already is left as it is.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+        DeploymentFailed: Ray or an actor did not start; the message says which and why.
+    """
+    if not has_fast_crc():
+        raise DeploymentFailed("the C code for CRC-32C is missing: pip install 'kafka-python[crc32c]'")
+    for topic in ensure_topics(plan.settings.kafka):
+        progress(f"made topic {topic}")
+    _ensure_ray(plan, progress)
+    with _connected(plan):
+        supervisor = _find()
+        if supervisor is None:
+            progress("starting the supervisor")
+            options = {"name": SUPERVISOR, "lifetime": "detached", "max_restarts": -1, "num_cpus": 0}
+            supervisor = ray.remote(Supervisor).options(**options, max_concurrency=4).remote(plan)
+        elif ray.get(supervisor.plan.remote(), timeout=CALL_TIMEOUT_S) != plan:
+            raise DeploymentFailed(
+                f"cluster {plan.settings.cluster} runs with other settings: 'beholden down' first, then 'beholden up'"
+            )
+        return _wait(plan, supervisor, progress)
+
+
+def status(plan: Plan) -> ClusterStatus:
+    """The cluster as it is.
+
+    Raises:
+        DeploymentFailed: It does not run.
+    """
+    with _connected(plan):
+        supervisor = _find()
+        if supervisor is None:
+            raise DeploymentFailed(f"cluster {plan.settings.cluster} does not run: 'beholden up' starts it")
+        return ClusterStatus(
+            ray.get(supervisor.plan.remote(), timeout=CALL_TIMEOUT_S),
+            ray.get(supervisor.status.remote(), timeout=CALL_TIMEOUT_S),
+        )
+
+
+def down(plan: Plan, progress: Callable[[str], None]) -> bool:
+    """Let every recogniser finish and commit, end the actors, and our own Ray; whether there was anything to end."""
+    if plan.settings.ray != "local":
+        with _connected(plan):
+            return _close(progress)
+    if ray_local.find_ray(plan.settings.cluster):
+        try:
+            with _connected(plan):
+                _close(progress)
+        except (DeploymentFailed, GetTimeoutError, RayActorError) as error:
+            progress(f"recognisers could not be asked to finish: {error}")
+        progress("stopping Ray")
+    return ray_local.stop_ray(plan.settings.cluster)
+
+
+def _close(progress: Callable[[str], None]) -> bool:
+    supervisor = _find()
+    if supervisor is None:
+        return False
+    progress("waiting for recognisers to finish their frames")
+    ray.get(supervisor.close.remote(CLOSE_TIMEOUT_S), timeout=3 * CLOSE_TIMEOUT_S)
+    ray.kill(supervisor)
+    return True
+
+
+def _ensure_ray(plan: Plan, progress: Callable[[str], None]) -> None:
+    settings = plan.settings
+    if settings.ray == "local" and not ray_local.find_ray(settings.cluster):
+        lanes = settings.recognisers
+        ray_local.start_ray(settings.cluster, max(os.cpu_count() or 1, lanes.count * lanes.threads), progress)
+
+
+@contextmanager
+def _connected(plan: Plan) -> Iterator[None]:
+    """Join the cluster's Ray as a driver, for the time of one command."""
+    settings = plan.settings
+    address = settings.ray
+    if address == "local":
+        found = ray_local.find_ray(settings.cluster)
+        if not found:
+            raise DeploymentFailed(f"cluster {settings.cluster} does not run: 'beholden up' starts it")
+        address = found.address
+    elif os.environ.get("RAY_AUTH_MODE") != "token":
+        raise DeploymentFailed(
+            f"Ray at {address}: set RAY_AUTH_MODE=token; a Ray that lets anyone in runs anyone's code"
+        )
+    try:
+        ray.init(address=address, namespace=settings.cluster, log_to_driver=False, logging_level="ERROR")
+    except (ConnectionError, RuntimeError) as error:
+        raise DeploymentFailed(
+            f"Ray at {address} cannot be joined: {error}; is it there, and is RAY_AUTH_TOKEN_PATH its token?"
+        ) from None
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _find() -> Any:
+    try:
+        return ray.get_actor(SUPERVISOR)
+    except ValueError:
+        return None
+
+
+def _wait(plan: Plan, supervisor: Any, progress: Callable[[str], None]) -> ClusterStatus:
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    told: dict[str, str] = {}
+    while True:
+        now = ClusterStatus(plan, ray.get(supervisor.status.remote(), timeout=CALL_TIMEOUT_S))
+        for member in now.members:
+            if told.get(member.name) != member.state:
+                told[member.name] = member.state
+                progress(f"{member.name}: {member.state}")
+        failed = [f"{member.name}: {member.state}" for member in now.members if member.state.startswith("failed")]
+        if failed or time.monotonic() > deadline:
+            raise DeploymentFailed("\n".join(failed or [f"not ready within {READY_TIMEOUT_S:.0f} s: {told}"]))
+        if now.is_ready:
+            return now
+        time.sleep(0.5)

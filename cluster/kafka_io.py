@@ -1,0 +1,298 @@
+"""Kafka as the pipeline's ports. With `kafka_admin.py` the only place that imports the client."""
+
+import importlib.util
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import CommitFailedError, KafkaError
+from kafka.structs import OffsetAndMetadata
+
+from cluster.ports import Record
+from cluster.settings import KafkaSettings
+from cluster.wire.frames import frame_headers
+from cluster.wire.text import headers_of
+from operators.errors import BrokerUnavailable
+from operators.types import FrameRef
+
+FRAMES, ALERTS, WATCHLIST, DEAD_LETTERS = "frames", "alerts", "watchlist", "dead-letters"
+
+BOOTSTRAP_MS = 10_000  # a broker that is there answers at once
+MAX_BLOCK_MS = 15_000  # for metadata of a topic; longer only hides that the topic or the broker is missing
+SESSION_MS = 10_000  # a dead recogniser's partitions are handed over after this
+IN_FLIGHT_BYTES = 16 * 1024 * 1024  # kafka-python 3 has no memory bound of its own
+FETCH_BYTES = 16 * 1024 * 1024  # what a recogniser may hold fetched and not yet polled
+
+
+def client_settings(kafka: KafkaSettings) -> dict[str, Any]:
+    """What every client of kafka-python is given: addresses, TLS, SASL."""
+    security = kafka.security
+    settings = {
+        "bootstrap_timeout_ms": BOOTSTRAP_MS,
+        "bootstrap_servers": kafka.bootstrap.split(","),
+        "security_protocol": str(security.protocol),
+        "ssl_cafile": security.cafile,
+        "ssl_certfile": security.certfile,
+        "ssl_keyfile": security.keyfile,
+        "sasl_mechanism": security.mechanism,
+        "sasl_plain_username": security.username,
+        "sasl_plain_password": security.password,
+    }
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+@contextmanager
+def translated(kafka: KafkaSettings, doing: str) -> Iterator[None]:
+    """Turn kafka-python's errors into ours, with what to do."""
+    try:
+        yield
+    except (KafkaError, ValueError, OSError) as error:
+        raise BrokerUnavailable(
+            f"{doing}: Kafka at {kafka.bootstrap} does not answer as expected ({type(error).__name__}: {error}); "
+            "start one with 'beholden broker start', or name yours with --bootstrap HOST:PORT"
+        ) from None
+
+
+def has_fast_crc() -> bool:
+    """Whether the C code for CRC-32C is installed. Without it each 100 KB frame costs 10 ms of processor time."""
+    return importlib.util.find_spec("crc32c") is not None
+
+
+class KafkaFrameSource:
+    """One member of the consumer group that shares the frames.
+
+    Args:
+        kafka: Which Kafka.
+        group: Consumer group.
+        member: Name of this member in logs and tools.
+        on_revoked: Called, within `poll`, with partitions that another member takes over; their last frames have
+            been polled and everything is still this member's until it returns.
+        on_lost: Called, within `poll`, with partitions that are another member's already.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        group: str,
+        member: str,
+        on_revoked: Callable[[Sequence[tuple[str, int]]], None],
+        on_lost: Callable[[Sequence[tuple[str, int]]], None],
+    ) -> None:
+        self._kafka = kafka
+        with translated(kafka, "reading frames"):
+            self._consumer = KafkaConsumer(
+                group_id=group,
+                client_id=member,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                session_timeout_ms=SESSION_MS,
+                heartbeat_interval_ms=SESSION_MS // 4,
+                max_partition_fetch_bytes=kafka.max_message_bytes + 64 * 1024,
+                fetch_max_bytes=FETCH_BYTES,
+                fetch_max_wait_ms=100,
+                metrics_enabled=False,
+                **client_settings(kafka),
+            )
+            listener = _Listener(on_revoked, on_lost)
+            self._consumer.subscribe([kafka.topic_prefix + FRAMES], listener=listener)
+
+    def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
+        """See `ports.FrameSource`."""
+        with translated(self._kafka, "reading frames"):
+            polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
+        return [_record(message) for messages in polled.values() for message in messages]
+
+    def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
+        """See `ports.FrameSource`. Refused by Kafka when the partitions are another member's by now."""
+        offsets = {TopicPartition(*at): OffsetAndMetadata(offset, "", -1) for at, offset in next_offsets.items()}
+        with translated(self._kafka, "committing offsets"):
+            try:
+                self._consumer.commit(offsets)
+            except CommitFailedError:
+                return
+
+    def lag(self) -> dict[int, int]:
+        """Frames of each partition that wait to be polled."""
+        return {
+            partition.partition: max(0, (self._consumer.highwater(partition) or 0) - position)
+            for partition in self._consumer.assignment()
+            if (position := self._consumer.position(partition, timeout_ms=1000)) is not None
+        }
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close()
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(
+        self,
+        on_revoked: Callable[[Sequence[tuple[str, int]]], None],
+        on_lost: Callable[[Sequence[tuple[str, int]]], None],
+    ) -> None:
+        self._on_revoked = on_revoked
+        self._on_lost = on_lost
+
+    def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Finish and hand over."""
+        self._on_revoked([(each.topic, each.partition) for each in revoked])
+
+    def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """Nothing to prepare."""
+
+    def on_partitions_lost(self, lost: Sequence[TopicPartition]) -> None:
+        """Forget."""
+        self._on_lost([(each.topic, each.partition) for each in lost])
+
+
+class KafkaDelivery:
+    """A message that the producer has taken."""
+
+    def __init__(self, kafka: KafkaSettings, future: Any) -> None:
+        self._kafka = kafka
+        self._future = future
+
+    def wait(self, timeout_s: float) -> None:
+        """See `ports.Delivery`."""
+        with translated(self._kafka, "writing a result"):
+            self._future.get(timeout=timeout_s)
+
+
+class KafkaSink:
+    """One topic, written with an idempotent producer and acknowledged by every replica in sync."""
+
+    def __init__(self, kafka: KafkaSettings, producer: KafkaProducer, topic: str) -> None:
+        self._kafka = kafka
+        self._producer = producer
+        self._topic = kafka.topic_prefix + topic
+
+    def send(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]]) -> KafkaDelivery:
+        """See `ports.MessageSink`."""
+        with translated(self._kafka, f"writing to {self._topic}"):
+            future = self._producer.send(self._topic, key=key.encode(), value=value, headers=list(headers))
+        return KafkaDelivery(self._kafka, future)
+
+
+def open_producer(kafka: KafkaSettings, client: str) -> KafkaProducer:
+    """A producer whose retries neither lose nor double a message.
+
+    `enable_idempotence` is set although it is the default: only then does kafka-python refuse settings that would
+    switch it off, instead of switching it off with a warning.
+    """
+    with translated(kafka, "opening a producer"):
+        return KafkaProducer(
+            client_id=client,
+            enable_idempotence=True,
+            acks="all",
+            max_block_ms=MAX_BLOCK_MS,
+            max_request_size=kafka.max_message_bytes,
+            metrics_enabled=False,
+            **client_settings(kafka),
+        )
+
+
+class KafkaFramePublisher:
+    """A camera's side of the frames topic; see `ports.FramePublisher`."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
+        self._topic = kafka.topic_prefix + FRAMES
+        self._producer = open_producer(kafka, "beholden-camera")
+        self._room = threading.Condition()
+        self._in_flight = 0
+        self._failure: BaseException | None = None
+
+    def publish(self, camera: str, jpeg: bytes, captured_at: datetime, stream: str, seq: int) -> None:
+        """See `ports.FramePublisher`."""
+        with self._room:
+            self._room.wait_for(lambda: self._in_flight < IN_FLIGHT_BYTES or self._failure is not None)
+            self._in_flight += len(jpeg)
+        self._check()
+        with translated(self._kafka, f"publishing to {self._topic} (made by 'beholden up' when it is missing)"):
+            future = self._producer.send(
+                self._topic, key=camera.encode(), value=jpeg, headers=frame_headers(captured_at, stream, seq)
+            )
+        future.add_both(lambda outcome: self._settle(len(jpeg), outcome))
+
+    def close(self) -> None:
+        """See `ports.FramePublisher`."""
+        with translated(self._kafka, "waiting for the last frames"):
+            self._producer.flush(timeout=60)
+            self._producer.close()
+        self._check()
+
+    def _settle(self, size: int, outcome: object) -> None:
+        with self._room:
+            self._in_flight -= size
+            if isinstance(outcome, BaseException):
+                self._failure = outcome
+            self._room.notify_all()
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            with translated(self._kafka, f"publishing to {self._topic}"):
+                raise self._failure
+
+
+class TopicReader:
+    """Records of some partitions of a topic, outside any consumer group.
+
+    Args:
+        kafka: Which Kafka.
+        topic: Name without prefix.
+        shard: Together with `shards`: only partitions whose number modulo `shards` is `shard`.
+        shards: See `shard`.
+        from_beginning: From the first record that is still there, else only what comes from now on.
+    """
+
+    def __init__(self, kafka: KafkaSettings, topic: str, shard: int, shards: int, from_beginning: bool) -> None:
+        self._kafka = kafka
+        name = kafka.topic_prefix + topic
+        with translated(kafka, f"reading {name}"):
+            self._consumer = KafkaConsumer(
+                group_id=None,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                max_partition_fetch_bytes=kafka.max_message_bytes + 64 * 1024,
+                metrics_enabled=False,
+                **client_settings(kafka),
+            )
+            numbers = self._consumer.partitions_for_topic(name)
+            if not numbers:
+                self._consumer.close()
+                raise BrokerUnavailable(f"topic {name} does not exist at {kafka.bootstrap}: 'beholden up' makes it")
+            self._partitions = [TopicPartition(name, number) for number in sorted(numbers) if number % shards == shard]
+            self._consumer.assign(self._partitions)
+            self._ends = self._consumer.end_offsets(self._partitions)
+            if from_beginning:
+                self._consumer.seek_to_beginning(*self._partitions)
+            else:
+                for partition, end in self._ends.items():
+                    self._consumer.seek(partition, end)
+
+    def poll(self, timeout_s: float) -> list[Record]:
+        """What has come; empty after `timeout_s` without any."""
+        with translated(self._kafka, "reading"):
+            polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
+        return [_record(message) for messages in polled.values() for message in messages]
+
+    def is_caught_up(self) -> bool:
+        """Whether everything that was there when this reader began has been polled."""
+        return all(self._consumer.position(partition) >= end for partition, end in self._ends.items())
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._consumer.close()
+
+
+def _record(message: Any) -> Record:
+    return Record(
+        ref=FrameRef(message.topic, message.partition, message.offset),
+        key=message.key,
+        value=message.value or b"",
+        headers=headers_of(message.headers or ()),
+        timestamp_ms=message.timestamp,
+    )

@@ -1,0 +1,78 @@
+"""The ports in memory: for tests, dry runs and anything that needs no broker."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from cluster.ports import Record
+from operators.errors import BrokerUnavailable
+
+
+@dataclass(slots=True)
+class MemorySource:
+    """Frames from a list. `committed` is what a successor would continue from."""
+
+    records: deque[Record] = field(default_factory=deque)
+    committed: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
+        """The next records; never waits."""
+        return [self.records.popleft() for _ in range(min(max_records, len(self.records)))]
+
+    def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
+        """Remember them."""
+        self.committed.update(next_offsets)
+
+
+@dataclass(slots=True)
+class MemoryDelivery:
+    """Acknowledged at once, or never."""
+
+    acknowledged: bool = True
+
+    def wait(self, timeout_s: float) -> None:
+        """See `ports.Delivery`."""
+        if not self.acknowledged:
+            raise BrokerUnavailable("not acknowledged")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What was written."""
+
+    key: str
+    value: bytes
+    headers: Sequence[tuple[str, bytes]]
+
+
+@dataclass(slots=True)
+class MemorySink:
+    """Messages in a list. With `acknowledges` off they are written and never acknowledged."""
+
+    messages: list[Message] = field(default_factory=list)
+    acknowledges: bool = True
+
+    def send(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]]) -> MemoryDelivery:
+        """Remember the message."""
+        self.messages.append(Message(key, value, headers))
+        return MemoryDelivery(self.acknowledges)
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The present, UTC-aware."""
+        return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class HandClock:
+    """A clock that moves when told to."""
+
+    time: datetime
+
+    def now(self) -> datetime:
+        """The time it was set to."""
+        return self.time

@@ -1,0 +1,94 @@
+"""A cluster file, its policy and its models' manifests, checked together: all that a process needs to take part."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from cluster.policy import PolicyInForce, read_manifest, read_policy
+from cluster.settings import ClusterSettings, read_cluster
+from cluster.wire.alerts import AlertContext
+from operators.align import TEMPLATE_NAME
+from operators.detect import open_detector
+from operators.embed import open_embedder
+from operators.models import EmbeddingContract, ModelManifest, read_model
+from operators.vision import Vision
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to run.
+
+    Attributes:
+        settings: The cluster file.
+        in_force: The policy and its digest.
+        detector: Manifest of the detector the policy names.
+        embedder: Manifest of the embedder the policy names.
+    """
+
+    settings: ClusterSettings
+    in_force: PolicyInForce
+    detector: ModelManifest
+    embedder: ModelManifest
+
+    @property
+    def contract(self) -> EmbeddingContract:
+        """What vectors must have in common to be comparable."""
+        return EmbeddingContract.of(self.embedder, self.detector, TEMPLATE_NAME)
+
+    @property
+    def group(self) -> str:
+        """Kafka consumer group of the recognisers."""
+        return f"beholden.{self.settings.cluster}"
+
+    @property
+    def context(self) -> AlertContext:
+        """The settings in force, as every alert names them."""
+        policy = self.in_force.policy
+        return AlertContext(
+            deployment=policy.deployment,
+            policy=policy.policy,
+            policy_digest=self.in_force.digest,
+            detector=self.detector.sha256,
+            embedder=self.embedder.sha256,
+            contract=self.contract.digest,
+            software=version("beholden"),
+            confirm_frames=policy.sightings.confirm_frames,
+            of_frames=policy.sightings.of_frames,
+        )
+
+
+def read_plan(path: Path) -> Plan:
+    """Read the cluster file at `path` and everything it names.
+
+    Raises:
+        SettingsRefused: With every fault found, by file and line.
+    """
+    settings = read_cluster(path)
+    in_force = read_policy(settings.policy)
+    manifests = settings.models.manifests
+    return Plan(
+        settings=settings,
+        in_force=in_force,
+        detector=read_manifest(in_force.policy.detector, manifests),
+        embedder=read_manifest(in_force.policy.embedder, manifests),
+    )
+
+
+def open_vision(plan: Plan) -> Vision:
+    """Load and warm up the models.
+
+    Raises:
+        ModelRefused: A file that is not the one pinned, or a graph that does not do what its manifest says.
+        DeviceUnavailable: `device: cuda` without CUDA.
+    """
+    settings, policy = plan.settings, plan.in_force.policy
+    files, device, threads = settings.models.files, settings.device, settings.recognisers.threads
+    return Vision(
+        detector=open_detector(plan.detector, read_model(plan.detector, files), device, threads, policy.detect),
+        embedder=open_embedder(plan.embedder, read_model(plan.embedder, files), device, threads),
+        quality=policy.quality,
+        limits=settings.limits.jpeg,
+        max_side_px=policy.detect.max_side_px,
+        max_faces=settings.limits.max_faces,
+        detect_batch=settings.recognisers.detect_batch,
+    )

@@ -1,0 +1,55 @@
+"""Policy files and the models they name."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import rfc8785
+
+from cluster.strict_yaml import load, read
+from operators.errors import SettingsRefused
+from operators.models import ModelManifest
+from operators.policy import ModelChoice, Policy
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyInForce:
+    """A policy together with what makes it provable.
+
+    Attributes:
+        policy: What it says.
+        digest: SHA-256 (hex) of the document in RFC 8785 canonical form: formatting and comments do not matter.
+    """
+
+    policy: Policy
+    digest: str
+
+
+def read_policy(path: Path) -> PolicyInForce:
+    """The policy in the file at `path`.
+
+    Raises:
+        SettingsRefused: With every fault found, by line.
+    """
+    policy = read(path, Policy)
+    return PolicyInForce(policy, hashlib.sha256(rfc8785.dumps(load(path))).hexdigest())
+
+
+def read_manifest(choice: ModelChoice, folder: Path) -> ModelManifest:
+    """The manifest of the model that a policy chose.
+
+    Raises:
+        SettingsRefused: There is none of that name, or it is of other bytes than the policy names.
+    """
+    path = folder / f"{choice.model}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in folder.glob("*.yaml"))) or "none"
+        raise SettingsRefused(f"no manifest {path.name} in {folder} (there: {known}); correct the policy or add it")
+    manifest = read(path, ModelManifest)
+    if manifest.sha256 != choice.sha256:
+        raise SettingsRefused(
+            f"{path}: model {choice.model} has sha256 {manifest.sha256}, the policy names {choice.sha256}; "
+            "decide which one was approved and write a new policy"
+        )
+    return manifest
+

@@ -1,0 +1,93 @@
+"""What the pipeline needs from the outside world. Kafka and Ray implement these at the edge; `memory_io` in memory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from operators.types import Float32, FrameRef, Hit
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """One record of the frames topic, not yet understood.
+
+    Attributes:
+        ref: Where it stands.
+        key: Raw key, None when the producer gave none.
+        value: Raw value; empty when the producer gave none.
+        headers: Raw header values by name; of a repeated name, the last.
+        timestamp_ms: Kafka's record timestamp, Unix milliseconds.
+    """
+
+    ref: FrameRef
+    key: bytes | None
+    value: bytes
+    headers: Mapping[str, bytes]
+    timestamp_ms: int
+
+
+class Delivery(Protocol):
+    """A message on its way to a topic."""
+
+    def wait(self, timeout_s: float) -> None:
+        """Return once the message is acknowledged; raise BrokerUnavailable when it was not within `timeout_s`."""
+        ...
+
+
+class FrameSource(Protocol):
+    """Frames of the partitions this process owns."""
+
+    def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
+        """Up to `max_records` records, in order within each partition; empty after `timeout_s` without any."""
+        ...
+
+    def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
+        """Store, for each (topic, partition), the offset from which a successor continues."""
+        ...
+
+
+class MessageSink(Protocol):
+    """One topic that results are written to."""
+
+    def send(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]]) -> Delivery:
+        """Start to write one message."""
+        ...
+
+
+class FramePublisher(Protocol):
+    """The camera's side of the frames topic."""
+
+    def publish(self, camera: str, jpeg: bytes, captured_at: datetime, stream: str, seq: int) -> None:
+        """Start to write one frame; blocks while too many bytes are unacknowledged.
+
+        Raises:
+            BrokerUnavailable: Earlier frames could not be written.
+        """
+        ...
+
+    def close(self) -> None:
+        """Wait until every frame is acknowledged, then let go of the connection."""
+        ...
+
+
+class Index(Protocol):
+    """The whole watchlist, wherever its parts live."""
+
+    def search(self, vectors: Float32, k: int, at_least: float) -> list[list[Hit]]:
+        """For each row of `vectors` (n, d) float32 unit vectors: the best `k` entries of every list, best first.
+
+        Entries below `at_least` stay where they are: what cannot become an alert does not travel.
+
+        Raises:
+            IndexIncomplete: Some part of the watchlist could not answer; there is no partial answer.
+        """
+        ...
+
+
+class Clock(Protocol):
+    """Time, passed in."""
+
+    def now(self) -> datetime:
+        """The present, UTC-aware."""
+        ...

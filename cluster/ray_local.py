@@ -1,0 +1,178 @@
+"""A Ray of our own on this machine, with token authentication; it lives until `stop_ray`."""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from operators.errors import DeploymentFailed
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 8.0
+OBJECT_STORE_BYTES = 100_000_000  # nothing of the data path goes through it
+
+# Ray's own values take 65.8 s to give up a frozen node; these take 9.9 s (Ray 2.60, 2 cores).
+HEALTH_CHECKS = {
+    "RAY_health_check_initial_delay_ms": "1000",
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_timeout_ms": "2000",
+    "RAY_health_check_failure_threshold": "3",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRay:
+    """A Ray that `start_ray` started.
+
+    Attributes:
+        address: HOST:PORT.
+        pid: Leader of its process group.
+        started_at: Start time of that process, to tell it from a later one of the same number.
+    """
+
+    address: str
+    pid: int
+    started_at: float
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether that very process runs."""
+        try:
+            return abs(psutil.Process(self.pid).create_time() - self.started_at) < 1.0
+        except psutil.NoSuchProcess:
+            return False
+
+
+def state_folder() -> Path:
+    """Where this user's running clusters are written down."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "beholden"
+
+
+def find_ray(cluster: str) -> LocalRay | None:
+    """The local Ray of this cluster, when it runs."""
+    try:
+        found = LocalRay(**json.loads((_folder(cluster) / "ray.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    return found if found.is_alive else None
+
+
+def authenticate() -> None:
+    """Have this process, and every Ray it starts or joins, speak with a token. Ray reads this when it is imported.
+
+    A token that the environment names already, as that of a Ray elsewhere, is left as it is.
+    """
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    if "RAY_AUTH_TOKEN" not in os.environ and "RAY_AUTH_TOKEN_PATH" not in os.environ:
+        os.environ["RAY_AUTH_TOKEN_PATH"] = str(_token())
+
+
+def _token() -> Path:
+    """This user's own token, made on first use, readable by nobody else."""
+    path = state_folder() / "ray-token"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(32))
+    return path
+
+
+def start_ray(cluster: str, cpus: int, progress: Callable[[str], None]) -> LocalRay:
+    """Start a head node and wait until it takes connections.
+
+    Raises:
+        DeploymentFailed: It did not come up; the message names its log.
+    """
+    folder = _folder(cluster)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    port = _free_port()
+    progress(f"starting Ray on port {port}, with token authentication")
+    log = folder / "ray.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            _command(cluster, port, cpus),
+            env={**os.environ, **HEALTH_CHECKS, "RAY_USAGE_STATS_ENABLED": "0"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    running = LocalRay(f"127.0.0.1:{port}", process.pid, psutil.Process(process.pid).create_time())
+    (folder / "ray.json").write_text(json.dumps(asdict(running)))
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while b"Ray runtime started" not in log.read_bytes():
+        if process.poll() is not None or time.monotonic() > deadline:
+            stop_ray(cluster)
+            raise DeploymentFailed(f"Ray did not start; its output is in {log}")
+        time.sleep(0.1)
+    return running
+
+
+def stop_ray(cluster: str) -> bool:
+    """End the local Ray of this cluster with all its processes and files; whether there was one."""
+    found = find_ray(cluster)
+    if found:
+        members = _members(found.pid)
+        os.kill(found.pid, signal.SIGTERM)
+        _, left = psutil.wait_procs(members, timeout=STOP_TIMEOUT_S)
+        for process in left:
+            process.kill()
+        psutil.wait_procs(left, timeout=STOP_TIMEOUT_S)
+    shutil.rmtree(_temp(cluster), ignore_errors=True)
+    (_folder(cluster) / "ray.json").unlink(missing_ok=True)
+    return found is not None
+
+
+def _members(leader: int) -> list[psutil.Process]:
+    """Every process of the leader's session, itself included."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == leader:
+                found.append(process)
+        except (ProcessLookupError, PermissionError):
+            continue
+    return found
+
+
+def _command(cluster: str, port: int, cpus: int) -> list[str]:
+    return [
+        str(Path(sys.executable).parent / "ray"),
+        "start",
+        "--head",
+        "--block",
+        f"--port={port}",
+        "--node-ip-address=127.0.0.1",
+        f"--num-cpus={cpus}",
+        f"--object-store-memory={OBJECT_STORE_BYTES}",
+        "--include-dashboard=false",
+        "--disable-usage-stats",
+        f"--temp-dir={_temp(cluster)}",
+    ]
+
+
+def _folder(cluster: str) -> Path:
+    return state_folder() / "clusters" / cluster
+
+
+def _temp(cluster: str) -> Path:
+    """Ray's sockets lie here; a path of a socket may have 107 bytes, so it must be short."""
+    return Path(tempfile.gettempdir()) / f"beholden-{os.getuid()}" / cluster
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

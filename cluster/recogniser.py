@@ -1,0 +1,195 @@
+"""A lane: one process that owns frames from poll to commit. Ray starts, watches and replaces it; it knows no Ray."""
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from cluster.account import Account
+from cluster.kafka_io import ALERTS, DEAD_LETTERS, KafkaFrameSource, KafkaSink, open_producer
+from cluster.memory_io import SystemClock
+from cluster.pipeline import Outlets, Pipeline
+from cluster.plan import Plan, open_vision
+from cluster.ports import Index
+from cluster.watchlist_feed import FeedStatus, WatchlistFeed
+from operators.errors import BrokerUnavailable, IndexIncomplete
+
+POLL_S = 0.2
+RETRY_S = 1.0
+RATE_WINDOW_S = 10.0
+
+log = logging.getLogger("beholden.recogniser")
+
+
+@dataclass(frozen=True, slots=True)
+class RecogniserStatus:
+    """State of one recogniser.
+
+    Attributes:
+        slot: 0-based number.
+        pid: Its process.
+        node: Its machine.
+        state: `watching`, or what it waits for.
+        partitions: Partitions of the frames topic it owns, with the frames waiting in each.
+        frames_per_s: Over the last 10 s.
+        policy: Number of the policy in force.
+        policy_digest: Its digest.
+        provider: What the models run on, as ONNX Runtime says.
+        index: State of its own index; None when shards hold it.
+        account: Where every frame went.
+    """
+
+    slot: int
+    pid: int
+    node: str
+    state: str
+    partitions: dict[int, int]
+    frames_per_s: float
+    policy: int
+    policy_digest: str
+    provider: str
+    index: FeedStatus | None
+    account: dict[str, object]
+
+
+class Recogniser:
+    """Loads the models, then processes frames in a thread of its own until closed.
+
+    When Kafka goes away it drops everything it has not committed and starts again from there; nothing is lost, and
+    alerts written twice carry the same id.
+
+    Args:
+        plan: What is to run.
+        slot: 0-based number of this recogniser.
+        index: The watchlist when it is elsewhere; None holds all of it here.
+        on_failure: Called when the thread ends by an error nobody foresaw.
+
+    Raises:
+        ModelRefused: See `open_vision`.
+        DeviceUnavailable: See `open_vision`.
+    """
+
+    def __init__(self, plan: Plan, slot: int, index: Index | None, on_failure: Callable[[], None]) -> None:
+        self._plan = plan
+        self._slot = slot
+        self._vision = open_vision(plan)
+        self._feed = None if index else WatchlistFeed(plan.settings.kafka, 0, 1, plan.contract.digest)
+        self._index = index
+        self._on_failure = on_failure
+        self._account = Account()
+        self._pipeline: Pipeline | None = None
+        self._trouble: str | None = "starting"
+        self._lag: dict[int, int] = {}
+        self._rates: deque[tuple[float, int]] = deque()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="recogniser", daemon=True)
+        self._thread.start()
+
+    def status(self) -> RecogniserStatus:
+        """State of this recogniser."""
+        in_force = self._plan.in_force
+        return RecogniserStatus(
+            slot=self._slot,
+            pid=os.getpid(),
+            node=socket.gethostname(),
+            state=self._state(),
+            partitions=dict(self._lag),
+            frames_per_s=self._rate(),
+            policy=in_force.policy.policy,
+            policy_digest=in_force.digest,
+            provider=self._vision.provider,
+            index=self._feed.status() if self._feed else None,
+            account=self._account.summary(),
+        )
+
+    def close(self, timeout_s: float) -> None:
+        """Finish the batch in hand, commit, and leave the group; the partitions are another's at once."""
+        self._stopping.set()
+        self._thread.join(timeout_s)
+        if self._feed:
+            self._feed.close()
+
+    def _state(self) -> str:
+        waiting_for = self._pipeline.waiting_for if self._pipeline else None
+        return self._trouble or waiting_for or "watching"
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                try:
+                    self._watch()
+                except BrokerUnavailable as unavailable:
+                    self._trouble = str(unavailable)
+                    log.warning("recogniser %d: %s", self._slot, unavailable)
+                    self._account.give_back()
+                    self._stopping.wait(RETRY_S)
+        except BaseException:
+            log.exception("recogniser %d ends", self._slot)
+            self._on_failure()
+            raise
+
+    def _watch(self) -> None:
+        """Join the group and process frames until stopped."""
+        plan = self._plan
+        with ExitStack() as closing:
+            producer = open_producer(plan.settings.kafka, f"recogniser-{self._slot}")
+            closing.callback(producer.close, timeout=5)
+            source = KafkaFrameSource(
+                plan.settings.kafka,
+                plan.group,
+                f"recogniser-{self._slot}",
+                on_revoked=lambda partitions: pipeline.release(partitions),
+                on_lost=lambda partitions: pipeline.forget(partitions),
+            )
+            closing.callback(source.close)
+            outlets = Outlets(
+                KafkaSink(plan.settings.kafka, producer, ALERTS),
+                KafkaSink(plan.settings.kafka, producer, DEAD_LETTERS),
+            )
+            index = self._index or self._feed
+            assert index is not None  # noqa: S101 - one of the two was given at construction
+            pipeline = Pipeline(
+                source,
+                outlets,
+                self._vision,
+                index,
+                plan.in_force,
+                plan.context,
+                SystemClock(),
+                self._account,
+                plan.settings.recognisers.poll_frames,
+                self._stopping.is_set,
+            )
+            self._pipeline, self._trouble = pipeline, None
+            self._loop(pipeline, source)
+
+    def _loop(self, pipeline: Pipeline, source: KafkaFrameSource) -> None:
+        measured_at = 0.0
+        try:
+            while not self._stopping.is_set():
+                pipeline.step(POLL_S)
+                if time.monotonic() - measured_at > 1.0:
+                    measured_at = time.monotonic()
+                    self._lag = source.lag()
+                    self._measure(measured_at)
+            pipeline.drain()
+        except IndexIncomplete:
+            self._account.give_back()  # stopped while the index was silent: the frames in hand stay uncommitted
+        finally:
+            self._lag = {}
+
+    def _measure(self, now: float) -> None:
+        self._rates.append((now, self._account.frames_in))
+        while now - self._rates[0][0] > RATE_WINDOW_S:
+            self._rates.popleft()
+
+    def _rate(self) -> float:
+        if len(self._rates) < 2:
+            return 0.0
+        (earlier, before), (later, after) = self._rates[0], self._rates[-1]
+        return (after - before) / (later - earlier)

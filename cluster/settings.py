@@ -1,0 +1,234 @@
+"""The cluster file: plumbing that decides nothing about a person.
+
+Addresses and secrets, and only those, may also come from the environment: BEHOLDEN_KAFKA_BOOTSTRAP,
+BEHOLDEN_KAFKA_PASSWORD, BEHOLDEN_RAY_ADDRESS.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+from cluster.strict_yaml import read
+from operators.jpeg import JpegLimits
+from operators.onnx import Device
+
+DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
+
+
+class Protocol(StrEnum):
+    """How Kafka is spoken to."""
+
+    PLAINTEXT = "PLAINTEXT"
+    SSL = "SSL"
+    SASL_PLAINTEXT = "SASL_PLAINTEXT"
+    SASL_SSL = "SASL_SSL"
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSecurity:
+    """TLS and SASL, handed to the client as they are.
+
+    Attributes:
+        protocol: See `Protocol`.
+        cafile: Certificates that the broker's is checked against.
+        certfile: This client's certificate, for mutual TLS.
+        keyfile: Its key.
+        mechanism: SASL mechanism, for example SCRAM-SHA-512.
+        username: SASL user. Its password comes from the environment, BEHOLDEN_KAFKA_PASSWORD.
+        password: Never in a file; filled from the environment.
+    """
+
+    protocol: Protocol = Protocol.PLAINTEXT
+    cafile: str | None = None
+    certfile: str | None = None
+    keyfile: str | None = None
+    mechanism: str | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.protocol.startswith("SASL") and not (self.mechanism and self.username):
+            raise ValueError(f"protocol {self.protocol} needs mechanism and username")
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSettings:
+    """Which Kafka, and how the topics are made there when they are missing.
+
+    Attributes:
+        bootstrap: HOST:PORT, several separated by commas.
+        topic_prefix: Put before the name of every topic, for deployments that share a Kafka.
+        frame_partitions: Partitions of the frames topic: the most recognisers that can share the work.
+        watchlist_partitions: Partitions of the watchlist topic: the most shards it can have.
+        replication: Copies of each partition; 3 in production.
+        max_message_bytes: Largest message, frames included.
+        security: TLS and SASL.
+    """
+
+    bootstrap: str = DEFAULT_BOOTSTRAP
+    topic_prefix: str = ""
+    frame_partitions: int = 8
+    watchlist_partitions: int = 8
+    replication: int = 1
+    max_message_bytes: int = 4 * 1024 * 1024
+    security: KafkaSecurity = field(default_factory=KafkaSecurity)
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Where models are.
+
+    Attributes:
+        manifests: Folder of the manifests.
+        files: Folder of the model files they name.
+    """
+
+    manifests: Path
+    files: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Recognisers:
+    """The lanes.
+
+    Attributes:
+        count: How many processes share the frames.
+        threads: Threads of each one's models. On a processor: cores / count.
+        poll_frames: Most frames of one batch. Embedding and search are done for all its faces at once.
+        detect_batch: Frames the detector takes at once; 1 on a processor, where more gains nothing.
+        gpu_share: With `device: cuda`, the part of one card that a recogniser is given: 0.25 puts four on a card.
+    """
+
+    count: int = 1
+    threads: int = 1
+    poll_frames: int = 8
+    detect_batch: int = 1
+    gpu_share: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("count", "threads", "poll_frames", "detect_batch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: must be at least 1")
+
+
+class Placement(StrEnum):
+    """Where the watchlist is searched."""
+
+    IN_LANE = "in-lane"
+    SHARDED = "sharded"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSettings:
+    """The watchlist's place.
+
+    Attributes:
+        placement: `in-lane`: every recogniser holds all of it; `sharded`: index shards share it.
+        shards: Number of shards when sharded.
+    """
+
+    placement: Placement = Placement.IN_LANE
+    shards: int = 1
+
+    def __post_init__(self) -> None:
+        if self.shards < 1:
+            raise ValueError("shards: must be at least 1")
+        if self.placement is Placement.IN_LANE and self.shards != 1:
+            raise ValueError("shards: only 'placement: sharded' can have more than 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one frame may ask for, whatever camera it claims to be from.
+
+    Attributes:
+        max_frame_bytes: Largest JPEG.
+        max_side_px: Longest side of an image.
+        max_pixels: Most pixels of an image; decoding needs 3 bytes for each.
+        min_side_px: Shortest side of an image.
+        max_scans: Most scans of a progressive JPEG; each costs a pass over the whole image.
+        max_faces: Most faces of one frame.
+    """
+
+    max_frame_bytes: int = 4 * 1024 * 1024
+    max_side_px: int = 8192
+    max_pixels: int = 40_000_000
+    min_side_px: int = 16
+    max_scans: int = 100
+    max_faces: int = 1000
+
+    @property
+    def jpeg(self) -> JpegLimits:
+        """The part that the header check needs."""
+        return JpegLimits(
+            max_bytes=self.max_frame_bytes,
+            max_side_px=self.max_side_px,
+            max_pixels=self.max_pixels,
+            min_side_px=self.min_side_px,
+            max_scans=self.max_scans,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """One cluster file.
+
+    Attributes:
+        cluster: Name; Ray's namespace and the consumer group follow from it.
+        policy: The policy file in force.
+        models: Where models are.
+        kafka: Which Kafka.
+        ray: `local`, or the address HOST:PORT of a Ray cluster that exists.
+        device: What the models run on. `cuda` runs on CUDA or refuses to start.
+        recognisers: The lanes.
+        index: The watchlist's place.
+        limits: What one frame may ask for.
+    """
+
+    cluster: str
+    policy: Path
+    models: Models
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    ray: str = "local"
+    device: Device = Device.CPU
+    recognisers: Recognisers = field(default_factory=Recognisers)
+    index: IndexSettings = field(default_factory=IndexSettings)
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if not self.cluster.replace("-", "").isalnum() or not self.cluster.isascii():
+            raise ValueError(f"cluster: letters, digits and dashes only, found {self.cluster!r}")
+        if self.index.shards > self.kafka.watchlist_partitions:
+            raise ValueError("index.shards: must not exceed kafka.watchlist_partitions")
+
+
+def read_cluster(path: Path, environment: Mapping[str, str] = os.environ) -> ClusterSettings:
+    """The settings in the file at `path`; relative paths in it start from its folder.
+
+    Raises:
+        SettingsRefused: With every fault found, by line.
+    """
+    settings = read(path, ClusterSettings)
+    here = path.resolve().parent
+    return replace(
+        settings,
+        policy=here / settings.policy,
+        models=Models(here / settings.models.manifests, here / settings.models.files),
+        kafka=_with_environment(settings.kafka, environment),
+        ray=environment.get("BEHOLDEN_RAY_ADDRESS") or settings.ray,
+    )
+
+
+def kafka_from_cli(
+    file: Path | None, bootstrap: str | None, environment: Mapping[str, str] = os.environ
+) -> KafkaSettings:
+    """Which Kafka a command talks to: `--bootstrap`, else the environment, else the cluster file, else this machine."""
+    kafka = read_cluster(file, environment).kafka if file else _with_environment(KafkaSettings(), environment)
+    return replace(kafka, bootstrap=bootstrap) if bootstrap else kafka
+
+
+def _with_environment(kafka: KafkaSettings, environment: Mapping[str, str]) -> KafkaSettings:
+    security = replace(kafka.security, password=environment.get("BEHOLDEN_KAFKA_PASSWORD"))
+    return replace(kafka, security=security, bootstrap=environment.get("BEHOLDEN_KAFKA_BOOTSTRAP") or kafka.bootstrap)

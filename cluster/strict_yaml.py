@@ -1,0 +1,159 @@
+"""Read a YAML file into a frozen dataclass, refusing everything that could be read in two ways.
+
+Duplicate keys, unknown keys, missing keys, aliases and tags, wrong types, NaN and infinities are refused, each with the
+file and the line. Only JSON's types exist: dates and `yes`/`no` are plain text.
+"""
+
+import dataclasses
+import json
+import re
+import typing
+from collections.abc import Hashable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from operators.errors import SettingsRefused
+
+T = TypeVar("T")
+
+MAX_BYTES = 1_000_000  # a settings file is a page or two; parsing cost grows with size
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader with JSON's scalar types and no aliases, anchors, tags or duplicate keys."""
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML's own way to start from nothing
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Refuse aliases and anchors before they are followed: they are how a YAML bomb grows."""
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise _LoadError("anchors and aliases are not allowed: write the value out", event.start_mark.line + 1)
+        tag = getattr(event, "tag", None)
+        if tag:
+            raise _LoadError(f"tag {tag} is not allowed: write a plain value", event.start_mark.line + 1)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Refuse a key given twice and keys that are not text."""
+        seen: set[str] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node)
+            line = key_node.start_mark.line + 1
+            if not isinstance(key, str):
+                raise _LoadError(f"key {key!r} is not text: put it in quotes", line)
+            if key in seen:
+                raise _LoadError(f"key {key!r} is given twice: keep one", line)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+class _LoadError(Exception):
+    """A reason and the line it was found on."""
+
+
+for _tag, _pattern, _first in (
+    ("tag:yaml.org,2002:null", r"^(?:null|~|)$", ["n", "~", ""]),
+    ("tag:yaml.org,2002:bool", r"^(?:true|false)$", list("tf")),
+    ("tag:yaml.org,2002:int", r"^-?(?:0|[1-9][0-9]*)$", list("-0123456789")),
+    (
+        "tag:yaml.org,2002:float",
+        r"^(?:-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|nan))$",
+        list("-+.0123456789"),
+    ),
+):
+    _Loader.add_implicit_resolver(_tag, re.compile(_pattern), _first)
+
+
+def load(path: Path) -> Any:
+    """The document in `path` as JSON-like values.
+
+    Raises:
+        SettingsRefused: The file is missing, too large, not UTF-8 or not strict YAML.
+    """
+    return _compose(path)[0]
+
+
+def read(path: Path, into: type[T]) -> T:
+    """The document in `path` as an instance of the dataclass `into`; see the module's text for what is refused.
+
+    Raises:
+        SettingsRefused: With every fault found, each on a line of its own: file, line, key and what to do.
+    """
+    document, lines = _compose(path)
+    _be_strict(into)
+    try:
+        return TypeAdapter(into).validate_json(json.dumps(document))
+    except ValidationError as error:
+        faults = (_explain(path, dict(fault), lines) for fault in error.errors())
+        raise SettingsRefused("\n".join(faults)) from None
+
+
+def _compose(path: Path) -> tuple[Any, dict[tuple[str | int, ...], int]]:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise SettingsRefused(f"{path}: cannot be read: {error.strerror}; check the path") from None
+    if len(raw) > MAX_BYTES:
+        raise SettingsRefused(f"{path}: {len(raw)} bytes; a settings file may have {MAX_BYTES}")
+    try:
+        loader = _Loader(raw.decode())
+        node = loader.get_single_node()
+        document = loader.construct_document(node) if node else None
+    except UnicodeDecodeError:
+        raise SettingsRefused(f"{path}: not UTF-8 text: save it as UTF-8") from None
+    except _LoadError as refused:
+        reason, line = refused.args
+        raise SettingsRefused(f"{path}:{line}: {reason}") from None
+    except RecursionError:
+        raise SettingsRefused(f"{path}: nested too deeply for a settings file") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise SettingsRefused(f"{where}: not valid YAML: {problem}") from None
+    if node is None or not isinstance(document, dict):
+        raise SettingsRefused(f"{path}: expected keys and values at the top, found {type(document).__name__}")
+    return document, dict(_lines(node, ()))
+
+
+def _lines(node: yaml.Node, at: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], int]]:
+    yield at, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield (*at, key.value), key.start_mark.line + 1
+            yield from ((where, line) for where, line in _lines(value, (*at, key.value)) if where != (*at, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            yield from _lines(value, (*at, number))
+
+
+_ADVICE = {
+    "missing": "is missing: there is no default, add it",
+    "unexpected_keyword_argument": "is not a known key: check the spelling or remove it",
+}
+
+
+def _explain(path: Path, fault: dict[str, Any], lines: dict[tuple[str | int, ...], int]) -> str:
+    at = tuple(fault["loc"])
+    known = at
+    while known not in lines:
+        known = known[:-1]
+    name = ".".join(str(part) for part in at) or "document"
+    text = _ADVICE.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+    found = "" if fault["type"] in _ADVICE or isinstance(fault["input"], dict) else f", found {fault['input']!r}"
+    return f"{path}:{lines[known]}: {name}: {text}{found}"
+
+
+def _be_strict(kind: Any) -> None:
+    """Make every dataclass reachable from `kind` refuse unknown keys and coercions."""
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        strict = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
+        kind.__pydantic_config__ = strict  # type: ignore[attr-defined]
+        for hint in typing.get_type_hints(kind).values():
+            _be_strict(hint)
+    for part in typing.get_args(kind):
+        _be_strict(part)

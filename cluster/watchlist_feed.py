@@ -1,0 +1,128 @@
+"""Follows the watchlist topic and keeps one shard's index current; the local placement of `ports.Index`."""
+
+import os
+import threading
+from dataclasses import dataclass
+
+from cluster.kafka_io import WATCHLIST, TopicReader
+from cluster.memory_io import SystemClock
+from cluster.ports import Record
+from cluster.settings import KafkaSettings
+from cluster.wire.entries import EntryInvalid, parse_entry
+from indexes.watchlist import Watchlist, WatchlistGeneration, faiss_backend
+from operators.errors import BrokerUnavailable, IndexIncomplete
+from operators.types import Float32, Generation, Hit
+
+POLL_S = 0.2
+RETRY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FeedStatus:
+    """State of one shard's index.
+
+    Attributes:
+        generation: Which state of the list is searched; None until the topic has been read to its end.
+        entries: Entries searched.
+        foreign: Entries made by another embedding contract; they are not searched.
+        invalid: Records that were no entries.
+        trouble: Why the topic cannot be read; None when it can.
+        pid: Process that holds the index.
+    """
+
+    generation: Generation | None
+    entries: int
+    foreign: int
+    invalid: int
+    trouble: str | None
+    pid: int
+
+
+class WatchlistFeed:
+    """One shard's part of the watchlist, current within a poll. Searches may come from any thread.
+
+    Args:
+        kafka: Which Kafka.
+        shard: 0-based; holds the topic's partitions whose number modulo `shards` is this.
+        shards: Number of shards; 1 holds the whole list.
+        contract: Digest of the embedding contract in force.
+    """
+
+    def __init__(self, kafka: KafkaSettings, shard: int, shards: int, contract: str) -> None:
+        self._kafka = kafka
+        self._shard = shard
+        self._shards = shards
+        self._contract = contract
+        self._clock = SystemClock()
+        self._current: WatchlistGeneration | None = None
+        self._foreign = 0
+        self._invalid = 0
+        self._trouble: str | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watchlist-feed", daemon=True)
+        self._thread.start()
+
+    def search(self, vectors: Float32, k: int, at_least: float) -> list[list[Hit]]:
+        """See `ports.Index`."""
+        current = self._current
+        if current is None or self._trouble:
+            why = self._trouble or "its topic is still being read"
+            raise IndexIncomplete(f"watchlist shard {self._shard} of {self._shards}: {why}")
+        return current.search(vectors, k, at_least, self._clock.now())
+
+    def status(self) -> FeedStatus:
+        """State of the index."""
+        current = self._current
+        return FeedStatus(
+            generation=current.name if current else None,
+            entries=current.size if current else 0,
+            foreign=self._foreign,
+            invalid=self._invalid,
+            trouble=self._trouble,
+            pid=os.getpid(),
+        )
+
+    def close(self) -> None:
+        """Stop following."""
+        self._stopping.set()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._follow()
+            except BrokerUnavailable as unavailable:
+                self._trouble = str(unavailable)
+                self._stopping.wait(RETRY_S)
+
+    def _follow(self) -> None:
+        """Read the topic from its beginning, then for ever; each poll with news makes a new generation."""
+        reader = TopicReader(self._kafka, WATCHLIST, self._shard, self._shards, from_beginning=True)
+        watchlist = Watchlist(self._shard, self._shards, self._contract, faiss_backend)
+        self._invalid = 0
+        caught_up = False
+        try:
+            while not self._stopping.is_set():
+                records = reader.poll(POLL_S)
+                for record in records:
+                    self._apply(watchlist, record)
+                if records or not caught_up:
+                    caught_up = caught_up or reader.is_caught_up()
+                    if caught_up:
+                        self._swap(watchlist)
+        finally:
+            reader.close()
+
+    def _apply(self, watchlist: Watchlist, record: Record) -> None:
+        ref = (record.key or b"").decode(errors="replace")
+        try:
+            entry = parse_entry(record.key, record.value) if record.value else None
+        except EntryInvalid:
+            self._invalid += 1
+            entry = None
+        watchlist.apply(record.ref.partition, record.ref.offset, ref, entry)
+
+    def _swap(self, watchlist: Watchlist) -> None:
+        self._current = watchlist.generation()
+        self._foreign = len(watchlist.foreign)
+        self._trouble = None

@@ -1,0 +1,1 @@
+"""Message forms: what stands in Kafka, byte for byte."""

@@ -1,0 +1,138 @@
+"""The alerts topic: CloudEvents 1.0, Kafka binding, binary mode. Schema: `cluster/schemas/alert.schema.json`."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from cluster.wire.text import Headers, dump, format_time
+from operators.decide import MAX_CANDIDATES, Match
+from operators.types import Frame
+
+ALERT_TYPE = "beholden.alert.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertContext:
+    """What all alerts of a process have in common until a setting changes: the settings in force.
+
+    Attributes:
+        deployment: From the policy.
+        policy: Its number.
+        policy_digest: Its digest.
+        detector: SHA-256 of the detector's file.
+        embedder: SHA-256 of the embedder's file.
+        contract: Digest of the embedding contract.
+        software: Version of this software.
+        confirm_frames: From the policy.
+        of_frames: From the policy.
+    """
+
+    deployment: str
+    policy: int
+    policy_digest: str
+    detector: str
+    embedder: str
+    contract: str
+    software: str
+    confirm_frames: int
+    of_frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert: a lead for a person to judge. No pixels, no vector, no name.
+
+    Attributes:
+        frame: Where it was seen.
+        face: Row of the face in its frame.
+        box: Left, top, right, bottom, pixels of the frame.
+        confidence: The detector's, in [0, 1].
+        match: List, threshold applied and candidates.
+        passage: Identifier of the passage.
+        frames: Frames of the passage that agree, this one included.
+        detected_at: When the faces of the frame were known, UTC-aware.
+        alerted_at: When the alert was written, UTC-aware.
+    """
+
+    frame: Frame
+    face: int
+    box: tuple[float, float, float, float]
+    confidence: float
+    match: Match
+    passage: str
+    frames: int
+    detected_at: datetime
+    alerted_at: datetime
+
+
+def alert_id(alert: Alert, context: AlertContext) -> str:
+    """The same frame under the same settings and entry gives the same id, however often it is processed."""
+    ref = alert.frame.ref
+    parts = (
+        context.deployment,
+        alert.frame.camera,
+        ref.topic,
+        str(ref.partition),
+        str(ref.offset),
+        str(alert.face),
+        alert.match.watchlist,
+        alert.match.best.entry,
+        alert.match.best.entry_digest,
+        context.policy_digest,
+        context.contract,
+    )
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def encode_alert(alert: Alert, context: AlertContext) -> tuple[bytes, Headers]:
+    """Value and headers of an alert: CloudEvents 1.0, Kafka protocol binding, binary mode."""
+    name = alert_id(alert, context)
+    frame, best = alert.frame, alert.match.best
+    body = {
+        "alert_id": name,
+        "wording": "possible match",
+        "deployment": context.deployment,
+        "camera": frame.camera,
+        "captured_at": format_time(frame.captured_at),
+        "detected_at": format_time(alert.detected_at),
+        "alerted_at": format_time(alert.alerted_at),
+        "frame": {
+            "topic": frame.ref.topic,
+            "partition": frame.ref.partition,
+            "offset": frame.ref.offset,
+            "stream": frame.stream,
+            "seq": frame.seq,
+        },
+        "face": {"number": alert.face, "box_px": list(alert.box), "confidence": alert.confidence},
+        "passage": {"id": alert.passage, "frames": alert.frames, "of_frames": context.of_frames},
+        "watchlist": alert.match.watchlist,
+        "purpose": alert.match.purpose,
+        "entry": best.entry,
+        "cosine": best.cosine,
+        "threshold": alert.match.threshold,
+        "candidates": [
+            {"entry": hit.entry, "entry_digest": hit.entry_digest, "cosine": hit.cosine}
+            for hit in alert.match.candidates[:MAX_CANDIDATES]
+        ],
+        "generation": {
+            "number": best.generation.number,
+            "digest": best.generation.digest,
+            "shard": best.generation.shard,
+            "shards": best.generation.shards,
+        },
+        "policy": {"number": context.policy, "digest": context.policy_digest},
+        "models": {"detector": context.detector, "embedder": context.embedder, "contract": context.contract},
+        "software": context.software,
+    }
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", name.encode()),
+        ("ce_type", ALERT_TYPE.encode()),
+        ("ce_source", f"/beholden/{context.deployment}".encode()),
+        ("ce_subject", frame.camera.encode()),
+        ("ce_time", format_time(alert.alerted_at).encode()),
+        ("content-type", b"application/json"),
+    ]
+    if frame.traceparent:
+        headers.append(("traceparent", frame.traceparent.encode()))
+    return dump(body), headers

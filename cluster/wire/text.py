@@ -1,0 +1,31 @@
+"""What all message forms share: times and JSON."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+Headers = list[tuple[str, bytes]]
+
+
+def parse_time(text: str) -> datetime:
+    """RFC 3339 text with a time zone as a UTC-aware time; ValueError otherwise."""
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"{text}: has no time zone; write it as 2026-01-31T12:00:00Z")
+    return time.astimezone(UTC)
+
+
+def format_time(time: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def dump(body: Mapping[str, Any]) -> bytes:
+    """Compact JSON, UTF-8, keys in the order given."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def headers_of(pairs: Sequence[tuple[str, bytes | None]]) -> dict[str, bytes]:
+    """Headers by name; of a repeated name the last, of a null value the empty one."""
+    return {name: value or b"" for name, value in pairs}

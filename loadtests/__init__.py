@@ -1,0 +1,1 @@
+"""Black-box load, measurement and demonstration over Kafka."""

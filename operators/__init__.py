@@ -1,0 +1,1 @@
+"""Pure stream operators: values in, values out. No Ray, no Kafka, no files of settings."""

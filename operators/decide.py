@@ -1,0 +1,77 @@
+"""Compare cosines with the thresholds in force."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from operators.types import Hit
+
+MAX_CANDIDATES = 3  # more than three faces side by side cannot be compared fairly at a glance
+
+
+@dataclass(frozen=True, slots=True)
+class WatchlistRule:
+    """When a face counts as a possible match of one list.
+
+    Attributes:
+        purpose: Why this list is searched for, one of the deployment's purposes.
+        threshold: Cosine in [-1, 1] from which an entry is a candidate. Too low puts innocent people on the
+            screen (the chance grows with the length of the list), too high misses those who are sought.
+        floor: No threshold of this list may be below it.
+        cameras: Thresholds of single cameras, instead of `threshold`.
+    """
+
+    purpose: str
+    threshold: float
+    floor: float
+    cameras: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.purpose:
+            raise ValueError("purpose: must not be empty")
+        for name, value in {"threshold": self.threshold, "floor": self.floor, **self.cameras}.items():
+            if not -1.0 <= value <= 1.0:
+                raise ValueError(f"{name}: a cosine lies in [-1, 1], found {value}")
+            if value < self.floor:
+                raise ValueError(f"{name}: {value} is below the floor {self.floor}")
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A face that reached the threshold of one list: a candidate until a person has decided.
+
+    Attributes:
+        watchlist: Name of the list.
+        purpose: The list's purpose.
+        threshold: The one applied.
+        candidates: One to three hits of that list at or above the threshold, best first.
+    """
+
+    watchlist: str
+    purpose: str
+    threshold: float
+    candidates: tuple[Hit, ...]
+
+    @property
+    def best(self) -> Hit:
+        """The hit that the alert is about."""
+        return self.candidates[0]
+
+
+def match(hits: Sequence[Hit], camera: str, rules: Mapping[str, WatchlistRule]) -> list[Match]:
+    """What one face may be, list by list.
+
+    Args:
+        hits: What the index found for it, best first within each list.
+        camera: Where it was seen.
+        rules: The policy's, by list. Hits of a list that has no rule are ignored.
+
+    Returns:
+        A match for each list with a hit at or above its threshold, in order of the lists' names.
+    """
+    found = []
+    for name, rule in sorted(rules.items()):
+        threshold = rule.cameras.get(camera, rule.threshold)
+        candidates = tuple(hit for hit in hits if hit.watchlist == name and hit.cosine >= threshold)
+        if candidates:
+            found.append(Match(name, rule.purpose, threshold, candidates[:MAX_CANDIDATES]))
+    return found

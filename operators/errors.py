@@ -1,0 +1,119 @@
+"""Every error the project raises on purpose.
+
+    BeholdenError
+      FrameRefused            one frame cannot be processed; it is dead-lettered with a reason, nothing else stops
+      ModelRefused            a model file or graph that must not be run
+      DeviceUnavailable       the device asked for is not the one that would run
+      SettingsRefused         a policy or cluster file that must not come into force
+      EnrolmentRefused        an image that cannot become a watchlist entry
+      IndexIncomplete         a search could not cover the whole watchlist
+      BrokerUnavailable       Kafka does not answer
+      DeploymentFailed        Ray or the local broker could not be brought up
+
+`retriable` says whether the same call may succeed later without anyone changing anything. Every constructor argument
+reaches the base class, so that an error keeps its type when it crosses a process boundary.
+"""
+
+from enum import StrEnum
+
+
+class BeholdenError(Exception):
+    """Root of every error raised on purpose."""
+
+    retriable = False
+
+
+class FrameReason(StrEnum):
+    """Why a frame cannot be processed: the closed vocabulary of dead letters."""
+
+    EMPTY = "empty"
+    NOT_JPEG = "not_jpeg"
+    TRUNCATED = "truncated"
+    HEADER_INVALID = "header_invalid"
+    TOO_LARGE = "too_large"
+    TOO_SMALL = "too_small"
+    TOO_MANY_SCANS = "too_many_scans"
+    UNSUPPORTED_JPEG = "unsupported_jpeg"
+    DECODE_FAILED = "decode_failed"
+    NO_CAMERA = "no_camera"
+    CAMERA_ID_INVALID = "camera_id_invalid"
+    UNKNOWN_CAMERA = "unknown_camera"
+    METADATA_INVALID = "metadata_invalid"
+    TOO_MANY_FACES = "too_many_faces"
+
+
+class FrameRefused(BeholdenError):
+    """One frame cannot be processed.
+
+    Args:
+        reason: Member of the closed vocabulary.
+        detail: What was expected and what was found; never image content.
+    """
+
+    def __init__(self, reason: FrameReason, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"
+
+
+class ModelRefused(BeholdenError):
+    """A model file or graph that must not be run: wrong digest, git-lfs pointer, wrong shapes."""
+
+
+class DeviceUnavailable(BeholdenError):
+    """The device asked for is not the one that would run."""
+
+
+class SettingsRefused(BeholdenError):
+    """A policy or cluster file that must not come into force."""
+
+
+class EnrolmentReason(StrEnum):
+    """Why an image or an entry was not enrolled."""
+
+    NO_FACE = "no_face"
+    SEVERAL_FACES = "several_faces"
+    TOO_SMALL = "too_small"
+    OUTSIDE = "outside"
+    BLURRED = "blurred"
+    POSE = "pose"
+    LOW_CONFIDENCE = "low_confidence"
+    EXPIRED = "expired"
+    UNKNOWN_LIST = "unknown_list"
+    INCOMPLETE = "incomplete"
+
+
+class EnrolmentRefused(BeholdenError):
+    """An image that cannot become a watchlist entry.
+
+    Args:
+        reason: Member of the closed vocabulary.
+        detail: What was expected and what was found.
+    """
+
+    def __init__(self, reason: EnrolmentReason, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"
+
+
+class IndexIncomplete(BeholdenError):
+    """A search could not cover the whole watchlist, so there is no answer at all."""
+
+    retriable = True
+
+
+class BrokerUnavailable(BeholdenError):
+    """Kafka does not answer."""
+
+    retriable = True
+
+
+class DeploymentFailed(BeholdenError):
+    """Ray or the local broker could not be brought up or found."""

@@ -1,0 +1,186 @@
+"""Neural networks as functions on arrays. The only file that imports onnxruntime."""
+
+import contextlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as raised
+
+from operators.errors import BeholdenError, DeviceUnavailable, ModelRefused
+from operators.types import Float32
+
+_PROVIDER = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_ERRORS_ONLY = 3
+_CUDA_ADVICE = "check that the driver, CUDA and cuDNN are the ones this onnxruntime-gpu was built for"
+# onnxruntime's exceptions have no common base of their own.
+_BROKEN_GRAPH = (raised.InvalidArgument, raised.InvalidGraph, raised.InvalidProtobuf, raised.NoModel, ValueError)
+_FAILED = (
+    raised.DeviceReset,
+    raised.EPFail,
+    raised.EngineError,
+    raised.Fail,
+    raised.NoSuchFile,
+    raised.NotFound,
+    raised.NotImplemented,
+    raised.RuntimeException,
+    RuntimeError,
+)
+
+
+class Device(StrEnum):
+    """Where a network runs."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One input or output of a graph.
+
+    Attributes:
+        name: As in the graph.
+        shape: One entry a dimension; None where the graph leaves it open.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Session:
+    """A loaded graph with one float32 input, bound to one device.
+
+    Attributes:
+        input: The input.
+        outputs: All outputs, in graph order.
+        provider: The execution provider that runs it, as onnxruntime names it.
+        run: Takes the input, float32, gives all outputs in graph order as new arrays. Raises ModelRefused when the
+            graph does not take this input, DeviceUnavailable when the device fails.
+    """
+
+    input: Port
+    outputs: tuple[Port, ...]
+    provider: str
+    run: Callable[[Float32], list[Float32]]
+
+
+def open_session(model: bytes, device: Device, threads: int) -> Session:
+    """Load a graph onto a device, and nowhere else.
+
+    Args:
+        model: The ONNX file, weights included: graphs with weights in other files are not loaded.
+        device: Where it must run.
+        threads: CPU threads within one operator of the graph, 1 and up. More than cores / lanes: lanes slow each
+            other down.
+
+    Raises:
+        DeviceUnavailable: The device is not there, or onnxruntime would run on another one.
+        ModelRefused: Not a graph this can run.
+    """
+    _check_installation()
+    provider = _PROVIDER[device]
+    _check_available(device, provider)
+    if device is Device.CUDA:
+        _load_cuda_libraries()
+    try:
+        # Without enable_fallback=0 onnxruntime moves to the CPU by itself, on loading and again while running.
+        opened = onnxruntime.InferenceSession(
+            model, _options(threads), providers=[_provider_options(device)], enable_fallback=0
+        )
+    except (*_BROKEN_GRAPH, *_FAILED) as error:
+        raise _translated(error, device, "could not be loaded") from error
+    if opened.get_providers()[0] != provider:
+        found = opened.get_providers()[0]
+        raise DeviceUnavailable(f"device {device}: onnxruntime would run on {found}; {_CUDA_ADVICE}")
+    return _wrap(opened, device, provider)
+
+
+def providers() -> list[str]:
+    """The execution providers of the installed onnxruntime, for a health report."""
+    return list(onnxruntime.get_available_providers())
+
+
+def _check_installation() -> None:
+    installed = [name for name in ("onnxruntime", "onnxruntime-gpu") if _is_installed(name)]
+    if len(installed) > 1:
+        raise DeviceUnavailable(
+            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other's files; "
+            "uninstall both, then install one of them (extra cpu or gpu)"
+        )
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _check_available(device: Device, provider: str) -> None:
+    if provider not in onnxruntime.get_available_providers():
+        found = ", ".join(onnxruntime.get_available_providers())
+        raise DeviceUnavailable(
+            f"device {device}: this onnxruntime offers only {found}; install the extra gpu instead of cpu, "
+            "or set device: cpu"
+        )
+
+
+def _load_cuda_libraries() -> None:
+    """Find CUDA and cuDNN in the wheels that pip installed, which the dynamic linker does not search."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        onnxruntime.preload_dlls()
+
+
+def _options(threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = _ERRORS_ONLY
+    # Waiting threads that spin take the cores of the other sessions in the lane.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _provider_options(device: Device) -> tuple[str, dict[str, str]]:
+    if device is Device.CPU:
+        return _PROVIDER[device], {}
+    # TF32 keeps 10 bits of mantissa, enough to move a cosine between devices; an exhaustive search for convolution
+    # kernels starts again with every new frame size.
+    return _PROVIDER[device], {"device_id": "0", "use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
+
+
+def _wrap(opened: Any, device: Device, provider: str) -> Session:
+    inputs = opened.get_inputs()
+    if len(inputs) != 1 or inputs[0].type != "tensor(float)":
+        found = ", ".join(f"{port.name} {port.type}" for port in inputs)
+        raise ModelRefused(f"expected a graph with one float32 input, found: {found}; export the model for inference")
+    name = inputs[0].name
+
+    def run(values: Float32) -> list[Float32]:
+        try:
+            outputs: list[Float32] = opened.run(None, {name: values})
+        except (*_BROKEN_GRAPH, *_FAILED) as error:
+            raise _translated(error, device, f"failed on an input of shape {np.shape(values)}") from error
+        return outputs
+
+    return Session(_port(inputs[0]), tuple(_port(port) for port in opened.get_outputs()), provider, run)
+
+
+def _port(port: Any) -> Port:
+    return Port(port.name, tuple(size if isinstance(size, int) else None for size in port.shape))
+
+
+def _translated(error: Exception, device: Device, what: str) -> BeholdenError:
+    said = " ".join(str(error).split())[:400]
+    if device is Device.CUDA and not isinstance(error, _BROKEN_GRAPH):
+        return DeviceUnavailable(f"device {device}: the model {what}: {said}; {_CUDA_ADVICE} and that memory is free")
+    return ModelRefused(f"the model {what}: {said}")

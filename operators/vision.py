@@ -1,0 +1,144 @@
+"""From JPEG bytes to faces and vectors: the chain of vision operators, for frames and for enrolment alike."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from operators.align import align
+from operators.decode import decode
+from operators.detect import Detector
+from operators.embed import Embedder
+from operators.errors import FrameReason, FrameRefused, ModelRefused
+from operators.jpeg import JpegLimits, check_header
+from operators.quality import QualitySettings, gate_geometry, gate_sharpness
+from operators.types import Faces, Float32, Image
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What one frame showed.
+
+    Attributes:
+        faces: The n faces good enough to be compared; boxes and landmarks in pixels of the frame.
+        numbers: (n,) which of all detected faces, by descending confidence, each is.
+        vectors: (n, d) float32 unit vectors.
+        gated: How many faces were not good enough, by reason.
+    """
+
+    faces: Faces
+    numbers: npt.NDArray[np.intp]
+    vectors: Float32
+    gated: Counter[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cut:
+    """A frame's faces before they are embedded."""
+
+    faces: Faces
+    numbers: npt.NDArray[np.intp]
+    crops: npt.NDArray[np.uint8]
+    gated: Counter[str]
+
+
+class Vision:
+    """Detector and embedder with the settings in force. Not thread-safe.
+
+    Args:
+        detector: Finds faces.
+        embedder: Makes vectors.
+        quality: Which faces are compared.
+        limits: What a JPEG may ask for.
+        max_side_px: Longer images are decoded at a smaller scale, no further than to this.
+        max_faces: Frames with more faces are refused.
+        detect_batch: Frames of one size that the detector takes at once.
+
+    Raises:
+        ModelRefused: The detector's batch is fixed and `detect_batch` asks for more.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        embedder: Embedder,
+        quality: QualitySettings,
+        limits: JpegLimits,
+        max_side_px: int,
+        max_faces: int,
+        detect_batch: int = 1,
+    ) -> None:
+        if detect_batch > 1 and detector.batch is not None:
+            raise ModelRefused(
+                f"the detector takes exactly {detector.batch} image at once and detect_batch is {detect_batch}: set it "
+                "to 1, or name a detector with a dynamic batch in the policy"
+            )
+        self._detector = detector
+        self._embedder = embedder
+        self._quality = quality
+        self._limits = limits
+        self._max_side_px = max_side_px
+        self._max_faces = max_faces
+        self._detect_batch = detect_batch
+
+    @property
+    def provider(self) -> str:
+        """What the models run on, as ONNX Runtime says."""
+        return self._detector.provider
+
+    def see(self, jpegs: Sequence[bytes]) -> list[Seen | FrameRefused]:
+        """Faces and vectors of each frame, or why it was refused. One embedding call for the faces of all frames."""
+        cuts = [self._cut_batch(jpegs[at : at + self._detect_batch]) for at in range(0, len(jpegs), self._detect_batch)]
+        flat = [cut for part in cuts for cut in part]
+        whole = [cut for cut in flat if isinstance(cut, _Cut)]
+        vectors = iter(self._embed([cut.crops for cut in whole]))
+        return [
+            Seen(cut.faces, cut.numbers, next(vectors), cut.gated) if isinstance(cut, _Cut) else cut for cut in flat
+        ]
+
+    def join(self, seen: Sequence[Seen]) -> Float32:
+        """The vectors of all frames, one below the other: (n, d) float32."""
+        parts = [one.vectors for one in seen]
+        return np.concatenate(parts) if parts else np.zeros((0, self._embedder.dimension), np.float32)
+
+    def _embed(self, crops: Sequence[npt.NDArray[np.uint8]]) -> list[Float32]:
+        if not crops:
+            return []
+        vectors = self._embedder.embed(np.concatenate(crops))
+        return np.split(vectors, np.cumsum([len(part) for part in crops])[:-1])
+
+    def _cut_batch(self, jpegs: Sequence[bytes]) -> list[_Cut | FrameRefused]:
+        images = [self._decode(jpeg) for jpeg in jpegs]
+        faces = self._detect([found[0] for found in images if not isinstance(found, FrameRefused)])
+        return [found if isinstance(found, FrameRefused) else self._cut(*found, next(faces)) for found in images]
+
+    def _decode(self, jpeg: bytes) -> tuple[Image, float] | FrameRefused:
+        """The image, and how many frame pixels one of its pixels is."""
+        try:
+            header = check_header(jpeg, self._limits)
+            image = decode(jpeg, header, self._max_side_px)
+        except FrameRefused as refused:
+            return refused
+        return image, header.width / image.shape[1]
+
+    def _detect(self, images: list[Image]) -> Iterator[Faces]:
+        """Faces of each image; images of one size in one call where the detector's batch allows it."""
+        if self._detect_batch == 1 or len({image.shape for image in images}) > 1:
+            return (self._detector.detect(image) for image in images)
+        return iter(self._detector.detect_batch(images) if images else [])
+
+    def _cut(self, image: Image, scale: float, found: Faces) -> _Cut | FrameRefused:
+        if len(found) > self._max_faces:
+            return FrameRefused(FrameReason.TOO_MANY_FACES, f"{len(found)} faces; {self._max_faces} at most")
+        reasons = gate_geometry(found, image.shape, self._quality)
+        numbers = np.flatnonzero([reason is None for reason in reasons])
+        gated = Counter(str(reason) for reason in reasons if reason is not None)
+        crops = align(image, found.landmarks[numbers])
+        blurred = gate_sharpness(crops, self._quality)
+        gated.update(str(reason) for reason in blurred if reason is not None)
+        sharp = np.flatnonzero([reason is None for reason in blurred])
+        kept = found.take(numbers[sharp])
+        faces = Faces(kept.boxes * np.float32(scale), kept.confidence, kept.landmarks * np.float32(scale))
+        return _Cut(faces, numbers[sharp], crops[sharp], gated)

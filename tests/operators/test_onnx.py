@@ -1,0 +1,67 @@
+from importlib import metadata
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from operators.errors import DeviceUnavailable, ModelRefused
+from operators.onnx import Device, Port, open_session, providers
+
+
+def test_a_session_tells_its_ports_and_runs(embedder: Any) -> None:
+    """Open dimensions are None, and the graph's outputs come back in order."""
+    session = open_session(embedder(), Device.CPU, threads=1)
+    assert session.input == Port("input", (None, 3, 112, 112))
+    assert [port.name for port in session.outputs] == ["embedding"]
+    assert session.provider == "CPUExecutionProvider"
+    (raw,) = session.run(np.zeros((3, 3, 112, 112), np.float32))
+    assert raw.shape == (3, 16)
+    assert not raw.any()
+
+
+@pytest.mark.parametrize("model", [b"", b"not a model", bytes(200), b"\x08\x09" + b"\xff" * 30])
+def test_broken_files_are_refused(model: bytes) -> None:
+    """Bytes that are no graph raise the project's own error."""
+    with pytest.raises(ModelRefused, match="could not be loaded"):
+        open_session(model, Device.CPU, threads=1)
+
+
+def test_an_input_of_the_wrong_shape_is_refused(embedder: Any) -> None:
+    """A run that the graph refuses raises the project's own error and names the shape."""
+    session = open_session(embedder(), Device.CPU, threads=1)
+    with pytest.raises(ModelRefused, match=r"input of shape \(1, 3, 64, 64\)"):
+        session.run(np.zeros((1, 3, 64, 64), np.float32))
+
+
+@pytest.mark.skipif("CUDAExecutionProvider" in providers(), reason="CUDA is there")
+def test_cuda_without_cuda_is_refused(embedder: Any) -> None:
+    """A device that is not there is an error, never the CPU instead."""
+    with pytest.raises(DeviceUnavailable, match=r"offers only .*CPUExecutionProvider"):
+        open_session(embedder(), Device.CUDA, threads=1)
+
+
+def test_a_silent_move_to_the_cpu_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where CUDA is offered but onnxruntime loads on the CPU, the session is refused, and fallback was forbidden."""
+    asked: dict[str, Any] = {}
+
+    def load(model: bytes, options: object, **given: Any) -> SimpleNamespace:
+        asked.update(given)
+        return SimpleNamespace(get_providers=lambda: ["CPUExecutionProvider"])
+
+    offered = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: offered)
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: print("nothing found"))  # noqa: T201
+    monkeypatch.setattr(onnxruntime, "InferenceSession", load)
+    with pytest.raises(DeviceUnavailable, match="would run on CPUExecutionProvider"):
+        open_session(b"", Device.CUDA, threads=1)
+    assert asked["enable_fallback"] == 0
+    assert [name for name, _ in asked["providers"]] == ["CUDAExecutionProvider"]
+
+
+def test_two_onnxruntimes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both distributions share one import name: which of them would run is not known."""
+    monkeypatch.setattr(metadata, "version", lambda _: "1.0")
+    with pytest.raises(DeviceUnavailable, match="both installed"):
+        open_session(b"", Device.CPU, threads=1)

@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+
+from operators.tensors import Planes
+from operators.types import Image
+
+
+def test_raw_pixels_are_copied_exactly(picture: Image) -> None:
+    """Without mean and scale the planes hold the pixel values, and zeros beyond the image."""
+    planes = Planes("bgr", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)).fill([picture, picture[::-1]], 128, 224)
+    assert planes.shape == (2, 3, 128, 224)
+    assert planes.flags.c_contiguous
+    assert (planes[0, :, :120, :200] == picture.transpose(2, 0, 1)).all()
+    assert (planes[1, :, :120, :200] == picture[::-1].transpose(2, 0, 1)).all()
+    assert not planes[:, :, 120:].any()
+    assert not planes[:, :, :, 200:].any()
+
+
+@pytest.mark.parametrize("colour", ["bgr", "rgb"])
+def test_black_beyond_the_image_is_normalised_too(picture: Image, colour: str) -> None:
+    """Beyond the image lies what a black pixel would give, per channel."""
+    mean, scale = np.array([100.0, 110.0, 120.0]), np.array([50.0, 60.0, 70.0])
+    planes = Planes(colour, tuple(mean), tuple(scale)).fill([picture], 121, 201)  # type: ignore[arg-type]
+    canvas = np.zeros((121, 201, 3))
+    canvas[:120, :200] = picture if colour == "bgr" else picture[:, :, ::-1]
+    np.testing.assert_allclose(planes[0], ((canvas - mean) / scale).transpose(2, 0, 1), atol=1e-5)
+
+
+def test_the_buffer_is_kept_and_cleaned() -> None:
+    """A smaller image after a larger one reuses the memory and sees nothing of it."""
+    planes = Planes("bgr", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    first = planes.fill([np.full((64, 64, 3), 255, np.uint8)], 64, 64)
+    second = planes.fill([np.full((10, 20, 3), 7, np.uint8)], 32, 32)
+    assert np.shares_memory(first, second)
+    assert second.sum() == 3 * 10 * 20 * 7

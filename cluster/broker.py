@@ -6,10 +6,11 @@ The folder is readable by its owner only, because frames with faces lie in it.
 
 import os
 import shutil
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,14 +18,16 @@ import psutil
 
 from cluster.broker_state import BrokerState, free_port, load_state, new_state, refuse_taken, save_state
 from cluster.file_lock import locked
-from cluster.kafka_admin import wait_ready
 from cluster.kafka_jars import Progress, ensure_jars
 from cluster.kafka_node import Node, find_java, find_process, format_storage, last_words, launch, write_properties
+from cluster.kafka_probe import wait_ready
 from operators.errors import DeploymentFailed
 
 DEFAULT_HEAP_MB = 512
 READY_TIMEOUT_S = 60.0
 STOP_GRACE_S = 15.0
+KILL_WAIT_S = 5.0
+STOP_POLL_S = 0.02
 # Three nodes that stop together wait 5 s for each other to save what is about to be deleted.
 WIPE_GRACE_S = 1.0
 
@@ -100,7 +103,7 @@ def stop_broker(data: Path, wipe: bool) -> int:
         How many nodes were running.
 
     Raises:
-        DeploymentFailed: The folder holds something else than a broker.
+        DeploymentFailed: The folder holds something else than a broker, or cannot be deleted.
     """
     data = data.expanduser().resolve()
     if not data.exists():
@@ -113,7 +116,7 @@ def stop_broker(data: Path, wipe: bool) -> int:
             stopped = _stop(state.processes(data), WIPE_GRACE_S if wipe else STOP_GRACE_S)
             save_state(data, replace(state, pids=(0,) * len(state.pids)))
         if wipe:
-            shutil.rmtree(data)
+            _delete(data)
     return stopped
 
 
@@ -191,14 +194,40 @@ def _prepare(
 
 
 def _stop(pairs: Sequence[tuple[Node, int]], grace_s: float) -> int:
-    processes = [process for node, pid in pairs if (process := find_process(node, pid)) is not None]
-    for process in processes:
-        process.terminate()
-    _, stubborn = psutil.wait_procs(processes, timeout=grace_s)
-    for process in stubborn:
-        process.kill()
-    psutil.wait_procs(stubborn)
-    return len(processes)
+    running = [(node, pid) for node, pid in pairs if find_process(node, pid) is not None]
+    left = running
+    for kind, patience_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, KILL_WAIT_S)):
+        for node, pid in left:
+            if (process := find_process(node, pid)) is not None:
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(kind)
+        left = _outlive(left, patience_s)
+    if left:
+        raise DeploymentFailed(f"processes {[pid for _, pid in left]} do not end even when killed: look at the disk")
+    for _, pid in running:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, 0)  # only where this process started it
+    return len(running)
+
+
+def _outlive(pairs: Sequence[tuple[Node, int]], patience_s: float) -> list[tuple[Node, int]]:
+    """Wait for nodes to end and give those that did not. A process that nobody has collected yet has ended."""
+    deadline_s = time.monotonic() + patience_s
+    while True:
+        left = [(node, pid) for node, pid in pairs if find_process(node, pid) is not None]
+        if not left or time.monotonic() >= deadline_s:
+            return left
+        time.sleep(STOP_POLL_S)
+
+
+def _delete(data: Path) -> None:
+    """Move the folder away in one step, the lock with it, so that a waiting start does not write into what goes."""
+    grave = data.with_name(f".{data.name}.deleted-{os.getpid()}")
+    try:
+        data.rename(grave)
+        shutil.rmtree(grave)
+    except OSError as error:
+        raise DeploymentFailed(f"{data} cannot be deleted ({error}): delete it by hand, with {grave}") from error
 
 
 def _refuse_dead(launched: Sequence[tuple[Node, int]]) -> None:

@@ -82,7 +82,7 @@ def load_state(data: Path) -> BrokerState | None:
             return BrokerState(**{**values, "pids": tuple(values["pids"])})
         except (ValueError, TypeError, KeyError) as error:
             raise DeploymentFailed(f"{path} cannot be understood ({error}): delete {data} and start anew") from error
-    if data.exists() and any(entry.name != "lock" for entry in data.iterdir()):
+    if data.is_file() or (data.is_dir() and any(entry.name != "lock" for entry in data.iterdir())):
         raise DeploymentFailed(f"{data} holds something else than a broker: name an empty folder with --data")
     return None
 

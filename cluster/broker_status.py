@@ -7,10 +7,8 @@ from pathlib import Path
 import psutil
 
 from cluster.broker_state import load_state
-from cluster.kafka_admin import live_brokers
-from cluster.kafka_node import Node, find_process
-
-STATUS_TIMEOUT_S = 3.0
+from cluster.kafka_node import HOST, Node, find_process
+from cluster.kafka_probe import live_brokers
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +19,7 @@ class NodeStatus:
         id: From 1.
         port: Where clients reach it.
         pid: Its process; None when it does not run.
-        answers: Whether it runs and the cluster counts it as alive.
+        answers: Whether it runs, answers a metadata request and counts itself among the living.
         memory_bytes: Resident memory of the process.
         data_bytes: What its folder occupies on disk.
     """
@@ -49,7 +47,7 @@ class BrokerStatus:
 
 
 def broker_status(data: Path) -> BrokerStatus:
-    """Look at every node of a folder's broker and ask the cluster which of them it counts as alive.
+    """Look at every node of a folder's broker and ask it whether it is alive.
 
     Args:
         data: The folder that holds the broker.
@@ -61,18 +59,16 @@ def broker_status(data: Path) -> BrokerStatus:
     state = load_state(data)
     if state is None:
         return BrokerStatus(data, "", ())
-    processes = {node.id: find_process(node, pid) for node, pid in state.processes(data)}
-    alive = live_brokers(state.bootstrap, STATUS_TIMEOUT_S) if any(processes.values()) else frozenset()
-    nodes = tuple(_node_status(node, processes[node.id], node.id in alive) for node in state.nodes(data))
+    nodes = tuple(_node_status(node, find_process(node, pid)) for node, pid in state.processes(data))
     return BrokerStatus(data, state.bootstrap, nodes)
 
 
-def _node_status(node: Node, process: psutil.Process | None, alive: bool) -> NodeStatus:
+def _node_status(node: Node, process: psutil.Process | None) -> NodeStatus:
     return NodeStatus(
         id=node.id,
         port=node.port,
         pid=None if process is None else process.pid,
-        answers=process is not None and alive,
+        answers=process is not None and node.id in live_brokers(f"{HOST}:{node.port}"),
         memory_bytes=_memory_bytes(process),
         data_bytes=_disk_bytes(node.folder),
     )

@@ -3,14 +3,14 @@
 import signal
 import time
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from cluster.camera_pictures import SourceUnavailable
 from cluster.camera_sources import Shot
 from cluster.ports import FramePublisher
+from operators.errors import FrameReason, FrameRefused, SourceUnavailable
 
 RECENT_S = 5.0  # over which the present rate is taken
 
@@ -35,6 +35,7 @@ class Tally:
         sent_bytes: Their bytes.
         reconnects: Live streams after the first.
         skipped: Files that could not be read, by name, with the reason.
+        refused: Frames that Kafka would not take, by reason.
     """
 
     clock: Callable[[], float] = time.monotonic
@@ -42,6 +43,7 @@ class Tally:
     sent_bytes: int = 0
     reconnects: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
+    refused: Counter[FrameReason] = field(default_factory=Counter)
     _started_s: float = field(init=False)
     _recent_s: deque[float] = field(default_factory=deque)
 
@@ -91,7 +93,9 @@ class Tally:
             f"sent {self.sent} frames in {self.elapsed_s:.1f} s ({overall_fps:.1f} fps, {self.mean_kb:.1f} kB each), "
             f"{self.reconnects} reconnects"
         )
-        return f"{text}, {len(self.skipped)} unreadable files skipped" if self.skipped else text
+        if self.skipped:
+            text += f", {len(self.skipped)} unreadable files skipped"
+        return text + "".join(f", {count} refused: {reason}" for reason, count in self.refused.items())
 
     def _forget(self) -> None:
         oldest_s = self.clock() - RECENT_S
@@ -146,9 +150,12 @@ def publish_shots(
         if shot.run != run:
             tally.reconnects += run != 0
             run, stream, seq = shot.run, stream_name(), 0
-        publisher.publish(camera, shot.jpeg, shot.arrived_at or now(), stream, seq)
+        try:
+            publisher.publish(camera, shot.jpeg, shot.arrived_at or now(), stream, seq)
+            tally.add(len(shot.jpeg))
+        except FrameRefused as refused:
+            tally.refused[refused.reason] += 1
         seq += 1
-        tally.add(len(shot.jpeg))
 
 
 def send(shots: Iterable[Shot], publisher: FramePublisher, name: str, tally: Tally) -> int:

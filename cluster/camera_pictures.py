@@ -14,7 +14,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from operators.decode import encode
-from operators.errors import BeholdenError
+from operators.errors import SourceUnavailable
 from operators.types import Image
 
 # libav writes to stderr from its own threads; what matters comes back as an error anyway.
@@ -27,10 +27,6 @@ QUALITY = 90  # for frames that have to be encoded here; a JPEG that needs no ch
 FRUITLESS_PACKETS = 1500
 
 VideoFrame = av.VideoFrame
-
-
-class SourceUnavailable(BeholdenError):
-    """A camera's source cannot be read: not there, not an image or video, or lost for good."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cluster.camera_pictures import Shape, SourceUnavailable, shot_jpeg, video_fps, video_frames
-from operators.errors import FrameRefused
+from cluster.camera_pictures import Shape, shot_jpeg, video_fps, video_frames
+from operators.errors import FrameRefused, SourceUnavailable
 from operators.jpeg import JpegHeader, JpegLimits, check_header
 
 LIVE_SCHEMES = frozenset({"rtsp", "rtsps", "http", "https", "rtmp", "rtmps", "srt", "tcp", "udp", "rtp"})

@@ -41,12 +41,14 @@ class ClusterStatus:
 
     @property
     def is_ready(self) -> bool:
-        """Whether every shard answers, every recogniser watches, and someone watches every partition."""
+        """Whether every shard answers, every recogniser watches its share, and someone watches every partition."""
         lanes = [member.status for member in self.members if isinstance(member.status, RecogniserStatus)]
-        owned = sum(len(lane.partitions) for lane in lanes)
+        partitions = self.plan.settings.kafka.frame_partitions
+        owned = [len(lane.partitions) for lane in lanes]
+        shared = sum(owned) == partitions and (all(owned) or len(lanes) > partitions)
         at_work = all(member.state in ("watching", "ready") for member in self.members)
         known = all(lane.index is None or lane.index.generation for lane in lanes)
-        return at_work and known and owned == self.plan.settings.kafka.frame_partitions
+        return at_work and known and shared
 
 
 def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:

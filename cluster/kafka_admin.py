@@ -1,80 +1,41 @@
 """Questions and changes to a Kafka cluster as a whole."""
 
-import socket
-import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
 
 from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, WATCHLIST, client_settings, translated
 from cluster.settings import KafkaSettings
-from operators.errors import BrokerUnavailable
-
-POLL_S = 0.05
-CONNECT_TIMEOUT_S = 0.5
 
 
-def wait_ready(bootstrap: str, nodes: int, timeout_s: float, still_starting: Callable[[], None] | None = None) -> None:
-    """Wait until a metadata request names enough live brokers.
+@dataclass(frozen=True, slots=True)
+class KafkaAnswer:
+    """What a Kafka says of itself: how many brokers, and the partitions of each topic."""
+
+    brokers: int
+    topics: Mapping[str, int]
+
+
+def ask_kafka(kafka: KafkaSettings, timeout_s: float) -> KafkaAnswer:
+    """Ask Kafka how many brokers and which topics it has; make sure before that something listens there.
+
+    A client that cannot connect leaves its thread behind (kafka-python 3.0.12).
 
     Args:
-        bootstrap: Comma-separated host:port of all nodes.
-        nodes: How many brokers must be there.
-        timeout_s: Longest wait, seconds.
-        still_starting: Called between attempts while nothing answers; raises to end the wait early.
+        kafka: Which Kafka.
+        timeout_s: Longest wait for the connection and for each answer, seconds.
 
     Raises:
-        BrokerUnavailable: The time is over.
+        BrokerUnavailable: What listens does not answer as Kafka does.
     """
-    deadline_s = time.monotonic() + timeout_s
-    while len(live_brokers(bootstrap, deadline_s - time.monotonic())) < nodes:
-        if time.monotonic() >= deadline_s:
-            raise BrokerUnavailable(
-                f"{bootstrap} did not show {nodes} live brokers within {timeout_s:.0f} s: "
-                "check that they run (beholden broker status) and that the address is right"
-            )
-        if still_starting is not None:
-            still_starting()
-        time.sleep(POLL_S)
-
-
-def live_brokers(bootstrap: str, timeout_s: float) -> frozenset[int]:
-    """Give the ids of the brokers that one metadata request names; none when no address answers.
-
-    Args:
-        bootstrap: Comma-separated host:port of the nodes.
-        timeout_s: Longest wait for the answer, seconds.
-    """
-    # A client that cannot connect keeps its thread and its sockets after the constructor has raised (kafka-python
-    # 3.0.12), so it gets only addresses that accept a connection.
-    open_addresses = [address for address in bootstrap.split(",") if _accepts(address)]
-    if not open_addresses:
-        return frozenset()
-    timeout_ms = max(1_000, int(timeout_s * 1000))
-    try:
-        admin = KafkaAdminClient(
-            bootstrap_servers=open_addresses, bootstrap_timeout_ms=timeout_ms, request_timeout_ms=timeout_ms
-        )
-    except KafkaError:
-        return frozenset()
-    try:
-        return frozenset(int(broker["broker_id"]) for broker in admin.describe_cluster()["brokers"])
-    except KafkaError:
-        return frozenset()
-    finally:
-        admin.close()
-
-
-def _accepts(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S).close()
-    except OSError:
-        return False
-    return True
+    wait_ms = int(timeout_s * 1000)
+    options = {**client_settings(kafka), "bootstrap_timeout_ms": wait_ms, "request_timeout_ms": wait_ms}
+    with translated(kafka, "asking for topics"), closing(KafkaAdminClient(**options)) as admin:
+        topics = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics()}
+        return KafkaAnswer(len(admin.describe_cluster()["brokers"]), topics)
 
 
 def ensure_topics(kafka: KafkaSettings) -> list[str]:

@@ -1,6 +1,5 @@
 """Kafka as the pipeline's ports. With `kafka_admin.py` the only place that imports the client."""
 
-import importlib.util
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,19 +8,25 @@ from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import CommitFailedError, KafkaError
+from kafka.record import util as record_util
 from kafka.structs import OffsetAndMetadata
 
 from cluster.ports import Record
 from cluster.settings import KafkaSettings
 from cluster.wire.frames import frame_headers
 from cluster.wire.text import headers_of
-from operators.errors import BrokerUnavailable
+from operators.errors import BrokerUnavailable, FrameReason, FrameRefused
 from operators.types import FrameRef
 
 FRAMES, ALERTS, WATCHLIST, DEAD_LETTERS = "frames", "alerts", "watchlist", "dead-letters"
 
+RECONNECT_MAX_MS = 1_000  # kafka-python's own 30 s would be silence long after a broker is back
 BOOTSTRAP_MS = 10_000  # a broker that is there answers at once
 MAX_BLOCK_MS = 15_000  # for metadata of a topic; longer only hides that the topic or the broker is missing
+DELIVERY_MS = 120_000  # an alert is worth waiting for
+CAMERA_DELIVERY_MS = 20_000  # a frame that is older is worth nothing, and the operator wants to know
+REQUEST_MS = 10_000
+OVERHEAD_BYTES = 1024  # of a record beside its value: key, headers, framing
 SESSION_MS = 10_000  # a dead recogniser's partitions are handed over after this
 IN_FLIGHT_BYTES = 16 * 1024 * 1024  # kafka-python 3 has no memory bound of its own
 FETCH_BYTES = 16 * 1024 * 1024  # what a recogniser may hold fetched and not yet polled
@@ -32,6 +37,7 @@ def client_settings(kafka: KafkaSettings) -> dict[str, Any]:
     security = kafka.security
     settings = {
         "bootstrap_timeout_ms": BOOTSTRAP_MS,
+        "reconnect_backoff_max_ms": RECONNECT_MAX_MS,
         "bootstrap_servers": kafka.bootstrap.split(","),
         "security_protocol": str(security.protocol),
         "ssl_cafile": security.cafile,
@@ -57,8 +63,12 @@ def translated(kafka: KafkaSettings, doing: str) -> Iterator[None]:
 
 
 def has_fast_crc() -> bool:
-    """Whether the C code for CRC-32C is installed. Without it each 100 KB frame costs 10 ms of processor time."""
-    return importlib.util.find_spec("crc32c") is not None
+    """Whether kafka-python computes CRC-32C in C. Otherwise each 100 KB frame costs 10 ms of processor time.
+
+    The package may be installed and its compiled part unusable: what counts is what kafka-python took when it was
+    loaded.
+    """
+    return record_util.crc32c_c is not None
 
 
 class KafkaFrameSource:
@@ -176,8 +186,8 @@ class KafkaSink:
         return KafkaDelivery(self._kafka, future)
 
 
-def open_producer(kafka: KafkaSettings, client: str) -> KafkaProducer:
-    """A producer whose retries neither lose nor double a message.
+def open_producer(kafka: KafkaSettings, client: str, delivery_ms: int = DELIVERY_MS) -> KafkaProducer:
+    """A producer whose retries neither lose nor double a message, for `delivery_ms` at the most.
 
     `enable_idempotence` is set although it is the default: only then does kafka-python refuse settings that would
     switch it off, instead of switching it off with a warning.
@@ -187,11 +197,28 @@ def open_producer(kafka: KafkaSettings, client: str) -> KafkaProducer:
             client_id=client,
             enable_idempotence=True,
             acks="all",
+            delivery_timeout_ms=delivery_ms,
+            request_timeout_ms=min(delivery_ms, REQUEST_MS),
             max_block_ms=MAX_BLOCK_MS,
             max_request_size=kafka.max_message_bytes,
             metrics_enabled=False,
             **client_settings(kafka),
         )
+
+
+def close_producer(producer: KafkaProducer, timeout_s: float) -> bool:
+    """Let go of a producer, waiting for what is on its way; whether all of it was acknowledged or refused in time.
+
+    When it was not, kafka-python 3.0.12 leaves `close` by an error before it has ended its thread, which then spins on
+    a broker that is not there (0.65 of a core, measured) until the process ends with a traceback.
+    """
+    try:
+        producer.close(timeout=timeout_s)
+    except KafkaError:
+        producer._sender.force_close()  # noqa: SLF001 - there is no public way
+        producer._closed = True  # noqa: SLF001 - or it tries again when it is collected
+        return False
+    return True
 
 
 class KafkaFramePublisher:
@@ -200,13 +227,16 @@ class KafkaFramePublisher:
     def __init__(self, kafka: KafkaSettings) -> None:
         self._kafka = kafka
         self._topic = kafka.topic_prefix + FRAMES
-        self._producer = open_producer(kafka, "beholden-camera")
+        self._producer = open_producer(kafka, "beholden-camera", CAMERA_DELIVERY_MS)
         self._room = threading.Condition()
         self._in_flight = 0
         self._failure: BaseException | None = None
 
     def publish(self, camera: str, jpeg: bytes, captured_at: datetime, stream: str, seq: int) -> None:
         """See `ports.FramePublisher`."""
+        if len(jpeg) > self._kafka.max_message_bytes - OVERHEAD_BYTES:
+            limit = self._kafka.max_message_bytes
+            raise FrameRefused(FrameReason.TOO_LARGE, f"{len(jpeg)} bytes; a message may have {limit}")
         with self._room:
             self._room.wait_for(lambda: self._in_flight < IN_FLIGHT_BYTES or self._failure is not None)
             self._in_flight += len(jpeg)
@@ -219,10 +249,10 @@ class KafkaFramePublisher:
 
     def close(self) -> None:
         """See `ports.FramePublisher`."""
-        with translated(self._kafka, "waiting for the last frames"):
-            self._producer.flush(timeout=60)
-            self._producer.close()
+        flushed = close_producer(self._producer, CAMERA_DELIVERY_MS / 1000 + 5)
         self._check()
+        if not flushed:
+            raise BrokerUnavailable(f"Kafka at {self._kafka.bootstrap} has not acknowledged the last frames")
 
     def _settle(self, size: int, outcome: object) -> None:
         with self._room:
@@ -233,6 +263,7 @@ class KafkaFramePublisher:
 
     def _check(self) -> None:
         if self._failure is not None:
+            close_producer(self._producer, 0)
             with translated(self._kafka, f"publishing to {self._topic}"):
                 raise self._failure
 

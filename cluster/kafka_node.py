@@ -18,7 +18,7 @@ JAVA_MINIMUM = 17
 INSTALL_JAVA = "install openjdk-17-jre-headless (Debian/Ubuntu) or set JAVA_HOME to a newer Java"
 # A frame is at most 4 MiB; what one broker accepts the others must be able to copy.
 MESSAGE_MAX_BYTES = 4 * 1024 * 1024
-# Half the start time of the shipped flags on two cores (docs/decisions/0003-broker-from-maven.md).
+# The collector and the compiler flag take a third off start time and memory (docs/decisions/0003-broker-from-maven.md).
 JVM_FLAGS = ("-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError")
 
 PROPERTIES = """\

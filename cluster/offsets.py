@@ -1,17 +1,11 @@
 """Which frames are finished, so that no offset is committed past one that is not."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from itertools import takewhile
 
 from operators.types import FrameRef
 
 TopicPartition = tuple[str, int]
-
-
-@dataclass(slots=True)
-class _Progress:
-    started: list[int] = field(default_factory=list)
-    finished: set[int] = field(default_factory=set)
 
 
 class OffsetTracker:
@@ -21,32 +15,28 @@ class OffsetTracker:
     """
 
     def __init__(self) -> None:
-        self._partitions: dict[TopicPartition, _Progress] = {}
+        # Of each partition, the frames not yet committed in the order of their start, and whether each is finished.
+        self._partitions: dict[TopicPartition, dict[int, bool]] = {}
 
     def start(self, ref: FrameRef) -> None:
         """A frame has been taken from the source."""
-        self._partitions.setdefault((ref.topic, ref.partition), _Progress()).started.append(ref.offset)
+        self._partitions.setdefault((ref.topic, ref.partition), {})[ref.offset] = False
 
     def finish(self, ref: FrameRef) -> None:
         """Everything that follows from a frame is written and acknowledged; unknown frames are ignored."""
-        progress = self._partitions.get((ref.topic, ref.partition))
-        if progress:
-            progress.finished.add(ref.offset)
+        frames = self._partitions.get((ref.topic, ref.partition), {})
+        if ref.offset in frames:
+            frames[ref.offset] = True
 
     def take(self) -> dict[TopicPartition, int]:
         """Offsets to commit since the last call: for each partition the one after its finished, unbroken beginning."""
         ready = {}
-        for partition, progress in self._partitions.items():
-            count = 0
-            for offset in progress.started:
-                if offset not in progress.finished:
-                    break
-                count += 1
-            if count:
-                done = progress.started[:count]
+        for partition, frames in self._partitions.items():
+            done = list(takewhile(frames.__getitem__, frames))
+            for offset in done:
+                del frames[offset]
+            if done:
                 ready[partition] = done[-1] + 1
-                progress.started = progress.started[count:]
-                progress.finished.difference_update(done)
         return ready
 
     def forget(self, partitions: Iterable[TopicPartition]) -> None:
@@ -57,4 +47,4 @@ class OffsetTracker:
     @property
     def unfinished(self) -> int:
         """Frames started and not finished."""
-        return sum(len(progress.started) - len(progress.finished) for progress in self._partitions.values())
+        return sum(not finished for frames in self._partitions.values() for finished in frames.values())

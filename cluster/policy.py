@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rfc8785
 
-from cluster.strict_yaml import load, read
+from cluster.strict_yaml import read, read_both
 from operators.errors import SettingsRefused
 from operators.models import ModelManifest
 from operators.policy import ModelChoice, Policy
@@ -31,8 +31,12 @@ def read_policy(path: Path) -> PolicyInForce:
     Raises:
         SettingsRefused: With every fault found, by line.
     """
-    policy = read(path, Policy)
-    return PolicyInForce(policy, hashlib.sha256(rfc8785.dumps(load(path))).hexdigest())
+    policy, document = read_both(path, Policy)
+    try:
+        canonical = rfc8785.dumps(document)
+    except rfc8785.CanonicalizationError as error:
+        raise SettingsRefused(f"{path}: {error}: JSON knows whole numbers below 2^53 only; use a smaller one") from None
+    return PolicyInForce(policy, hashlib.sha256(canonical).hexdigest())
 
 
 def read_manifest(choice: ModelChoice, folder: Path) -> ModelManifest:
@@ -42,10 +46,12 @@ def read_manifest(choice: ModelChoice, folder: Path) -> ModelManifest:
         SettingsRefused: There is none of that name, or it is of other bytes than the policy names.
     """
     path = folder / f"{choice.model}.yaml"
-    if not path.is_file():
+    if path.parent != folder or not path.is_file():
         known = ", ".join(sorted(file.stem for file in folder.glob("*.yaml"))) or "none"
         raise SettingsRefused(f"no manifest {path.name} in {folder} (there: {known}); correct the policy or add it")
     manifest = read(path, ModelManifest)
+    if manifest.name != choice.model:
+        raise SettingsRefused(f"{path}: is the manifest of {manifest.name}; name the file after its model")
     if manifest.sha256 != choice.sha256:
         raise SettingsRefused(
             f"{path}: model {choice.model} has sha256 {manifest.sha256}, the policy names {choice.sha256}; "

@@ -63,6 +63,7 @@ class FramePublisher(Protocol):
 
         Raises:
             BrokerUnavailable: Earlier frames could not be written.
+            FrameRefused: This frame is larger than Kafka takes; others are not affected.
         """
         ...
 

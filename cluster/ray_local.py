@@ -70,11 +70,12 @@ def find_ray(cluster: str) -> LocalRay | None:
 
 
 def authenticate() -> None:
-    """Have this process, and every Ray it starts or joins, speak with a token. Ray reads this when it is imported.
+    """Have every Ray that this process starts or joins speak with a token and report to nobody. Before Ray is imported.
 
     A token that the environment names already, as that of a Ray elsewhere, is left as it is.
     """
     os.environ.setdefault("RAY_AUTH_MODE", "token")
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     if "RAY_AUTH_TOKEN" not in os.environ and "RAY_AUTH_TOKEN_PATH" not in os.environ:
         os.environ["RAY_AUTH_TOKEN_PATH"] = str(_token())
 
@@ -103,7 +104,7 @@ def start_ray(cluster: str, cpus: int, progress: Callable[[str], None]) -> Local
     with log.open("wb") as output:
         process = subprocess.Popen(
             _command(cluster, port, cpus),
-            env={**os.environ, **HEALTH_CHECKS, "RAY_USAGE_STATS_ENABLED": "0"},
+            env={**os.environ, **HEALTH_CHECKS},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from cluster.account import Account
-from cluster.kafka_io import ALERTS, DEAD_LETTERS, KafkaFrameSource, KafkaSink, open_producer
+from cluster.kafka_io import ALERTS, DEAD_LETTERS, KafkaFrameSource, KafkaSink, close_producer, open_producer
 from cluster.memory_io import SystemClock
 from cluster.pipeline import Outlets, Pipeline
 from cluster.plan import Plan, open_vision
@@ -138,7 +138,7 @@ class Recogniser:
         plan = self._plan
         with ExitStack() as closing:
             producer = open_producer(plan.settings.kafka, f"recogniser-{self._slot}")
-            closing.callback(producer.close, timeout=5)
+            closing.callback(close_producer, producer, 5.0)
             source = KafkaFrameSource(
                 plan.settings.kafka,
                 plan.group,

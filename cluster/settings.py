@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from cluster.strict_yaml import read
+from operators.errors import SettingsRefused
 from operators.jpeg import JpegLimits
 from operators.onnx import Device
 
@@ -75,6 +76,11 @@ class KafkaSettings:
     max_message_bytes: int = 4 * 1024 * 1024
     security: KafkaSecurity = field(default_factory=KafkaSecurity)
 
+    def __post_init__(self) -> None:
+        _be_counts(self, "frame_partitions", "watchlist_partitions", "replication", "max_message_bytes")
+        if not self.bootstrap:
+            raise ValueError("bootstrap: must be HOST:PORT, several separated by commas")
+
 
 @dataclass(frozen=True, slots=True)
 class Models:
@@ -108,9 +114,9 @@ class Recognisers:
     gpu_share: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("count", "threads", "poll_frames", "detect_batch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: must be at least 1")
+        _be_counts(self, "count", "threads", "poll_frames", "detect_batch")
+        if not self.gpu_share > 0:
+            raise ValueError(f"gpu_share: must be above 0, found {self.gpu_share}")
 
 
 class Placement(StrEnum):
@@ -133,8 +139,7 @@ class IndexSettings:
     shards: int = 1
 
     def __post_init__(self) -> None:
-        if self.shards < 1:
-            raise ValueError("shards: must be at least 1")
+        _be_counts(self, "shards")
         if self.placement is Placement.IN_LANE and self.shards != 1:
             raise ValueError("shards: only 'placement: sharded' can have more than 1")
 
@@ -158,6 +163,10 @@ class Limits:
     min_side_px: int = 16
     max_scans: int = 100
     max_faces: int = 1000
+
+    def __post_init__(self) -> None:
+        _be_counts(self, "max_faces")
+        _ = self.jpeg  # refuses here, not when the models are loaded, what no header check can work with
 
     @property
     def jpeg(self) -> JpegLimits:
@@ -211,6 +220,8 @@ def read_cluster(path: Path, environment: Mapping[str, str] = os.environ) -> Clu
         SettingsRefused: With every fault found, by line.
     """
     settings = read(path, ClusterSettings)
+    if settings.kafka.security.password is not None:
+        raise SettingsRefused(f"{path}: kafka.security.password: set BEHOLDEN_KAFKA_PASSWORD instead and remove it here")
     here = path.resolve().parent
     return replace(
         settings,
@@ -227,6 +238,12 @@ def kafka_from_cli(
     """Which Kafka a command talks to: `--bootstrap`, else the environment, else the cluster file, else this machine."""
     kafka = read_cluster(file, environment).kafka if file else _with_environment(KafkaSettings(), environment)
     return replace(kafka, bootstrap=bootstrap) if bootstrap else kafka
+
+
+def _be_counts(settings: object, *names: str) -> None:
+    for name in names:
+        if getattr(settings, name) < 1:
+            raise ValueError(f"{name}: must be at least 1, found {getattr(settings, name)}")
 
 
 def _with_environment(kafka: KafkaSettings, environment: Mapping[str, str]) -> KafkaSettings:

@@ -5,6 +5,7 @@ file and the line. Only JSON's types exist: dates and `yes`/`no` are plain text.
 """
 
 import dataclasses
+import functools
 import json
 import re
 import typing
@@ -83,10 +84,15 @@ def read(path: Path, into: type[T]) -> T:
     Raises:
         SettingsRefused: With every fault found, each on a line of its own: file, line, key and what to do.
     """
+    return read_both(path, into)[0]
+
+
+def read_both(path: Path, into: type[T]) -> tuple[T, Any]:
+    """What `read` gives and the document it was made from, out of one reading of the file; raises what `read` does."""
     document, lines = _compose(path)
-    _be_strict(into)
     try:
-        return TypeAdapter(into).validate_json(json.dumps(document))
+        value: T = _adapter(into).validate_json(json.dumps(document))
+        return value, document
     except ValidationError as error:
         faults = (_explain(path, dict(fault), lines) for fault in error.errors())
         raise SettingsRefused("\n".join(faults)) from None
@@ -144,8 +150,15 @@ def _explain(path: Path, fault: dict[str, Any], lines: dict[tuple[str | int, ...
         known = known[:-1]
     name = ".".join(str(part) for part in at) or "document"
     text = _ADVICE.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
-    found = "" if fault["type"] in _ADVICE or isinstance(fault["input"], dict) else f", found {fault['input']!r}"
+    is_silent = fault["type"] in _ADVICE or isinstance(fault["input"], dict) or at[-1:] == ("password",)
+    found = "" if is_silent else f", found {fault['input']!r}"
     return f"{path}:{lines[known]}: {name}: {text}{found}"
+
+
+@functools.cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    _be_strict(kind)
+    return TypeAdapter(kind)
 
 
 def _be_strict(kind: Any) -> None:

@@ -1,6 +1,7 @@
 """The watchlist as one shard holds it: entries in force, and immutable generations that are searched."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,20 +62,22 @@ class WatchlistGeneration:
     def __init__(self, entries: Mapping[str, Entry], name: Generation, backend: Backend) -> None:
         self.name = name
         self.size = len(entries)
-        members: dict[str, list[Entry]] = {}
+        members: dict[tuple[str, int], list[Entry]] = {}
         for ref in sorted(entries):
-            members.setdefault(entries[ref].watchlist, []).append(entries[ref])
-        self._lists = [_List(members[watchlist], backend) for watchlist in sorted(members)]
+            entry = entries[ref]
+            members.setdefault((entry.watchlist, entry.vectors.shape[1]), []).append(entry)
+        self._lists = [_List(members[key], backend) for key in sorted(members)]
 
     def search(self, vectors: Float32, k: int, at_least: float, now: datetime) -> list[list[Hit]]:
         """For each vector the best `k` entries of every list that are in force at `now`, best first within a list.
 
-        Cosines are computed anew in float64 from the stored rows, so that every back end, batch size and shard gives
-        the same number for the same pair; equal ones are ordered by reference. Entries below `at_least` are left out.
+        Cosines are computed anew from the stored rows, exactly, so that every back end, batch size, shard and machine
+        gives the same number for the same pair; equal ones are ordered by reference. Entries below `at_least` are left
+        out, and so are vectors of another length than those asked for: they cannot be compared.
         """
         hits: list[list[Hit]] = [[] for _ in vectors]
         if len(vectors):
-            for part in self._lists:
+            for part in [part for part in self._lists if part.dimension == vectors.shape[1]]:
                 for found, more in zip(hits, part.search(vectors, k, at_least, now, self.name), strict=True):
                     found.extend(more)
         return hits
@@ -87,6 +90,7 @@ class _List:
         self._watchlist = members[0].watchlist
         self._owners = [entry for entry in members for _ in entry.vectors]
         self._rows = np.concatenate([entry.vectors for entry in members])
+        self.dimension = self._rows.shape[1]
         self._index = backend(self._rows)
 
     def search(
@@ -95,15 +99,15 @@ class _List:
         fetch = k + _FETCH_MORE
         cosines, rows = self._index.search(vectors, fetch)
         for query, vector in enumerate(vectors):
-            best = self._best(vector, rows[query], k, at_least, now)
-            seen = cosines[query]
+            seen, near = cosines[query], rows[query]
+            best = self._best(vector, near[seen >= at_least - _ROUNDING], k, at_least, now)
             while len(seen) < len(self._owners) and not _is_settled(seen, best, k, at_least):
-                seen, more = (part[0] for part in self._index.search(vector[None], 4 * len(seen)))
-                best = self._best(vector, more, k, at_least, now)
+                seen, near = (part[0] for part in self._index.search(vector[None], 4 * len(seen)))
+                best = self._best(vector, near[seen >= at_least - _ROUNDING], k, at_least, now)
             yield [Hit(entry.ref, entry.digest, self._watchlist, cosine, generation) for cosine, entry in best]
 
     def _best(self, vector: Float32, rows: Rows, k: int, at_least: float, now: datetime) -> list[tuple[float, Entry]]:
-        """The best `k` entries in force among `rows`, each by its best vector, as (float64 cosine, entry)."""
+        """The best `k` entries in force among `rows`, each by its best vector, as (exact cosine, entry)."""
         best: dict[str, tuple[float, Entry]] = {}
         for row in rows:
             entry = self._owners[row]
@@ -114,8 +118,15 @@ class _List:
 
 
 def cosine_of(a: Float32, b: Float32) -> float:
-    """Cosine of two float32 unit vectors (d,), accumulated in float64: the number that is compared and alerted."""
-    return float(np.dot(a.astype(np.float64), b.astype(np.float64)))
+    """Cosine of two float32 unit vectors (d,): the number that is compared and alerted, the same on every machine.
+
+    Products of float32 are exact in float64 and their sum is rounded once, so no order of summation can change it. Cut
+    to [-1, 1]: a unit vector rounded to float32 is up to 1e-7 longer or shorter than 1.
+    """
+    cosine = math.fsum((a.astype(np.float64) * b.astype(np.float64)).tolist())
+    if cosine > 1.0:
+        return 1.0
+    return -1.0 if cosine < -1.0 else cosine  # not min and max: they would make a number of NaN
 
 
 def _is_settled(seen: Float32, best: Sequence[tuple[float, Entry]], k: int, at_least: float) -> bool:

@@ -174,7 +174,8 @@ def collect(reader: TopicReader, tally: Tally, shown: Callable[[], None]) -> Non
 def is_accounted(members: Sequence[dict[str, Any]], frames: int) -> bool:
     """Whether every frame has an outcome."""
     accounts = [m["status"]["account"] for m in members if m["status"] and "account" in m["status"]]
-    return sum(each["frames_in"] - each["open"] for each in accounts) >= frames
+    done: int = sum(each["frames_in"] - each["open"] for each in accounts)
+    return done >= frames
 
 
 def view(tally: Tally, sent: int, frames: int) -> Group:
@@ -198,7 +199,7 @@ def summary(tally: Tally, frames: int, seed: int) -> str:
     times = tally.latencies_ms or [float("nan")]
     return "\n".join(
         [
-            f"{frames} frames of 4 cameras (seed {seed}), {len(tally.expected)} of them showing a listed person",
+            f"{frames} frames (seed {seed}), {len(tally.expected)} of them showing a listed person",
             f"alerts: {tally.count('right')} right, {tally.count('wrong')} wrong, {tally.count('repeated')} repeated; "
             f"missed: {', '.join(tally.missed) or 'none'}",
             f"capture to alert: p50 {np.percentile(times, 50):.0f} ms, p99 {np.percentile(times, 99):.0f} ms",

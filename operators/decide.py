@@ -28,7 +28,8 @@ class WatchlistRule:
     def __post_init__(self) -> None:
         if not self.purpose:
             raise ValueError("purpose: must not be empty")
-        for name, value in {"threshold": self.threshold, "floor": self.floor, **self.cameras}.items():
+        exceptions = [(f"cameras.{camera}", value) for camera, value in self.cameras.items()]
+        for name, value in [("threshold", self.threshold), ("floor", self.floor), *exceptions]:
             if not -1.0 <= value <= 1.0:
                 raise ValueError(f"{name}: a cosine lies in [-1, 1], found {value}")
             if value < self.floor:

@@ -8,6 +8,7 @@
       EnrolmentRefused        an image that cannot become a watchlist entry
       IndexIncomplete         a search could not cover the whole watchlist
       BrokerUnavailable       Kafka does not answer
+      SourceUnavailable       a camera, video or folder that gives no pictures
       DeploymentFailed        Ray or the local broker could not be brought up
 
 `retriable` says whether the same call may succeed later without anyone changing anything. Every constructor argument
@@ -111,6 +112,12 @@ class IndexIncomplete(BeholdenError):
 
 class BrokerUnavailable(BeholdenError):
     """Kafka does not answer."""
+
+    retriable = True
+
+
+class SourceUnavailable(BeholdenError):
+    """A camera, video or folder that gives no pictures."""
 
     retriable = True
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,6 +10,11 @@ from importlib import metadata
 from typing import Any
 
 import numpy as np
+
+# ONNX Runtime 1.31 reports model names, digests and a device id to its maker unless told not to before it is loaded.
+# What this software looks for, and on which machine, is nobody else's business.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as raised
 

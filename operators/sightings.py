@@ -17,6 +17,8 @@ from operators.boxes import overlaps
 from operators.decide import Match
 from operators.types import Float32, FrameRef
 
+LONGEST_S = 366 * 86400  # a year of quiet about an entry; far below what `timedelta` can hold
+
 
 @dataclass(frozen=True, slots=True)
 class SightingSettings:
@@ -43,8 +45,8 @@ class SightingSettings:
             raise ValueError("confirm_frames: must be at least 1 and at most of_frames")
         if not 0.0 < self.passage_overlap <= 1.0:
             raise ValueError(f"passage_overlap: must be in (0, 1], found {self.passage_overlap}")
-        if self.passage_gap_ms < 1 or self.cool_down_s < 0:
-            raise ValueError("passage_gap_ms must be at least 1 and cool_down_s at least 0")
+        if not 1 <= self.passage_gap_ms <= LONGEST_S * 1000 or not 0 <= self.cool_down_s <= LONGEST_S:
+            raise ValueError(f"passage_gap_ms must be at least 1, cool_down_s at least 0, neither above {LONGEST_S} s")
 
 
 class Verdict(StrEnum):
@@ -108,7 +110,9 @@ class Sightings:
         sightings = []
         for face, passage in enumerate(self._follow(camera, ref, at, boxes)):
             entries = {(found.watchlist, found.best.entry): found for found in matches[face]}
-            passage.recent.append(frozenset(entries))
+            passage.recent.append(
+                frozenset((one.watchlist, hit.entry) for one in matches[face] for hit in one.candidates)
+            )
             for key, found in entries.items():
                 frames = sum(key in earlier for earlier in passage.recent)
                 verdict = self._judge(camera, passage, key, at, frames)
@@ -140,7 +144,7 @@ class Sightings:
 
     def _follow(self, camera: str, ref: FrameRef, at: datetime, boxes: Float32) -> list[_Passage]:
         """The passage of each box: the open one that overlaps it most, each taken once, else a new one."""
-        open_ = [old for old in self._passages.get(camera, []) if at - old.seen_at <= self._gap]
+        open_ = [old for old in self._passages.get(camera, []) if abs(at - old.seen_at) <= self._gap]
         found = _assign(boxes, open_, self._settings.passage_overlap)
         passages = []
         for face, box in enumerate(boxes):

@@ -57,7 +57,7 @@ def beholden() -> None:
 def main() -> None:
     """Entry point: errors raised on purpose become one line and exit status 1."""
     try:
-        beholden.main(standalone_mode=False)
+        sys.exit(beholden.main(standalone_mode=False) or 0)
     except BeholdenError as error:
         click.secho(f"error: {error}", fg="red", err=True)
         sys.exit(1)

@@ -125,6 +125,8 @@ def _plain_errors() -> Iterator[None]:
         yield
     except BeholdenError as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{error}: choose a folder that can be written, with --data") from error
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from cluster.recogniser import RecogniserStatus
 from cluster.watchlist_feed import FeedStatus
 from operators.types import Generation
 
-_DIGITS = 12  # of a digest: enough to tell two versions apart at a glance
+_DIGITS = 8  # of a digest: enough to tell two versions apart at a glance
 
 
 def show(status: ClusterStatus, console: Console) -> None:
@@ -47,11 +47,10 @@ def account_line(accounts: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _lanes(members: Sequence[Member], sharded: bool) -> Table:
-    table = Table("recogniser", "state", "pid", "partitions", "lag", "frames/s", "frames", "alerts", box=None)
-    table.add_column("policy digest")
+    table = _table("recogniser", "state", "pid", "partitions", "lag", "frames/s", "frames", "alerts", "policy")
     if not sharded:
-        table.add_column("entries")
-        table.add_column("generation")
+        table.add_column("entries", justify="right")
+        table.add_column("generation", no_wrap=True)
     for member in members:
         status = member.status
         if not isinstance(status, RecogniserStatus):
@@ -61,7 +60,7 @@ def _lanes(members: Sequence[Member], sharded: bool) -> Table:
             member.name,
             _state(member.state),
             str(status.pid),
-            ",".join(str(number) for number in sorted(status.partitions)) or "-",
+            _ranges(sorted(status.partitions)),
             str(sum(status.partitions.values())),
             f"{status.frames_per_s:.1f}",
             str(status.account["frames_in"]),
@@ -75,7 +74,7 @@ def _lanes(members: Sequence[Member], sharded: bool) -> Table:
 
 
 def _shards(members: Sequence[Member]) -> Table:
-    table = Table("index shard", "state", "pid", "entries", "generation", "other contract", "invalid", box=None)
+    table = _table("index shard", "state", "pid", "entries", "generation", "foreign", "invalid")
     for member in members:
         status = member.status
         if not isinstance(status, FeedStatus):
@@ -85,6 +84,25 @@ def _shards(members: Sequence[Member]) -> Table:
         generation = _generation(status.generation)
         table.add_row(member.name, _state(member.state), str(status.pid), str(status.entries), generation, *counts)
     return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        is_text = column in ("recogniser", "index shard", "state", "partitions", "policy", "generation")
+        table.add_column(column, justify="left" if is_text else "right", no_wrap=column != "state")
+    return table
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Whole numbers in order, neighbours joined: 0-3,6."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs) or "-"
 
 
 def _generation(generation: Generation | None) -> str:

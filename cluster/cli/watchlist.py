@@ -38,7 +38,7 @@ def enrol(
     from cluster.enrol import Person
     from cluster.enrol import enrol as make_record
     from cluster.kafka_admin import ensure_topics
-    from cluster.kafka_io import WATCHLIST, KafkaSink, open_producer
+    from cluster.kafka_io import WATCHLIST, KafkaSink, close_producer, open_producer
     from cluster.plan import open_vision, read_plan
     from cluster.settings import kafka_from_cli
 
@@ -51,5 +51,5 @@ def enrol(
     try:
         KafkaSink(kafka, producer, WATCHLIST).send(ref, record, []).wait(30.0)
     finally:
-        producer.close(timeout=5)
+        close_producer(producer, 5.0)
     click.echo(f"enrolled {ref} on {name} until {not_after:%Y-%m-%d %H:%M} UTC")

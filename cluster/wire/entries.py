@@ -1,7 +1,6 @@
 """The watchlist topic: one record an entry, keyed by its reference; an empty value withdraws it."""
 
 import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Mapping
@@ -11,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from cluster.wire.text import dump, format_time, parse_time
+from cluster.wire.text import dump, format_time, is_line, parse_time
 from indexes.watchlist import Entry
 from operators.errors import BeholdenError
+from operators.types import Float32
 
 ENTRY_FORM = "beholden.entry.v1"
+MAX_NAME_BYTES = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,17 +68,34 @@ def parse_entry(key: bytes | None, value: bytes) -> Entry:
         body: Mapping[str, Any] = json.loads(value)
         if body["form"] != ENTRY_FORM or body["entry"].encode() != key:
             raise EntryInvalid("form or key does not fit")
-        vectors = np.stack([np.frombuffer(base64.b64decode(text, validate=True), "<f4") for text in body["vectors"]])
-        norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
-        if not np.all(np.abs(norms - 1.0) < 1e-3):  # also refuses NaN
-            raise EntryInvalid("a vector is not of unit length")
         return Entry(
-            ref=body["entry"],
-            watchlist=body["watchlist"],
-            vectors=vectors.astype(np.float32),
+            ref=_name(body, "entry"),
+            watchlist=_name(body, "watchlist"),
+            vectors=_vectors(body["vectors"]),
             not_after=parse_time(body["not_after"]),
-            contract=body["contract"],
+            contract=_name(body, "contract"),
             digest=hashlib.sha256(value).hexdigest(),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
-        raise EntryInvalid(f"not a watchlist entry: {type(error).__name__}: {error}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        # Its text may repeat parts of the record, which may be anything.
+        raise EntryInvalid(f"not a watchlist entry: {type(error).__name__}") from None
+
+
+def _name(body: Mapping[str, Any], field: str) -> str:
+    name = body[field]
+    if not isinstance(name, str) or not is_line(name, MAX_NAME_BYTES):
+        raise EntryInvalid(f"{field} is not one printable line of at most {MAX_NAME_BYTES} bytes")
+    return name
+
+
+def _vectors(texts: object) -> Float32:
+    """(m, d) float32, each of unit length."""
+    if not isinstance(texts, list):
+        raise EntryInvalid("vectors is not a list")
+    vectors = np.stack([np.frombuffer(base64.b64decode(text, validate=True), "<f4") for text in texts])
+    if not np.isfinite(vectors).all():
+        raise EntryInvalid("a vector holds what is no number")
+    norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    if not np.all(np.abs(norms - 1.0) < 1e-3):
+        raise EntryInvalid("a vector is not of unit length")
+    return vectors.astype(np.float32)

@@ -6,13 +6,15 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from cluster.ports import Record
-from cluster.wire.text import Headers, dump, format_time, parse_time
+from cluster.wire.text import Headers, dump, format_time, is_line, parse_time
 from operators.errors import FrameReason, FrameRefused
 from operators.types import Frame
 
 T = TypeVar("T")
 
 MAX_CAMERA_BYTES = 200
+MAX_HEADER_BYTES = 200  # headers reach alerts, which are kept for long and read by people
+MAX_SEQ = 2**63 - 1
 DEAD_LETTER_FORM = "beholden.dead-letter.v1"
 
 
@@ -30,7 +32,7 @@ def parse_camera(key: bytes | None) -> str:
         raise FrameRefused(FrameReason.CAMERA_ID_INVALID, "the key is not UTF-8 text") from None
     if len(key) > MAX_CAMERA_BYTES:
         raise FrameRefused(FrameReason.CAMERA_ID_INVALID, f"the key has {len(key)} bytes, {MAX_CAMERA_BYTES} at most")
-    if not camera.isprintable() or camera != camera.strip():
+    if not is_line(camera, MAX_CAMERA_BYTES):
         raise FrameRefused(FrameReason.CAMERA_ID_INVALID, "the key has control characters or blanks at its ends")
     return camera
 
@@ -47,11 +49,32 @@ def parse_frame(record: Record) -> Frame:
         ref=record.ref,
         camera=camera,
         jpeg=record.value,
-        captured_at=captured_at or datetime.fromtimestamp(record.timestamp_ms / 1000, UTC),
-        stream=_header(record, "stream", str),
-        seq=_header(record, "seq", int),
-        traceparent=_header(record, "traceparent", str),
+        captured_at=captured_at or _record_time(record),
+        stream=_header(record, "stream", _parse_text),
+        seq=_header(record, "seq", _parse_seq),
+        traceparent=_header(record, "traceparent", _parse_text),
     )
+
+
+def _record_time(record: Record) -> datetime:
+    try:
+        return datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        detail = f"the record's time, {record.timestamp_ms} ms, lies outside the calendar; mend the producer's clock"
+        raise FrameRefused(FrameReason.METADATA_INVALID, detail) from None
+
+
+def _parse_text(text: str) -> str:
+    if not text.isprintable() or len(text) > MAX_HEADER_BYTES:
+        raise ValueError("not one short printable line")
+    return text
+
+
+def _parse_seq(text: str) -> int:
+    seq = int(text) if text.isdigit() else -1
+    if not 0 <= seq <= MAX_SEQ:
+        raise ValueError("not a whole number of 63 bits")
+    return seq
 
 
 def _header(record: Record, name: str, parse: Callable[[str], T]) -> T | None:

@@ -13,12 +13,20 @@ def parse_time(text: str) -> datetime:
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:
         raise ValueError(f"{text}: has no time zone; write it as 2026-01-31T12:00:00Z")
-    return time.astimezone(UTC)
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text}: lies outside the calendar; write a year between 1 and 9999") from None
 
 
 def format_time(time: datetime) -> str:
     """RFC 3339 in UTC with milliseconds."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def is_line(text: str, max_bytes: int) -> bool:
+    """Whether a name can stand in a list, a log line and a header: not empty, printable, no blanks at its ends."""
+    return 0 < len(text.encode()) <= max_bytes and text.isprintable() and text == text.strip()
 
 
 def dump(body: Mapping[str, Any]) -> bytes:

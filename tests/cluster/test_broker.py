@@ -50,9 +50,9 @@ def java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr(broker, "ensure_jars", lambda progress: [tmp_path / "a.jar"])
     monkeypatch.setattr(broker, "wait_ready", _wait_for_files(home))
-    monkeypatch.setattr(broker_status, "live_brokers", lambda bootstrap, timeout_s: frozenset({1, 2, 3}))
+    monkeypatch.setattr(broker_status, "live_brokers", lambda address: frozenset({1, 2, 3}))
     yield home
-    for state in tmp_path.rglob("state.json"):
+    for state in list(tmp_path.rglob("state.json")):
         stop_broker(state.parent, wipe=True)
 
 
@@ -72,6 +72,12 @@ def _start(data: Path, nodes: int = 1, port: int | None = None) -> tuple[Running
 
 def _alive(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def _kill(pid: int) -> None:
+    process = psutil.Process(pid)
+    process.kill()
+    process.wait(timeout=5)
 
 
 def _java_processes(home: Path) -> list[int]:
@@ -113,7 +119,7 @@ def test_start_raises_only_the_node_that_is_down(tmp_path: Path, java: Path) -> 
     """Of three nodes with one killed, start brings back that one and leaves the others alone."""
     port = free_port(3)
     first, _ = _start(tmp_path / "data", 3, port)
-    psutil.Process(first.pids[1]).kill()
+    _kill(first.pids[1])
     assert [node.answers for node in broker_status.broker_status(tmp_path / "data").nodes] == [True, False, True]
     (java / "up-2").unlink()
     second, lines = _start(tmp_path / "data", 3, port)
@@ -261,6 +267,14 @@ def test_commands_say_what_happened(tmp_path: Path, java: Path) -> None:
         result = runner.invoke(command, [*arguments, *port])
         assert (result.exit_code, words in result.output) == (code, True), (arguments, result.output)
     assert not any((tmp_path / "state" / "beholden" / "broker").iterdir())
+
+
+def test_unusable_folder_is_one_line(tmp_path: Path, java: Path) -> None:
+    """A folder that cannot be made is an error line with a remedy, not a traceback."""
+    (tmp_path / "file").touch()
+    result = CliRunner().invoke(command, ["start", "--data", str(tmp_path / "file" / "data")])
+    assert (result.exit_code, result.output.startswith("Error: ")) == (1, True)
+    assert "--data" in result.output
 
 
 def test_no_broker_is_not_healthy(tmp_path: Path) -> None:

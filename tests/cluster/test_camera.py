@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.camera import Tally, paced, publish_shots, repeated, send
-from cluster.camera_pictures import SourceUnavailable
 from cluster.camera_sources import Shot
-from operators.errors import BrokerUnavailable
+from operators.errors import BrokerUnavailable, FrameReason, FrameRefused, SourceUnavailable
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -192,3 +191,19 @@ def test_a_file_skipped_in_every_loop_counts_once() -> None:
     found = tally()
     assert [found.skip(name, "cut short") for name in ("a", "b", "a")] == [True, True, False]
     assert found.summary().endswith("2 unreadable files skipped")
+
+
+def test_a_frame_that_kafka_refuses_is_counted_and_the_others_go_on() -> None:
+    """One frame too large for a message costs only itself."""
+
+    class Choosy(Publisher):
+        def publish(self, camera: str, jpeg: bytes, captured_at: datetime, stream: str, seq: int) -> None:
+            if len(jpeg) > 2:
+                raise FrameRefused(FrameReason.TOO_LARGE, "3 bytes")
+            super().publish(camera, jpeg, captured_at, stream, seq)
+
+    publisher, counted = Choosy(), tally()
+    publish_shots([Shot(b"a"), Shot(b"bbb"), Shot(b"c")], publisher, "cam", counted)
+    assert [(frame[1], frame[4]) for frame in publisher.frames] == [(b"a", 0), (b"c", 2)]
+    assert counted.sent == 2
+    assert counted.summary().endswith(", 1 refused: too_large")

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from cluster import camera_pictures
-from cluster.camera_pictures import Shape, SourceUnavailable, video_frames
+from cluster.camera_pictures import Shape, video_frames
 from cluster.camera_sources import Shot, file_fps, file_shots, is_live, shown
 from operators.decode import decode, encode
+from operators.errors import SourceUnavailable
 from operators.jpeg import JpegLimits, check_header
 from operators.types import Image
 

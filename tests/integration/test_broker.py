@@ -13,7 +13,7 @@ from cluster.broker import BrokerSpec, running_broker, start_broker
 from cluster.broker_state import free_port
 from cluster.broker_status import broker_status
 from cluster.cli.broker import broker as command
-from cluster.kafka_admin import live_brokers
+from cluster.kafka_probe import live_brokers
 
 pytestmark = [
     pytest.mark.integration,
@@ -64,11 +64,13 @@ def test_three_nodes_outlive_one(tmp_path: Path) -> None:
     """Three nodes answer and copy a large record; when one is killed, start brings it back; then nothing is left."""
     port, data = free_port(3), tmp_path / "data"
     with running_broker(data, port, nodes=3) as bootstrap:
-        assert live_brokers(bootstrap, timeout_s=5) == {1, 2, 3}
+        assert [live_brokers(address) for address in bootstrap.split(",")] == [{1, 2, 3}] * 3
         assert _carry(bootstrap, copies=3) == b"x" * RECORD_BYTES
         status = broker_status(data)
         assert status.healthy
-        psutil.Process(status.nodes[2].pid).kill()
+        lost = psutil.Process(status.nodes[2].pid)
+        lost.kill()
+        lost.wait(timeout=10)
         assert not broker_status(data).healthy
         assert start_broker(BrokerSpec(port, 3, data), lambda line: None).started == 1
         assert broker_status(data).healthy

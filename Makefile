@@ -1,0 +1,58 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Everything else is here too; nothing is CI-only.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test unit check fix bench lock clean
+
+help: ## Show what each target does.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## Make .venv with the locked packages (done by itself when needed).
+
+demo: $(STAMP) ## Run it all on this machine: broker, cluster, four cameras, alerts held against the truth.
+	@$(BIN)/beholden demo
+
+test: $(STAMP) ## Run every test: unit, promises, and integration with a real broker and a real Ray.
+	@echo "== unit tests and promises"
+	@$(BIN)/python -m pytest -q -m "not integration"
+	@echo "== integration tests: real broker, real Ray (Kafka's jars are fetched on the first run)"
+	@$(BIN)/python -m pytest -q -m integration --durations=5
+
+unit: $(STAMP) ## Run the unit tests alone, in seconds.
+	@$(BIN)/python -m pytest -q -m "not integration"
+
+check: $(STAMP) ## Style, types, import contracts.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check -q . || { echo "files are not formatted: make fix"; exit 1; }
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+fix: $(STAMP) ## Format, and mend what can be mended mechanically.
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(STAMP) ## Measure the pipeline against a bare loop (needs BEHOLDEN_TESTDATA and a quiet machine).
+	@$(BIN)/beholden bench pipeline
+
+lock: $(STAMP) ## Resolve the newest versions that pyproject.toml allows into requirements/.
+	@for set in "cpu --extra cpu" "gpu --extra gpu" "dev --extra cpu --extra dev"; do \
+		name=$${set%% *}; \
+		$(BIN)/uv pip compile pyproject.toml $${set#* } --universal --python-version 3.11 --upgrade --quiet \
+			--generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements/$$name.txt; \
+		echo "requirements/$$name.txt"; \
+	done
+
+clean: ## Remove the virtual environment and caches.
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 1; }
+	@echo "== making $(VENV) with the locked packages (about 250 MB, once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --disable-pip-version-check --no-warn-script-location --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,181 @@
+"""The numerator: a running cluster, measured from outside; nothing has to ask it while it works."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psutil
+
+from cluster.account import Outcome
+from cluster.kafka_io import FRAMES, KafkaFramePublisher, TopicReader
+from cluster.plan import Plan
+from loadtests.bench_commits import Commits, curve, rate
+from loadtests.bench_frames import Shown
+from loadtests.quiet import Load, Snapshot, load, look, used_s
+from loadtests.temporary import Temporary
+
+FROM, TO = 0.2, 0.85  # the part of a backlog that is measured: everyone has begun, nobody has finished
+LOOK_S = 0.25
+DRAIN_TIMEOUT_S = 180.0
+SINCE_RESUMED_S = 1.0  # for heartbeats, before the cluster is held again
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """How a backlog was worked off, between two moments well inside it.
+
+    Attributes:
+        fps: Frames a second, all recognisers together.
+        cpu_ms: Processor time of one frame, milliseconds, by `recognisers`, `broker`, `ray` and `benchmark`.
+    """
+
+    fps: float
+    cpu_ms: Mapping[str, float]
+
+
+class RunningCluster:
+    """A cluster that is up, and its own commits.
+
+    Args:
+        run: Where it runs.
+        plan: What it runs.
+        published: Frames that are in the topic already.
+    """
+
+    def __init__(self, run: Temporary, plan: Plan, published: int) -> None:
+        self._kafka = plan.settings.kafka
+        state = run.folder / "beholden" / "clusters" / plan.settings.cluster / "ray.json"
+        self.leader = int(json.loads(state.read_text())["pid"])
+        self.broker = broker_pids()
+        self._run = run
+        self.recognisers = {int(lane["pid"]) for lane in lanes_of(run)}
+        self._shares = self._ask_shares()
+        self._commits = Commits(plan)
+        self._published = published
+        self._await(published)
+
+    def look(self) -> Snapshot:
+        """The machine's processes, with Ray's counted as own."""
+        return look({self.leader})
+
+    def idle(self, seconds: float) -> Load:
+        """What the cluster and this process use while there is nothing to do."""
+        before = self.look()
+        time.sleep(seconds)
+        return load(before, self.look())
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Stop every process of the cluster, broker included, for less than its consumers' session lasts."""
+        pids = [key[0] for key in self.look().own if key[0] in self.broker or os.getsid(key[0]) == self.leader]
+        with _stopped(pids):
+            yield
+        time.sleep(SINCE_RESUMED_S)
+
+    def drain(self, frames: Sequence[Shown]) -> tuple[Drained | None, Load]:
+        """Publish while the recognisers are stopped, then have them work it off.
+
+        Returns:
+            None when too few commits came or a partition changed hands meanwhile, and who used the cores.
+        """
+        base = self._commits.total
+        with _stopped(self.recognisers), closing(KafkaFramePublisher(self._kafka)) as publisher:
+            for shown in frames:
+                publisher.publish(shown.camera, shown.jpeg, shown.captured_at, "bench", shown.seq)
+        self._published += len(frames)
+        self._await(base + int(FROM * len(frames)))
+        before, begin_s = self.look(), time.time()
+        self._await(base + int(TO * len(frames)))
+        after, end_s = self.look(), time.time()
+        self._await(self._published)
+        spent = load(before, after)
+        shares, self._shares = self._shares, self._ask_shares()
+        rates = [rate(curve(self._commits.history, share), begin_s, end_s) for share in shares]
+        known = [each for each in rates if each is not None]
+        if len(known) < len(rates) or shares != self._shares:
+            return None, spent
+        return Drained(sum(known), self._cpu_ms(before, after, sum(known) * spent.wall_s)), spent
+
+    def account(self) -> dict[str, Any]:
+        """Where all frames went, with alerts, summed over the recognisers."""
+        accounts = [lane["account"] for lane in lanes_of(self._run)]
+        reasons = {name: [each[name] for each in accounts] for name in Outcome}
+        summed = {str(name): sum(sum(each.values()) for each in found) for name, found in reasons.items()}
+        return {**summed, "alerts": sum(each["alerts"] for each in accounts)}
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        self._commits.close()
+
+    def _await(self, total: int) -> None:
+        deadline = time.monotonic() + DRAIN_TIMEOUT_S
+        while self._commits.total < total:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{self._commits.total} of {total} frames finished in {DRAIN_TIMEOUT_S:.0f} s")
+            self._commits.read(LOOK_S)
+
+    def _ask_shares(self) -> list[set[int]]:
+        return [{int(number) for number in lane["partitions"]} for lane in lanes_of(self._run)]
+
+    def _cpu_ms(self, before: Snapshot, after: Snapshot, frames: float) -> dict[str, float]:
+        groups = {"recognisers": self.recognisers, "broker": self.broker}
+        named = {name: used_s(before.own, after.own, pids) for name, pids in groups.items()}
+        named["benchmark"] = used_s(before.own, after.own, {os.getpid()})
+        named["ray"] = used_s(before.own, after.own) - sum(named.values())
+        return {name: seconds * 1000 / frames for name, seconds in named.items()}
+
+
+def lanes_of(run: Temporary) -> list[dict[str, Any]]:
+    """What every recogniser says of itself."""
+    return [each["status"] for each in run.status() if each["status"] and "partitions" in each["status"]]
+
+
+def broker_pids() -> set[int]:
+    """The Java processes that this process has started."""
+    return {child.pid for child in psutil.Process().children() if child.name() == "java"}
+
+
+def choose_cameras(plan: Plan, names: Sequence[str], jpeg: bytes, now: datetime) -> list[str]:
+    """One camera for every partition, found by publishing a frame of each and looking where it went.
+
+    Args:
+        plan: Whose Kafka; the topics exist, and nobody reads them yet.
+        names: Camera ids to choose from, all in the policy.
+        jpeg: What they send.
+        now: When.
+
+    Raises:
+        RuntimeError: No camera goes to some partition.
+    """
+    kafka = plan.settings.kafka
+    with closing(KafkaFramePublisher(kafka)) as publisher:
+        for name in names:
+            publisher.publish(name, jpeg, now, "probe", 0)
+    chosen: dict[int, str] = {}
+    with closing(TopicReader(kafka, FRAMES, 0, 1, from_beginning=True)) as reader:
+        while not reader.is_caught_up():
+            for record in reader.poll(1.0):
+                chosen.setdefault(record.ref.partition, (record.key or b"").decode())
+    if len(chosen) < kafka.frame_partitions:
+        raise RuntimeError(f"{len(names)} cameras reach {len(chosen)} of {kafka.frame_partitions} partitions")
+    return [chosen[partition] for partition in sorted(chosen)]
+
+
+@contextmanager
+def _stopped(pids: Collection[int]) -> Iterator[None]:
+    """Stop processes for the length of a block; those that end meanwhile are left alone."""
+    held = []
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+            held.append(pid)
+        yield
+    finally:
+        for pid in held:
+            os.kill(pid, signal.SIGCONT)

@@ -1,0 +1,241 @@
+"""The layers between the bare loop and the cluster, each in as many plain processes as there are recognisers.
+
+bare: the bare loop; memory: the pipeline over the ports in memory; kafka: a whole recogniser on Kafka, without Ray.
+"""
+
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import cycle
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+
+from cluster.account import Account
+from cluster.memory_io import MemorySink, SystemClock
+from cluster.pipeline import Outlets, Pipeline
+from cluster.plan import Plan, open_vision
+from cluster.ports import Record
+from cluster.recogniser import Recogniser
+from cluster.wire.frames import frame_headers
+from indexes.watchlist import WatchlistGeneration
+from loadtests.bench_bare import BareLoop, Work
+from loadtests.bench_frames import FRAME_S
+from loadtests.quiet import Snapshot
+from operators.types import Float32, FrameRef, Hit
+
+SETTLE_S = 2.0  # after a rebalance, before anything is counted
+JOIN_TIMEOUT_S = 60.0
+CLOSE_TIMEOUT_S = 10.0
+
+
+class Workers:
+    """Processes that measure one layer when asked, and use no processor time otherwise.
+
+    Args:
+        plan: What the recognisers run.
+        entries: Reference and record of every watchlist entry.
+        jpegs: What is shown.
+        cameras: Whose frames they are.
+    """
+
+    def __init__(
+        self, plan: Plan, entries: Sequence[tuple[str, bytes]], jpegs: Sequence[bytes], cameras: Sequence[str]
+    ) -> None:
+        context = get_context("spawn")
+        self._partitions = plan.settings.kafka.frame_partitions
+        self._pipes = []
+        self._processes = []
+        for slot in range(plan.settings.recognisers.count):
+            ours, theirs = context.Pipe()
+            arguments = (theirs, plan, slot, list(entries), list(jpegs), list(cameras))
+            process = context.Process(target=_serve, args=arguments, daemon=True)
+            process.start()
+            theirs.close()
+            self._pipes.append(ours)
+            self._processes.append(process)
+
+    def run(self, layer: str, seconds: float) -> Work:
+        """Have all of them work for `seconds`; `layer` is bare or memory."""
+        return together(self.ask(layer, seconds))
+
+    def run_kafka(self, group: str, seconds: float, look: Callable[[], Snapshot]) -> tuple[Work, Snapshot, Snapshot]:
+        """Have all of them read the frames topic from its beginning, as a group of their own.
+
+        Args:
+            group: Its name; one that has not read yet.
+            seconds: How long they are measured, once each has its partitions.
+            look: Gives the machine's processes, as they are at the begin and the end of that time.
+
+        Raises:
+            RuntimeError: They did not share all partitions in time.
+        """
+        try:
+            self._begin_kafka(group)
+            time.sleep(SETTLE_S)
+            before, begin = look(), self.ask("count")
+            time.sleep(seconds)
+            after, end = look(), self.ask("count")
+        finally:
+            self.ask("close")
+        pairs = zip(begin, end, strict=True)
+        work = [Work(b.frames - a.frames, b.wall_s - a.wall_s, b.cpu_s - a.cpu_s) for a, b in pairs]
+        return together(work), before, after
+
+    def ask(self, what: str, detail: object = None) -> list[Work]:
+        """Send everyone a request and wait for all answers."""
+        for pipe in self._pipes:
+            pipe.send((what, detail))
+        return [pipe.recv() for pipe in self._pipes]
+
+    def close(self) -> None:
+        """End them."""
+        for process in self._processes:
+            process.terminate()
+            process.join()
+
+    def _begin_kafka(self, group: str) -> None:
+        self.ask("open", group)
+        deadline = time.monotonic() + JOIN_TIMEOUT_S
+        while sum(owned := [found.frames for found in self.ask("partitions")]) != self._partitions or not all(owned):
+            if time.monotonic() > deadline:
+                raise RuntimeError("the recognisers without Ray did not share the partitions in time")
+            time.sleep(0.5)
+
+
+def together(parts: Sequence[Work]) -> Work:
+    """Work of processes that ran at the same time."""
+    frames = sum(part.frames for part in parts)
+    return Work(frames, frames / sum(part.fps for part in parts), sum(part.cpu_s for part in parts))
+
+
+class EndlessSource:
+    """`ports.FrameSource` that never runs dry: the same frames with ever new offsets and times."""
+
+    def __init__(self, jpegs: Sequence[bytes], cameras: Sequence[str], begin: int) -> None:
+        self._jpegs = jpegs
+        self._cameras = cycle(enumerate(camera.encode() for camera in cameras))
+        self._offset = begin
+        self._begin = datetime.now(UTC)
+        self._many = len(cameras)
+
+    def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
+        """See `ports.FrameSource`."""
+        return [self._next() for _ in range(max_records)]
+
+    def commit(self, next_offsets: object) -> None:
+        """See `ports.FrameSource`."""
+
+    def _next(self) -> Record:
+        partition, camera = next(self._cameras)
+        self._offset += 1
+        at = self._begin + timedelta(seconds=FRAME_S * (self._offset // self._many))
+        headers = dict(frame_headers(at, "bench", self._offset))
+        jpeg = self._jpegs[self._offset % len(self._jpegs)]
+        return Record(FrameRef("frames", partition, self._offset // self._many), camera, jpeg, headers, 0)
+
+
+class LocalIndex:
+    """`ports.Index` over one generation."""
+
+    def __init__(self, generation: WatchlistGeneration) -> None:
+        self._generation = generation
+
+    def search(self, vectors: Float32, k: int, at_least: float) -> list[list[Hit]]:
+        """See `ports.Index`."""
+        return self._generation.search(vectors, k, at_least, datetime.now(UTC))
+
+
+class _Worker:
+    """One of the processes."""
+
+    def __init__(
+        self, plan: Plan, slot: int, entries: list[tuple[str, bytes]], jpegs: list[bytes], cameras: list[str]
+    ) -> None:
+        self._plan = plan
+        self._slot = slot
+        self._jpegs = jpegs
+        self._begin = slot * len(jpegs) // plan.settings.recognisers.count
+        self._loop = BareLoop(plan, entries, plan.settings.recognisers.threads)
+        self._pipeline = Pipeline(
+            EndlessSource(jpegs, cameras, self._begin),
+            Outlets(MemorySink(), MemorySink()),
+            open_vision(plan),
+            LocalIndex(self._loop.index),
+            plan.in_force,
+            plan.context,
+            SystemClock(),
+            Account(),
+            plan.settings.recognisers.poll_frames,
+        )
+        self._recogniser: Recogniser | None = None
+
+    def answer(self, what: str, detail: object) -> Work:
+        """Do what is asked."""
+        cpu_s = time.process_time()
+        frames, wall_s = self._do(what, detail)
+        return Work(frames, wall_s, time.process_time() - (0.0 if what == "count" else cpu_s))
+
+    def _do(self, what: str, detail: object) -> tuple[int, float]:
+        match what, detail:
+            case "bare", float(seconds):
+                return self._loop.run(self._jpegs, seconds, self._begin)
+            case "memory", float(seconds):
+                return self._run_pipeline(seconds)
+            case "open", str(group):
+                return self._open(group)
+            case "partitions", _:
+                return self._partitions()
+            case "count", _:
+                return self._count()
+            case _:
+                return self._close()
+
+    def _run_pipeline(self, seconds: float) -> tuple[int, float]:
+        started, frames = time.perf_counter(), 0
+        while time.perf_counter() - started < seconds:
+            frames += self._pipeline.step(0.0)
+        return frames, time.perf_counter() - started
+
+    def _open(self, group: str) -> tuple[int, float]:
+        plan = replace(self._plan, settings=replace(self._plan.settings, cluster=group))
+        self._recogniser = Recogniser(plan, self._slot, None, on_failure=lambda: None)
+        return 0, 1.0
+
+    def _opened(self) -> Recogniser:
+        if self._recogniser is None:
+            raise RuntimeError("no recogniser is open")
+        return self._recogniser
+
+    def _count(self) -> tuple[int, float]:
+        return int(str(self._opened().status().account["frames_in"])), time.perf_counter()
+
+    def _partitions(self) -> tuple[int, float]:
+        status = self._opened().status()
+        knows = status.index is not None and status.index.generation is not None
+        return len(status.partitions) if knows else 0, 1.0
+
+    def _close(self) -> tuple[int, float]:
+        if self._recogniser is not None:
+            self._recogniser.close(CLOSE_TIMEOUT_S)
+            self._recogniser = None
+        return 0, 1.0
+
+
+def _serve(
+    pipe: "Connection[Work, tuple[str, object]]",
+    plan: Plan,
+    slot: int,
+    entries: list[tuple[str, bytes]],
+    jpegs: list[bytes],
+    cameras: list[str],
+) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    worker = _Worker(plan, slot, entries, jpegs, cameras)
+    while True:
+        try:
+            what, detail = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(worker.answer(what, detail))

@@ -1,0 +1,80 @@
+"""`beholden bench pipeline`: frames a second of the running cluster over those of a bare loop, in one run.
+
+Both sides decode every frame, with the same models, batches and watchlist, on the same cores, round by round in turn.
+The cluster's processes are stopped (SIGSTOP) while a bare loop runs, so that it is measured at its best. What lies
+between the two is measured layer by layer: docs/performance-pipeline.md.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from rich.console import Console
+
+from cluster.settings import Placement
+from loadtests.bench_bare import BATCH
+from loadtests.bench_report import show, verdict
+from loadtests.photos import VARIABLE, folder_from_environment
+from loadtests.temporary import CONFIGS
+
+CANDIDATES = 64  # camera ids in the policy, from which one for each partition is chosen
+COOL_DOWN_S = 5.0  # a picture comes back after 6 s, so that every pass over the pictures alerts again
+PLACEMENTS = [str(each) for each in Placement]
+
+
+@click.command()
+@click.option("--testdata", type=click.Path(path_type=Path), help=f"Folder of photos and models; else {VARIABLE}.")
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Of all that is compared.")
+@click.option("--recognisers", type=click.IntRange(1), help="As many as cores when not given.")
+@click.option("--placement", type=click.Choice(PLACEMENTS), default=PLACEMENTS[0], show_default=True)
+@click.option("--frames", type=click.IntRange(200), default=600, show_default=True, help="Backlog of each round.")
+@click.option("--json", "file", type=click.Path(path_type=Path), help="Write everything there.")
+@click.option("--check", "least", type=float, metavar="RATIO", help="Fail when the median ratio is below.")
+def pipeline(
+    testdata: Path | None,
+    rounds: int,
+    recognisers: int | None,
+    placement: str,
+    frames: int,
+    file: Path | None,
+    least: float | None,
+) -> None:
+    """Measure the running cluster against a bare loop of the same operators.
+
+    Exits with 1 when the median ratio is below --check, with 2 when the machine was not quiet enough to tell.
+    """
+    from loadtests.bench_run import measure
+
+    if testdata:
+        os.environ[VARIABLE] = str(testdata)
+    photos = folder_from_environment()
+    console = Console()
+    cluster = cluster_file(photos, recognisers, Placement(placement), os.cpu_count() or 1)
+    figures = measure(cluster, policy_file(), photos, rounds, frames, console)
+    show(figures, console)
+    if file:
+        file.write_text(json.dumps(figures.as_json(), indent=1))
+    code, why = verdict(figures, least)
+    console.print(f"[bold]{why}")
+    raise SystemExit(code)
+
+
+def cluster_file(photos: Path, recognisers: int | None, placement: Placement, cores: int) -> dict[str, Any]:
+    """A cluster file that spreads the cores over the recognisers; policy, name and Kafka are filled in later."""
+    count = recognisers or cores
+    return {
+        "models": {"manifests": str(CONFIGS / "models"), "files": str(photos / "models")},
+        "recognisers": {"count": count, "threads": max(1, cores // count), "poll_frames": BATCH},
+        "index": {"placement": str(placement), "shards": 2 if placement is Placement.SHARDED else 1},
+    }
+
+
+def policy_file() -> dict[str, Any]:
+    """The demonstration's policy for many cameras, in which frames that wait in a backlog do not grow too old."""
+    policy: dict[str, Any] = yaml.safe_load((CONFIGS / "policies" / "demo-1.yaml").read_text())
+    policy["sightings"]["cool_down_s"] = COOL_DOWN_S
+    cameras = [f"bench-{number}" for number in range(CANDIDATES)]
+    return {**policy, "deployment": "bench", "cameras": cameras, "max_frame_age_ms": 10**9}

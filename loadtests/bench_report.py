@@ -1,0 +1,181 @@
+"""What `bench pipeline` found: ratios paired by round, tables, and what follows from them."""
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from loadtests.quiet import LIMIT_CORES, Load
+
+ONE, MANY, PROCESSES = "bare, one thread", "bare, a thread a core", "bare, a process a recogniser"
+MEMORY, CLUSTER = "pipeline in memory", "cluster"
+PROCESSES_AGAIN, KAFKA = "bare, a process a recogniser (again)", "recogniser on Kafka, without Ray"
+REFERENCE = {ONE: ONE, MANY: MANY, PROCESSES: PROCESSES, MEMORY: PROCESSES, CLUSTER: PROCESSES}
+REFERENCE |= {PROCESSES_AGAIN: PROCESSES_AGAIN, KAFKA: PROCESSES_AGAIN}
+PACKAGES = (
+    "beholden",
+    "onnxruntime",
+    "faiss-cpu",
+    "opencv-python-headless",
+    "simplejpeg",
+    "numpy",
+    "ray",
+    "kafka-python",
+)
+MISSED, NOISY = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One quiet measurement.
+
+    Attributes:
+        fps: Frames a second.
+        cpu_ms: Processor time of one frame, milliseconds, by who used it.
+        load: Who used the cores meanwhile.
+    """
+
+    fps: float
+    cpu_ms: Mapping[str, float]
+    load: Load
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Everything a run found.
+
+    Attributes:
+        about: Machine, versions and settings.
+        samples: By what was measured: one entry a round, None where no quiet sample could be had.
+        taken: Samples taken, all attempts.
+        rejected: Those that were not quiet, or in which a partition changed hands.
+        idle: Who used the cores while the cluster had nothing to do.
+    """
+
+    about: Mapping[str, Any]
+    samples: Mapping[str, Sequence[Sample | None]]
+    taken: int
+    rejected: int
+    idle: Load
+
+    def ratios(self, over: str, under: Sequence[str]) -> list[float]:
+        """Frames a second of one, over the best of others in the same round; rounds without all of them left out."""
+        rows = zip(self.samples[over], *(self.samples[name] for name in under), strict=True)
+        return [row[0].fps / max(each.fps for each in row[1:] if each) for row in rows if row[0] and all(row)]
+
+    @property
+    def path(self) -> list[float]:
+        """The figure: the cluster over the better of the two bare loops in one process, round by round."""
+        return self.ratios(CLUSTER, (ONE, MANY))
+
+    def as_json(self) -> dict[str, Any]:
+        """For machines."""
+        found = {name: [each and asdict(each) for each in rounds] for name, rounds in self.samples.items()}
+        return {
+            "about": dict(self.about),
+            "ratio": {"median": median(self.path) if self.path else None, "rounds": self.path},
+            "ratio_strict": self.ratios(CLUSTER, (ONE, MANY, PROCESSES)),
+            "samples": found,
+            "taken": self.taken,
+            "rejected": self.rejected,
+            "idle": asdict(self.idle),
+        }
+
+
+def verdict(figures: Figures, least: float | None) -> tuple[int, str]:
+    """Exit status and why: too few quiet rounds, or a median ratio below `least`.
+
+    Args:
+        figures: What was found.
+        least: Smallest median ratio; None accepts any.
+    """
+    rounds, usable = len(figures.samples[CLUSTER]), len(figures.path)
+    if 2 * usable < rounds or not usable:
+        return NOISY, f"only {usable} of {rounds} rounds were quiet: run it again when nothing else runs"
+    found = median(figures.path)
+    if least is not None and found < least:
+        return MISSED, f"median ratio {found:.3f} is below {least}"
+    return 0, f"median ratio {found:.3f} over {usable} rounds"
+
+
+def machine() -> dict[str, object]:
+    """What it was measured on and with."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        **{package: version(package) for package in PACKAGES},
+    }
+
+
+def show(figures: Figures, console: Console) -> None:
+    """Print it."""
+    console.print(speeds(figures))
+    console.print(layers(figures))
+    idle = figures.idle
+    console.print(
+        f"cluster without frames: {idle.own_cores:.3f} core (stopped while a bare loop is measured)\n"
+        f"samples: {figures.taken} taken, {figures.rejected} rejected (more than {LIMIT_CORES} core of other programs "
+        "or of the hypervisor, or a partition changed hands)"
+    )
+    for name, value in figures.about.items():
+        console.print(f"{name}: {value}", highlight=False, style="bright_black")
+
+
+def speeds(figures: Figures) -> Table:
+    """Frames a second and the ratio of the cluster to each bare loop."""
+    table = Table("", "frames/s", "min..max", "cluster / this", "min..max", "other programs, core")
+    for name in (ONE, MANY, PROCESSES, CLUSTER):
+        found = [each for each in figures.samples[name] if each]
+        foreign = max((each.load.foreign_cores for each in found), default=float("nan"))
+        ratios = figures.ratios(CLUSTER, (name,)) if name != CLUSTER else []
+        table.add_row(name, *_spread([each.fps for each in found], 1), *_spread(ratios, 3), f"up to {foreign:.2f}")
+    table.add_section()
+    table.add_row("[bold]R-path: cluster / better bare loop of one process", "", "", *_bold(figures.path))
+    table.add_row(
+        "strict: cluster / best bare loop", "", "", *_spread(figures.ratios(CLUSTER, (ONE, MANY, PROCESSES)), 3)
+    )
+    return table
+
+
+def layers(figures: Figures) -> Table:
+    """What each layer adds, in processor time of one frame: a quantity that other load moves less than the rate."""
+    table = Table("layer", "frames/s, of bare", "CPU ms/frame", "of it", "CPU of bare, same round")
+    for name, reference in REFERENCE.items():
+        if name in figures.samples:
+            found = [each for each in figures.samples[name] if each]
+            cpu = [sum(each.cpu_ms.values()) for each in found]
+            base = [sum(each.cpu_ms.values()) for each in figures.samples[reference] if each]
+            share = _spread(figures.ratios(name, (reference,)), 3)[0]
+            table.add_row(name, share, _spread(cpu, 2)[0], _parts(found), _spread(base, 2)[0])
+    return table
+
+
+def _parts(found: Sequence[Sample]) -> str:
+    names = found[0].cpu_ms if found else ()
+    return ", ".join(f"{name} {median(each.cpu_ms[name] for each in found):.2f}" for name in names)
+
+
+def _spread(values: Sequence[float], digits: int) -> tuple[str, str]:
+    if not values:
+        return "", ""
+    return f"{median(values):.{digits}f}", f"{min(values):.{digits}f}..{max(values):.{digits}f}"
+
+
+def _bold(values: Sequence[float]) -> list[str]:
+    return [f"[bold]{text}" for text in _spread(values, 3)]
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    named = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+    return named or platform.processor() or platform.machine()

@@ -1,0 +1,183 @@
+"""The foreign-CPU gate: a sample counts only while other programs leave the machine alone.
+
+Without it figures were wrong by up to four times on a shared machine. "Own" is this process, what it started, and every
+process of the named sessions (a Ray that has been let go is nobody's child); everything else in user space is foreign.
+Kernel threads are left out: they work for whoever asked last.
+"""
+
+import os
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import psutil
+
+T = TypeVar("T")
+Key = tuple[int, float]
+"""A process: its number and when it was started, Unix seconds, since numbers are used again."""
+
+LIMIT_CORES = 0.15
+ATTEMPTS = 4
+PATIENCE_S = 60.0
+LOOK_S = 1.0
+_KERNEL = 2  # the parent of all kernel threads
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Processor time used until one moment, seconds.
+
+    Attributes:
+        at_s: The moment, monotonic.
+        own: By own process.
+        foreign: By foreign process, with what its ended children used: a compiler that lives for 50 ms counts too.
+        stolen_s: Taken by the hypervisor, all cores together.
+    """
+
+    at_s: float
+    own: Mapping[Key, float]
+    foreign: Mapping[Key, float]
+    stolen_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Who used the cores between two moments; 1.0 is one core all the time.
+
+    Attributes:
+        wall_s: How long that was.
+        own_cores: By own processes.
+        foreign_cores: By foreign ones.
+        stolen_cores: By the hypervisor.
+    """
+
+    wall_s: float
+    own_cores: float
+    foreign_cores: float
+    stolen_cores: float
+
+    def is_quiet(self, limit_cores: float = LIMIT_CORES) -> bool:
+        """Whether neither foreign processes nor the hypervisor took more than `limit_cores`."""
+        return max(self.foreign_cores, self.stolen_cores) <= limit_cores
+
+
+def look(leaders: Collection[int] = ()) -> Snapshot:
+    """The present.
+
+    Args:
+        leaders: Sessions that belong to this process although it is not their parent.
+    """
+    parents: dict[int, int] = {}
+    times: dict[Key, tuple[float, float]] = {}
+    for process in psutil.process_iter():
+        try:
+            with process.oneshot():
+                parent, used = process.ppid(), process.cpu_times()
+                key = (process.pid, process.create_time())
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+        if _KERNEL not in (process.pid, parent):
+            parents[process.pid] = parent
+            times[key] = (used.user + used.system, used.children_user + used.children_system)
+    own = family(parents, os.getpid()) | _members(parents, leaders)
+    return Snapshot(
+        at_s=time.monotonic(),
+        own={key: itself for key, (itself, _) in times.items() if key[0] in own},
+        foreign={key: itself + children for key, (itself, children) in times.items() if key[0] not in own},
+        stolen_s=psutil.cpu_times().steal,
+    )
+
+
+def family(parents: Mapping[int, int], root: int) -> set[int]:
+    """`root` and all its descendants.
+
+    Args:
+        parents: The parent of every process.
+        root: Whose descendants are wanted.
+    """
+    found = {root}
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def load(before: Snapshot, after: Snapshot) -> Load:
+    """What happened between two snapshots. A process that began in between counts with all it used."""
+    wall_s = after.at_s - before.at_s
+    return Load(
+        wall_s=wall_s,
+        own_cores=used_s(before.own, after.own) / wall_s,
+        foreign_cores=used_s(before.foreign, after.foreign) / wall_s,
+        stolen_cores=(after.stolen_s - before.stolen_s) / wall_s,
+    )
+
+
+def used_s(before: Mapping[Key, float], after: Mapping[Key, float], pids: Collection[int] | None = None) -> float:
+    """Processor time that processes used between two moments, seconds; all of them when `pids` is None."""
+    return sum(max(0.0, now - before.get(key, 0.0)) for key, now in after.items() if pids is None or key[0] in pids)
+
+
+class Gate:
+    """Repeats samples until one is quiet, and counts those that were not.
+
+    Args:
+        look: Gives the present.
+        limit_cores: Most that foreign processes, and the hypervisor, may take.
+        attempts: How often a sample is taken at most.
+        patience_s: Longest wait for quiet before another attempt.
+        sleep: Waits; for tests.
+        told: Told of every sample that was not quiet.
+    """
+
+    def __init__(
+        self,
+        look: Callable[[], Snapshot],
+        limit_cores: float = LIMIT_CORES,
+        attempts: int = ATTEMPTS,
+        patience_s: float = PATIENCE_S,
+        sleep: Callable[[float], None] = time.sleep,
+        told: Callable[[Load], None] = lambda load: None,
+    ) -> None:
+        self._look = look
+        self._limit_cores = limit_cores
+        self._attempts = attempts
+        self._patience_s = patience_s
+        self._sleep = sleep
+        self._told = told
+        self.taken = 0
+        self.rejected = 0
+
+    def take(self, sample: Callable[[], tuple[T, Load]]) -> tuple[T, Load] | None:
+        """The first quiet sample; None when none of the attempts was."""
+        for attempt in range(self._attempts):
+            if attempt:
+                self._await_quiet()
+            found, load = sample()
+            self.taken += 1
+            if load.is_quiet(self._limit_cores):
+                return found, load
+            self.rejected += 1
+            self._told(load)
+        return None
+
+    def _await_quiet(self) -> None:
+        waited_s = 0.0
+        while waited_s < self._patience_s:
+            before = self._look()
+            self._sleep(LOOK_S)
+            waited_s += LOOK_S
+            if load(before, self._look()).is_quiet(self._limit_cores):
+                return
+
+
+def _members(pids: Iterable[int], leaders: Collection[int]) -> set[int]:
+    """Every process of these sessions."""
+    found = set()
+    for pid in pids:
+        try:
+            if os.getsid(pid) in leaders:
+                found.add(pid)
+        except (ProcessLookupError, PermissionError):
+            continue
+    return found

@@ -1,0 +1,226 @@
+"""Values with defaults, and fakes of the models, so that a test says only what it is about."""
+
+import copy
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from typing import Any, cast
+
+import numpy as np
+from jsonschema import Draft202012Validator
+
+from cluster.account import Account
+from cluster.memory_io import HandClock, MemorySink, MemorySource
+from cluster.pipeline import Outlets, Pipeline
+from cluster.policy import PolicyInForce
+from cluster.ports import Record
+from cluster.wire.alerts import AlertContext
+from indexes.exact import ExactIndex
+from indexes.watchlist import Entry, Watchlist
+from operators.decide import WatchlistRule
+from operators.detect import DetectSettings
+from operators.errors import FrameReason, FrameRefused, IndexIncomplete
+from operators.policy import ModelChoice, Policy
+from operators.quality import QualitySettings
+from operators.sightings import SightingSettings
+from operators.types import Faces, Float32, FrameRef, Generation, Hit
+from operators.vision import Seen, Vision
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+TOMORROW = NOW + timedelta(days=1)
+CONTRACT = "c" * 64
+DIMENSION = 8
+CAMERAS = ("gate", "hall", "Süd-Tor 3 出口")
+
+POLICY: dict[str, Any] = {
+    "policy": 7,
+    "deployment": "test",
+    "purpose": "Find nobody who exists.",
+    "authority": "The test",
+    "cameras": list(CAMERAS),
+    "max_frame_age_ms": 1000,
+    "detector": {"model": "sees", "sha256": "a" * 64},
+    "detect": {"confidence": 0.7, "overlap": 0.3, "max_side_px": 1280},
+    "quality": {
+        "min_confidence": 0.7,
+        "min_face_width_px": 40,
+        "max_turn": 0.5,
+        "max_tilt_deg": 30,
+        "min_sharpness": 0.15,
+    },
+    "embedder": {"model": "knows", "sha256": "b" * 64},
+    "watchlists": {"sought": {"purpose": "Find them.", "threshold": 0.6, "floor": 0.5, "cameras": {"hall": 0.7}}},
+    "sightings": {
+        "confirm_frames": 1,
+        "of_frames": 1,
+        "passage_overlap": 0.3,
+        "passage_gap_ms": 2000,
+        "cool_down_s": 60,
+    },
+}
+
+
+def policy_document() -> dict[str, Any]:
+    """A policy as it would stand in a file, free to be changed."""
+    return copy.deepcopy(POLICY)
+
+
+def policy(**changes: Any) -> Policy:
+    """The same as a value; `changes` by field."""
+    rules = {name: WatchlistRule(**rule) for name, rule in POLICY["watchlists"].items()}
+    fields = {
+        **POLICY,
+        "cameras": CAMERAS,
+        "detector": ModelChoice(**POLICY["detector"]),
+        "detect": DetectSettings(**POLICY["detect"]),
+        "quality": QualitySettings(**POLICY["quality"]),
+        "embedder": ModelChoice(**POLICY["embedder"]),
+        "watchlists": rules,
+        "sightings": SightingSettings(**POLICY["sightings"]),
+    }
+    return Policy(**{**fields, **changes})
+
+
+def context(**changes: Any) -> AlertContext:
+    """Settings in force, as alerts name them."""
+    fields: dict[str, Any] = {
+        "deployment": "test",
+        "policy": 7,
+        "policy_digest": "d" * 64,
+        "detector": "a" * 64,
+        "embedder": "b" * 64,
+        "contract": CONTRACT,
+        "software": "0.1.0",
+        "confirm_frames": 1,
+        "of_frames": 1,
+    }
+    return AlertContext(**{**fields, **changes})
+
+
+def unit(*values: float) -> Float32:
+    """A unit vector (8,) float32 in the direction of `values`, filled up with zeros."""
+    vector = np.zeros(DIMENSION)
+    vector[: len(values)] = values
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+def random_units(seed: int, n: int, dimension: int = DIMENSION) -> Float32:
+    """Unit vectors (n, dimension) float32."""
+    rows = np.random.default_rng(seed).normal(size=(n, dimension))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def entry(ref: str, *vectors: Float32, **changes: Any) -> Entry:
+    """An entry of the list `sought` that ends tomorrow."""
+    fields: dict[str, Any] = {"watchlist": "sought", "not_after": TOMORROW, "contract": CONTRACT, "digest": "e" * 64}
+    return Entry(ref=ref, vectors=np.stack(vectors or (unit(1),)), **{**fields, **changes})
+
+
+def hit(name: str = "anna", cosine: float = 0.9, watchlist: str = "sought") -> Hit:
+    """A hit of shard 0 of 1."""
+    return Hit(name, "e" * 64, watchlist, cosine, Generation(0, 1, 3, "f" * 64))
+
+
+def record(value: bytes, offset: int = 0, partition: int = 0, **changes: Any) -> Record:
+    """A frame of camera `gate` captured now."""
+    fields: dict[str, Any] = {"key": b"gate", "headers": {}, "timestamp_ms": int(NOW.timestamp() * 1000)}
+    return Record(ref=FrameRef("frames", partition, offset), value=value, **{**fields, **changes})
+
+
+PEOPLE = {"anna": unit(1), "bert": unit(0, 1), "cleo": unit(0, 0, 1), "stranger": unit(0, 0, 0, 1), "half": unit(1, 1)}
+"""Vectors of who may be seen: the first three are on the list, `half` lies between two of them (cosine 0.707)."""
+
+
+class FakeVision:
+    """Understands frames that say what they show: names of PEOPLE, `blurred` faces; anything else is no picture.
+
+    Faces stand side by side, 100 px apart, in the order given; each `embed` adds what it saw to `vectors`.
+    """
+
+    def see(self, jpegs: Sequence[bytes]) -> list[Seen | FrameRefused]:
+        """See `Vision.see`."""
+        return [self._see(jpeg.decode(errors="replace").split()) for jpeg in jpegs]
+
+    def join(self, seen: Sequence[Seen]) -> Float32:
+        """See `Vision.join`."""
+        return np.concatenate([np.zeros((0, DIMENSION), np.float32), *(one.vectors for one in seen)])
+
+    def _see(self, words: list[str]) -> Seen | FrameRefused:
+        if not set(words) <= {*PEOPLE, "blurred", "empty"}:
+            return FrameRefused(FrameReason.NOT_JPEG, "no picture")
+        numbers = [number for number, word in enumerate(words) if word in PEOPLE]
+        n = len(numbers)
+        boxes = np.array([[100 * at, 10, 100 * at + 80, 90] for at in numbers], np.float32).reshape(n, 4)
+        faces = Faces(boxes, np.full(n, 0.9, np.float32), np.zeros((n, 5, 2), np.float32))
+        vectors = np.array([PEOPLE[words[at]] for at in numbers], np.float32).reshape(n, DIMENSION)
+        gated = Counter({"blurred": words.count("blurred")}) if "blurred" in words else Counter[str]()
+        return Seen(faces, np.array(numbers, np.intp), vectors, gated)
+
+
+class FakeIndex:
+    """A real watchlist with the exact back end, on a clock that stands; silent for its first `silent` searches."""
+
+    def __init__(self, entries: Sequence[Entry] = (), silent: int = 0) -> None:
+        self.watchlist = Watchlist(0, 1, CONTRACT, ExactIndex)
+        for offset, one in enumerate(entries or [entry(name, PEOPLE[name]) for name in ("anna", "bert", "cleo")]):
+            self.watchlist.apply(0, offset, one.ref, one)
+        self.silent = silent
+        self.searches = 0
+
+    def search(self, vectors: Float32, k: int, at_least: float) -> list[list[Hit]]:
+        """See `ports.Index`."""
+        self.searches += 1
+        if self.searches <= self.silent:
+            raise IndexIncomplete("shard 1 of 2 does not answer")
+        return self.watchlist.generation().search(vectors, k, at_least, NOW)
+
+
+@dataclass(slots=True)
+class Lane:
+    """A pipeline with everything around it within reach."""
+
+    source: MemorySource = field(default_factory=MemorySource)
+    alerts: MemorySink = field(default_factory=MemorySink)
+    dead_letters: MemorySink = field(default_factory=MemorySink)
+    clock: HandClock = field(default_factory=lambda: HandClock(NOW))
+    index: FakeIndex = field(default_factory=FakeIndex)
+    account: Account = field(default_factory=Account)
+    policy: Policy = field(default_factory=policy)
+    poll_records: int = 8
+    stopping: bool = False
+
+    def pipeline(self) -> Pipeline:
+        """A pipeline that starts anew."""
+        return Pipeline(
+            self.source,
+            Outlets(self.alerts, self.dead_letters),
+            cast("Vision", FakeVision()),
+            self.index,
+            PolicyInForce(self.policy, "d" * 64),
+            context(),
+            self.clock,
+            self.account,
+            self.poll_records,
+            lambda: self.stopping,
+        )
+
+    def run(self, records: Sequence[Record]) -> Pipeline:
+        """Feed these records to a new pipeline until all is committed."""
+        self.source.records.extend(records)
+        pipeline = self.pipeline()
+        while pipeline.step(0):
+            pass
+        return pipeline
+
+
+def outcomes(account: Account) -> Mapping[tuple[str, str], int]:
+    """Frames by outcome and reason."""
+    return dict(account.frames_out)
+
+
+def alert_schema() -> Draft202012Validator:
+    """Checks alerts against the schema that is shipped."""
+    return Draft202012Validator(json.loads(files("cluster.schemas").joinpath("alert.schema.json").read_text()))

@@ -1,0 +1,75 @@
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.plan import Plan, open_vision, read_plan
+from operators.align import TEMPLATE_NAME
+from operators.errors import ModelRefused, SettingsRefused
+from operators.models import EmbeddingContract
+from operators.vision import Seen
+from tests.drawn import scene, write_deployment
+
+
+@pytest.fixture
+def file(write_document: Any, tmp_path: Path) -> Path:
+    """The cluster file of a deployment of drawn people."""
+    path: Path = write_document({"cluster": "drawn", **write_deployment(tmp_path)}, "cluster.yaml")
+    return path
+
+
+@pytest.fixture
+def plan(file: Path) -> Plan:
+    """It, read."""
+    return read_plan(file)
+
+
+def test_a_plan_is_all_that_a_cluster_file_names(plan: Plan) -> None:
+    """Policy and manifests together, and what follows from them."""
+    assert plan.group == "beholden.drawn"
+    assert plan.detector.sha256 == plan.in_force.policy.detector.sha256
+    assert plan.embedder.sha256 == plan.in_force.policy.embedder.sha256
+    assert plan.contract == EmbeddingContract.of(plan.embedder, plan.detector, TEMPLATE_NAME)
+
+
+def test_the_context_names_every_setting_that_decides(plan: Plan) -> None:
+    """As every alert carries it."""
+    context, policy = plan.context, plan.in_force.policy
+    assert (context.deployment, context.policy) == (policy.deployment, policy.policy)
+    assert context.policy_digest == plan.in_force.digest
+    assert (context.detector, context.embedder) == (policy.detector.sha256, policy.embedder.sha256)
+    assert context.contract == plan.contract.digest
+    assert (context.confirm_frames, context.of_frames) == (1, 1)
+    assert context.software
+
+
+def test_reading_twice_gives_equal_plans(file: Path) -> None:
+    """So that a running cluster can be compared with a file."""
+    assert read_plan(file) == read_plan(file)
+
+
+def test_a_missing_policy_or_manifest_is_named(file: Path, tmp_path: Path) -> None:
+    """The message says which file is missing."""
+    (tmp_path / "drawn-embedder.yaml").unlink()
+    with pytest.raises(SettingsRefused, match=r"no manifest drawn-embedder\.yaml"):
+        read_plan(file)
+    (tmp_path / "policy.yaml").unlink()
+    with pytest.raises(SettingsRefused, match=r"policy\.yaml: cannot be read"):
+        read_plan(file)
+
+
+def test_models_are_opened_as_planned(plan: Plan) -> None:
+    """Two drawn people are two faces with unit vectors."""
+    [found] = open_vision(plan).see([scene([1, 2])])
+    assert isinstance(found, Seen)
+    assert found.vectors.shape == (2, plan.contract.dimension)
+
+
+def test_a_batch_that_the_detector_cannot_take_and_swapped_models_are_refused(plan: Plan, tmp_path: Path) -> None:
+    """Refused at start, not at the first frame."""
+    with pytest.raises(ModelRefused):
+        open_vision(dataclasses.replace(plan, detector=plan.embedder))
+    (tmp_path / "drawn-detector.onnx").write_bytes(b"something else")
+    with pytest.raises(ModelRefused, match="bytes"):
+        open_vision(plan)

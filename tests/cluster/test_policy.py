@@ -1,0 +1,225 @@
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cluster.policy import read_manifest, read_policy
+from operators.errors import SettingsRefused
+from operators.policy import ModelChoice
+from tests.builders import policy, policy_document
+
+
+def _refusal(path: Path) -> str:
+    with pytest.raises(SettingsRefused) as refused:
+        read_policy(path)
+    return str(refused.value)
+
+
+def _places(document: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Every value of a document with its path."""
+    if isinstance(document, dict | list):
+        for key, value in document.items() if isinstance(document, dict) else enumerate(document):
+            yield from _places(value, (*at, key))
+    else:
+        yield at, document
+
+
+def _put(document: Any, at: tuple[Any, ...], value: Any) -> None:
+    for key in at[:-1]:
+        document = document[key]
+    document[at[-1]] = value
+
+
+def _drop(document: Any, at: tuple[Any, ...]) -> None:
+    for key in at[:-1]:
+        document = document[key]
+    del document[at[-1]]
+
+
+PLACES = dict(_places(policy_document()))
+EXCEPTION = ("watchlists", "sought", "cameras", "hall")
+KEYS = sorted({at[:n] for at in PLACES for n in range(1, len(at) + 1) if isinstance(at[n - 1], str)} - {EXCEPTION})
+
+
+def test_a_policy_file_becomes_a_policy(write_document: Any) -> None:
+    """With the digest of its canonical form."""
+    found = read_policy(write_document(policy_document()))
+    assert found.policy == policy()
+    assert len(found.digest) == 64
+
+
+def test_the_digest_is_that_of_the_canonical_json(write_document: Any) -> None:
+    """RFC 8785 for a document of ASCII keys and small numbers: sorted keys, no blanks. Anyone can compute it again."""
+    document = policy_document()
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert read_policy(write_document(document)).digest == hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if key[-1] not in ("cameras", "sought") or len(key) == 1])
+def test_nothing_has_a_default(write_document: Any, key: tuple[str, ...]) -> None:
+    """Each key left out is named; only exceptions by camera may be missing."""
+    document = policy_document()
+    _drop(document, key)
+    assert f"{'.'.join(key)}: is missing" in _refusal(write_document(document))
+
+
+@pytest.mark.parametrize("part", [(), ("detect",), ("watchlists", "sought"), ("sightings",), ("detector",)])
+def test_a_key_nobody_knows_is_refused(write_document: Any, part: tuple[str, ...]) -> None:
+    """In every part of the document: a misspelt exception must not pass as none."""
+    document = policy_document()
+    _put(document, (*part, "treshold"), 0.5)
+    assert f"{'.'.join((*part, 'treshold'))}: is not a known key" in _refusal(write_document(document))
+
+
+@pytest.mark.parametrize("at", PLACES, ids=lambda at: ".".join(map(str, at)))
+def test_no_value_may_be_of_another_kind(write_document: Any, at: tuple[Any, ...]) -> None:
+    """No coercion of any value, in particular not of `true` to 1 nor of a number to text."""
+    is_text = isinstance(PLACES[at], str)
+    for wrong in (True, None, [], {}, 10**400, 7 if is_text else "0.5", 0.5 if is_text else ""):
+        document = policy_document()
+        _put(document, at, wrong)
+        assert _refusal(write_document(document)), wrong
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "words"),
+    [
+        (("watchlists", "sought", "threshold"), 0.49, "below the floor"),
+        (("watchlists", "sought", "threshold"), 1.01, "cosine lies in"),
+        (EXCEPTION, 0.49, "below the floor"),
+        (("watchlists", "sought", "cameras"), {"threshold": 0.9, "hall": 0.7}, "not among the policy's cameras"),
+        (("watchlists", "sought", "cameras", "roof"), 0.9, "not among the policy's cameras: roof"),
+        (("cameras",), ["gate", "hall", "gate"], "twice"),
+        (("cameras",), [], "cameras"),
+        (("policy",), 0, "start at 1"),
+        (("policy",), 2**53, "2^53"),
+        (("max_frame_age_ms",), 2**64, "2^53"),
+        (("sightings", "cool_down_s"), 1e300, "cool_down_s"),
+        (("sightings", "cool_down_s"), 10**20, "cool_down_s"),
+        (("detector", "sha256"), "A" * 64, "sha256"),
+    ],
+)
+def test_a_policy_that_must_not_come_into_force_is_refused(
+    write_document: Any, at: tuple[str, ...], value: Any, words: str
+) -> None:
+    """By the same checks as the values themselves, with the file before the reason."""
+    document = policy_document()
+    _put(document, at, value)
+    path = write_document(document)
+    text = _refusal(path)
+    assert words in text
+    assert text.startswith(str(path))
+
+
+def test_thresholds_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    """NaN compares false with everything, the infinite and the too large never match or always do."""
+    for wrong in (".nan", ".inf", "-.inf", "1e999", "NaN", "'0.6'"):
+        path = tmp_path / "policy.yaml"
+        path.write_text(json.dumps(policy_document()).replace('"threshold": 0.6', f'"threshold": {wrong}'))
+        assert "watchlists.sought.threshold" in _refusal(path)
+
+
+@given(st.randoms(use_true_random=False))
+def test_the_digest_does_not_depend_on_how_it_is_written(tmp_path: Path, random: Any) -> None:
+    """Order of keys, style, comments and the spelling of numbers do not matter."""
+
+    def shuffled(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        keys = list(value)
+        random.shuffle(keys)
+        return {key: shuffled(value[key]) for key in keys}
+
+    plain, other = tmp_path / "plain.yaml", tmp_path / "other.yaml"
+    plain.write_text(json.dumps(policy_document()))
+    text = yaml.safe_dump(
+        shuffled(policy_document()), sort_keys=False, allow_unicode=True, default_flow_style=random.choice([True, False]), width=1000
+    )
+    other.write_text("# a comment\n" + text.replace("0.7", "0.70").replace("cool_down_s: 60", "cool_down_s: 60.0") + "\n# another\n")
+    found = read_policy(other)
+    assert found == read_policy(plain)
+
+
+@pytest.mark.parametrize("at", [*PLACES, ("cameras",)], ids=lambda at: ".".join(map(str, at)))
+def test_the_digest_changes_with_every_value(write_document: Any, at: tuple[Any, ...]) -> None:
+    """However little."""
+    before = read_policy(write_document(policy_document())).digest
+    document = policy_document()
+    old = PLACES.get(at)
+    changed: Any = ["gate", "hall"] if old is None else None
+    if isinstance(old, str):
+        changed = old[:-1] + ("0" if old.endswith("b") else "b")
+    elif old is not None:
+        changed = old + (1 if isinstance(old, int) else 1e-9)
+    if at == ("cameras", 1):
+        _drop(document, EXCEPTION)
+    if at == ("sightings", "confirm_frames"):
+        document["sightings"]["of_frames"] = changed = 2
+        before = read_policy(write_document({**document})).digest
+    _put(document, at, changed)
+    assert read_policy(write_document(document)).digest != before
+
+
+def test_policy_and_digest_are_of_the_same_bytes(write_document: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is replaced while it is read must not be named by the other one's digest."""
+    first, second = policy_document(), {**policy_document(), "policy": 8}
+    path = write_document(first)
+    expected = read_policy(path)
+    original, reads = Path.read_bytes, []
+
+    def read_bytes(self: Path) -> bytes:
+        reads.append(self)
+        return original(self) if len(reads) == 1 else json.dumps(second).encode()
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    assert read_policy(path) == expected
+
+
+MANIFEST = {
+    "name": "sees",
+    "adapter": "yunet",
+    "file": "sees.onnx",
+    "size_bytes": 5,
+    "sha256": "a" * 64,
+    "licence": "MIT",
+    "training_data": "none",
+    "colour": "bgr",
+    "mean": [0, 0, 0],
+    "scale": [1, 1, 1],
+}
+
+
+def test_a_manifest_is_found_by_name_and_digest(write_document: Any, tmp_path: Path) -> None:
+    """Both must be what the policy says."""
+    write_document(MANIFEST, "sees.yaml")
+    assert read_manifest(ModelChoice("sees", "a" * 64), tmp_path).sha256 == "a" * 64
+    with pytest.raises(SettingsRefused, match="decide which one was approved"):
+        read_manifest(ModelChoice("sees", "b" * 64), tmp_path)
+    with pytest.raises(SettingsRefused, match=r"no manifest knows\.yaml .*there: sees"):
+        read_manifest(ModelChoice("knows", "a" * 64), tmp_path)
+    with pytest.raises(SettingsRefused, match="there: none"):
+        read_manifest(ModelChoice("sees", "a" * 64), tmp_path / "elsewhere")
+
+
+def test_a_manifest_under_another_name_is_refused(write_document: Any, tmp_path: Path) -> None:
+    """The policy approved a model by the name that stands in its manifest, too."""
+    write_document({**MANIFEST, "name": "other"}, "sees.yaml")
+    with pytest.raises(SettingsRefused, match="other"):
+        read_manifest(ModelChoice("sees", "a" * 64), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../sees", "sub/sees", "/etc/sees", "..", ""])
+def test_a_manifest_is_never_looked_for_elsewhere(write_document: Any, tmp_path: Path, name: str) -> None:
+    """The name of a model is a name, not a path."""
+    folder = tmp_path / "models"
+    (folder / "sub").mkdir(parents=True)
+    for place in (tmp_path, folder / "sub"):
+        (place / "sees.yaml").write_text(json.dumps({**MANIFEST, "name": name or "x"}))
+    with pytest.raises(SettingsRefused):
+        read_manifest(ModelChoice(name, "a" * 64), folder)

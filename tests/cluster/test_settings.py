@@ -1,0 +1,137 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.settings import (
+    ClusterSettings,
+    KafkaSettings,
+    Limits,
+    Placement,
+    Protocol,
+    kafka_from_cli,
+    read_cluster,
+)
+from operators.errors import SettingsRefused
+from operators.jpeg import JpegLimits
+from operators.onnx import Device
+
+FILE: dict[str, Any] = {
+    "cluster": "one",
+    "policy": "../policies/p.yaml",
+    "models": {"manifests": "m", "files": "/absolute/f"},
+}
+
+
+def _refusal(path: Path) -> str:
+    with pytest.raises(SettingsRefused) as refused:
+        read_cluster(path, {})
+    return str(refused.value)
+
+
+def test_a_short_file_is_enough(write_document: Any) -> None:
+    """Plumbing has defaults: this machine, one lane, the processor."""
+    found = read_cluster(write_document(FILE), {})
+    assert isinstance(found, ClusterSettings)
+    assert (found.kafka, found.ray, found.device) == (KafkaSettings(), "local", Device.CPU)
+    assert (found.recognisers.count, found.index.placement, found.index.shards) == (1, Placement.IN_LANE, 1)
+
+
+def test_relative_paths_start_from_the_files_folder(write_document: Any, tmp_path: Path) -> None:
+    """Wherever the command is run; absolute ones stay."""
+    found = read_cluster(write_document(FILE), {})
+    assert found.policy == tmp_path / "../policies/p.yaml"
+    assert found.models.manifests == tmp_path / "m"
+    assert found.models.files == Path("/absolute/f")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"clustr": "x"}, "clustr: is not a known key"),
+        ({"kafka": {"bootstap": "x"}}, "kafka.bootstap: is not a known key"),
+        ({"cluster": "a b"}, "cluster: letters, digits and dashes"),
+        ({"cluster": "Süd"}, "cluster: letters, digits and dashes"),
+        ({"cluster": "-"}, "cluster: letters, digits and dashes"),
+        ({"device": "gpu"}, "device: "),
+        ({"device": True}, "device: "),
+        ({"recognisers": {"count": 0}}, "count: must be at least 1"),
+        ({"recognisers": {"count": True}}, "recognisers.count: "),
+        ({"recognisers": {"threads": 0}}, "threads: must be at least 1"),
+        ({"recognisers": {"poll_frames": -1}}, "poll_frames: must be at least 1"),
+        ({"recognisers": {"detect_batch": 0}}, "detect_batch: must be at least 1"),
+        ({"recognisers": {"gpu_share": 0.0}}, "gpu_share: "),
+        ({"recognisers": {"gpu_share": -0.5}}, "gpu_share: "),
+        ({"index": {"shards": 0, "placement": "sharded"}}, "shards: must be at least 1"),
+        ({"index": {"shards": 2}}, "only 'placement: sharded'"),
+        ({"index": {"shards": 9, "placement": "sharded"}}, "must not exceed kafka.watchlist_partitions"),
+        ({"kafka": {"frame_partitions": 0}}, "frame_partitions: must be at least 1"),
+        ({"kafka": {"watchlist_partitions": 0}}, "watchlist_partitions: must be at least 1"),
+        ({"kafka": {"replication": 0}}, "replication: must be at least 1"),
+        ({"kafka": {"max_message_bytes": 0}}, "max_message_bytes: must be at least 1"),
+        ({"kafka": {"bootstrap": ""}}, "bootstrap: "),
+        ({"kafka": {"security": {"protocol": "SASL_SSL", "username": "u"}}}, "needs mechanism and username"),
+        ({"kafka": {"security": {"protocol": "TLS"}}}, "kafka.security.protocol: "),
+        ({"limits": {"max_faces": 0}}, "max_faces: must be at least 1"),
+        ({"limits": {"max_side_px": 0}}, "max_side_px: must be at least 1"),
+        ({"limits": {"max_side_px": 40000}}, "max_side_px: must be at most"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused_when_they_are_read(
+    write_document: Any, changes: dict[str, Any], words: str
+) -> None:
+    """Before anything is started, with the file's name."""
+    path = write_document({**FILE, **changes})
+    text = _refusal(path)
+    assert words in text
+    assert text.startswith(str(path))
+
+
+@pytest.mark.parametrize("password", ["hunter2", 5])
+def test_a_password_in_a_file_is_refused_and_not_repeated(write_document: Any, password: Any) -> None:
+    """Files are copied, shared and committed."""
+    security = {"protocol": "SASL_SSL", "mechanism": "PLAIN", "username": "u", "password": password}
+    text = _refusal(write_document({**FILE, "kafka": {"security": security}}))
+    assert "password" in text
+    assert str(password) not in text.replace("document.yaml", "").split("password", 1)[1]
+
+
+def test_addresses_and_secrets_come_from_the_environment(write_document: Any) -> None:
+    """They replace what the file says; empty ones do not; the password is never shown."""
+    path = write_document({**FILE, "kafka": {"bootstrap": "file:1"}, "ray": "file:2"})
+    environment = {
+        "BEHOLDEN_KAFKA_BOOTSTRAP": "env:1",
+        "BEHOLDEN_RAY_ADDRESS": "env:2",
+        "BEHOLDEN_KAFKA_PASSWORD": "hunter2",
+    }
+    found = read_cluster(path, environment)
+    assert (found.kafka.bootstrap, found.ray, found.kafka.security.password) == ("env:1", "env:2", "hunter2")
+    assert "hunter2" not in repr(found)
+    unset = read_cluster(path, dict.fromkeys(environment, ""))
+    assert (unset.kafka.bootstrap, unset.ray) == ("file:1", "file:2")
+    assert not unset.kafka.security.password
+
+
+def test_the_nearest_word_about_kafka_wins(write_document: Any) -> None:
+    """Command line, environment, file, this machine."""
+    path = write_document({**FILE, "kafka": {"bootstrap": "file:1", "topic_prefix": "x."}})
+    environment = {"BEHOLDEN_KAFKA_BOOTSTRAP": "env:1"}
+    assert kafka_from_cli(path, "cli:1", environment).bootstrap == "cli:1"
+    assert kafka_from_cli(path, "cli:1", environment).topic_prefix == "x."
+    assert kafka_from_cli(path, None, environment).bootstrap == "env:1"
+    assert kafka_from_cli(path, None, {}).bootstrap == "file:1"
+    assert kafka_from_cli(None, None, environment).bootstrap == "env:1"
+    assert kafka_from_cli(None, None, {}) == KafkaSettings()
+
+
+def test_security_is_read_as_written(write_document: Any) -> None:
+    """Names as Kafka spells them."""
+    security = {"protocol": "SASL_SSL", "mechanism": "SCRAM-SHA-512", "username": "u", "cafile": "ca.pem"}
+    found = read_cluster(write_document({**FILE, "kafka": {"security": security}}), {}).kafka.security
+    assert (found.protocol, found.mechanism, found.cafile) == (Protocol.SASL_SSL, "SCRAM-SHA-512", "ca.pem")
+
+
+def test_limits_reach_the_header_check() -> None:
+    """Each under its own name."""
+    limits = Limits(max_frame_bytes=1, max_side_px=2, max_pixels=3, min_side_px=4, max_scans=5)
+    assert limits.jpeg == JpegLimits(max_bytes=1, max_side_px=2, max_pixels=3, min_side_px=4, max_scans=5)

@@ -1,0 +1,25 @@
+"""One real broker and one real cluster on drawn people, for all tests of a file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.kafka_admin import ensure_topics
+from cluster.plan import open_vision, read_plan
+from loadtests.temporary import temporary
+from tests.drawn import write_deployment
+from tests.running import Running
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Two recognisers and two index shards at work, with people 0 to 7 on the list."""
+    folder: Path = tmp_path_factory.mktemp("deployment")
+    with temporary(write_deployment(folder)) as run:
+        plan = read_plan(run.file)
+        ensure_topics(plan.settings.kafka)
+        running = Running(run, plan, open_vision(plan))
+        running.enrol({f"person-{seed}": seed for seed in range(8)})
+        run.beholden("up", "-f", str(run.file))
+        yield running

@@ -1,0 +1,238 @@
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from operators.align import TEMPLATE
+from operators.decode import encode
+from operators.detect import Detector
+from operators.embed import Embedder
+from operators.errors import FrameReason, FrameRefused, ModelRefused
+from operators.jpeg import JpegLimits
+from operators.quality import QualitySettings
+from operators.types import Faces, Float32, Image
+from operators.vision import Seen, Vision
+
+QUALITY = QualitySettings(
+    min_confidence=0.5, min_face_width_px=40, max_turn=0.5, max_tilt_deg=30, min_sharpness=0.0001
+)
+LIMITS = JpegLimits(max_bytes=1_000_000, max_side_px=4096, max_pixels=16_000_000, min_side_px=8, max_scans=20)
+
+
+class FakeDetector:
+    """Says what it is told for the n-th image, whatever that shows; remembers the shapes it was given."""
+
+    provider = "FakeExecutionProvider"
+
+    def __init__(self, *faces: Faces, batch: int | None = None) -> None:
+        self.batch = batch
+        self.calls: list[list[tuple[int, ...]]] = []
+        self._faces = iter(faces)
+
+    def detect(self, image: Image) -> Faces:
+        """See `Detector.detect`."""
+        self.calls.append([image.shape])
+        return next(self._faces)
+
+    def detect_batch(self, images: list[Image]) -> list[Faces]:
+        """See `Detector.detect_batch`."""
+        assert len({image.shape for image in images}) == 1
+        self.calls.append([image.shape for image in images])
+        return [next(self._faces) for _ in images]
+
+
+class FakeEmbedder:
+    """The vector of a crop is its number among all crops ever seen."""
+
+    dimension = 3
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+
+    def embed(self, crops: npt.NDArray[np.uint8]) -> Float32:
+        """See `Embedder.embed`."""
+        assert crops.shape[1:] == (112, 112, 3)
+        start = sum(self.calls)
+        self.calls.append(len(crops))
+        return np.repeat(np.arange(start, start + len(crops), dtype=np.float32)[:, None], self.dimension, axis=1)
+
+
+def _vision(detector: FakeDetector, embedder: FakeEmbedder | None = None, **changes: Any) -> Vision:
+    fields: dict[str, Any] = {"quality": QUALITY, "limits": LIMITS, "max_side_px": 4096, "max_faces": 10}
+    eyes = cast("Detector", detector)
+    return Vision(eyes, cast("Embedder", embedder or FakeEmbedder()), **{**fields, **changes})
+
+
+def _jpeg(width: int = 320, height: int = 240) -> bytes:
+    """Fine stripes, so that every crop is sharp."""
+    y, x = np.mgrid[:height, :width]
+    return encode(np.repeat((127 + 120 * np.sin(x / 2 + y / 3))[..., None], 3, axis=2).astype(np.uint8), 90)
+
+
+def _faces(*places: tuple[float, float, float], confidence: float = 0.9) -> Faces:
+    """Upright faces (left, top, width), as wide as high."""
+    boxes = np.array([(x, y, x + side, y + side) for x, y, side in places], np.float32).reshape(-1, 4)
+    landmarks = np.array([TEMPLATE * (side / 112) + (x, y) for x, y, side in places], np.float32).reshape(-1, 5, 2)
+    return Faces(boxes, np.full(len(places), confidence, np.float32), landmarks)
+
+
+def _seen(found: Seen | FrameRefused) -> Seen:
+    assert isinstance(found, Seen)
+    return found
+
+
+def test_faces_come_back_in_order_with_their_vectors() -> None:
+    """One embedding call for all frames, its rows dealt out again frame by frame."""
+    embedder = FakeEmbedder()
+    vision = _vision(FakeDetector(_faces((0, 0, 60), (100, 0, 60)), _faces((50, 50, 80))), embedder)
+    first, second = (_seen(one) for one in vision.see([_jpeg(), _jpeg()]))
+    assert embedder.calls == [3]
+    np.testing.assert_array_equal(first.vectors[:, 0], [0, 1])
+    np.testing.assert_array_equal(second.vectors[:, 0], [2])
+    np.testing.assert_allclose(second.faces.boxes, [[50, 50, 130, 130]])
+    np.testing.assert_array_equal(vision.join([first, second])[:, 0], [0, 1, 2])
+
+
+def test_no_frames_no_faces_no_vectors() -> None:
+    """Nothing in, nothing out, and the joined vectors keep their width."""
+    vision = _vision(FakeDetector())
+    assert vision.see([]) == []
+    assert vision.join([]).shape == (0, 3)
+
+
+def test_a_frame_without_faces_is_seen() -> None:
+    """It is no error, and joins with others."""
+    vision = _vision(FakeDetector(Faces.none(), _faces((0, 0, 60)), Faces.none()))
+    found = [_seen(one) for one in vision.see([_jpeg()] * 3)]
+    assert [(len(one.faces), one.vectors.shape, one.gated.total()) for one in found] == [
+        (0, (0, 3), 0),
+        (1, (1, 3), 0),
+        (0, (0, 3), 0),
+    ]
+    assert vision.join(found).shape == (1, 3)
+    assert vision.join([found[0]]).shape == (0, 3)
+
+
+@pytest.mark.parametrize(("side", "decoded"), [(1280, 1280), (640, 640), (480, 480), (300, 320)])
+def test_boxes_and_landmarks_are_in_pixels_of_the_frame(side: int, decoded: int) -> None:
+    """Whatever scale the decoder chose, a face of the whole decoded image is a face of the whole frame."""
+    detector = FakeDetector(_faces((0, 0, decoded / 2)))
+    [found] = _vision(detector, max_side_px=side).see([_jpeg(1280, 640)])
+    assert detector.calls == [[(decoded // 2, decoded, 3)]]
+    seen = _seen(found)
+    np.testing.assert_allclose(seen.faces.boxes, [[0, 0, 640, 640]], rtol=1e-6)
+    np.testing.assert_allclose(seen.faces.landmarks[0], TEMPLATE * (640 / 112), rtol=1e-4)
+
+
+def test_scaling_odd_sizes_is_right_within_one_decoded_pixel() -> None:
+    """The decoder rounds up, in width and height apart."""
+    detector = FakeDetector(_faces((0, 0, 50)))
+    [found] = _vision(detector, max_side_px=120).see([_jpeg(1001, 533)])
+    assert detector.calls == [[(67, 126, 3)]]
+    np.testing.assert_allclose(_seen(found).faces.boxes, [[0, 0, 400, 400]], atol=8)
+
+
+def test_gated_faces_are_counted_and_neither_cut_nor_embedded() -> None:
+    """Each reason by itself; the numbers say which faces are left."""
+    turned = _faces((100, 100, 60))
+    turned.landmarks[:, 2, 0] += 40
+    parts = [_faces((0, 0, 60)), _faces((0, 0, 20)), turned, _faces((300, 0, 60)), _faces((200, 100, 60))]
+    parts += [_faces((0, 100, 60), confidence=0.4)]
+    faces = Faces(
+        np.concatenate([part.boxes for part in parts]),
+        np.concatenate([part.confidence for part in parts]),
+        np.concatenate([part.landmarks for part in parts]),
+    )
+    embedder = FakeEmbedder()
+    [found] = _vision(FakeDetector(faces), embedder).see([_jpeg()])
+    seen = _seen(found)
+    assert seen.gated == {"too_small": 1, "pose": 1, "outside": 1, "low_confidence": 1}
+    np.testing.assert_array_equal(seen.numbers, [0, 4])
+    np.testing.assert_allclose(seen.faces.boxes[1], [200, 100, 260, 160])
+    assert embedder.calls == [2]
+
+
+def test_blurred_faces_are_counted_after_they_were_cut() -> None:
+    """One sharp face between two on a plain ground keeps its own number and vector."""
+    image = np.full((240, 320, 3), 128, np.uint8)
+    image[80:160, 120:200] = np.random.default_rng(0).integers(0, 256, (80, 80, 1))
+    detector = FakeDetector(_faces((0, 0, 60), (130, 90, 60), (250, 170, 60)))
+    quality = QualitySettings(0.5, 40, 0.5, 30, 0.15)
+    [found] = _vision(detector, quality=quality).see([encode(image, 95)])
+    seen = _seen(found)
+    assert seen.gated == {"blurred": 2}
+    np.testing.assert_array_equal(seen.numbers, [1])
+    assert seen.vectors.shape == (1, 3)
+
+
+@pytest.mark.parametrize("detect_batch", [1, 2, 3, 8])
+def test_a_refused_frame_moves_nothing_of_the_others(detect_batch: int) -> None:
+    """Refusals keep their places, the others their faces, at any batch size."""
+    detector = FakeDetector(_faces((0, 0, 60)), _faces((10, 0, 60), (100, 0, 60)), _faces((20, 0, 60)))
+    whole = _jpeg()
+    frames = [b"", whole, b"no picture", whole, whole[:-500], whole]
+    found = _vision(detector, detect_batch=detect_batch).see(frames)
+    reasons = [one.reason if isinstance(one, FrameRefused) else None for one in found]
+    assert reasons == [FrameReason.EMPTY, None, FrameReason.NOT_JPEG, None, FrameReason.TRUNCATED, None]
+    lefts = [one.faces.boxes[:, 0].tolist() for one in found if isinstance(one, Seen)]
+    assert lefts == [[0], [10, 100], [20]]
+    assert [one.vectors[:, 0].tolist() for one in found if isinstance(one, Seen)] == [[0], [1, 2], [3]]
+
+
+@pytest.mark.parametrize("detect_batch", [1, 4])
+def test_frames_that_are_all_refused(detect_batch: int) -> None:
+    """The models are not asked."""
+    detector, embedder = FakeDetector(), FakeEmbedder()
+    found = _vision(detector, embedder, detect_batch=detect_batch).see([b"", b"x"])
+    assert all(isinstance(one, FrameRefused) for one in found)
+    assert (detector.calls, sum(embedder.calls)) == ([], 0)
+
+
+def test_a_frame_with_too_many_faces_is_refused_alone() -> None:
+    """At the limit it is processed, above it refused, and the next frame is untouched."""
+    row = [(30.0 * at, 0.0, 60.0) for at in range(4)]
+    detector = FakeDetector(_faces(*row[:3]), _faces(*row), _faces(*row[:1]))
+    embedder = FakeEmbedder()
+    at, above, after = _vision(detector, embedder, max_faces=3).see([_jpeg()] * 3)
+    assert len(_seen(at).faces) == 3
+    assert isinstance(above, FrameRefused)
+    assert above.reason is FrameReason.TOO_MANY_FACES
+    assert len(_seen(after).faces) == 1
+    assert embedder.calls == [4]
+
+
+def test_images_of_one_size_go_to_the_detector_together() -> None:
+    """Five frames at three a time are two calls."""
+    detector = FakeDetector(*[_faces((at, 0, 60)) for at in range(5)])
+    found = _vision(detector, detect_batch=3).see([_jpeg()] * 5)
+    assert [len(call) for call in detector.calls] == [3, 2]
+    assert [float(_seen(one).faces.boxes[0, 0]) for one in found] == [0, 1, 2, 3, 4]
+
+
+def test_images_of_different_sizes_keep_their_order() -> None:
+    """The detector never gets two sizes in one call."""
+    faces = {(240, 320, 3): _faces((1, 0, 60)), (240, 400, 3): _faces((2, 0, 60))}
+
+    class BySize(FakeDetector):
+        """Tells the sizes apart."""
+
+        def detect(self, image: Image) -> Faces:
+            """By size."""
+            return faces[image.shape]
+
+        def detect_batch(self, images: list[Image]) -> list[Faces]:
+            """By size, one size only."""
+            assert len({image.shape for image in images}) == 1
+            return [self.detect(image) for image in images]
+
+    widths = [320, 400, 320, 400, 400, 320, 320]
+    found = _vision(BySize(), detect_batch=3).see([_jpeg(width) for width in widths])
+    assert [float(_seen(one).faces.boxes[0, 0]) for one in found] == [1 if width == 320 else 2 for width in widths]
+
+
+def test_a_detector_of_fixed_batch_takes_no_more() -> None:
+    """The message says what to set."""
+    with pytest.raises(ModelRefused, match="detect_batch is 4.*set it to 1"):
+        _vision(FakeDetector(batch=1), detect_batch=4)
+    assert _vision(FakeDetector(batch=1), detect_batch=1).provider == "FakeExecutionProvider"

@@ -1,0 +1,105 @@
+"""A running cluster with hands to work it, for integration tests."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cluster.enrol import Person, enrol
+from cluster.kafka_io import ALERTS, DEAD_LETTERS, WATCHLIST, KafkaFramePublisher, KafkaSink, TopicReader, open_producer
+from cluster.plan import Plan
+from cluster.ports import Record
+from loadtests.temporary import Temporary
+from operators.vision import Vision
+from tests.drawn import scene
+
+WAIT_S = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A running cluster with hands to work it."""
+
+    run: Temporary
+    plan: Plan
+    vision: Vision
+
+    def enrol(self, seeds: Mapping[str, int]) -> None:
+        """Put drawn people on the list, by reference and seed, and wait until running shards search them."""
+        entries = self.entries()
+        self.write({ref: self.record(ref, seed) for ref, seed in seeds.items()})
+        if entries is not None:
+            self.wait(lambda: self.entries() == entries + len(seeds), f"{len(seeds)} more entries than {entries}")
+
+    def withdraw(self, ref: str) -> None:
+        """Take one person off the list, and wait until running shards have done so."""
+        entries = self.entries()
+        self.write({ref: b""})
+        if entries is not None:
+            self.wait(lambda: self.entries() == entries - 1, f"one entry less than {entries}")
+
+    def entries(self) -> int | None:
+        """How many entries the shards search; None while no cluster runs."""
+        try:
+            members = self.run.status()
+        except subprocess.CalledProcessError:
+            return None
+        return sum(member["status"]["entries"] for member in members if "entries" in (member["status"] or {}))
+
+    def publish(self, frames: Sequence[tuple[str, bytes]], seq: int = 0) -> None:
+        """Publish frames of cameras and wait until the broker has them."""
+        with closing(KafkaFramePublisher(self.plan.settings.kafka)) as publisher:
+            for at, (camera, jpeg) in enumerate(frames):
+                publisher.publish(camera, jpeg, datetime.now(UTC), "test", seq + at)
+
+    def read(self, topic: str, enough: Callable[[list[Record]], bool]) -> list[Record]:
+        """Everything in a topic, once it is enough."""
+        records: list[Record] = []
+        deadline = time.monotonic() + WAIT_S
+        with closing(TopicReader(self.plan.settings.kafka, topic, 0, 1, from_beginning=True)) as reader:
+            while not enough(records):
+                assert time.monotonic() < deadline, f"{topic}: only {[record.value[:300] for record in records]}"
+                records += reader.poll(0.2)
+        return records
+
+    def alerts(self, of: set[str]) -> dict[str, list[dict[str, Any]]]:
+        """Alerts of these entries, by entry, once each of them has one."""
+        records = self.read(ALERTS, lambda found: of <= {json.loads(record.value)["entry"] for record in found})
+        by_entry: dict[str, list[dict[str, Any]]] = {}
+        for record in records:
+            alert = json.loads(record.value)
+            by_entry.setdefault(alert["entry"], []).append(alert)
+        return {entry: by_entry[entry] for entry in of}
+
+    def dead_letters(self, count: int) -> list[dict[str, Any]]:
+        """The dead letters, once there are `count`."""
+        return [json.loads(record.value) for record in self.read(DEAD_LETTERS, lambda found: len(found) >= count)]
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """Where every frame went, recogniser by recogniser."""
+        return [m["status"]["account"] for m in self.run.status() if "account" in (m["status"] or {})]
+
+    def wait(self, until: Callable[[], bool], what: str) -> None:
+        """Wait for something to become true."""
+        deadline = time.monotonic() + WAIT_S
+        while not until():
+            assert time.monotonic() < deadline, what
+            time.sleep(0.3)
+
+    def record(self, ref: str, seed: int) -> bytes:
+        """The watchlist record of one drawn person."""
+        now = datetime.now(UTC)
+        person = Person(ref, "sought", "drawn by the test", "the test", now + timedelta(days=1))
+        return enrol(scene([seed]), person, self.plan, self.vision, now)
+
+    def write(self, records: Mapping[str, bytes]) -> None:
+        """Write to the watchlist topic."""
+        kafka = self.plan.settings.kafka
+        with closing(open_producer(kafka, "test")) as producer:
+            sink = KafkaSink(kafka, producer, WATCHLIST)
+            for ref, value in records.items():
+                sink.send(ref, value, []).wait(20.0)

@@ -29,7 +29,7 @@ def checks(file: Path | None, bootstrap: str | None, plan: Plan | None) -> Check
     named = bool(bootstrap or plan or os.environ.get("BEHOLDEN_KAFKA_BOOTSTRAP"))
     token_named = bool({"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ))
     return {
-        "Kafka": lambda: kafka(_asked(file, bootstrap), named, plan is not None, ask),
+        "Kafka": lambda: kafka(_asked(file, bootstrap), named, plan is not None, ask_if_listening),
         "broker tools": lambda: _broker_tools(_asked(file, bootstrap).bootstrap),
         "Ray": lambda: ray(metadata.version("ray"), plan, running_ray(plan), listens, token_named),
         "Ray token": _ray_token,
@@ -45,7 +45,7 @@ def _asked(file: Path | None, bootstrap: str | None) -> KafkaSettings:
         return kafka_from_cli(None, bootstrap)
 
 
-def ask(asked: KafkaSettings) -> KafkaAnswer | None:
+def ask_if_listening(asked: KafkaSettings) -> KafkaAnswer | None:
     """What Kafka says of itself, within some seconds; None when nothing listens at its addresses.
 
     Raises:
@@ -83,7 +83,7 @@ def kafka(
         asked: Which Kafka.
         named: Somebody named it; where nobody did, nothing there is only a warning.
         planned: A cluster file says what its topics should be.
-        ask: See `ask`.
+        ask: See `ask_if_listening`.
     """
     try:
         answer = ask(asked)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cluster.plan import Plan
-from cluster.wire.entries import EntryRecord, encode_entry
+from cluster.wire.entries import EntryInvalid, EntryRecord, encode_entry, parse_entry
 from indexes.watchlist import Entry
 from operators.errors import EnrolmentReason, EnrolmentRefused, FrameRefused
 from operators.vision import Vision
@@ -64,7 +64,13 @@ def enrol(image: bytes, person: Person, plan: Plan, vision: Vision, now: datetim
         contract=plan.contract.digest,
         digest="",  # follows from the record's bytes, known to whoever reads them
     )
-    return encode_entry(EntryRecord(entry, person.source, person.authority, now))
+    record = encode_entry(EntryRecord(entry, person.source, person.authority, now))
+    try:
+        parse_entry(person.ref.encode(), record)
+    except EntryInvalid as invalid:
+        detail = f"no index would take this entry ({invalid}); mend the reference or use another image"
+        raise EnrolmentRefused(EnrolmentReason.UNUSABLE, detail) from None
+    return record
 
 
 def _check(person: Person, plan: Plan, now: datetime) -> None:

@@ -118,8 +118,11 @@ class Pipeline:
     def forget(self, partitions: Sequence[TopicPartition]) -> None:
         """Another process has taken these partitions over already: nothing of them is committed any more."""
         self._offsets.forget(partitions)
-        for partition in partitions:
-            self._sightings.forget(sorted(self._partition_cameras.pop(partition, set())))
+        # Should a partition come back, an old acknowledgement must not finish a frame that is processed anew.
+        lost = set(partitions)
+        self._undelivered = [one for one in self._undelivered if (one[0].topic, one[0].partition) not in lost]
+        gone = set[str]().union(*(self._partition_cameras.pop(partition, set()) for partition in partitions))
+        self._sightings.forget(sorted(gone.difference(*self._partition_cameras.values())))
 
     def _admit(self, record: Record) -> tuple[Record, Frame] | None:
         """Take a frame in: understood, of a camera the policy covers, and fresh."""

@@ -188,8 +188,7 @@ class Bench:
         return Figures(about, self._samples, self._gate.taken, self._gate.rejected, self._idle)
 
     def _take(self, name: str, sample: Callable[[], tuple[Sample | None, Load]]) -> None:
-        found = self._gate.take(sample)
-        self._samples.setdefault(name, []).append(found[0] if found else None)
+        self._samples.setdefault(name, []).append(self._gate.take(sample))
 
     def _held(self, cluster: RunningCluster, name: str) -> tuple[Sample | None, Load]:
         with cluster.held():
@@ -213,7 +212,7 @@ class Bench:
 
     def _tell_rejected(self, load: Load) -> None:
         busy = f"{load.foreign_cores:.2f} core, the hypervisor {load.stolen_cores:.2f}"
-        self._console.print(f"not quiet: other programs took {busy}; waiting to try again", style="yellow", highlight=False)
+        self._console.print(f"sample rejected: other programs took {busy}; waiting to try again", style="yellow", highlight=False)
 
     def _tell(self, what: str, names: Sequence[str]) -> None:
         last = {name: self._samples[name][-1] for name in names}

@@ -31,13 +31,13 @@ class Snapshot:
     Attributes:
         at_s: The moment, monotonic.
         own: By own process.
-        foreign: By foreign process, with what its ended children used: a compiler that lives for 50 ms counts too.
+        foreign: By foreign process: what it used itself, and what its ended children did.
         stolen_s: Taken by the hypervisor, all cores together.
     """
 
     at_s: float
     own: Mapping[Key, float]
-    foreign: Mapping[Key, float]
+    foreign: Mapping[Key, tuple[float, float]]
     stolen_s: float
 
 
@@ -84,7 +84,7 @@ def look(leaders: Collection[int] = ()) -> Snapshot:
     return Snapshot(
         at_s=time.monotonic(),
         own={key: itself for key, (itself, _) in times.items() if key[0] in own},
-        foreign={key: itself + children for key, (itself, children) in times.items() if key[0] not in own},
+        foreign={key: each for key, each in times.items() if key[0] not in own},
         stolen_s=psutil.cpu_times().steal,
     )
 
@@ -108,7 +108,7 @@ def load(before: Snapshot, after: Snapshot) -> Load:
     return Load(
         wall_s=wall_s,
         own_cores=used_s(before.own, after.own) / wall_s,
-        foreign_cores=used_s(before.foreign, after.foreign) / wall_s,
+        foreign_cores=foreign_s(before.foreign, after.foreign) / wall_s,
         stolen_cores=(after.stolen_s - before.stolen_s) / wall_s,
     )
 
@@ -116,6 +116,19 @@ def load(before: Snapshot, after: Snapshot) -> Load:
 def used_s(before: Mapping[Key, float], after: Mapping[Key, float], pids: Collection[int] | None = None) -> float:
     """Processor time that processes used between two moments, seconds; all of them when `pids` is None."""
     return sum(max(0.0, now - before.get(key, 0.0)) for key, now in after.items() if pids is None or key[0] in pids)
+
+
+def foreign_s(before: Mapping[Key, tuple[float, float]], after: Mapping[Key, tuple[float, float]]) -> float:
+    """Processor time that foreign processes used between two moments, seconds, those included that have ended.
+
+    A compiler that lives for 50 ms is in neither snapshot, but its parent then has an ended child. What an ended child
+    had used before is taken off again.
+    """
+    none = (0.0, 0.0)
+    itself = sum(max(0.0, now[0] - before.get(key, none)[0]) for key, now in after.items())
+    ended = sum(max(0.0, now[1] - before.get(key, none)[1]) for key, now in after.items())
+    known = sum(sum(then) for key, then in before.items() if key not in after)
+    return itself + max(0.0, ended - known)
 
 
 class Gate:
@@ -148,15 +161,19 @@ class Gate:
         self.taken = 0
         self.rejected = 0
 
-    def take(self, sample: Callable[[], tuple[T, Load]]) -> tuple[T, Load] | None:
-        """The first quiet sample; None when none of the attempts was."""
+    def take(self, sample: Callable[[], tuple[T | None, Load]]) -> T | None:
+        """The first quiet sample that is one; None when none of the attempts was.
+
+        Args:
+            sample: Measures; None when it could not, and who used the cores meanwhile.
+        """
         for attempt in range(self._attempts):
             if attempt:
                 self._await_quiet()
             found, load = sample()
             self.taken += 1
-            if load.is_quiet(self._limit_cores):
-                return found, load
+            if found is not None and load.is_quiet(self._limit_cores):
+                return found
             self.rejected += 1
             self._told(load)
         return None

@@ -85,6 +85,7 @@ class EnrolmentReason(StrEnum):
     EXPIRED = "expired"
     UNKNOWN_LIST = "unknown_list"
     INCOMPLETE = "incomplete"
+    UNUSABLE = "unusable"
 
 
 class EnrolmentRefused(BeholdenError):

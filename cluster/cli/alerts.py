@@ -41,7 +41,7 @@ def tail(
     try:
         while timeout is None or time.monotonic() - quiet_since < timeout:
             for record in reader.poll(0.2):
-                click.echo(record.value) if as_json else console.print(line(json.loads(record.value)))
+                click.echo(record.value) if as_json else console.print(line(json.loads(record.value)), soft_wrap=True)
                 count, quiet_since = count + 1, time.monotonic()
                 if count == limit:
                     return

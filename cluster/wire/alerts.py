@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import quote
 
 from cluster.wire.text import Headers, dump, format_time
 from operators.decide import MAX_CANDIDATES, Match
@@ -128,7 +129,7 @@ def encode_alert(alert: Alert, context: AlertContext) -> tuple[bytes, Headers]:
         ("ce_specversion", b"1.0"),
         ("ce_id", name.encode()),
         ("ce_type", ALERT_TYPE.encode()),
-        ("ce_source", f"/beholden/{context.deployment}".encode()),
+        ("ce_source", f"/beholden/{quote(context.deployment, safe='')}".encode()),
         ("ce_subject", frame.camera.encode()),
         ("ce_time", format_time(alert.alerted_at).encode()),
         ("content-type", b"application/json"),

@@ -45,7 +45,8 @@ class IndexShard(WatchlistFeed):
     """One shard of the watchlist, shared by all recognisers."""
 
     def __init__(self, plan: Plan, shard: int) -> None:
-        super().__init__(plan.settings.kafka, shard, plan.settings.index.shards, plan.contract.digest)
+        index = plan.settings.index
+        super().__init__(plan.settings.kafka, shard, index.shards, plan.contract.digest, index.threads)
 
 
 class ShardedIndex:

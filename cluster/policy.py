@@ -58,4 +58,3 @@ def read_manifest(choice: ModelChoice, folder: Path) -> ModelManifest:
             "decide which one was approved and write a new policy"
         )
     return manifest
-

@@ -78,7 +78,10 @@ class Recogniser:
         self._plan = plan
         self._slot = slot
         self._vision = open_vision(plan)
-        self._feed = None if index else WatchlistFeed(plan.settings.kafka, 0, 1, plan.contract.digest)
+        settings = plan.settings
+        self._feed = (
+            None if index else WatchlistFeed(settings.kafka, 0, 1, plan.contract.digest, settings.index.threads)
+        )
         self._index = index
         self._on_failure = on_failure
         self._account = Account()

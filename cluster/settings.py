@@ -133,13 +133,15 @@ class IndexSettings:
     Attributes:
         placement: `in-lane`: every recogniser holds all of it; `sharded`: index shards share it.
         shards: Number of shards when sharded.
+        threads: Of one search, in a recogniser or a shard.
     """
 
     placement: Placement = Placement.IN_LANE
     shards: int = 1
+    threads: int = 1
 
     def __post_init__(self) -> None:
-        _be_counts(self, "shards")
+        _be_counts(self, "shards", "threads")
         if self.placement is Placement.IN_LANE and self.shards != 1:
             raise ValueError("shards: only 'placement: sharded' can have more than 1")
 
@@ -221,7 +223,9 @@ def read_cluster(path: Path, environment: Mapping[str, str] = os.environ) -> Clu
     """
     settings = read(path, ClusterSettings)
     if settings.kafka.security.password is not None:
-        raise SettingsRefused(f"{path}: kafka.security.password: set BEHOLDEN_KAFKA_PASSWORD instead and remove it here")
+        raise SettingsRefused(
+            f"{path}: kafka.security.password: set BEHOLDEN_KAFKA_PASSWORD instead and remove it here"
+        )
     here = path.resolve().parent
     return replace(
         settings,

@@ -91,11 +91,11 @@ def read_both(path: Path, into: type[T]) -> tuple[T, Any]:
     """What `read` gives and the document it was made from, out of one reading of the file; raises what `read` does."""
     document, lines = _compose(path)
     try:
-        value: T = _adapter(into).validate_json(json.dumps(document))
-        return value, document
+        value: T = _adapter(typing.cast("Hashable", into)).validate_json(json.dumps(document))
     except ValidationError as error:
         faults = (_explain(path, dict(fault), lines) for fault in error.errors())
         raise SettingsRefused("\n".join(faults)) from None
+    return value, document
 
 
 def _compose(path: Path) -> tuple[Any, dict[tuple[str | int, ...], int]]:

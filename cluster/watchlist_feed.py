@@ -46,13 +46,15 @@ class WatchlistFeed:
         shard: 0-based; holds the topic's partitions whose number modulo `shards` is this.
         shards: Number of shards; 1 holds the whole list.
         contract: Digest of the embedding contract in force.
+        threads: Of a search.
     """
 
-    def __init__(self, kafka: KafkaSettings, shard: int, shards: int, contract: str) -> None:
+    def __init__(self, kafka: KafkaSettings, shard: int, shards: int, contract: str, threads: int) -> None:
         self._kafka = kafka
         self._shard = shard
         self._shards = shards
         self._contract = contract
+        self._backend = faiss_backend(threads)
         self._clock = SystemClock()
         self._current: WatchlistGeneration | None = None
         self._foreign = 0
@@ -98,7 +100,7 @@ class WatchlistFeed:
     def _follow(self) -> None:
         """Read the topic from its beginning, then for ever; each poll with news makes a new generation."""
         reader = TopicReader(self._kafka, WATCHLIST, self._shard, self._shards, from_beginning=True)
-        watchlist = Watchlist(self._shard, self._shards, self._contract, faiss_backend)
+        watchlist = Watchlist(self._shard, self._shards, self._contract, self._backend)
         self._invalid = 0
         caught_up = False
         try:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -124,9 +125,7 @@ def cosine_of(a: Float32, b: Float32) -> float:
     to [-1, 1]: a unit vector rounded to float32 is up to 1e-7 longer or shorter than 1.
     """
     cosine = math.fsum((a.astype(np.float64) * b.astype(np.float64)).tolist())
-    if cosine > 1.0:
-        return 1.0
-    return -1.0 if cosine < -1.0 else cosine  # not min and max: they would make a number of NaN
+    return max(min(cosine, 1.0), -1.0)  # with the cosine first NaN stays NaN, the other way round it becomes 1
 
 
 def _is_settled(seen: Float32, best: Sequence[tuple[float, Entry]], k: int, at_least: float) -> bool:
@@ -174,6 +173,6 @@ class Watchlist:
         return WatchlistGeneration(self._entries, name, self._backend)
 
 
-def faiss_backend(rows: Float32) -> Rowwise:
-    """The default back end."""
-    return FaissFlat(rows)
+def faiss_backend(threads: int) -> Backend:
+    """The default back end, searching with that many threads."""
+    return partial(FaissFlat, threads=threads)

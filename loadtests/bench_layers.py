@@ -3,14 +3,18 @@
 bare: the bare loop; memory: the pipeline over the ports in memory; kafka: a whole recogniser on Kafka, without Ray.
 """
 
+import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+
+import cv2
 
 from cluster.account import Account
 from cluster.memory_io import MemorySink, SystemClock
@@ -51,7 +55,8 @@ class Workers:
             ours, theirs = context.Pipe()
             arguments = (theirs, plan, slot, list(entries), list(jpegs), list(cameras))
             process = context.Process(target=_serve, args=arguments, daemon=True)
-            process.start()
+            with _environment(OMP_NUM_THREADS=str(plan.settings.recognisers.threads)):
+                process.start()
             theirs.close()
             self._pipes.append(ours)
             self._processes.append(process)
@@ -102,6 +107,25 @@ class Workers:
             if time.monotonic() > deadline:
                 raise RuntimeError("the recognisers without Ray did not share the partitions in time")
             time.sleep(0.5)
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    """Have processes that are started within a block see these variables.
+
+    OMP_NUM_THREADS is what Ray sets for its actors; without it FAISS takes two threads for each search, which wait for
+    each other spinning: 33 instead of 28 ms a frame with two recognisers on two cores.
+    """
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
 
 
 def together(parts: Sequence[Work]) -> Work:
@@ -232,6 +256,7 @@ def _serve(
     cameras: list[str],
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    cv2.setNumThreads(1)
     worker = _Worker(plan, slot, entries, jpegs, cameras)
     while True:
         try:

@@ -14,10 +14,10 @@ from rich.table import Table
 
 from loadtests.quiet import LIMIT_CORES, Load
 
-ONE, MANY, PROCESSES = "bare, one thread", "bare, a thread a core", "bare, a process a recogniser"
+ONE, MANY, PROCESSES = "bare, one thread", "bare, threads", "bare, processes"
 MEMORY, CLUSTER = "pipeline in memory", "cluster"
-PROCESSES_AGAIN, KAFKA = "bare, a process a recogniser (again)", "recogniser on Kafka, without Ray"
-REFERENCE = {ONE: ONE, MANY: MANY, PROCESSES: PROCESSES, MEMORY: PROCESSES, CLUSTER: PROCESSES}
+PROCESSES_AGAIN, KAFKA = "bare, processes (later)", "without Ray"
+REFERENCE = {ONE: PROCESSES, MANY: PROCESSES, PROCESSES: PROCESSES, MEMORY: PROCESSES, CLUSTER: PROCESSES}
 REFERENCE |= {PROCESSES_AGAIN: PROCESSES_AGAIN, KAFKA: PROCESSES_AGAIN}
 PACKAGES = (
     "beholden",
@@ -132,30 +132,31 @@ def show(figures: Figures, console: Console) -> None:
 
 def speeds(figures: Figures) -> Table:
     """Frames a second and the ratio of the cluster to each bare loop."""
-    table = Table("", "frames/s", "min..max", "cluster / this", "min..max", "other programs, core")
+    table = Table("", "frames/s", "min..max", "cluster/this", "min..max", "foreign core")
     for name in (ONE, MANY, PROCESSES, CLUSTER):
         found = [each for each in figures.samples[name] if each]
         foreign = max((each.load.foreign_cores for each in found), default=float("nan"))
         ratios = figures.ratios(CLUSTER, (name,)) if name != CLUSTER else []
         table.add_row(name, *_spread([each.fps for each in found], 1), *_spread(ratios, 3), f"up to {foreign:.2f}")
     table.add_section()
-    table.add_row("[bold]R-path: cluster / better bare loop of one process", "", "", *_bold(figures.path))
-    table.add_row(
-        "strict: cluster / best bare loop", "", "", *_spread(figures.ratios(CLUSTER, (ONE, MANY, PROCESSES)), 3)
+    table.add_row("R-path", "", "", *_spread(figures.path, 3), style="bold")
+    table.add_row("strict", "", "", *_spread(figures.ratios(CLUSTER, (ONE, MANY, PROCESSES)), 3))
+    table.caption = (
+        "R-path: over the better bare loop of one process; strict: over the best, several processes included"
     )
     return table
 
 
 def layers(figures: Figures) -> Table:
     """What each layer adds, in processor time of one frame: a quantity that other load moves less than the rate."""
-    table = Table("layer", "frames/s, of bare", "CPU ms/frame", "of it", "CPU of bare, same round")
+    table = Table("layer", "of bare, processes", "CPU ms/frame", "bare beside it", "made up of")
     for name, reference in REFERENCE.items():
         if name in figures.samples:
             found = [each for each in figures.samples[name] if each]
             cpu = [sum(each.cpu_ms.values()) for each in found]
             base = [sum(each.cpu_ms.values()) for each in figures.samples[reference] if each]
             share = _spread(figures.ratios(name, (reference,)), 3)[0]
-            table.add_row(name, share, _spread(cpu, 2)[0], _parts(found), _spread(base, 2)[0])
+            table.add_row(name, share, _spread(cpu, 2)[0], _spread(base, 2)[0], _parts(found))
     return table
 
 
@@ -168,10 +169,6 @@ def _spread(values: Sequence[float], digits: int) -> tuple[str, str]:
     if not values:
         return "", ""
     return f"{median(values):.{digits}f}", f"{min(values):.{digits}f}..{max(values):.{digits}f}"
-
-
-def _bold(values: Sequence[float]) -> list[str]:
-    return [f"[bold]{text}" for text in _spread(values, 3)]
 
 
 def _processor() -> str:

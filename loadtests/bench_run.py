@@ -1,6 +1,8 @@
 """The course of `bench pipeline`: start everything, compare round by round, take everything down."""
 
 import os
+import signal
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -104,6 +106,7 @@ def measure(
         console: Where progress is told.
     """
     cv2.setNumThreads(1)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # or everything would be left running
     with _temporary(settings, policy) as run:
         plan = read_plan(run.file)
         console.print(f"[bold]{PICTURES} pictures, {ENTRIES} watchlist entries")
@@ -212,7 +215,9 @@ class Bench:
 
     def _tell_rejected(self, load: Load) -> None:
         busy = f"{load.foreign_cores:.2f} core, the hypervisor {load.stolen_cores:.2f}"
-        self._console.print(f"sample rejected: other programs took {busy}; waiting to try again", style="yellow", highlight=False)
+        self._console.print(
+            f"sample rejected: other programs took {busy}; waiting to try again", style="yellow", highlight=False
+        )
 
     def _tell(self, what: str, names: Sequence[str]) -> None:
         last = {name: self._samples[name][-1] for name in names}

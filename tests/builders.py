@@ -104,13 +104,15 @@ def unit(*values: float) -> Float32:
     """A unit vector (8,) float32 in the direction of `values`, filled up with zeros."""
     vector = np.zeros(DIMENSION)
     vector[: len(values)] = values
-    return (vector / np.linalg.norm(vector)).astype(np.float32)
+    found: Float32 = (vector / np.linalg.norm(vector)).astype(np.float32)
+    return found
 
 
 def random_units(seed: int, n: int, dimension: int = DIMENSION) -> Float32:
     """Unit vectors (n, dimension) float32."""
     rows = np.random.default_rng(seed).normal(size=(n, dimension))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    found: Float32 = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return found
 
 
 def entry(ref: str, *vectors: Float32, **changes: Any) -> Entry:
@@ -169,10 +171,11 @@ class FakeIndex:
             self.watchlist.apply(0, offset, one.ref, one)
         self.silent = silent
         self.searches = 0
+        self.asked: tuple[int, float] | None = None
 
     def search(self, vectors: Float32, k: int, at_least: float) -> list[list[Hit]]:
         """See `ports.Index`."""
-        self.searches += 1
+        self.searches, self.asked = self.searches + 1, (k, at_least)
         if self.searches <= self.silent:
             raise IndexIncomplete("shard 1 of 2 does not answer")
         return self.watchlist.generation().search(vectors, k, at_least, NOW)
@@ -221,6 +224,9 @@ def outcomes(account: Account) -> Mapping[tuple[str, str], int]:
     return dict(account.frames_out)
 
 
+ALERT_SCHEMA: dict[str, Any] = json.loads(files("cluster.schemas").joinpath("alert.schema.json").read_text())
+
+
 def alert_schema() -> Draft202012Validator:
     """Checks alerts against the schema that is shipped."""
-    return Draft202012Validator(json.loads(files("cluster.schemas").joinpath("alert.schema.json").read_text()))
+    return Draft202012Validator(ALERT_SCHEMA)

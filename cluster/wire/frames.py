@@ -98,6 +98,14 @@ def frame_headers(captured_at: datetime, stream: str, seq: int) -> Headers:
     ]
 
 
+def _readable_camera(key: bytes | None) -> str | None:
+    """The camera id, when it is one: a producer that swaps key and value puts an image there."""
+    try:
+        return parse_camera(key)
+    except FrameRefused:
+        return None
+
+
 def encode_dead_letter(record: Record, reason: FrameReason, detail: str, at: datetime) -> bytes:
     """What is kept of a frame that cannot be processed: never the image."""
     return dump(
@@ -108,7 +116,7 @@ def encode_dead_letter(record: Record, reason: FrameReason, detail: str, at: dat
             "topic": record.ref.topic,
             "partition": record.ref.partition,
             "offset": record.ref.offset,
-            "camera": (record.key or b"")[:MAX_CAMERA_BYTES].decode(errors="backslashreplace"),
+            "camera": _readable_camera(record.key),
             "bytes": len(record.value),
             "sha256": hashlib.sha256(record.value).hexdigest(),
             "at": format_time(at),

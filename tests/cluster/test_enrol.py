@@ -1,3 +1,4 @@
+import json
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -16,10 +17,13 @@ from tests.builders import NOW, TOMORROW, unit
 from tests.drawn import scene, write_deployment
 
 
-@pytest.fixture
-def plan(write_document: Any, tmp_path: Path) -> Plan:
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     """A deployment of drawn people."""
-    return read_plan(write_document({"cluster": "drawn", **write_deployment(tmp_path)}, "cluster.yaml"))
+    folder = tmp_path_factory.mktemp("deployment")
+    file: Path = folder / "cluster.yaml"
+    file.write_text(json.dumps({"cluster": "drawn", **write_deployment(folder)}))
+    return read_plan(file)
 
 
 def _person(**changes: Any) -> Person:

@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster import pipeline as pipeline_module
-from cluster.memory_io import MemoryDelivery, MemorySink
 from cluster.ports import Record
-from operators.errors import BrokerUnavailable, IndexIncomplete
+from operators.errors import IndexIncomplete
 from operators.sightings import SightingSettings
 from operators.types import FrameRef
 from tests.builders import CAMERAS, NOW, FakeIndex, Lane, alert_schema, entry, outcomes, policy, record, unit
@@ -41,14 +40,14 @@ def _letters(lane: Lane) -> list[tuple[str, str]]:
 def test_a_frame_of_a_sought_person_becomes_an_alert() -> None:
     """Keyed by camera, valid, with the evidence of its own frame."""
     lane = Lane()
-    lane.run([record(b"stranger anna", 4, 2, headers={"seq": b"9"})])
+    lane.run([record(b"blurred stranger anna", 4, 2, headers={"seq": b"9"})])
     [message] = lane.alerts.messages
     [body] = _bodies(lane)
     SCHEMA.validate(body)
     assert (message.key, body["entry"], body["cosine"], body["threshold"]) == ("gate", "anna", 1.0, 0.6)
     assert body["frame"] == {"topic": "frames", "partition": 2, "offset": 4, "stream": None, "seq": 9}
-    assert body["face"]["number"] == 1
-    assert body["face"]["box_px"] == [100, 10, 180, 90]
+    assert body["face"]["number"] == 2
+    assert body["face"]["box_px"] == [200, 10, 280, 90]
     assert outcomes(lane.account) == {("alerted", "candidate"): 1}
     assert lane.source.committed == {("frames", 2): 5}
 
@@ -210,74 +209,6 @@ def test_the_same_frames_give_the_same_alerts(drawn: Any, first: int, second: in
     assert _letters(lanes[0]) == _letters(lanes[1])
 
 
-def test_nothing_is_committed_past_a_message_that_is_not_acknowledged() -> None:
-    """Alert or dead letter: the process ends with BrokerUnavailable, and a successor starts before that frame."""
-    for value in (b"anna", b"rubbish"):
-        lane = Lane(poll_records=2)
-        lane.alerts.acknowledges = lane.dead_letters.acknowledges = False
-        with pytest.raises(BrokerUnavailable):
-            lane.run([record(b"empty", 0), record(value, 1), record(b"empty", 2), record(b"empty", 3)])
-        assert lane.source.committed == {FRAMES: 1}
-
-
-def test_a_message_in_flight_holds_back_its_partition_only() -> None:
-    """Others are committed at once, it follows when it is acknowledged."""
-    lane = Lane()
-    pipeline = lane.pipeline()
-    lane.source.records.extend([record(b"anna", 0, 0), record(b"empty", 1, 0), record(b"empty", 0, 1)])
-    pipeline.step(0)
-    assert lane.source.committed == {("frames", 1): 1}
-    pipeline.step(0)
-    assert lane.source.committed == {("frames", 0): 2, ("frames", 1): 1}
-
-
-class SlowSink(MemorySink):
-    """Acknowledges nothing until it is told to, and remembers who waited."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waited: list[int] = []
-
-    def send(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]]) -> MemoryDelivery:
-        """See `MemorySink`."""
-        number, waited = len(self.messages), self.waited
-        super(SlowSink, self).send(key, value, headers)
-
-        class Noted(MemoryDelivery):
-            def wait(self, timeout_s: float) -> None:
-                waited.append(number)
-
-        return Noted()
-
-
-def test_acknowledgements_are_awaited_after_the_next_batch_and_before_any_commit() -> None:
-    """The wait of one batch hides behind the computing of the next."""
-    lane = Lane(poll_records=1)
-    lane.alerts = SlowSink()
-    pipeline = lane.pipeline()
-    lane.source.records.extend([record(b"anna", 0), record(b"bert", 1)])
-    pipeline.step(0)
-    assert (len(lane.alerts.messages), lane.alerts.waited, lane.source.committed) == (1, [], {})
-    pipeline.step(0)
-    assert (len(lane.alerts.messages), lane.alerts.waited) == (2, [0])
-    pipeline.drain()
-    assert (lane.alerts.waited, lane.source.committed) == ([0, 1], {FRAMES: 2})
-
-
-def test_commits_are_a_second_apart_while_frames_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A round trip a batch would cost more than frames processed again after a crash."""
-    times = [100.0]
-    monkeypatch.setattr(pipeline_module.time, "monotonic", lambda: times[0])
-    lane = Lane(poll_records=1)
-    pipeline = lane.pipeline()
-    lane.source.records.extend(record(b"empty", offset) for offset in range(4))
-    committed = []
-    for times[0] in (100.0, 100.5, 100.99, 101.0):
-        pipeline.step(0)
-        committed.append(lane.source.committed[FRAMES])
-    assert committed == [1, 1, 1, 4]
-
-
 def test_an_incomplete_search_is_repeated_until_it_is_whole() -> None:
     """The lane waits and says for what; then the frame is decided as ever."""
     lane = Lane(index=FakeIndex(silent=3))
@@ -315,74 +246,19 @@ def test_frames_without_faces_need_no_index() -> None:
     assert (lane.index.searches, lane.source.committed) == (0, {FRAMES: 2})
 
 
+def test_a_search_is_cut_at_the_lowest_threshold_of_the_policy() -> None:
+    """Below it nothing can alert and nothing needs to travel; above it an alert of some camera would be lost."""
+    lane = Lane(index=FakeIndex([entry("anna", unit(0.62, 0.78))]))
+    lane.run([record(b"anna")])
+    assert lane.index.asked == (3, 0.6)
+    assert _bodies(lane)[0]["cosine"] == pytest.approx(0.62, abs=0.01)
+
+
 def test_one_search_serves_all_faces_of_a_batch() -> None:
     """However many frames it has."""
     lane = Lane()
     lane.run([record(b"anna stranger", 0), record(b"empty", 1), record(b"bert", 2)])
     assert lane.index.searches == 1
-
-
-def test_released_partitions_are_finished_first_and_then_forgotten() -> None:
-    """What is in flight is awaited and committed; their cameras' passages are gone, those of others stay."""
-    lane = Lane()
-    pipeline = lane.pipeline()
-    lane.source.records.extend([record(b"anna", 0, 0), record(b"anna", 0, 1, key=b"hall")])
-    pipeline.step(0)
-    pipeline.release([FRAMES])
-    assert lane.source.committed == {FRAMES: 1, ("frames", 1): 1}
-    lane.source.records.extend([record(b"anna", 1, 0), record(b"anna", 1, 1, key=b"hall")])
-    pipeline.step(0)
-    assert outcomes(lane.account) == {("alerted", "candidate"): 3, ("no_match", "repeated"): 1}
-
-
-def test_a_release_that_cannot_be_finished_commits_nothing() -> None:
-    """Whoever takes over processes the frame again."""
-    lane = Lane()
-    lane.alerts.acknowledges = False
-    pipeline = lane.pipeline()
-    lane.source.records.append(record(b"anna"))
-    pipeline.step(0)
-    with pytest.raises(BrokerUnavailable):
-        pipeline.release([FRAMES])
-    assert lane.source.committed == {}
-
-
-def test_lost_partitions_are_not_committed() -> None:
-    """Neither what was in flight nor what was finished; other partitions are."""
-    lane = Lane(poll_records=9)
-    pipeline = lane.pipeline()
-    lane.source.records.extend([record(b"anna", 0, 0), record(b"empty", 1, 0), record(b"bert", 0, 1)])
-    pipeline.step(0)
-    pipeline.forget([FRAMES])
-    pipeline.step(0)
-    assert lane.source.committed == {("frames", 1): 1}
-
-
-def test_a_partition_that_comes_back_waits_for_its_own_messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An acknowledgement from before it was lost must not finish a frame that is processed anew."""
-    monkeypatch.setattr(pipeline_module, "COMMIT_INTERVAL_S", 0.0)
-    lane = Lane()
-    pipeline = lane.pipeline()
-    lane.source.records.append(record(b"anna", 0))
-    pipeline.step(0)
-    pipeline.forget([FRAMES])
-    lane.alerts.acknowledges = False
-    lane.source.records.append(record(b"anna", 0))
-    pipeline.step(0)
-    assert lane.source.committed == {}
-    with pytest.raises(BrokerUnavailable):
-        pipeline.step(0)
-    assert lane.source.committed == {}
-
-
-def test_a_camera_that_moved_to_another_partition_is_not_forgotten_with_the_old_one() -> None:
-    """Its passage and cool-down go on here."""
-    lane = Lane()
-    pipeline = lane.run([record(b"anna", 0, 0), record(b"stranger", 0, 1)])
-    pipeline.forget([FRAMES])
-    lane.source.records.append(record(b"anna", 1, 1))
-    pipeline.step(0)
-    assert outcomes(lane.account)["no_match", "repeated"] == 1
 
 
 def test_an_expired_entry_and_a_list_without_rule_match_nothing() -> None:

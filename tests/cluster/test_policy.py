@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.policy import read_manifest, read_policy
@@ -80,8 +80,7 @@ def test_a_key_nobody_knows_is_refused(write_document: Any, part: tuple[str, ...
 @pytest.mark.parametrize("at", PLACES, ids=lambda at: ".".join(map(str, at)))
 def test_no_value_may_be_of_another_kind(write_document: Any, at: tuple[Any, ...]) -> None:
     """No coercion of any value, in particular not of `true` to 1 nor of a number to text."""
-    is_text = isinstance(PLACES[at], str)
-    for wrong in (True, None, [], {}, 10**400, 7 if is_text else "0.5", 0.5 if is_text else ""):
+    for wrong in (True, None, [PLACES[at]], 7 if isinstance(PLACES[at], str) else str(PLACES[at])):
         document = policy_document()
         _put(document, at, wrong)
         assert _refusal(write_document(document)), wrong
@@ -100,6 +99,7 @@ def test_no_value_may_be_of_another_kind(write_document: Any, at: tuple[Any, ...
         (("policy",), 0, "start at 1"),
         (("policy",), 2**53, "2^53"),
         (("max_frame_age_ms",), 2**64, "2^53"),
+        (("max_frame_age_ms",), 10**400, "2^53"),
         (("sightings", "cool_down_s"), 1e300, "cool_down_s"),
         (("sightings", "cool_down_s"), 10**20, "cool_down_s"),
         (("detector", "sha256"), "A" * 64, "sha256"),
@@ -125,6 +125,7 @@ def test_thresholds_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
         assert "watchlists.sought.threshold" in _refusal(path)
 
 
+@settings(max_examples=10)
 @given(st.randoms(use_true_random=False))
 def test_the_digest_does_not_depend_on_how_it_is_written(tmp_path: Path, random: Any) -> None:
     """Order of keys, style, comments and the spelling of numbers do not matter."""
@@ -139,17 +140,31 @@ def test_the_digest_does_not_depend_on_how_it_is_written(tmp_path: Path, random:
     plain, other = tmp_path / "plain.yaml", tmp_path / "other.yaml"
     plain.write_text(json.dumps(policy_document()))
     text = yaml.safe_dump(
-        shuffled(policy_document()), sort_keys=False, allow_unicode=True, default_flow_style=random.choice([True, False]), width=1000
+        shuffled(policy_document()),
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=random.choice([True, False]),
+        width=1000,
     )
-    other.write_text("# a comment\n" + text.replace("0.7", "0.70").replace("cool_down_s: 60", "cool_down_s: 60.0") + "\n# another\n")
+    other.write_text(
+        "# a comment\n" + text.replace("0.7", "0.70").replace("cool_down_s: 60", "cool_down_s: 60.0") + "\n# another\n"
+    )
     found = read_policy(other)
     assert found == read_policy(plain)
 
 
+@pytest.fixture(scope="module")
+def digest(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Of the policy as it is."""
+    path = tmp_path_factory.mktemp("policy") / "policy.yaml"
+    path.write_text(json.dumps(policy_document()))
+    return read_policy(path).digest
+
+
 @pytest.mark.parametrize("at", [*PLACES, ("cameras",)], ids=lambda at: ".".join(map(str, at)))
-def test_the_digest_changes_with_every_value(write_document: Any, at: tuple[Any, ...]) -> None:
+def test_the_digest_changes_with_every_value(write_document: Any, digest: str, at: tuple[Any, ...]) -> None:
     """However little."""
-    before = read_policy(write_document(policy_document())).digest
+    before = digest
     document = policy_document()
     old = PLACES.get(at)
     changed: Any = ["gate", "hall"] if old is None else None
@@ -161,7 +176,7 @@ def test_the_digest_changes_with_every_value(write_document: Any, at: tuple[Any,
         _drop(document, EXCEPTION)
     if at == ("sightings", "confirm_frames"):
         document["sightings"]["of_frames"] = changed = 2
-        before = read_policy(write_document({**document})).digest
+        before = read_policy(write_document(document)).digest
     _put(document, at, changed)
     assert read_policy(write_document(document)).digest != before
 

@@ -14,7 +14,8 @@ from tests.builders import random_units
 def _check(rows: Float32, queries: Float32, k: int, threads: int) -> None:
     cosines, found = FaissFlat(rows, threads).search(queries, k)
     expected, _ = ExactIndex(rows).search(queries, k)
-    assert (cosines.dtype, found.dtype) == (np.float32, np.intp)
+    assert cosines.dtype == np.float32
+    assert found.dtype == np.intp
     assert cosines.shape == found.shape == expected.shape
     np.testing.assert_allclose(cosines, expected, atol=1e-6)
     # The cosine stands beside the row it belongs to, and no row is given twice.
@@ -30,7 +31,7 @@ def test_the_answers_are_those_of_the_reference(seed: int, n: int, q: int, k: in
     rows = random_units(seed, n, dimension)
     rows = rows[np.random.default_rng(seed).integers(0, n, n)]
     queries = np.concatenate([rows, random_units(seed + 1, 20, dimension)])[:q]
-    _check(rows, queries, k, 1 + seed % 2)
+    _check(rows, queries, k, 1)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -44,8 +45,9 @@ def test_both_ways_of_computing_agree_with_the_reference(threads: int, queries: 
 def test_the_shapes_of_little_are_those_of_the_reference(n: int, q: int, k: int) -> None:
     """No rows, no queries, nothing asked for, one row."""
     rows, queries = random_units(0, n), random_units(1, q)
-    for found, expected in zip(FaissFlat(rows).search(queries, k), ExactIndex(rows).search(queries, k), strict=True):
-        assert found.shape == expected.shape
+    cosines, found = FaissFlat(rows, 1).search(queries, k)
+    expected, _ = ExactIndex(rows).search(queries, k)
+    assert cosines.shape == found.shape == expected.shape
 
 
 def test_rows_are_copied() -> None:
@@ -53,7 +55,7 @@ def test_rows_are_copied() -> None:
     rows = random_units(0, 6, 16)
     view = rows[::2, ::2]
     view = view / np.linalg.norm(view, axis=1, keepdims=True)
-    index, before = FaissFlat(rows[::2]), rows[2].copy()
+    index, before = FaissFlat(rows[::2], 1), rows[2].copy()
     rows[:] = 0
     before.flags.writeable = False
     cosines, found = index.search(before[None], 1)

@@ -4,10 +4,10 @@ from hypothesis import strategies as st
 
 from indexes.exact import ExactIndex
 from indexes.merge import merge
-from indexes.watchlist import Entry, Watchlist, faiss_backend
+from indexes.watchlist import Entry, Watchlist
 from operators.types import Hit
 from tests.builders import CONTRACT, NOW, hit
-from tests.indexes.model import best_by_hand, entries, queries
+from tests.indexes.model import best_by_hand, entries, faiss_backend, queries
 
 Found = list[tuple[str, str, float]]
 

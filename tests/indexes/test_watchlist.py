@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from indexes.exact import ExactIndex, Rows
-from indexes.watchlist import Backend, Entry, Watchlist, cosine_of, faiss_backend
+from indexes.watchlist import Backend, Entry, Watchlist, cosine_of
 from operators.types import Float32
 from tests.builders import CONTRACT, NOW, entry, random_units, unit
-from tests.indexes.model import exact_cosine
+from tests.indexes.model import exact_cosine, faiss_backend
 
-BACKENDS = [ExactIndex, faiss_backend]
+BACKENDS: list[Backend] = [ExactIndex, faiss_backend]
 SECOND = timedelta(seconds=1)
 
 

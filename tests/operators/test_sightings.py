@@ -156,8 +156,14 @@ def test_the_cool_down_spans_passages_of_one_camera() -> None:
     assert camera.verdict(30, "anna") is REPEATED
     assert camera.verdict(30, "anna", camera="hall") is ALERT
     assert camera.verdict(31, "bert", box=THERE) is ALERT
-    assert camera.verdict(59.9, "anna") is REPEATED
+    assert camera.verdict(59.999, "anna") is REPEATED
     assert camera.verdict(62, "anna") is ALERT
+
+
+def test_the_cool_down_is_over_when_it_has_passed() -> None:
+    """At its very end a new passage alerts."""
+    camera = Camera(cool_down_s=60)
+    assert [camera.verdict(at, "anna") for at in (0, 30, 60)] == [ALERT, REPEATED, ALERT]
 
 
 def test_without_cool_down_every_passage_alerts_once() -> None:

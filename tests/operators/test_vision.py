@@ -14,9 +14,7 @@ from operators.quality import QualitySettings
 from operators.types import Faces, Float32, Image
 from operators.vision import Seen, Vision
 
-QUALITY = QualitySettings(
-    min_confidence=0.5, min_face_width_px=40, max_turn=0.5, max_tilt_deg=30, min_sharpness=0.0001
-)
+QUALITY = QualitySettings(min_confidence=0.5, min_face_width_px=40, max_turn=0.5, max_tilt_deg=30, min_sharpness=0.0001)
 LIMITS = JpegLimits(max_bytes=1_000_000, max_side_px=4096, max_pixels=16_000_000, min_side_px=8, max_scans=20)
 
 
@@ -233,6 +231,6 @@ def test_images_of_different_sizes_keep_their_order() -> None:
 
 def test_a_detector_of_fixed_batch_takes_no_more() -> None:
     """The message says what to set."""
-    with pytest.raises(ModelRefused, match="detect_batch is 4.*set it to 1"):
+    with pytest.raises(ModelRefused, match=r"detect_batch is 4.*set it to 1"):
         _vision(FakeDetector(batch=1), detect_batch=4)
     assert _vision(FakeDetector(batch=1), detect_batch=1).provider == "FakeExecutionProvider"

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cluster
@@ -30,6 +30,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+@settings(max_examples=15)
 @given(environment=ENVIRONMENTS)
 def test_policy_and_plan_are_the_same_in_any_environment(file: Path, environment: dict[str, str]) -> None:
     """Only Kafka's address, its password and Ray's address may differ."""
@@ -51,7 +52,7 @@ def test_policy_and_plan_are_the_same_in_any_environment(file: Path, environment
 
 
 def test_the_layers_that_decide_never_look_at_the_environment() -> None:
-    """Operators, indexes, policy, plan and pipeline read no variable (one is set, for onnxruntime); settings read the three that are named."""
+    """They read no variable (one is set, for onnxruntime); the settings read the three that are named."""
     root = Path(str(cluster.__file__)).parent.parent
     deciding = [*root.glob("operators/*.py"), *root.glob("indexes/*.py"), *root.glob("cluster/wire/*.py")]
     deciding += [root / "cluster" / f"{name}.py" for name in ("policy", "plan", "pipeline", "enrol", "strict_yaml")]

@@ -11,7 +11,7 @@ from tests.builders import CONTRACT, NOW, TOMORROW, Lane, entry, record, unit
 MOMENT = timedelta(microseconds=1)
 
 
-@pytest.mark.parametrize("backend", [ExactIndex, faiss_backend])
+@pytest.mark.parametrize("backend", [ExactIndex, faiss_backend(1)])
 def test_an_entry_matches_until_it_ends_and_never_from_then_on(backend: Backend) -> None:
     """One and the same generation, searched a moment before, at and after the end."""
     watchlist = Watchlist(0, 1, CONTRACT, backend)
@@ -21,7 +21,7 @@ def test_an_entry_matches_until_it_ends_and_never_from_then_on(backend: Backend)
     assert found == [True, False, False]
 
 
-@pytest.mark.parametrize("backend", [ExactIndex, faiss_backend])
+@pytest.mark.parametrize("backend", [ExactIndex, faiss_backend(1)])
 def test_a_withdrawn_entry_is_in_no_generation_made_after_it(backend: Backend) -> None:
     """With all its vectors, alone or among others; the others stay."""
     watchlist = Watchlist(0, 1, CONTRACT, backend)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cluster.wire.alerts import Alert, alert_id, encode_alert
 from operators.decide import Match
 from operators.types import Frame, FrameRef
-from tests.builders import NOW, TOMORROW, alert_schema, context, hit
+from tests.builders import ALERT_SCHEMA, NOW, TOMORROW, alert_schema, context, hit
 
 SCHEMA = alert_schema()
 FRAME = Frame(FrameRef("frames", 3, 41), "Süd-Tor 3 出口", b"JPEG BYTES", NOW, "run", 12, "00-" + "a" * 32)
@@ -173,15 +173,15 @@ def test_the_schema_is_closed_everywhere(path: tuple[Any, ...]) -> None:
 
 def test_the_objects_of_the_test_above_are_all_there_are() -> None:
     """So that a new part of the schema cannot slip past it."""
-    closed = json.dumps(SCHEMA.schema).count('"additionalProperties": false')
+    closed = json.dumps(ALERT_SCHEMA).count('"additionalProperties": false')
     assert len([path for path in PATHS if path[-1:] != (1,)]) == closed
-    assert json.dumps(SCHEMA.schema).count('"type": "object"') == closed
+    assert json.dumps(ALERT_SCHEMA).count('"type": "object"') == closed
 
 
 def test_no_allowed_value_has_room_for_a_vector_or_an_image() -> None:
     """Text is short or of a fixed pattern, lists are short; the exceptions are words of the approved policy."""
     policy_words = {"deployment", "watchlist", "purpose"}
-    assert SCHEMA.schema["$id"].startswith("urn:")
+    assert ALERT_SCHEMA["$id"].startswith("urn:")
     unbounded = set()
 
     def walk(name: str, part: Any) -> None:
@@ -198,7 +198,7 @@ def test_no_allowed_value_has_room_for_a_vector_or_an_image() -> None:
         for key, inner in part.items():
             walk(key, inner)
 
-    walk("", SCHEMA.schema)
+    walk("", ALERT_SCHEMA)
     assert unbounded == policy_words
 
 
@@ -252,8 +252,8 @@ def test_values_out_of_range_are_not_allowed(path: str, value: Any) -> None:
 
 def test_the_schema_is_one() -> None:
     """Valid against draft 2020-12, and every part says what it is."""
-    SCHEMA.check_schema(SCHEMA.schema)
-    assert SCHEMA.schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    SCHEMA.check_schema(ALERT_SCHEMA)
+    assert ALERT_SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
     def walk(properties: dict[str, Any]) -> None:
         for name, part in properties.items():
@@ -261,8 +261,8 @@ def test_the_schema_is_one() -> None:
             walk(part.get("properties", {}))
             walk(part.get("items", {}).get("properties", {}))
 
-    walk(SCHEMA.schema["properties"])
-    walk(SCHEMA.schema["$defs"])
+    walk(ALERT_SCHEMA["properties"])
+    walk(ALERT_SCHEMA["$defs"])
 
 
 def test_the_image_is_nowhere_in_the_message() -> None:

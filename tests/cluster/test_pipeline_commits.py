@@ -1,0 +1,150 @@
+"""What is committed, and when: acknowledgements, rebalances, crashes."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from cluster import pipeline as pipeline_module
+from cluster.memory_io import MemoryDelivery, MemorySink, Message
+from operators.errors import BrokerUnavailable
+from tests.builders import Lane, outcomes, record
+
+FRAMES = ("frames", 0)
+
+
+def test_nothing_is_committed_past_a_message_that_is_not_acknowledged() -> None:
+    """Alert or dead letter: the process ends with BrokerUnavailable, and a successor starts before that frame."""
+    for value in (b"anna", b"rubbish"):
+        lane = Lane(poll_records=2)
+        lane.alerts.acknowledges = lane.dead_letters.acknowledges = False
+        with pytest.raises(BrokerUnavailable):
+            lane.run([record(b"empty", 0), record(value, 1), record(b"empty", 2), record(b"empty", 3)])
+        assert lane.source.committed == {FRAMES: 1}
+
+
+def test_a_message_in_flight_holds_back_its_partition_only() -> None:
+    """Others are committed at once, it follows when it is acknowledged."""
+    lane = Lane()
+    pipeline = lane.pipeline()
+    lane.source.records.extend([record(b"anna", 0, 0), record(b"empty", 1, 0), record(b"empty", 0, 1)])
+    pipeline.step(0)
+    assert lane.source.committed == {("frames", 1): 1}
+    pipeline.step(0)
+    assert lane.source.committed == {("frames", 0): 2, ("frames", 1): 1}
+
+
+class NotedDelivery(MemoryDelivery):
+    """Remembers that somebody waited."""
+
+    def __init__(self, waited: list[int], number: int) -> None:
+        super().__init__()
+        self._note = (waited, number)
+
+    def wait(self, timeout_s: float) -> None:
+        """Note it."""
+        waited, number = self._note
+        waited.append(number)
+
+
+class NotedSink(MemorySink):
+    """Remembers for which messages somebody waited, in which order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waited: list[int] = []
+
+    def send(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]]) -> MemoryDelivery:
+        """See `MemorySink`."""
+        self.messages.append(Message(key, value, headers))
+        return NotedDelivery(self.waited, len(self.messages) - 1)
+
+
+def test_acknowledgements_are_awaited_after_the_next_batch_and_before_any_commit() -> None:
+    """The wait of one batch hides behind the computing of the next."""
+    lane = Lane(poll_records=1)
+    lane.alerts = sink = NotedSink()
+    pipeline = lane.pipeline()
+    lane.source.records.extend([record(b"anna", 0), record(b"bert", 1)])
+    pipeline.step(0)
+    assert (len(lane.alerts.messages), sink.waited, lane.source.committed) == (1, [], {})
+    pipeline.step(0)
+    assert (len(lane.alerts.messages), sink.waited) == (2, [0])
+    pipeline.drain()
+    assert (sink.waited, lane.source.committed) == ([0, 1], {FRAMES: 2})
+
+
+def test_commits_are_a_second_apart_while_frames_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A round trip a batch would cost more than frames processed again after a crash."""
+    times = [100.0]
+    monkeypatch.setattr("cluster.pipeline.time.monotonic", lambda: times[0])
+    lane = Lane(poll_records=1)
+    pipeline = lane.pipeline()
+    lane.source.records.extend(record(b"empty", offset) for offset in range(4))
+    committed = []
+    for times[0] in (100.0, 100.5, 100.99, 101.0):
+        pipeline.step(0)
+        committed.append(lane.source.committed[FRAMES])
+    assert committed == [1, 1, 1, 4]
+
+
+def test_released_partitions_are_finished_first_and_then_forgotten() -> None:
+    """What is in flight is awaited and committed; their cameras' passages are gone, those of others stay."""
+    lane = Lane()
+    pipeline = lane.pipeline()
+    lane.source.records.extend([record(b"anna", 0, 0), record(b"anna", 0, 1, key=b"hall")])
+    pipeline.step(0)
+    pipeline.release([FRAMES])
+    assert lane.source.committed == {FRAMES: 1, ("frames", 1): 1}
+    lane.source.records.extend([record(b"anna", 1, 0), record(b"anna", 1, 1, key=b"hall")])
+    pipeline.step(0)
+    assert outcomes(lane.account) == {("alerted", "candidate"): 3, ("no_match", "repeated"): 1}
+
+
+def test_a_release_that_cannot_be_finished_commits_nothing() -> None:
+    """Whoever takes over processes the frame again."""
+    lane = Lane()
+    lane.alerts.acknowledges = False
+    pipeline = lane.pipeline()
+    lane.source.records.append(record(b"anna"))
+    pipeline.step(0)
+    with pytest.raises(BrokerUnavailable):
+        pipeline.release([FRAMES])
+    assert lane.source.committed == {}
+
+
+def test_lost_partitions_are_not_committed() -> None:
+    """Neither what was in flight nor what was finished; other partitions are."""
+    lane = Lane(poll_records=9)
+    pipeline = lane.pipeline()
+    lane.source.records.extend([record(b"anna", 0, 0), record(b"empty", 1, 0), record(b"bert", 0, 1)])
+    pipeline.step(0)
+    pipeline.forget([FRAMES])
+    pipeline.step(0)
+    assert lane.source.committed == {("frames", 1): 1}
+
+
+def test_a_partition_that_comes_back_waits_for_its_own_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An acknowledgement from before it was lost must not finish a frame that is processed anew."""
+    monkeypatch.setattr(pipeline_module, "COMMIT_INTERVAL_S", 0.0)
+    lane = Lane()
+    pipeline = lane.pipeline()
+    lane.source.records.append(record(b"anna", 0))
+    pipeline.step(0)
+    pipeline.forget([FRAMES])
+    lane.alerts.acknowledges = False
+    lane.source.records.append(record(b"anna", 0))
+    pipeline.step(0)
+    assert lane.source.committed == {}
+    with pytest.raises(BrokerUnavailable):
+        pipeline.step(0)
+    assert lane.source.committed == {}
+
+
+def test_a_camera_that_moved_to_another_partition_is_not_forgotten_with_the_old_one() -> None:
+    """Its passage and cool-down go on here."""
+    lane = Lane()
+    pipeline = lane.run([record(b"anna", 0, 0), record(b"stranger", 0, 1)])
+    pipeline.forget([FRAMES])
+    lane.source.records.append(record(b"anna", 1, 1))
+    pipeline.step(0)
+    assert outcomes(lane.account)["no_match", "repeated"] == 1

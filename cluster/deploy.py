@@ -17,9 +17,11 @@ from ray.exceptions import GetTimeoutError, RayActorError
 
 from cluster.actors import SUPERVISOR, Member, Supervisor
 from cluster.kafka_admin import ensure_topics
-from cluster.kafka_io import has_fast_crc
+from cluster.kafka_io import POLICY, KafkaSink, close_producer, has_fast_crc, open_producer
+from cluster.memory_io import SystemClock
 from cluster.plan import Plan
 from cluster.recogniser import RecogniserStatus
+from cluster.wire.policies import policy_headers
 from operators.errors import DeploymentFailed
 
 READY_TIMEOUT_S = 120.0
@@ -66,7 +68,8 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
     with _connected(plan):
         supervisor = _find()
         if supervisor is None:
-            progress("starting the supervisor")
+            record_policy(plan)
+            progress(f"policy {plan.in_force.policy.policy} is in force, written to topic policy")
             options = {"name": SUPERVISOR, "lifetime": "detached", "max_restarts": -1, "num_cpus": 0}
             supervisor = ray.remote(Supervisor).options(**options, max_concurrency=4).remote(plan)
         elif ray.get(supervisor.plan.remote(), timeout=CALL_TIMEOUT_S) != plan:
@@ -74,6 +77,23 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
                 f"cluster {plan.settings.cluster} runs with other settings: 'beholden down' first, then 'beholden up'"
             )
         return _wait(plan, supervisor, progress)
+
+
+def record_policy(plan: Plan) -> None:
+    """Write the policy that comes into force to its topic, for review.
+
+    Raises:
+        BrokerUnavailable: It could not be written; then nothing is started.
+    """
+    kafka, in_force = plan.settings.kafka, plan.in_force
+    producer = open_producer(kafka, "beholden-up")
+    try:
+        sink = KafkaSink(kafka, producer, POLICY)
+        sink.send(
+            in_force.policy.deployment, in_force.canonical, policy_headers(plan.context, SystemClock().now())
+        ).wait(30.0)
+    finally:
+        close_producer(producer, 5.0)
 
 
 def status(plan: Plan) -> ClusterStatus:

@@ -7,7 +7,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 
-from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, WATCHLIST, client_settings, translated
+from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, POLICY, WATCHLIST, client_settings, translated
 from cluster.settings import KafkaSettings
 
 
@@ -71,6 +71,7 @@ def _topics(kafka: KafkaSettings) -> dict[str, dict[str, Any]]:
             (FRAMES, kafka.frame_partitions, frames),
             (ALERTS, kafka.frame_partitions, {"retention.ms": day, "segment.ms": 60 * minute}),
             (WATCHLIST, kafka.watchlist_partitions, {"cleanup.policy": "compact", "segment.ms": 60 * minute}),
+            (POLICY, 1, {"retention.ms": -1}),
             (DEAD_LETTERS, 1, {"retention.ms": 7 * day, "segment.ms": 60 * minute}),
         )
     }

@@ -18,11 +18,16 @@ class PolicyInForce:
 
     Attributes:
         policy: What it says.
-        digest: SHA-256 (hex) of the document in RFC 8785 canonical form: formatting and comments do not matter.
+        canonical: The document in RFC 8785 form: formatting and comments do not matter.
     """
 
     policy: Policy
-    digest: str
+    canonical: bytes
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the canonical document."""
+        return hashlib.sha256(self.canonical).hexdigest()
 
 
 def read_policy(path: Path) -> PolicyInForce:
@@ -36,7 +41,7 @@ def read_policy(path: Path) -> PolicyInForce:
         canonical = rfc8785.dumps(document)
     except rfc8785.CanonicalizationError as error:
         raise SettingsRefused(f"{path}: {error}: JSON knows whole numbers below 2^53 only; use a smaller one") from None
-    return PolicyInForce(policy, hashlib.sha256(canonical).hexdigest())
+    return PolicyInForce(policy, canonical)
 
 
 def read_manifest(choice: ModelChoice, folder: Path) -> ModelManifest:

@@ -202,7 +202,7 @@ class Lane:
             Outlets(self.alerts, self.dead_letters),
             cast("Vision", FakeVision()),
             self.index,
-            PolicyInForce(self.policy, "d" * 64),
+            PolicyInForce(self.policy, b"{}"),
             context(),
             self.clock,
             self.account,

@@ -1,5 +1,6 @@
 """Frames in Kafka become alerts in Kafka: real broker, real Ray, ONNX Runtime and FAISS, on drawn people."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ from importlib.resources import files
 import jsonschema
 import pytest
 
-from cluster.kafka_io import ALERTS, FRAMES, open_producer
+from cluster.kafka_io import ALERTS, FRAMES, POLICY, open_producer
 from cluster.wire.entries import parse_entry
 from cluster.wire.text import parse_time
 from indexes.watchlist import cosine_of
@@ -59,6 +60,15 @@ def test_two_recognisers_and_two_shards_share_the_work(running: Running) -> None
     assert {shard["generation"]["shard"] for shard in shards} == {0, 1}
     shown = running.run.beholden("status", "-f", str(running.run.file))
     assert "frames in" in shown
+
+
+def test_the_policy_in_force_is_on_record(running: Running) -> None:
+    """The topic `policy` holds the document whose digest the alerts name."""
+    [record] = running.read(POLICY, bool)
+    assert record.key == b"drawn"
+    digest = hashlib.sha256(record.value).hexdigest()
+    assert record.headers["digest"].decode() == digest == running.plan.in_force.digest
+    assert json.loads(record.value)["watchlists"]["sought"]["threshold"] == 0.9
 
 
 def test_an_alert_can_be_recomputed(running: Running) -> None:

@@ -21,7 +21,7 @@ from loadtests.quiet import Load, Snapshot, load, look, used_s
 from loadtests.temporary import Temporary
 
 FROM, TO = 0.2, 0.85  # the part of a backlog that is measured: everyone has begun, nobody has finished
-LOOK_S = 0.25
+LOOK_S = 0.5
 DRAIN_TIMEOUT_S = 180.0
 SINCE_RESUMED_S = 1.0  # for heartbeats, before the cluster is held again
 
@@ -92,7 +92,7 @@ class RunningCluster:
         self._await(base + int(FROM * len(frames)))
         before, begin_s = self.look(), time.time()
         self._await(base + int(TO * len(frames)))
-        after, end_s = self.look(), time.time()
+        end_s, after = time.time(), self.look()
         self._await(self._published)
         spent = load(before, after)
         shares, self._shares = self._shares, self._ask_shares()

@@ -114,7 +114,7 @@ def _environment(**values: str) -> Iterator[None]:
     """Have processes that are started within a block see these variables.
 
     OMP_NUM_THREADS is what Ray sets for its actors; without it FAISS takes two threads for each search, which wait for
-    each other spinning: 33 instead of 28 ms a frame with two recognisers on two cores.
+    each other spinning: 2 to 6 ms more a frame with two recognisers on two cores.
     """
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)

@@ -1,13 +1,21 @@
 """Kafka as the pipeline's ports. With `kafka_admin.py` the only place that imports the client."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import CommitFailedError, KafkaError
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
+from kafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
 from kafka.record import util as record_util
 from kafka.structs import OffsetAndMetadata
 
@@ -29,7 +37,12 @@ REQUEST_MS = 10_000
 OVERHEAD_BYTES = 1024  # of a record beside its value: key, headers, framing
 SESSION_MS = 10_000  # a dead recogniser's partitions are handed over after this
 IN_FLIGHT_BYTES = 16 * 1024 * 1024  # kafka-python 3 has no memory bound of its own
+# The group is sharing its partitions anew: the frames come again, to whoever gets them.
+COMMIT_REFUSED = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
 FETCH_BYTES = 16 * 1024 * 1024  # what a recogniser may hold fetched and not yet polled
+
+
+log = logging.getLogger("beholden.kafka")
 
 
 def client_settings(kafka: KafkaSettings) -> dict[str, Any]:
@@ -78,9 +91,9 @@ class KafkaFrameSource:
         kafka: Which Kafka.
         group: Consumer group.
         member: Name of this member in logs and tools.
-        on_revoked: Called, within `poll`, with partitions that another member takes over; their last frames have
-            been polled and everything is still this member's until it returns.
-        on_lost: Called, within `poll`, with partitions that are another member's already.
+        on_rebalance: Called within `poll`, by the same thread, once the group has shared the partitions anew: with
+            those that were taken away, and those that are this member's now. A partition may be both: it then begins
+            again at its last commit.
     """
 
     def __init__(
@@ -88,10 +101,10 @@ class KafkaFrameSource:
         kafka: KafkaSettings,
         group: str,
         member: str,
-        on_revoked: Callable[[Sequence[tuple[str, int]]], None],
-        on_lost: Callable[[Sequence[tuple[str, int]]], None],
+        on_rebalance: Callable[[Sequence[tuple[str, int]], Sequence[tuple[str, int]]], None],
     ) -> None:
         self._kafka = kafka
+        self._on_rebalance = on_rebalance
         with translated(kafka, "reading frames"):
             self._consumer = KafkaConsumer(
                 group_id=group,
@@ -106,22 +119,26 @@ class KafkaFrameSource:
                 metrics_enabled=False,
                 **client_settings(kafka),
             )
-            listener = _Listener(on_revoked, on_lost)
-            self._consumer.subscribe([kafka.topic_prefix + FRAMES], listener=listener)
+            self._listener = _Listener(self._consumer)
+            self._consumer.subscribe([kafka.topic_prefix + FRAMES], listener=self._listener)
 
-    def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
+    def poll(self, max_records: int, timeout_s: float, finished: Mapping[tuple[str, int], int]) -> Sequence[Record]:
         """See `ports.FrameSource`."""
+        self._listener.finished = _offsets(finished)
         with translated(self._kafka, "reading frames"):
             polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
+        if self._listener.is_settled:
+            revoked = self._listener.take_revoked()
+            self._on_rebalance(revoked, [(each.topic, each.partition) for each in self._consumer.assignment()])
         return [_record(message) for messages in polled.values() for message in messages]
 
     def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
         """See `ports.FrameSource`. Refused by Kafka when the partitions are another member's by now."""
-        offsets = {TopicPartition(*at): OffsetAndMetadata(offset, "", -1) for at, offset in next_offsets.items()}
+        self._listener.finished = {}  # older than these
         with translated(self._kafka, "committing offsets"):
             try:
-                self._consumer.commit(offsets)
-            except CommitFailedError:
+                self._consumer.commit(_offsets(next_offsets))
+            except COMMIT_REFUSED:
                 return
 
     def lag(self) -> dict[int, int]:
@@ -134,28 +151,48 @@ class KafkaFrameSource:
 
     def close(self) -> None:
         """Leave the group."""
-        self._consumer.close()
+        with translated(self._kafka, "leaving the group"):
+            self._consumer.close()
 
 
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-    def __init__(
-        self,
-        on_revoked: Callable[[Sequence[tuple[str, int]]], None],
-        on_lost: Callable[[Sequence[tuple[str, int]]], None],
-    ) -> None:
-        self._on_revoked = on_revoked
-        self._on_lost = on_lost
+class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc]
+    """Runs on kafka-python's own thread while `poll` waits there: it may await, and must neither block nor touch state.
 
-    def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
-        """Finish and hand over."""
-        self._on_revoked([(each.topic, each.partition) for each in revoked])
+    A listener that is not asynchronous cannot commit: kafka-python 3 refuses to block its own thread.
+    """
 
-    def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        """Nothing to prepare."""
+    def __init__(self, consumer: KafkaConsumer) -> None:
+        self._consumer = consumer
+        self.finished: Mapping[TopicPartition, OffsetAndMetadata] = {}
+        self._revoked: set[tuple[str, int]] = set()
+        self.is_settled = False
 
-    def on_partitions_lost(self, lost: Sequence[TopicPartition]) -> None:
-        """Forget."""
-        self._on_lost([(each.topic, each.partition) for each in lost])
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Commit what is finished, so that the next owner begins there."""
+        self._revoked |= {(each.topic, each.partition) for each in revoked}
+        offsets = {each: self.finished[each] for each in revoked if each in self.finished}
+        if offsets:
+            try:
+                await self._consumer.commit_async(offsets)
+            except KafkaError as error:
+                log.warning("offsets of revoked partitions are not committed, their frames come again: %s", error)
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """The group has agreed."""
+        self.is_settled = True
+
+    async def on_partitions_lost(self, lost: Sequence[TopicPartition]) -> None:
+        """Too late to commit anything."""
+        self._revoked |= {(each.topic, each.partition) for each in lost}
+
+    def take_revoked(self) -> list[tuple[str, int]]:
+        """Partitions revoked since the last call."""
+        revoked, self._revoked, self.is_settled = sorted(self._revoked), set(), False
+        return revoked
+
+
+def _offsets(next_offsets: Mapping[tuple[str, int], int]) -> dict[TopicPartition, OffsetAndMetadata]:
+    return {TopicPartition(*at): OffsetAndMetadata(offset, "", -1) for at, offset in next_offsets.items()}
 
 
 class KafkaDelivery:

@@ -11,13 +11,15 @@ from operators.errors import BrokerUnavailable
 
 @dataclass(slots=True)
 class MemorySource:
-    """Frames from a list. `committed` is what a successor would continue from."""
+    """Frames from a list. `committed` is what a successor would continue from, `finished` what it might."""
 
     records: deque[Record] = field(default_factory=deque)
     committed: dict[tuple[str, int], int] = field(default_factory=dict)
+    finished: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
-    def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
+    def poll(self, max_records: int, timeout_s: float, finished: Mapping[tuple[str, int], int]) -> Sequence[Record]:
         """The next records; never waits."""
+        self.finished = finished
         return [self.records.popleft() for _ in range(min(max_records, len(self.records)))]
 
     def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:

@@ -1,5 +1,6 @@
 """Which frames are finished, so that no offset is committed past one that is not."""
 
+from collections import deque
 from collections.abc import Iterable
 from itertools import takewhile
 
@@ -27,6 +28,15 @@ class OffsetTracker:
         frames = self._partitions.get((ref.topic, ref.partition), {})
         if ref.offset in frames:
             frames[ref.offset] = True
+
+    def ready(self) -> dict[TopicPartition, int]:
+        """What `take` would give."""
+        ready = {}
+        for partition, frames in self._partitions.items():
+            done = deque(takewhile(frames.__getitem__, frames), maxlen=1)
+            if done:
+                ready[partition] = done[0] + 1
+        return ready
 
     def take(self) -> dict[TopicPartition, int]:
         """Offsets to commit since the last call: for each partition the one after its finished, unbroken beginning."""

@@ -89,7 +89,7 @@ class Pipeline:
         The broker's acknowledgements of one batch are awaited after the next has been computed, so that the wait is
         over when it begins.
         """
-        records = self._source.poll(self._poll_records, timeout_s)
+        records = self._source.poll(self._poll_records, timeout_s, self._offsets.ready())
         earlier, self._undelivered = self._undelivered, []
         admitted = [pair for record in records if (pair := self._admit(record)) is not None]
         seen = self._see(admitted)
@@ -110,18 +110,17 @@ class Pipeline:
         self._settle(pending)
         self._commit()
 
-    def release(self, partitions: Sequence[TopicPartition]) -> None:
-        """Another process takes these partitions over: finish, commit, and forget their cameras."""
-        self.drain()
-        self.forget(partitions)
+    def rebalance(self, revoked: Sequence[TopicPartition], owned: Sequence[TopicPartition]) -> None:
+        """The partitions have been shared anew: those revoked begin again at their last commit, wherever they are now.
 
-    def forget(self, partitions: Sequence[TopicPartition]) -> None:
-        """Another process has taken these partitions over already: nothing of them is committed any more."""
-        self._offsets.forget(partitions)
+        Passages and cool-downs of cameras that are watched here as before go on.
+        """
+        self._offsets.forget(revoked)
         # Should a partition come back, an old acknowledgement must not finish a frame that is processed anew.
-        lost = set(partitions)
+        lost = set(revoked)
         self._undelivered = [one for one in self._undelivered if (one[0].topic, one[0].partition) not in lost]
-        gone = set[str]().union(*(self._partition_cameras.pop(partition, set()) for partition in partitions))
+        elsewhere = lost.difference(owned)
+        gone = set[str]().union(*(self._partition_cameras.pop(partition, set()) for partition in elsewhere))
         self._sightings.forget(sorted(gone.difference(*self._partition_cameras.values())))
 
     def _admit(self, record: Record) -> tuple[Record, Frame] | None:

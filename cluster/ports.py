@@ -38,8 +38,11 @@ class Delivery(Protocol):
 class FrameSource(Protocol):
     """Frames of the partitions this process owns."""
 
-    def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
-        """Up to `max_records` records, in order within each partition; empty after `timeout_s` without any."""
+    def poll(self, max_records: int, timeout_s: float, finished: Mapping[tuple[str, int], int]) -> Sequence[Record]:
+        """Up to `max_records` records, in order within each partition; empty after `timeout_s` without any.
+
+        Should partitions be given to another process meanwhile, that one continues from the `finished` offsets.
+        """
         ...
 
     def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:

@@ -40,6 +40,7 @@ class RecogniserStatus:
         policy: Number of the policy in force.
         policy_digest: Its digest.
         provider: What the models run on, as ONNX Runtime says.
+        restarts: How often it has started over from its last commit, because Kafka had gone away.
         index: State of its own index; None when shards hold it.
         account: Where every frame went.
     """
@@ -53,6 +54,7 @@ class RecogniserStatus:
     policy: int
     policy_digest: str
     provider: str
+    restarts: int
     index: FeedStatus | None
     account: dict[str, object]
 
@@ -87,6 +89,7 @@ class Recogniser:
         self._account = Account()
         self._pipeline: Pipeline | None = None
         self._trouble: str | None = "starting"
+        self._restarts = 0
         self._lag: dict[int, int] = {}
         self._rates: deque[tuple[float, int]] = deque()
         self._stopping = threading.Event()
@@ -106,6 +109,7 @@ class Recogniser:
             policy=in_force.policy.policy,
             policy_digest=in_force.digest,
             provider=self._vision.provider,
+            restarts=self._restarts,
             index=self._feed.status() if self._feed else None,
             account=self._account.summary(),
         )
@@ -128,6 +132,7 @@ class Recogniser:
                     self._watch()
                 except BrokerUnavailable as unavailable:
                     self._trouble = str(unavailable)
+                    self._restarts += 1
                     log.warning("recogniser %d: %s", self._slot, unavailable)
                     self._account.give_back()
                     self._stopping.wait(RETRY_S)
@@ -146,8 +151,7 @@ class Recogniser:
                 plan.settings.kafka,
                 plan.group,
                 f"recogniser-{self._slot}",
-                on_revoked=lambda partitions: pipeline.release(partitions),
-                on_lost=lambda partitions: pipeline.forget(partitions),
+                on_rebalance=lambda revoked, owned: pipeline.rebalance(revoked, owned),
             )
             closing.callback(source.close)
             outlets = Outlets(

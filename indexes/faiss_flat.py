@@ -20,10 +20,10 @@ class FaissFlat:
 
         Args:
             rows: Unit vectors.
-            threads: OpenMP threads of all searches of this process. More than its share of the cores makes idle
-                threads spin: tiny searches took 5 ms.
+            threads: OpenMP threads of a search. More than this process's share of the cores makes idle threads spin:
+                tiny searches took 5 ms.
         """
-        faiss.omp_set_num_threads(threads)
+        self._threads = threads
         faiss.cvar.distance_compute_blas_threshold = _BLAS_FROM * threads
         self._index = faiss.IndexFlatIP(rows.shape[1])
         self._index.add(np.ascontiguousarray(rows))
@@ -33,5 +33,6 @@ class FaissFlat:
         k = min(k, self._index.ntotal)
         if not k or not len(queries):
             return np.zeros((len(queries), k), np.float32), np.zeros((len(queries), k), np.intp)
+        faiss.omp_set_num_threads(self._threads)  # holds for the calling thread only
         cosines, rows = self._index.search(np.ascontiguousarray(queries), k)
         return cosines, rows.astype(np.intp)

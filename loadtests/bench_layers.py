@@ -144,7 +144,7 @@ class EndlessSource:
         self._begin = datetime.now(UTC)
         self._many = len(cameras)
 
-    def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
+    def poll(self, max_records: int, timeout_s: float, finished: object) -> Sequence[Record]:
         """See `ports.FrameSource`."""
         return [self._next() for _ in range(max_records)]
 

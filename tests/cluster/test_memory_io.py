@@ -11,9 +11,9 @@ def test_a_source_gives_its_records_once_in_order() -> None:
     """No more than asked for, and nothing when there is nothing."""
     source = MemorySource()
     source.records.extend(record(b"", offset) for offset in range(3))
-    assert [one.ref.offset for one in source.poll(2, 0)] == [0, 1]
-    assert [one.ref.offset for one in source.poll(2, 0)] == [2]
-    assert list(source.poll(2, 0)) == []
+    assert [one.ref.offset for one in source.poll(2, 0, {})] == [0, 1]
+    assert [one.ref.offset for one in source.poll(2, 0, {})] == [2]
+    assert list(source.poll(2, 0, {})) == []
 
 
 def test_a_source_remembers_the_last_commit_of_each_partition() -> None:

@@ -128,7 +128,9 @@ class Frames(RuleBasedStateMachine):
             done = [offset for offset in started if offset < min(self.open[key], default=offset + 1)]
             if done and done[-1] + 1 > self.committed.get(key, -1):
                 expected[key] = self.committed[key] = done[-1] + 1
+        assert self.tracker.ready() == expected
         assert self.tracker.take() == expected
+        assert self.tracker.ready() == {}
 
     @invariant()
     def counts(self) -> None:

@@ -87,29 +87,29 @@ def test_commits_are_a_second_apart_while_frames_come(monkeypatch: pytest.Monkey
     assert committed == [1, 1, 1, 4]
 
 
-def test_released_partitions_are_finished_first_and_then_forgotten() -> None:
-    """What is in flight is awaited and committed; their cameras' passages are gone, those of others stay."""
-    lane = Lane()
+def test_whoever_takes_over_is_told_what_is_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each poll names what a successor may continue from: never past a message that is not acknowledged yet."""
+    monkeypatch.setattr("cluster.pipeline.time.monotonic", lambda: 0.0)
+    lane = Lane(poll_records=3)
     pipeline = lane.pipeline()
-    lane.source.records.extend([record(b"anna", 0, 0), record(b"anna", 0, 1, key=b"hall")])
-    pipeline.step(0)
-    pipeline.release([FRAMES])
-    assert lane.source.committed == {FRAMES: 1, ("frames", 1): 1}
+    batch = [record(b"empty", 0, 0), record(b"anna", 1, 0), record(b"empty", 0, 1)]
+    lane.source.records.extend([*batch, record(b"empty", 2, 0), record(b"empty", 1, 1), record(b"empty", 2, 1)])
+    told = []
+    for _ in range(3):
+        pipeline.step(0)
+        told.append(dict(lane.source.finished))
+    hall = ("frames", 1)
+    assert told == [{}, {FRAMES: 1, hall: 1}, {FRAMES: 3, hall: 3}]
+
+
+def test_a_rebalance_forgets_cameras_that_went_elsewhere_and_keeps_the_others() -> None:
+    """A partition that stays here begins again at its last commit, and its passages and cool-downs go on."""
+    lane = Lane()
+    pipeline = lane.run([record(b"anna", 0, 0), record(b"anna", 0, 1, key=b"hall")])
+    pipeline.rebalance([FRAMES, ("frames", 1)], [FRAMES])
     lane.source.records.extend([record(b"anna", 1, 0), record(b"anna", 1, 1, key=b"hall")])
     pipeline.step(0)
     assert outcomes(lane.account) == {("alerted", "candidate"): 3, ("no_match", "repeated"): 1}
-
-
-def test_a_release_that_cannot_be_finished_commits_nothing() -> None:
-    """Whoever takes over processes the frame again."""
-    lane = Lane()
-    lane.alerts.acknowledges = False
-    pipeline = lane.pipeline()
-    lane.source.records.append(record(b"anna"))
-    pipeline.step(0)
-    with pytest.raises(BrokerUnavailable):
-        pipeline.release([FRAMES])
-    assert lane.source.committed == {}
 
 
 def test_lost_partitions_are_not_committed() -> None:
@@ -118,7 +118,7 @@ def test_lost_partitions_are_not_committed() -> None:
     pipeline = lane.pipeline()
     lane.source.records.extend([record(b"anna", 0, 0), record(b"empty", 1, 0), record(b"bert", 0, 1)])
     pipeline.step(0)
-    pipeline.forget([FRAMES])
+    pipeline.rebalance([FRAMES], [])
     pipeline.step(0)
     assert lane.source.committed == {("frames", 1): 1}
 
@@ -130,7 +130,7 @@ def test_a_partition_that_comes_back_waits_for_its_own_messages(monkeypatch: pyt
     pipeline = lane.pipeline()
     lane.source.records.append(record(b"anna", 0))
     pipeline.step(0)
-    pipeline.forget([FRAMES])
+    pipeline.rebalance([FRAMES], [])
     lane.alerts.acknowledges = False
     lane.source.records.append(record(b"anna", 0))
     pipeline.step(0)
@@ -144,7 +144,7 @@ def test_a_camera_that_moved_to_another_partition_is_not_forgotten_with_the_old_
     """Its passage and cool-down go on here."""
     lane = Lane()
     pipeline = lane.run([record(b"anna", 0, 0), record(b"stranger", 0, 1)])
-    pipeline.forget([FRAMES])
+    pipeline.rebalance([FRAMES], [])
     lane.source.records.append(record(b"anna", 1, 1))
     pipeline.step(0)
     assert outcomes(lane.account)["no_match", "repeated"] == 1

@@ -1,5 +1,6 @@
 import threading
 
+import faiss
 import numpy as np
 import pytest
 from hypothesis import given
@@ -81,3 +82,18 @@ def test_searches_from_several_threads_do_not_mix() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_the_number_of_threads_holds_in_whichever_thread_searches() -> None:
+    """An index is built in one thread and searched in another; OpenMP keeps the number per thread."""
+    index = FaissFlat(random_units(5, 8), 1)
+    seen = []
+
+    def search() -> None:
+        index.search(random_units(6, 1), 1)
+        seen.append(faiss.omp_get_max_threads())
+
+    worker = threading.Thread(target=search)
+    worker.start()
+    worker.join()
+    assert seen == [1]

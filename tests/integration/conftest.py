@@ -1,12 +1,16 @@
 """One real broker and one real cluster on drawn people, for all tests of a file."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
+from cluster.broker import running_broker
 from cluster.kafka_admin import ensure_topics
-from cluster.plan import open_vision, read_plan
+from cluster.plan import Plan, open_vision, read_plan
+from cluster.settings import IndexSettings
 from loadtests.temporary import temporary
 from tests.drawn import write_deployment
 from tests.running import Running
@@ -23,3 +27,14 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         running.enrol({f"person-{seed}": seed for seed in range(8)})
         run.beholden("up", "-f", str(run.file))
         yield running
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Iterator[Plan]:
+    """A broker of its own, and a plan with the whole list in the recogniser."""
+    with running_broker(tmp_path / "broker") as bootstrap:
+        cluster = {**write_deployment(tmp_path), "cluster": "alone", "kafka": {"bootstrap": bootstrap}}
+        file = tmp_path / "cluster.yaml"
+        file.write_text(yaml.safe_dump(cluster, allow_unicode=True))
+        plan = read_plan(file)
+        yield replace(plan, settings=replace(plan.settings, index=IndexSettings()))

@@ -1,35 +1,20 @@
 """The in-lane placement without Ray: a recogniser is a plain class that needs nothing but Kafka."""
 
 import threading
-from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
-from cluster.broker import BrokerSpec, running_broker, start_broker, stop_broker
+from cluster.broker import BrokerSpec, start_broker, stop_broker
 from cluster.kafka_admin import ensure_topics
-from cluster.plan import Plan, open_vision, read_plan
+from cluster.plan import Plan, open_vision
 from cluster.recogniser import Recogniser
-from cluster.settings import IndexSettings
 from loadtests.temporary import Temporary
-from tests.drawn import CAMERAS, scene, write_deployment
+from tests.drawn import CAMERAS, scene
 from tests.running import Running
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def plan(tmp_path: Path) -> Iterator[Plan]:
-    """A broker of its own, and a plan with the whole list in the recogniser."""
-    with running_broker(tmp_path / "broker") as bootstrap:
-        cluster = {**write_deployment(tmp_path), "cluster": "alone", "kafka": {"bootstrap": bootstrap}}
-        file = tmp_path / "cluster.yaml"
-        file.write_text(yaml.safe_dump(cluster, allow_unicode=True))
-        plan = read_plan(file)
-        yield replace(plan, settings=replace(plan.settings, index=IndexSettings()))
 
 
 def test_one_recogniser_alone_alerts_and_continues_where_it_stopped(plan: Plan, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
-from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayActorError
+from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayActorError, RayError, RayTaskError
 
 from cluster.plan import Plan
 from cluster.recogniser import Recogniser, RecogniserStatus
@@ -49,6 +49,14 @@ class IndexShard(WatchlistFeed):
         super().__init__(plan.settings.kafka, shard, index.shards, plan.contract.digest, index.threads)
 
 
+def find_actor(name: str) -> Any:
+    """The actor of that name in this cluster; None when there is none."""
+    try:
+        return ray.get_actor(name)
+    except ValueError:
+        return None
+
+
 class ShardedIndex:
     """`ports.Index` over the shard actors: every search asks all of them and merges; there is no partial answer."""
 
@@ -69,10 +77,9 @@ class ShardedIndex:
 
     def _handle(self, shard: int) -> Any:
         if self._shards[shard] is None:
-            try:
-                self._shards[shard] = ray.get_actor(f"shard-{shard}")
-            except ValueError:
-                raise IndexIncomplete(f"watchlist shard {shard} of {len(self._shards)} is not there") from None
+            self._shards[shard] = find_actor(f"shard-{shard}")
+        if self._shards[shard] is None:
+            raise IndexIncomplete(f"watchlist shard {shard} of {len(self._shards)} is not there")
         return self._shards[shard]
 
     def _answer(self, shard: int, reply: Any) -> list[list[Hit]]:
@@ -82,6 +89,8 @@ class ShardedIndex:
             self._shards[shard] = None
             why = type(error).__name__
             raise IndexIncomplete(f"watchlist shard {shard} of {len(self._shards)} does not answer ({why})") from None
+        except RayTaskError as error:
+            raise error.cause from None  # what the shard itself raised, without Ray's frame around it
         return answer
 
 
@@ -128,9 +137,11 @@ class Supervisor:
         return [self._members.get(name, Member(name, "starting")) for name in self._wanted]
 
     def close(self, timeout_s: float) -> None:
-        """Let every recogniser finish and commit, then end all actors."""
+        """Let every recogniser finish and commit, then end all actors; from now on nothing watches."""
         self._stopping.set()
         self._thread.join(timeout_s)
+        self._members = {name: Member(name, "closing") for name in self._wanted}
+        self._actors = {name: actor for name in self._wanted if (actor := find_actor(name)) is not None}
         lanes = [actor.close.remote(timeout_s) for name, actor in self._actors.items() if name.startswith("recogniser")]
         if lanes:
             ray.wait(lanes, num_returns=len(lanes), timeout=timeout_s)
@@ -139,10 +150,16 @@ class Supervisor:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            asked = {name: self._actor(name).status.remote() for name in self._wanted}
-            for name, reply in asked.items():
-                self._members[name] = self._hear(name, reply)
+            try:
+                self._reconcile()
+            except Exception as error:  # a supervisor that ends silently would show its last states for ever
+                log.exception("reconciling")
+                self._members = {name: Member(name, f"unknown: {error}") for name in self._wanted}
             self._stopping.wait(RECONCILE_S)
+
+    def _reconcile(self) -> None:
+        asked = {name: self._actor(name).status.remote() for name in self._wanted}
+        self._members |= {name: self._hear(name, reply) for name, reply in asked.items()}
 
     def _actor(self, name: str) -> Any:
         if name not in self._actors:
@@ -161,7 +178,7 @@ class Supervisor:
             return Member(name, "starting, or too busy to answer")
         except ActorUnavailableError:
             return Member(name, "restarting")
-        except RayActorError as error:
+        except RayError as error:
             self._actors.pop(name, None)  # given up by Ray: the next round makes a new one
             return Member(name, f"failed: {_cause(error)}")
         state = status.state if isinstance(status, RecogniserStatus) else status.trouble or _shard_state(status)
@@ -184,7 +201,7 @@ def _shard_state(status: FeedStatus) -> str:
     return "ready" if status.generation else "reading the watchlist"
 
 
-def _cause(error: RayActorError) -> str:
+def _cause(error: RayError) -> str:
     """The last line of what Ray tells of a dead actor: the error itself, without Ray's frame around it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return next((line for line in reversed(lines) if "operators.errors" in line), lines[-1] if lines else "unknown")

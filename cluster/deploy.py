@@ -13,14 +13,15 @@ ray_local.authenticate()  # Ray reads its authentication settings when it is imp
 
 # ruff: noqa: E402
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError
+from ray.exceptions import RayError
 
-from cluster.actors import SUPERVISOR, Member, Supervisor
+from cluster.actors import SUPERVISOR, Member, Supervisor, find_actor
+from cluster.clocks import SystemClock
 from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import POLICY, KafkaSink, close_producer, has_fast_crc, open_producer
-from cluster.memory_io import SystemClock
 from cluster.plan import Plan
 from cluster.recogniser import RecogniserStatus
+from cluster.settings import ClusterSettings
 from cluster.wire.policies import policy_headers
 from operators.errors import DeploymentFailed
 
@@ -58,25 +59,38 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
-        DeploymentFailed: Ray or an actor did not start; the message says which and why.
+        SettingsRefused: A topic that exists has other partitions than the cluster file says.
+        DeploymentFailed: Ray or an actor did not start; the message says which and why. What this call had started is
+            taken down again.
     """
     if not has_fast_crc():
         raise DeploymentFailed("the C code for CRC-32C is missing: pip install 'kafka-python[crc32c]'")
     for topic in ensure_topics(plan.settings.kafka):
         progress(f"made topic {topic}")
-    _ensure_ray(plan, progress)
-    with _connected(plan):
-        supervisor = _find()
-        if supervisor is None:
-            record_policy(plan)
-            progress(f"policy {plan.in_force.policy.policy} is in force, written to topic policy")
-            options = {"name": SUPERVISOR, "lifetime": "detached", "max_restarts": -1, "num_cpus": 0}
-            supervisor = ray.remote(Supervisor).options(**options, max_concurrency=4).remote(plan)
-        elif ray.get(supervisor.plan.remote(), timeout=CALL_TIMEOUT_S) != plan:
-            raise DeploymentFailed(
-                f"cluster {plan.settings.cluster} runs with other settings: 'beholden down' first, then 'beholden up'"
-            )
+    with ray_local.locked_cluster(plan.settings.cluster):
+        _ensure_ray(plan, progress)
+        with _connected(plan.settings):
+            supervisor = find_actor(SUPERVISOR)
+            if supervisor is None:
+                return _start(plan, progress)
+            if ray.get(supervisor.plan.remote(), timeout=CALL_TIMEOUT_S) != plan:
+                raise DeploymentFailed(
+                    f"cluster {plan.settings.cluster} runs with other settings: 'beholden down', then 'beholden up'"
+                )
+            return _wait(plan, supervisor, progress)
+
+
+def _start(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
+    record_policy(plan)
+    progress(f"policy {plan.in_force.policy.policy} is in force, written to topic policy")
+    options = {"name": SUPERVISOR, "lifetime": "detached", "max_restarts": -1, "num_cpus": 0}
+    supervisor = ray.remote(Supervisor).options(**options, max_concurrency=4).remote(plan)
+    try:
         return _wait(plan, supervisor, progress)
+    except BaseException:
+        progress("taking down what was started")
+        _take_down(plan.settings, progress)
+        raise
 
 
 def record_policy(plan: Plan) -> None:
@@ -96,39 +110,51 @@ def record_policy(plan: Plan) -> None:
         close_producer(producer, 5.0)
 
 
-def status(plan: Plan) -> ClusterStatus:
-    """The cluster as it is.
+def status(settings: ClusterSettings) -> ClusterStatus:
+    """The cluster as it is, whatever its files say by now.
 
     Raises:
         DeploymentFailed: It does not run.
     """
-    with _connected(plan):
-        supervisor = _find()
+    with _connected(settings):
+        supervisor = find_actor(SUPERVISOR)
         if supervisor is None:
-            raise DeploymentFailed(f"cluster {plan.settings.cluster} does not run: 'beholden up' starts it")
+            raise DeploymentFailed(f"cluster {settings.cluster} does not run: 'beholden up' starts it")
         return ClusterStatus(
             ray.get(supervisor.plan.remote(), timeout=CALL_TIMEOUT_S),
             ray.get(supervisor.status.remote(), timeout=CALL_TIMEOUT_S),
         )
 
 
-def down(plan: Plan, progress: Callable[[str], None]) -> bool:
+def down(settings: ClusterSettings, progress: Callable[[str], None]) -> bool:
     """Let every recogniser finish and commit, end the actors, and our own Ray; whether there was anything to end."""
-    if plan.settings.ray != "local":
-        with _connected(plan):
-            return _close(progress)
-    if ray_local.find_ray(plan.settings.cluster):
-        try:
-            with _connected(plan):
-                _close(progress)
-        except (DeploymentFailed, GetTimeoutError, RayActorError) as error:
-            progress(f"recognisers could not be asked to finish: {error}")
-        progress("stopping Ray")
-    return ray_local.stop_ray(plan.settings.cluster)
+    with ray_local.locked_cluster(settings.cluster):
+        if settings.ray != "local":
+            with _connected(settings):
+                return _close(progress)
+        if ray_local.find_ray(settings.cluster):
+            try:
+                with _connected(settings):
+                    _close(progress)
+            except DeploymentFailed as error:
+                progress(f"recognisers could not be asked to finish: {error}")
+            progress("stopping Ray")
+        return ray_local.stop_ray(settings.cluster)
+
+
+def _take_down(settings: ClusterSettings, progress: Callable[[str], None]) -> None:
+    """End what a failed start has left, from within its connection."""
+    try:
+        _close(progress)
+    except RayError as error:
+        progress(f"recognisers could not be asked to finish: {error}")
+    if settings.ray == "local":
+        ray.shutdown()
+        ray_local.stop_ray(settings.cluster)
 
 
 def _close(progress: Callable[[str], None]) -> bool:
-    supervisor = _find()
+    supervisor = find_actor(SUPERVISOR)
     if supervisor is None:
         return False
     progress("waiting for recognisers to finish their frames")
@@ -145,19 +171,14 @@ def _ensure_ray(plan: Plan, progress: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def _connected(plan: Plan) -> Iterator[None]:
+def _connected(settings: ClusterSettings) -> Iterator[None]:
     """Join the cluster's Ray as a driver, for the time of one command."""
-    settings = plan.settings
     address = settings.ray
     if address == "local":
         found = ray_local.find_ray(settings.cluster)
         if not found:
             raise DeploymentFailed(f"cluster {settings.cluster} does not run: 'beholden up' starts it")
         address = found.address
-    elif os.environ.get("RAY_AUTH_MODE") != "token":
-        raise DeploymentFailed(
-            f"Ray at {address}: set RAY_AUTH_MODE=token; a Ray that lets anyone in runs anyone's code"
-        )
     try:
         ray.init(address=address, namespace=settings.cluster, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, RuntimeError) as error:
@@ -166,15 +187,10 @@ def _connected(plan: Plan) -> Iterator[None]:
         ) from None
     try:
         yield
+    except RayError as error:
+        raise DeploymentFailed(f"cluster {settings.cluster} does not answer: {type(error).__name__}: {error}") from None
     finally:
         ray.shutdown()
-
-
-def _find() -> Any:
-    try:
-        return ray.get_actor(SUPERVISOR)
-    except ValueError:
-        return None
 
 
 def _wait(plan: Plan, supervisor: Any, progress: Callable[[str], None]) -> ClusterStatus:

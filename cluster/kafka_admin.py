@@ -9,6 +9,7 @@ from kafka import KafkaAdminClient
 
 from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, POLICY, WATCHLIST, client_settings, translated
 from cluster.settings import KafkaSettings
+from operators.errors import SettingsRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +40,26 @@ def ask_kafka(kafka: KafkaSettings, timeout_s: float) -> KafkaAnswer:
 
 
 def ensure_topics(kafka: KafkaSettings) -> list[str]:
-    """Make the topics that are missing; those that exist are left as they are.
+    """Make the topics that are missing; those that exist are left as they are, if they fit.
 
     Returns:
         Names of the topics made.
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
+        SettingsRefused: A topic has other partitions than the cluster file says.
     """
     with translated(kafka, "making topics"), closing(KafkaAdminClient(**client_settings(kafka))) as admin:
-        there = set(admin.list_topics())
-        missing = {name: spec for name, spec in _topics(kafka).items() if name not in there}
+        there = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics()}
+        missing = {}
+        for name, spec in _topics(kafka).items():
+            if name not in there:
+                missing[name] = spec
+            elif there[name] != spec["num_partitions"]:
+                raise SettingsRefused(
+                    f"topic {name} has {there[name]} partitions and the cluster file says {spec['num_partitions']}: "
+                    "correct the file; or delete a topic that was made by accident, 'beholden up' makes it anew"
+                )
         if missing:
             admin.create_topics(missing, wait_for_metadata=True)
     return sorted(missing)
@@ -58,9 +68,18 @@ def ensure_topics(kafka: KafkaSettings) -> list[str]:
 def _topics(kafka: KafkaSettings) -> dict[str, dict[str, Any]]:
     """What each topic is made with: the reasons are in docs/decisions/0004-topics.md."""
     minute, day = 60_000, 86_400_000
+    safe = {"min.insync.replicas": max(1, kafka.replication - 1)}  # else acks=all is one broker's word
     size = str(kafka.max_message_bytes)
     # A closed segment is the least that Kafka deletes, so segments of frames roll often.
     frames = {"retention.ms": 10 * minute, "segment.ms": minute, "max.message.bytes": size}
+    # What is withdrawn is gone from the log within an hour or two, tombstones a day later.
+    hour = 60 * minute
+    compacted = {
+        "cleanup.policy": "compact",
+        "segment.ms": hour,
+        "max.compaction.lag.ms": hour,
+        "delete.retention.ms": day,
+    }
     return {
         kafka.topic_prefix + name: {
             "num_partitions": partitions,
@@ -69,9 +88,9 @@ def _topics(kafka: KafkaSettings) -> dict[str, dict[str, Any]]:
         }
         for name, partitions, configs in (
             (FRAMES, kafka.frame_partitions, frames),
-            (ALERTS, kafka.frame_partitions, {"retention.ms": day, "segment.ms": 60 * minute}),
-            (WATCHLIST, kafka.watchlist_partitions, {"cleanup.policy": "compact", "segment.ms": 60 * minute}),
-            (POLICY, 1, {"retention.ms": -1}),
-            (DEAD_LETTERS, 1, {"retention.ms": 7 * day, "segment.ms": 60 * minute}),
+            (ALERTS, kafka.frame_partitions, {**safe, "retention.ms": day, "segment.ms": 60 * minute}),
+            (WATCHLIST, kafka.watchlist_partitions, {**safe, **compacted}),
+            (POLICY, 1, {**safe, "retention.ms": -1}),
+            (DEAD_LETTERS, 1, {**safe, "retention.ms": 7 * day, "segment.ms": 60 * minute}),
         )
     }

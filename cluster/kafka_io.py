@@ -110,6 +110,7 @@ class KafkaFrameSource:
                 group_id=group,
                 client_id=member,
                 enable_auto_commit=False,
+                allow_auto_create_topics=False,
                 auto_offset_reset="earliest",
                 session_timeout_ms=SESSION_MS,
                 heartbeat_interval_ms=SESSION_MS // 4,
@@ -143,11 +144,12 @@ class KafkaFrameSource:
 
     def lag(self) -> dict[int, int]:
         """Frames of each partition that wait to be polled."""
-        return {
-            partition.partition: max(0, (self._consumer.highwater(partition) or 0) - position)
-            for partition in self._consumer.assignment()
-            if (position := self._consumer.position(partition, timeout_ms=1000)) is not None
-        }
+        with translated(self._kafka, "asking for positions"):
+            return {
+                partition.partition: max(0, (self._consumer.highwater(partition) or 0) - position)
+                for partition in self._consumer.assignment()
+                if (position := self._consumer.position(partition, timeout_ms=100)) is not None
+            }
 
     def close(self) -> None:
         """Leave the group."""
@@ -233,6 +235,7 @@ def open_producer(kafka: KafkaSettings, client: str, delivery_ms: int = DELIVERY
         return KafkaProducer(
             client_id=client,
             enable_idempotence=True,
+            allow_auto_create_topics=False,
             acks="all",
             delivery_timeout_ms=delivery_ms,
             request_timeout_ms=min(delivery_ms, REQUEST_MS),
@@ -323,6 +326,7 @@ class TopicReader:
             self._consumer = KafkaConsumer(
                 group_id=None,
                 enable_auto_commit=False,
+                allow_auto_create_topics=False,
                 auto_offset_reset="earliest",
                 max_partition_fetch_bytes=kafka.max_message_bytes + 64 * 1024,
                 metrics_enabled=False,
@@ -349,7 +353,8 @@ class TopicReader:
 
     def is_caught_up(self) -> bool:
         """Whether everything that was there when this reader began has been polled."""
-        return all(self._consumer.position(partition) >= end for partition, end in self._ends.items())
+        with translated(self._kafka, "reading"):
+            return all((self._consumer.position(at) or 0) >= end for at, end in self._ends.items())
 
     def close(self) -> None:
         """Let go of the connection."""

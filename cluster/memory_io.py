@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from cluster.ports import Record
 from operators.errors import BrokerUnavailable
@@ -59,22 +58,3 @@ class MemorySink:
         """Remember the message."""
         self.messages.append(Message(key, value, headers))
         return MemoryDelivery(self.acknowledges)
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> datetime:
-        """The present, UTC-aware."""
-        return datetime.now(UTC)
-
-
-@dataclass(slots=True)
-class HandClock:
-    """A clock that moves when told to."""
-
-    time: datetime
-
-    def now(self) -> datetime:
-        """The time it was set to."""
-        return self.time

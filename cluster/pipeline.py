@@ -77,6 +77,8 @@ class Pipeline:
         self._sightings = Sightings(policy.policy.sightings)
         self._cameras = frozenset(policy.policy.cameras)
         self._partition_cameras: dict[TopicPartition, set[str]] = {}
+        self._seen_to: dict[TopicPartition, int] = {}
+        self._again_to: dict[TopicPartition, int] = {}
         self._offsets = OffsetTracker()
         self._undelivered: list[tuple[FrameRef, list[Delivery]]] = []
         self._committed_at = 0.0
@@ -89,7 +91,8 @@ class Pipeline:
         The broker's acknowledgements of one batch are awaited after the next has been computed, so that the wait is
         over when it begins.
         """
-        records = self._source.poll(self._poll_records, timeout_s, self._offsets.ready())
+        polled = self._source.poll(self._poll_records, timeout_s, self._offsets.ready())
+        records = [record for record in polled if self._is_new(record.ref)]
         earlier, self._undelivered = self._undelivered, []
         admitted = [pair for record in records if (pair := self._admit(record)) is not None]
         seen = self._see(admitted)
@@ -98,7 +101,7 @@ class Pipeline:
         for (frame, one), found in zip(seen, hits, strict=True):
             self._decide(frame, one, found, detected_at)
         self._settle(earlier)
-        if not records:
+        if not polled:
             self.drain()
         elif time.monotonic() - self._committed_at >= COMMIT_INTERVAL_S:
             self._commit()
@@ -111,17 +114,34 @@ class Pipeline:
         self._commit()
 
     def rebalance(self, revoked: Sequence[TopicPartition], owned: Sequence[TopicPartition]) -> None:
-        """The partitions have been shared anew: those revoked begin again at their last commit, wherever they are now.
+        """The partitions have been shared anew. Those that are still here begin again at their last commit.
 
-        Passages and cool-downs of cameras that are watched here as before go on.
+        What was written is awaited first, so that everything seen here so far is finished: frames of it that come
+        again are passed over, and passages and cool-downs of their cameras go on as if nothing had been.
+
+        Raises:
+            BrokerUnavailable: Something was not acknowledged.
         """
-        self._offsets.forget(revoked)
-        # Should a partition come back, an old acknowledgement must not finish a frame that is processed anew.
-        lost = set(revoked)
-        self._undelivered = [one for one in self._undelivered if (one[0].topic, one[0].partition) not in lost]
-        elsewhere = lost.difference(owned)
-        gone = set[str]().union(*(self._partition_cameras.pop(partition, set()) for partition in elsewhere))
+        pending, self._undelivered = self._undelivered, []
+        self._settle(pending)
+        elsewhere = set(revoked).difference(owned)
+        self._offsets.forget(elsewhere)
+        gone = set[str]()
+        for partition in elsewhere:
+            self._seen_to.pop(partition, None)
+            gone |= self._partition_cameras.pop(partition, set())
         self._sightings.forget(sorted(gone.difference(*self._partition_cameras.values())))
+        self._again_to = dict(self._seen_to)
+        self._commit()
+
+    def _is_new(self, ref: FrameRef) -> bool:
+        """Whether a frame is not one of those that come again after a rebalance."""
+        partition = (ref.topic, ref.partition)
+        if ref.offset < self._again_to.get(partition, 0):
+            return False
+        self._again_to.pop(partition, None)
+        self._seen_to[partition] = ref.offset + 1
+        return True
 
     def _admit(self, record: Record) -> tuple[Record, Frame] | None:
         """Take a frame in: understood, of a camera the policy covers, and fresh."""

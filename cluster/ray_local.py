@@ -10,12 +10,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
 
+from cluster.file_lock import locked
 from operators.errors import DeploymentFailed
 
 START_TIMEOUT_S = 60.0
@@ -74,7 +76,7 @@ def authenticate() -> None:
 
     A token that the environment names already, as that of a Ray elsewhere, is left as it is.
     """
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    os.environ["RAY_AUTH_MODE"] = "token"  # a Ray that lets anyone in runs anyone's code
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     if "RAY_AUTH_TOKEN" not in os.environ and "RAY_AUTH_TOKEN_PATH" not in os.environ:
         os.environ["RAY_AUTH_TOKEN_PATH"] = str(_token())
@@ -83,11 +85,18 @@ def authenticate() -> None:
 def _token() -> Path:
     """This user's own token, made on first use, readable by nobody else."""
     path = state_folder() / "ray-token"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(32))
+    with locked(path.with_suffix(".lock")):
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(32))
     return path
+
+
+@contextmanager
+def locked_cluster(cluster: str) -> Iterator[None]:
+    """One command at a time starts or ends a cluster."""
+    with locked(state_folder() / f"{cluster}.lock"):
+        yield
 
 
 def start_ray(cluster: str, cpus: int, progress: Callable[[str], None]) -> LocalRay:
@@ -98,6 +107,7 @@ def start_ray(cluster: str, cpus: int, progress: Callable[[str], None]) -> Local
     """
     folder = _folder(cluster)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _private(_temp(cluster).parent)
     port = _free_port()
     progress(f"starting Ray on port {port}, with token authentication")
     log = folder / "ray.log"
@@ -171,6 +181,15 @@ def _folder(cluster: str) -> Path:
 def _temp(cluster: str) -> Path:
     """Ray's sockets lie here; a path of a socket may have 107 bytes, so it must be short."""
     return Path(tempfile.gettempdir()) / f"beholden-{os.getuid()}" / cluster
+
+
+def _private(folder: Path) -> None:
+    """Make a folder that only this user can enter: Ray opens what it puts there to everyone."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.stat()
+    if found.st_uid != os.getuid():
+        raise DeploymentFailed(f"{folder} belongs to somebody else: set TMPDIR to a folder of yours")
+    folder.chmod(0o700)
 
 
 def _free_port() -> int:

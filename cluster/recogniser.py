@@ -11,8 +11,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from cluster.account import Account
+from cluster.clocks import SystemClock
 from cluster.kafka_io import ALERTS, DEAD_LETTERS, KafkaFrameSource, KafkaSink, close_producer, open_producer
-from cluster.memory_io import SystemClock
 from cluster.pipeline import Outlets, Pipeline
 from cluster.plan import Plan, open_vision
 from cluster.ports import Index
@@ -62,8 +62,8 @@ class RecogniserStatus:
 class Recogniser:
     """Loads the models, then processes frames in a thread of its own until closed.
 
-    When Kafka goes away it drops everything it has not committed and starts again from there; nothing is lost, and
-    alerts written twice carry the same id.
+    When Kafka goes away it drops everything it has not committed and starts again from there; alerts written twice
+    carry the same id. Frames that have meanwhile become older than the policy allows are shed, and accounted for so.
 
     Args:
         plan: What is to run.

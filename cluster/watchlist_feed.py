@@ -1,20 +1,23 @@
 """Follows the watchlist topic and keeps one shard's index current; the local placement of `ports.Index`."""
 
+import logging
 import os
 import threading
 from dataclasses import dataclass
 
+from cluster.clocks import SystemClock
 from cluster.kafka_io import WATCHLIST, TopicReader
-from cluster.memory_io import SystemClock
 from cluster.ports import Record
 from cluster.settings import KafkaSettings
 from cluster.wire.entries import EntryInvalid, parse_entry
 from indexes.watchlist import Watchlist, WatchlistGeneration, faiss_backend
-from operators.errors import BrokerUnavailable, IndexIncomplete
+from operators.errors import IndexIncomplete
 from operators.types import Float32, Generation, Hit
 
 POLL_S = 0.2
 RETRY_S = 1.0
+
+log = logging.getLogger("beholden.watchlist")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +96,9 @@ class WatchlistFeed:
         while not self._stopping.is_set():
             try:
                 self._follow()
-            except BrokerUnavailable as unavailable:
-                self._trouble = str(unavailable)
+            except Exception as error:  # noqa: BLE001 - a feed that ends silently would search a frozen list for ever
+                self._trouble = f"the watchlist cannot be followed: {error}"
+                log.warning("shard %d: %s", self._shard, self._trouble)
                 self._stopping.wait(RETRY_S)
 
     def _follow(self) -> None:

@@ -1,10 +1,8 @@
 """`beholden bench`: how fast it is, always as a ratio of two things measured in one run."""
 
-import importlib
-import importlib.util
-
 import click
 
+from loadtests.bench_decode import decode_command
 from loadtests.bench_pipeline import pipeline
 
 
@@ -14,5 +12,4 @@ def bench() -> None:
 
 
 bench.add_command(pipeline)
-if importlib.util.find_spec("loadtests.bench_decode"):
-    bench.add_command(importlib.import_module("loadtests.bench_decode").decode_command)
+bench.add_command(decode_command)

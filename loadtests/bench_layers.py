@@ -17,7 +17,8 @@ from multiprocessing.connection import Connection
 import cv2
 
 from cluster.account import Account
-from cluster.memory_io import MemorySink, SystemClock
+from cluster.clocks import SystemClock
+from cluster.memory_io import MemorySink
 from cluster.pipeline import Outlets, Pipeline
 from cluster.plan import Plan, open_vision
 from cluster.ports import Record

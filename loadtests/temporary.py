@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -62,6 +64,9 @@ def temporary(cluster: Mapping[str, Any]) -> Iterator[Temporary]:
         cluster: The cluster file's content; its name and Kafka's address are filled in.
     """
     with ExitStack() as closing:
+        # A termination takes everything down, as Ctrl-C does: a broker left behind would hold its frames.
+        if threading.current_thread() is threading.main_thread():
+            closing.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, lambda *_: sys.exit(143)))
         folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="beholden-")))
         bootstrap = closing.enter_context(running_broker(folder / "broker"))
         kafka = {**cluster.get("kafka", {}), "bootstrap": bootstrap}

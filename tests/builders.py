@@ -13,7 +13,8 @@ import numpy as np
 from jsonschema import Draft202012Validator
 
 from cluster.account import Account
-from cluster.memory_io import HandClock, MemorySink, MemorySource
+from cluster.clocks import HandClock
+from cluster.memory_io import MemorySink, MemorySource
 from cluster.pipeline import Outlets, Pipeline
 from cluster.policy import PolicyInForce
 from cluster.ports import Record

@@ -2,12 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.text import Text
 
 from cluster.cli.options import kafka_place
+
+if TYPE_CHECKING:
+    from cluster.ports import Record
 
 
 @click.group()
@@ -41,12 +45,20 @@ def tail(
     try:
         while timeout is None or time.monotonic() - quiet_since < timeout:
             for record in reader.poll(0.2):
-                click.echo(record.value) if as_json else console.print(line(json.loads(record.value)), soft_wrap=True)
+                click.echo(record.value) if as_json else console.print(_readable(record), soft_wrap=True)
                 count, quiet_since = count + 1, time.monotonic()
                 if count == limit:
                     return
     finally:
         reader.close()
+
+
+def _readable(record: "Record") -> Text:
+    """One record on one line, whatever it is: one that is no alert must not hide those after it."""
+    try:
+        return line(json.loads(record.value))
+    except (ValueError, KeyError, TypeError):
+        return Text(f"{record.ref}: not an alert that this version can read", "red")
 
 
 def line(alert: dict[str, object]) -> Text:

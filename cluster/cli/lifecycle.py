@@ -8,6 +8,7 @@ from rich.console import Console
 
 from cluster.cli.options import cluster_file
 from cluster.plan import read_plan
+from cluster.settings import read_cluster
 from cluster.wire.text import dump
 
 
@@ -40,7 +41,7 @@ def status(file: Path, as_json: bool) -> None:
     from cluster import deploy
     from cluster.cli.status_view import show
 
-    found = deploy.status(read_plan(file))
+    found = deploy.status(read_cluster(file))
     if not as_json:
         show(found, Console())
         return
@@ -57,6 +58,6 @@ def down(file: Path) -> None:
     """Take a cluster down; every recogniser finishes its frames first."""
     from cluster import deploy
 
-    plan = read_plan(file)
-    name = plan.settings.cluster
-    click.echo(f"{name} is down" if deploy.down(plan, _say) else f"{name} was not running", err=True)
+    settings = read_cluster(file)
+    name = settings.cluster
+    click.echo(f"{name} is down" if deploy.down(settings, _say) else f"{name} was not running", err=True)

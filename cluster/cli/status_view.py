@@ -49,7 +49,8 @@ def account_line(accounts: Sequence[Mapping[str, Any]]) -> str:
 def _lanes(members: Sequence[Member], sharded: bool) -> Table:
     table = _table("recogniser", "state", "pid", "partitions", "lag", "frames/s", "frames", "alerts", "policy")
     if not sharded:
-        table.add_column("entries", justify="right")
+        for column in ("entries", "foreign", "invalid"):
+            table.add_column(column, justify="right")
         table.add_column("generation", no_wrap=True)
     for member in members:
         status = member.status
@@ -68,7 +69,8 @@ def _lanes(members: Sequence[Member], sharded: bool) -> Table:
             status.policy_digest[:_DIGITS],
         ]
         if status.index:
-            row += [str(status.index.entries), _generation(status.index.generation)]
+            counts = (status.index.entries, status.index.foreign, status.index.invalid)
+            row += [*(str(count) for count in counts), _generation(status.index.generation)]
         table.add_row(*row)
     return table
 

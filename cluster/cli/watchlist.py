@@ -2,15 +2,19 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from cluster.cli.options import Time, cluster_file
+from cluster.cli.options import Time, cluster_file, kafka_place
+
+if TYPE_CHECKING:
+    from cluster.settings import KafkaSettings
 
 
 @click.group()
 def watchlist() -> None:
-    """Enrol people who are sought."""
+    """Enrol people who are sought, and withdraw them."""
 
 
 @watchlist.command()
@@ -38,7 +42,6 @@ def enrol(
     from cluster.enrol import Person
     from cluster.enrol import enrol as make_record
     from cluster.kafka_admin import ensure_topics
-    from cluster.kafka_io import WATCHLIST, KafkaSink, close_producer, open_producer
     from cluster.plan import open_vision, read_plan
     from cluster.settings import kafka_from_cli
 
@@ -47,9 +50,27 @@ def enrol(
     person = Person(ref, name, source, authority, not_after)
     record = make_record(image.read_bytes(), person, plan, open_vision(plan), datetime.now(UTC))
     ensure_topics(kafka)
-    producer = open_producer(kafka, "beholden-enrol")
+    _write(kafka, ref, record)
+    click.echo(f"enrolled {ref} on {name} until {not_after:%Y-%m-%d %H:%M} UTC")
+
+
+@watchlist.command()
+@kafka_place
+@click.option("--entry", "ref", required=True, metavar="REF", help="Reference it was enrolled under.")
+def withdraw(file: Path | None, bootstrap: str | None, ref: str) -> None:
+    """Take one person off: no frame that is processed a second from now alerts about them."""
+    from cluster.settings import kafka_from_cli
+
+    _write(kafka_from_cli(file, bootstrap), ref, b"")
+    click.echo(f"withdrawn {ref}")
+
+
+def _write(kafka: "KafkaSettings", ref: str, record: bytes) -> None:
+    """Put one record on the watchlist topic; an empty one withdraws."""
+    from cluster.kafka_io import WATCHLIST, KafkaSink, close_producer, open_producer
+
+    producer = open_producer(kafka, "beholden-watchlist")
     try:
         KafkaSink(kafka, producer, WATCHLIST).send(ref, record, []).wait(30.0)
     finally:
         close_producer(producer, 5.0)
-    click.echo(f"enrolled {ref} on {name} until {not_after:%Y-%m-%d %H:%M} UTC")

@@ -2,7 +2,8 @@ from datetime import UTC
 
 import pytest
 
-from cluster.memory_io import HandClock, MemorySink, MemorySource, SystemClock
+from cluster.clocks import HandClock, SystemClock
+from cluster.memory_io import MemorySink, MemorySource
 from operators.errors import BrokerUnavailable
 from tests.builders import NOW, TOMORROW, record
 

@@ -1,13 +1,14 @@
 """What is committed, and when: acknowledgements, rebalances, crashes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from cluster import pipeline as pipeline_module
 from cluster.memory_io import MemoryDelivery, MemorySink, Message
 from operators.errors import BrokerUnavailable
-from tests.builders import Lane, outcomes, record
+from tests.builders import Lane, outcomes, policy, record
 
 FRAMES = ("frames", 0)
 
@@ -148,3 +149,31 @@ def test_a_camera_that_moved_to_another_partition_is_not_forgotten_with_the_old_
     lane.source.records.append(record(b"anna", 1, 1))
     pipeline.step(0)
     assert outcomes(lane.account)["no_match", "repeated"] == 1
+
+
+def test_an_alert_in_flight_is_awaited_before_a_partition_changes_hands() -> None:
+    """Otherwise its frame, coming again, would be a repetition of an alert that nobody ever got."""
+    lane = Lane()
+    lane.alerts.acknowledges = False
+    pipeline = lane.pipeline()
+    lane.source.records.append(record(b"anna"))
+    pipeline.step(0)
+    with pytest.raises(BrokerUnavailable):
+        pipeline.rebalance([FRAMES], [FRAMES])
+    assert lane.source.committed == {}
+
+
+def test_a_frame_that_comes_again_after_a_rebalance_confirms_nothing() -> None:
+    """Two of three frames must agree: the same frame twice is one frame, and is accounted for once."""
+    lane = Lane(policy=policy(sightings=replace(policy().sightings, confirm_frames=2, of_frames=3)))
+    pipeline = lane.pipeline()
+    lane.source.records.append(record(b"anna", 0))
+    pipeline.step(0)
+    pipeline.rebalance([FRAMES], [FRAMES])
+    lane.source.records.append(record(b"anna", 0))
+    pipeline.step(0)
+    assert outcomes(lane.account) == {("no_match", "unconfirmed"): 1}
+    lane.source.records.append(record(b"anna", 1))
+    pipeline.step(0)
+    assert outcomes(lane.account) == {("no_match", "unconfirmed"): 1, ("alerted", "candidate"): 1}
+    assert lane.source.committed == {FRAMES: 1}

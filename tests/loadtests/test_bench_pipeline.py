@@ -97,7 +97,7 @@ def test_an_endless_source_counts_offsets_without_gaps() -> None:
     """A gap would keep the pipeline from committing."""
     source = EndlessSource([b"a", b"b"], ["x", "y", "z"], begin=4)
     offsets: dict[int, list[int]] = {}
-    for record in [record for _ in range(5) for record in source.poll(8, 0.0)]:
+    for record in [record for _ in range(5) for record in source.poll(8, 0.0, {})]:
         offsets.setdefault(record.ref.partition, []).append(record.ref.offset)
     assert sorted(offsets) == [0, 1, 2]
     for found in offsets.values():

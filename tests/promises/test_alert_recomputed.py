@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
+from cluster.clocks import HandClock
 from cluster.enrol import Person, enrol
-from cluster.memory_io import HandClock
 from cluster.pipeline import Outlets, Pipeline
 from cluster.plan import Plan, open_vision, read_plan
 from cluster.wire.entries import parse_entry

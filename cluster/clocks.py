@@ -1,0 +1,23 @@
+"""Time, as `ports.Clock`."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The present, UTC-aware."""
+        return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class HandClock:
+    """A clock that moves when told to."""
+
+    time: datetime
+
+    def now(self) -> datetime:
+        """The time it was set to."""
+        return self.time

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from cluster.file_lock import locked
+from cluster.broker.lock import locked
 from operators.errors import DeploymentFailed
 
 START_TIMEOUT_S = 60.0

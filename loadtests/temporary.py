@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from cluster.broker import running_broker
+from cluster.broker.control import running_broker
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 

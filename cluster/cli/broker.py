@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
-from cluster.broker import DEFAULT_HEAP_MB, BrokerSpec, start_broker, stop_broker
-from cluster.broker_state import default_data
-from cluster.broker_status import NodeStatus, broker_status
+from cluster.broker.control import DEFAULT_HEAP_MB, BrokerSpec, start_broker, stop_broker
+from cluster.broker.state import default_data
+from cluster.broker.status import NodeStatus, broker_status
 from operators.errors import BeholdenError
 
 EXIT_NOT_RUNNING = 3

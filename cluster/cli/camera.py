@@ -17,10 +17,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from cluster.camera import Tally, paced, repeated, send, utc_now
-from cluster.camera_live import Newest, Patience, arrivals, connect, live_shots
-from cluster.camera_pictures import Shape
-from cluster.camera_sources import Shot, file_fps, file_shots, is_live, shown
+from cluster.camera.live import Newest, Patience, arrivals, connect, live_shots
+from cluster.camera.pictures import Shape
+from cluster.camera.publish import Tally, paced, repeated, send, utc_now
+from cluster.camera.sources import Shot, file_fps, file_shots, is_live, shown
 from cluster.cli.options import kafka_place
 from cluster.ports import FramePublisher
 from cluster.wire.frames import parse_camera

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from cluster.doctor import examine
-from cluster.doctor_findings import Level, Report
+from cluster.doctor.examine import examine
+from cluster.doctor.findings import Level, Report
 
 _STYLE = {Level.OK: ("✓", "ok", "green"), Level.WARNING: ("!", "!!", "yellow"), Level.FAULT: ("✗", "XX", "red")}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster.broker import running_broker
+from cluster.broker.control import running_broker
 from cluster.kafka_admin import ensure_topics
 from cluster.plan import Plan, open_vision, read_plan
 from cluster.settings import IndexSettings

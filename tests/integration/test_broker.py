@@ -9,11 +9,11 @@ from click.testing import CliRunner
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient
 
-from cluster.broker import BrokerSpec, running_broker, start_broker
-from cluster.broker_state import free_port
-from cluster.broker_status import broker_status
+from cluster.broker.control import BrokerSpec, running_broker, start_broker
+from cluster.broker.probe import live_brokers
+from cluster.broker.state import free_port
+from cluster.broker.status import broker_status
 from cluster.cli.broker import broker as command
-from cluster.kafka_probe import live_brokers
 
 pytestmark = [
     pytest.mark.integration,

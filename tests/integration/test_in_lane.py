@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.broker import BrokerSpec, start_broker, stop_broker
+from cluster.broker.control import BrokerSpec, start_broker, stop_broker
 from cluster.kafka_admin import ensure_topics
 from cluster.plan import Plan, open_vision
 from cluster.recogniser import Recogniser

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from cluster.doctor_findings import Finding, Level
+from cluster.doctor.findings import Finding, Level
 from cluster.settings import ClusterSettings, Models, Recognisers
 
 OK, WARNING, FAULT = Level.OK, Level.WARNING, Level.FAULT

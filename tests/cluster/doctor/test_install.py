@@ -6,12 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from cluster import doctor_install as doctor
 from cluster import kafka_io
-from cluster.doctor_findings import Finding, Level, guarded
+from cluster.doctor import install as doctor
+from cluster.doctor.findings import Finding, Level, guarded
 from operators import onnx
 from operators.errors import DeviceUnavailable
-from tests.cluster.doctor_values import FAULT, OK, WARNING, levels
+from tests.cluster.doctor.values import FAULT, OK, WARNING, levels
 
 OWNERS = {"onnxruntime": ["onnxruntime"], "faiss": ["faiss-cpu"], "cv2": ["opencv-python-headless"]}
 

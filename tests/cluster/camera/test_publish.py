@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.camera import Tally, paced, publish_shots, repeated, send
-from cluster.camera_sources import Shot
+from cluster.camera.publish import Tally, paced, publish_shots, repeated, send
+from cluster.camera.sources import Shot
 from operators.errors import BrokerUnavailable, FrameReason, FrameRefused, SourceUnavailable
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)

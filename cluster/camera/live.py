@@ -6,8 +6,8 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cluster.camera_pictures import Shape, VideoFrame, shot_jpeg, video_frames
-from cluster.camera_sources import Shot
+from cluster.camera.pictures import Shape, VideoFrame, shot_jpeg, video_frames
+from cluster.camera.sources import Shot
 from operators.errors import SourceUnavailable
 
 TIMEOUT_S = 8.0  # libav looks at it while waiting; leaves time to say so within 10 s

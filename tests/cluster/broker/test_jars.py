@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster import kafka_jars
-from cluster.kafka_jars import KAFKA_VERSION, ensure_jars, expected_digests
+from cluster.broker import jars
+from cluster.broker.jars import KAFKA_VERSION, ensure_jars, expected_digests
 from operators.errors import DeploymentFailed
 
 JARS = {"one-1.jar": b"first", "two-2.jar": b"second"}
@@ -43,7 +43,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (assets / "jars.sha256.txt").write_text(digests)
     (assets / "pom.xml").write_text("<project/>")
     (tmp_path / "bin").mkdir()
-    monkeypatch.setattr(kafka_jars, "asset", lambda name: assets / name)
+    monkeypatch.setattr(jars, "asset", lambda name: assets / name)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     return tmp_path
@@ -77,7 +77,7 @@ def test_committed_list_and_pom_name_the_same_kafka() -> None:
     digests = expected_digests()
     assert f"kafka_2.13-{KAFKA_VERSION}.jar" in digests
     assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in digests.values())
-    assert f"<version>{KAFKA_VERSION}</version>" in kafka_jars.asset("pom.xml").read_text()
+    assert f"<version>{KAFKA_VERSION}</version>" in jars.asset("pom.xml").read_text()
 
 
 def test_fetch_keeps_exactly_the_listed_jars_and_counts_them(small: Path) -> None:
@@ -179,6 +179,6 @@ def test_fetches_at_once_run_maven_once(small: Path) -> None:
 def test_digests_are_written_anew_from_the_pom(small: Path) -> None:
     """After a change of version the list holds what Maven brought."""
     _good(small, first="newer")
-    kafka_jars.write_digests(_ignore)
+    jars.write_digests(_ignore)
     assert expected_digests()["one-1.jar"] == hashlib.sha256(b"newer").hexdigest()
     assert list(expected_digests()) == list(JARS)

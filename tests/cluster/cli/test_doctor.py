@@ -7,8 +7,8 @@ from click.testing import CliRunner
 
 from cluster.cli import beholden
 from cluster.cli import doctor as cli
-from cluster.doctor_findings import Finding
-from tests.cluster.doctor_values import FAULT, OK, WARNING
+from cluster.doctor.findings import Finding
+from tests.cluster.doctor.values import FAULT, OK, WARNING
 
 REPORT = {
     "good": [Finding(OK, "fine")],

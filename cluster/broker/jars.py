@@ -1,6 +1,6 @@
 """The broker's jars: fetched once with Maven, verified against committed digests every time.
 
-`python -m cluster.kafka_jars` fetches what `broker_assets/pom.xml` names and writes the list of digests anew; run it
+`python -m cluster.broker.jars` fetches what `assets/pom.xml` names and writes the list of digests anew; run it
 after changing a version there, and read the difference before committing it.
 """
 
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
-from cluster.file_lock import locked
+from cluster.broker.lock import locked
 from operators.errors import DeploymentFailed
 
 KAFKA_VERSION = "4.3.1"
@@ -26,8 +26,8 @@ Progress = Callable[[str], None]
 
 
 def asset(name: str) -> Path:
-    """Give the path of a file of `cluster/broker_assets`."""
-    return Path(str(files("cluster.broker_assets") / name))
+    """Give the path of a file of `cluster/broker/assets`."""
+    return Path(str(files("cluster.broker.assets") / name))
 
 
 def cache_folder() -> Path:

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from cluster import doctor_services as doctor
-from cluster.doctor_findings import Level
+from cluster.doctor import services as doctor
+from cluster.doctor.findings import Level
 from cluster.kafka_admin import KafkaAnswer
 from cluster.settings import KafkaSettings
 from operators.errors import BrokerUnavailable, DeploymentFailed
-from tests.cluster.doctor_values import FAULT, OK, WARNING, levels, planned
+from tests.cluster.doctor.values import FAULT, OK, WARNING, levels, planned
 
 KAFKA = KafkaSettings()
 TOPICS = {"frames": 8, "alerts": 8, "watchlist": 8, "dead-letters": 1}

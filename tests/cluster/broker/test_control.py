@@ -11,10 +11,12 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from cluster import broker, broker_state, broker_status
-from cluster.broker import BrokerSpec, RunningBroker, running_broker, start_broker, stop_broker
-from cluster.broker_state import free_port, load_state
-from cluster.broker_status import BrokerStatus
+from cluster.broker import control
+from cluster.broker import state as broker_state
+from cluster.broker import status as broker_status
+from cluster.broker.control import BrokerSpec, RunningBroker, running_broker, start_broker, stop_broker
+from cluster.broker.state import free_port, load_state
+from cluster.broker.status import BrokerStatus
 from cluster.cli.broker import broker as command
 from operators.errors import BrokerUnavailable, DeploymentFailed
 
@@ -48,8 +50,8 @@ def java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (home / "java").chmod(0o755)
     monkeypatch.setenv("JAVA_HOME", str(home.parent))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(broker, "ensure_jars", lambda progress: [tmp_path / "a.jar"])
-    monkeypatch.setattr(broker, "wait_ready", _wait_for_files(home))
+    monkeypatch.setattr(control, "ensure_jars", lambda progress: [tmp_path / "a.jar"])
+    monkeypatch.setattr(control, "wait_ready", _wait_for_files(home))
     monkeypatch.setattr(broker_status, "live_brokers", lambda address: frozenset({1, 2, 3}))
     yield home
     for state in list(tmp_path.rglob("state.json")):
@@ -158,7 +160,7 @@ def test_wipe_removes_everything(tmp_path: Path, java: Path) -> None:
 def test_stubborn_node_is_killed(tmp_path: Path, java: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A node that ignores SIGTERM goes by SIGKILL after the grace time."""
     (java / "stubborn").touch()
-    monkeypatch.setattr(broker, "STOP_GRACE_S", 0.1)
+    monkeypatch.setattr(control, "STOP_GRACE_S", 0.1)
     running, _ = _start(tmp_path / "data")
     assert stop_broker(tmp_path / "data", wipe=False) == 1
     assert not _alive(running.pids[0])
@@ -177,7 +179,7 @@ def test_failed_start_leaves_no_process(tmp_path: Path, java: Path, monkeypatch:
     def never(*arguments: object) -> None:
         raise BrokerUnavailable("no answer")
 
-    monkeypatch.setattr(broker, "wait_ready", never)
+    monkeypatch.setattr(control, "wait_ready", never)
     with pytest.raises(BrokerUnavailable):
         _start(tmp_path / "data", nodes=3)
     assert _java_processes(java) == []

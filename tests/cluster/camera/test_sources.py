@@ -8,9 +8,9 @@ import av
 import numpy as np
 import pytest
 
-from cluster import camera_pictures
-from cluster.camera_pictures import Shape, video_frames
-from cluster.camera_sources import Shot, file_fps, file_shots, is_live, shown
+from cluster.camera import pictures
+from cluster.camera.pictures import Shape, video_frames
+from cluster.camera.sources import Shot, file_fps, file_shots, is_live, shown
 from operators.decode import decode, encode
 from operators.errors import SourceUnavailable
 from operators.jpeg import JpegLimits, check_header
@@ -155,7 +155,7 @@ def test_damaged_packets_are_passed_over(tmp_path: Path) -> None:
 
 def test_video_with_nothing_but_damage_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A live stream whose packets never give a picture must count as lost, not as silent."""
-    monkeypatch.setattr(camera_pictures, "FRUITLESS_PACKETS", 20)
+    monkeypatch.setattr(pictures, "FRUITLESS_PACKETS", 20)
     write_video(tmp_path / "a.mkv", [100] * 25)
     with pytest.raises(SourceUnavailable, match="the last 20 packets gave no picture"):
         list(video_frames(spoilt(tmp_path / "a.mkv", set(range(1, 25)))))

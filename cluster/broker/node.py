@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from cluster.kafka_jars import asset
+from cluster.broker.jars import asset
 from operators.errors import DeploymentFailed
 
 HOST = "127.0.0.1"

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from cluster import doctor_machine as doctor
 from cluster import ray_local
-from cluster.doctor_findings import Level
+from cluster.doctor import machine as doctor
+from cluster.doctor.findings import Level
 from cluster.settings import IndexSettings, Placement
-from tests.cluster.doctor_values import FAULT, OK, WARNING, levels, planned
+from tests.cluster.doctor.values import FAULT, OK, WARNING, levels, planned
 
 GB = 1_000_000_000
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import psutil
 
-from cluster.broker_state import load_state
-from cluster.kafka_node import HOST, Node, find_process
-from cluster.kafka_probe import live_brokers
+from cluster.broker.node import HOST, Node, find_process
+from cluster.broker.probe import live_brokers
+from cluster.broker.state import load_state
 
 
 @dataclass(frozen=True, slots=True)

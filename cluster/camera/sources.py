@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cluster.camera_pictures import Shape, shot_jpeg, video_fps, video_frames
+from cluster.camera.pictures import Shape, shot_jpeg, video_fps, video_frames
 from operators.errors import FrameRefused, SourceUnavailable
 from operators.jpeg import JpegHeader, JpegLimits, check_header
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import av
 import pytest
 
-from cluster.camera_live import Arrival, Newest, Patience, arrivals, live_shots
-from cluster.camera_pictures import Shape, VideoFrame
-from cluster.camera_sources import Shot
+from cluster.camera.live import Arrival, Newest, Patience, arrivals, live_shots
+from cluster.camera.pictures import Shape, VideoFrame
+from cluster.camera.sources import Shot
 from operators.errors import SourceUnavailable
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)

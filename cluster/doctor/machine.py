@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster.doctor_findings import Checks, Finding, fault, ok, warning
-from cluster.doctor_services import running_ray
+from cluster.doctor.findings import Checks, Finding, fault, ok, warning
+from cluster.doctor.services import running_ray
 
 if TYPE_CHECKING:
     from cluster.plan import Plan
@@ -79,7 +79,7 @@ def shared_memory(free_bytes: float | None) -> list[Finding]:
 
 
 def _disks() -> list[Finding]:
-    from cluster.kafka_jars import cache_folder
+    from cluster.broker.jars import cache_folder
     from cluster.ray_local import state_folder
 
     folders = {"state": state_folder(), "cache": cache_folder(), "temporary": Path(tempfile.gettempdir())}

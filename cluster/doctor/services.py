@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster.doctor_findings import Checks, Finding, Level, fault, ok, refused, warning
+from cluster.doctor.findings import Checks, Finding, Level, fault, ok, refused, warning
 from operators.errors import BrokerUnavailable, DeploymentFailed, SettingsRefused
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ def _misfits(asked: KafkaSettings, answer: KafkaAnswer) -> list[Finding]:
 
 
 def _broker_tools(bootstrap: str) -> list[Finding]:
-    from cluster.kafka_jars import KAFKA_VERSION, cache_folder, expected_digests
-    from cluster.kafka_node import find_java
+    from cluster.broker.jars import KAFKA_VERSION, cache_folder, expected_digests
+    from cluster.broker.node import find_java
 
     jars = cache_folder() / f"kafka-{KAFKA_VERSION}"
     has_jars = all((jars / name).is_file() for name in expected_digests())

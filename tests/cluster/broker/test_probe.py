@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from cluster.kafka_probe import live_brokers, wait_ready
+from cluster.broker.probe import live_brokers, wait_ready
 from operators.errors import BrokerUnavailable
 
 REFUSED = "127.0.0.1:1"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.kafka_node import Node, find_java, write_properties
+from cluster.broker.node import Node, find_java, write_properties
 from operators.errors import DeploymentFailed
 
 VERSIONS = [

@@ -1,6 +1,6 @@
 """The examination behind `beholden doctor`: checks of the installation, the machine, its services and a cluster file.
 
-Here and in `doctor_*.py` only what cannot be missing is imported above, the rest within the checks, because an
+Here and in its neighbours only what cannot be missing is imported above, the rest within the checks, because an
 installation that cannot be imported is what a doctor is called for.
 """
 
@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster import doctor_install, doctor_machine, doctor_services
-from cluster.doctor_findings import Checks, Finding, Report, fault, guarded, ok, refused
+from cluster.doctor import install, machine, services
+from cluster.doctor.findings import Checks, Finding, Report, fault, guarded, ok, refused
 from operators.errors import ModelRefused, SettingsRefused
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ def examine(file: Path | None, bootstrap: str | None) -> Report:
     """
     plan = _plan(file)
     todo: Checks = {
-        **doctor_install.checks(plan),
-        **doctor_machine.checks(plan),
-        **doctor_services.checks(file, bootstrap, plan),
+        **install.checks(plan),
+        **machine.checks(plan),
+        **services.checks(file, bootstrap, plan),
     }
     if file:
         todo["cluster file"] = partial(cluster_file, file)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.file_lock import locked
+from cluster.broker.lock import locked
 
 HOLDERS, ROUNDS = 8, 20
 

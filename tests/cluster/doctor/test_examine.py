@@ -6,10 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from cluster import doctor, doctor_services, plan
-from cluster.doctor_findings import Finding, guarded
+from cluster import plan
+from cluster.doctor import examine as doctor
+from cluster.doctor import services
+from cluster.doctor.findings import Finding, guarded
 from operators.errors import BrokerUnavailable
-from tests.cluster.doctor_values import FAULT, OK, levels, planned
+from tests.cluster.doctor.values import FAULT, OK, levels, planned
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("x"), ImportError("x"), BrokerUnavailable("x")])
@@ -56,8 +58,8 @@ def test_models(tmp_path: Path) -> None:
 
 def test_examine_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every check runs here without falling over, without a cluster file and with one that cannot be used."""
-    monkeypatch.setattr(doctor_services, "listens", lambda _: False)
-    monkeypatch.setattr("cluster.kafka_node.find_java", lambda: "/java")
+    monkeypatch.setattr(services, "listens", lambda _: False)
+    monkeypatch.setattr("cluster.broker.node.find_java", lambda: "/java")
     file = tmp_path / "c.yaml"
     file.write_text("cluster: a\n")
     for given in (None, file):
@@ -72,7 +74,7 @@ def test_examine_without_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("operators.onnx", "cluster.settings", "cluster.plan"):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    monkeypatch.setattr("cluster.kafka_node.find_java", lambda: "/java")
+    monkeypatch.setattr("cluster.broker.node.find_java", lambda: "/java")
     report = doctor.examine(None, None)
     assert levels(report["device"]) == levels(report["Kafka"]) == [FAULT]
     assert levels(report["packages"]) == [OK]

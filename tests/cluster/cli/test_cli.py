@@ -20,7 +20,7 @@ from operators.errors import BrokerUnavailable
 from operators.types import Frame, FrameRef
 from tests.builders import NOW, context, hit, policy_document
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 _HELP = """
 import sys

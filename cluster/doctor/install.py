@@ -9,7 +9,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster.doctor_findings import INSTALL, Checks, Finding, fault, ok, warning
+from cluster.doctor.findings import INSTALL, Checks, Finding, fault, ok, warning
 
 if TYPE_CHECKING:
     from cluster.plan import Plan

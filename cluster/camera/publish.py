@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from cluster.camera_sources import Shot
+from cluster.camera.sources import Shot
 from cluster.ports import FramePublisher
 from operators.errors import FrameReason, FrameRefused, SourceUnavailable
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from cluster.kafka_node import HOST, Node
+from cluster.broker.node import HOST, Node
 from operators.errors import DeploymentFailed
 
 STATE_FILE = "state.json"

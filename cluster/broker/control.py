@@ -16,11 +16,11 @@ from pathlib import Path
 
 import psutil
 
-from cluster.broker_state import BrokerState, free_port, load_state, new_state, refuse_taken, save_state
-from cluster.file_lock import locked
-from cluster.kafka_jars import Progress, ensure_jars
-from cluster.kafka_node import Node, find_java, find_process, format_storage, last_words, launch, write_properties
-from cluster.kafka_probe import wait_ready
+from cluster.broker.jars import Progress, ensure_jars
+from cluster.broker.lock import locked
+from cluster.broker.node import Node, find_java, find_process, format_storage, last_words, launch, write_properties
+from cluster.broker.probe import wait_ready
+from cluster.broker.state import BrokerState, free_port, load_state, new_state, refuse_taken, save_state
 from operators.errors import DeploymentFailed
 
 DEFAULT_HEAP_MB = 512

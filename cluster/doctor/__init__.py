@@ -1,0 +1,1 @@
+"""What a machine lacks, and what to do about it."""

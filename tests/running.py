@@ -36,9 +36,9 @@ class Running:
             self.wait(lambda: self.entries() == entries + len(seeds), f"{len(seeds)} more entries than {entries}")
 
     def withdraw(self, ref: str) -> None:
-        """Take one person off the list, and wait until running shards have done so."""
+        """Take one person off the list as an operator does, and wait until running shards have done so."""
         entries = self.entries()
-        self.write({ref: b""})
+        self.run.beholden("watchlist", "withdraw", "--bootstrap", self.run.bootstrap, "--entry", ref)
         if entries is not None:
             self.wait(lambda: self.entries() == entries - 1, f"one entry less than {entries}")
 

@@ -2,15 +2,19 @@
 
 import threading
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from cluster.broker.control import BrokerSpec, start_broker, stop_broker
 from cluster.kafka_admin import ensure_topics
+from cluster.kafka_io import KafkaFramePublisher, TopicReader
 from cluster.plan import Plan, open_vision
 from cluster.recogniser import Recogniser
 from loadtests.temporary import Temporary
+from operators.errors import BrokerUnavailable, SettingsRefused
 from tests.drawn import CAMERAS, scene
 from tests.running import Running
 
@@ -53,6 +57,27 @@ def test_a_broker_that_comes_back_is_used_again(plan: Plan, tmp_path: Path) -> N
         running.alerts({"person-1"})
         running.wait(lambda: lane.recogniser.status().state == "watching", "it watches again")
     assert not failed.is_set()
+
+
+def test_a_topic_that_does_not_fit_is_refused(plan: Plan) -> None:
+    """One that somebody's client made by accident would leave partitions unwatched or keep faces for a week."""
+    kafka = plan.settings.kafka
+    assert ensure_topics(kafka) == ["alerts", "dead-letters", "frames", "policy", "watchlist"]
+    assert ensure_topics(kafka) == []
+    with pytest.raises(SettingsRefused, match="frames has 8 partitions and the cluster file says 4"):
+        ensure_topics(replace(kafka, frame_partitions=4))
+
+
+def test_reading_a_topic_that_is_missing_does_not_make_it(plan: Plan) -> None:
+    """The reader is told what makes it, and `up` finds it still missing."""
+    with pytest.raises(BrokerUnavailable, match="'beholden up' makes it"):
+        TopicReader(plan.settings.kafka, "alerts", 0, 1, from_beginning=True)
+    with (
+        pytest.raises(BrokerUnavailable, match="made by 'beholden up'"),
+        closing(KafkaFramePublisher(plan.settings.kafka)) as publisher,
+    ):
+        publisher.publish("entrance", b"x", datetime.now(UTC), "s", 0)
+    assert "frames" in ensure_topics(plan.settings.kafka)
 
 
 class Closing:

@@ -39,7 +39,7 @@ def test_a_recogniser_that_joins_takes_over_what_is_not_done_yet(plan: Plan, tmp
         alerts = running.alerts(set(people))
         assert [lane.status().restarts for lane in lanes] == [0, 0, 0]
         assert FRAMES <= frames(lanes) <= FRAMES + 3 * 2 * plan.settings.recognisers.poll_frames
-        assert sum(len(lane.status().partitions) for lane in lanes) == plan.settings.kafka.frame_partitions
+        running.wait(lambda: sorted(watched(lanes)) == list(range(8)), "every partition is watched by exactly one")
     for found in alerts.values():
         assert len({alert["alert_id"] for alert in found}) == 1
     assert not failed.is_set()
@@ -51,6 +51,11 @@ class Lane:
     def __init__(self, recogniser: Recogniser) -> None:
         self.status = recogniser.status
         self.close = lambda: recogniser.close(20.0)
+
+
+def watched(lanes: list[Lane]) -> list[int]:
+    """Partitions owned by any of them, once for each owner."""
+    return [partition for lane in lanes for partition in lane.status().partitions]
 
 
 def frames(lanes: list[Lane]) -> int:

@@ -97,6 +97,10 @@ class Detector:
         """
         return self._detect([image])[0]
 
+    def forget(self) -> None:
+        """Overwrite the pixels that the last call has left in memory."""
+        self._planes.forget()
+
     def detect_batch(self, images: list[Image]) -> list[Faces]:
         """The faces of several images of one size, in one run of the network.
 
@@ -113,7 +117,7 @@ class Detector:
         if self.batch is not None:
             raise ModelRefused(
                 f"the detector has a fixed batch of {self.batch}; "
-                "set batch.detect to 1 or use a graph with a dynamic batch (yunet-s-dynamic, yunet-n-dynamic)"
+                "set recognisers.detect_batch to 1 or use a graph with a dynamic batch, as yunet-s-dynamic"
             )
         shapes = {image.shape for image in images}
         if len(shapes) > 1:

@@ -58,6 +58,10 @@ class Embedder:
         starts = range(0, len(crops), self._chunk)
         return np.concatenate([_to_unit(self._raw(crops[start : start + self._chunk])) for start in starts])
 
+    def forget(self) -> None:
+        """Overwrite the pixels that the last call has left in memory."""
+        self._planes.forget()
+
     def _raw(self, crops: npt.NDArray[np.uint8]) -> Float32:
         (raw,) = self._session.run(self._planes.fill(list(crops), SIZE_PX, SIZE_PX))
         if raw.shape != (len(crops), self.dimension):

@@ -9,8 +9,6 @@ import numpy.typing as npt
 
 from operators.types import Faces, Float32
 
-# A box with less of its area inside the image than this shows too little of the face.
-_MIN_INSIDE = 0.5
 # Eyes closer together than this many pixels hold no direction: the pose counts as unknown, that is as turned.
 _MIN_EYES_PX = 1e-3
 # Rows and columns of an aligned crop that show face, from the brows to the chin, rather than background.
@@ -41,6 +39,8 @@ class QualitySettings:
             low: people who look aside are ignored.
         max_tilt_deg: How far the line through the eyes may be from level, degrees, 0 to 180; people reach 15. Alignment
             turns faces upright, so this mostly refuses landmarks that are no face. Too low: tilted cameras see nobody.
+        min_inside: Share of the box's area that must lie inside the image, in [0, 1]. Too high: people at the border of
+            the picture are ignored; too low: half faces are compared.
         min_sharpness: See `sharpness`, 0 and up. Portraits reach 0.28 to 0.76, group photographs 0.21 to 0.67, a face
             blurred by 3 pixels of the crop 0.11 to 0.24. Too high: soft cameras see nobody; too low: smears are
             compared.
@@ -50,6 +50,7 @@ class QualitySettings:
     min_face_width_px: float
     max_turn: float
     max_tilt_deg: float
+    min_inside: float
     min_sharpness: float
 
     def __post_init__(self) -> None:
@@ -58,6 +59,7 @@ class QualitySettings:
             "min_face_width_px: must be above 0": 0 < self.min_face_width_px < np.inf,
             "max_turn: must be above 0": 0 < self.max_turn < np.inf,
             "max_tilt_deg: must lie in [0, 180]": 0 <= self.max_tilt_deg <= 180,
+            "min_inside: must lie in [0, 1]": 0 <= self.min_inside <= 1,
             "min_sharpness: must be 0 or above": 0 <= self.min_sharpness < np.inf,
         }
         wrong = [text for text, holds in checks.items() if not holds]
@@ -78,7 +80,7 @@ def gate_geometry(faces: Faces, shape: tuple[int, ...], settings: QualitySetting
     """
     # Written as "not at least", so that a value that is not a number is refused.
     checks = {
-        GateReason.OUTSIDE: ~(inside(faces.boxes, shape) >= _MIN_INSIDE),
+        GateReason.OUTSIDE: ~(inside(faces.boxes, shape) >= settings.min_inside),
         GateReason.LOW_CONFIDENCE: ~(faces.confidence >= settings.min_confidence),
         GateReason.TOO_SMALL: ~(faces.boxes[:, 2] - faces.boxes[:, 0] >= settings.min_face_width_px),
         GateReason.POSE: ~(

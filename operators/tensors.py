@@ -32,6 +32,7 @@ class Planes:
         self._offsets = tuple(np.float32(-m / s) for m, s in zip(mean, scale, strict=True))
         self._raw = all(value == 0 for value in mean) and all(value == 1 for value in scale)
         self._buffer = np.empty(0, np.float32)
+        self._used = 0
 
     def fill(self, images: list[npt.NDArray[np.uint8]], height: int, width: int) -> Float32:
         """The images at the top left of black canvases.
@@ -54,10 +55,16 @@ class Planes:
                 canvas[channel, :rows, columns:] = black
         return planes
 
+    def forget(self) -> None:
+        """Overwrite what the buffer holds of the last images."""
+        self._buffer[: self._used] = 0
+        self._used = 0
+
     def _take(self, n: int, height: int, width: int) -> Float32:
         size = n * 3 * height * width
         if size > self._buffer.size:
             self._buffer = np.empty(size, np.float32)
+        self._used = max(self._used, size)
         return self._buffer[:size].reshape(n, 3, height, width)
 
     def _write(self, plane: Float32, pixels: npt.NDArray[np.uint8], channel: int) -> None:

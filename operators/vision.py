@@ -89,7 +89,18 @@ class Vision:
         return self._detector.provider
 
     def see(self, jpegs: Sequence[bytes]) -> list[Seen | FrameRefused]:
-        """Faces and vectors of each frame, or why it was refused. One embedding call for the faces of all frames."""
+        """Faces and vectors of each frame, or why it was refused. One embedding call for the faces of all frames.
+
+        When it returns, no pixel of these frames is left in a buffer of ours. Memory that ONNX Runtime keeps for its
+        next run is out of reach.
+        """
+        try:
+            return self._see(jpegs)
+        finally:
+            self._detector.forget()
+            self._embedder.forget()
+
+    def _see(self, jpegs: Sequence[bytes]) -> list[Seen | FrameRefused]:
         cuts = [self._cut_batch(jpegs[at : at + self._detect_batch]) for at in range(0, len(jpegs), self._detect_batch)]
         flat = [cut for part in cuts for cut in part]
         whole = [cut for cut in flat if isinstance(cut, _Cut)]

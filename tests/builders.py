@@ -50,6 +50,7 @@ POLICY: dict[str, Any] = {
         "min_face_width_px": 40,
         "max_turn": 0.5,
         "max_tilt_deg": 30,
+        "min_inside": 0.5,
         "min_sharpness": 0.15,
     },
     "embedder": {"model": "knows", "sha256": "b" * 64},

@@ -110,6 +110,7 @@ def _policy(digests: dict[str, str]) -> dict[str, Any]:
             "min_face_width_px": 40,
             "max_turn": 0.6,
             "max_tilt_deg": 45,
+            "min_inside": 0.5,
             "min_sharpness": 0.0,
         },
         "embedder": {"model": "drawn-embedder", "sha256": digests["drawn-embedder"]},

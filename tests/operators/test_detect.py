@@ -136,7 +136,7 @@ def test_a_fixed_batch_says_what_to_do(yunet: Any, describe: Any) -> None:
     """A graph that takes one image refuses a batch before it runs."""
     model = yunet(batch=1)
     detector = open_detector(describe(model, Adapter.YUNET), model, Device.CPU, 1, SETTINGS)
-    with pytest.raises(ModelRefused, match=r"fixed batch of 1; set batch.detect to 1"):
+    with pytest.raises(ModelRefused, match=r"fixed batch of 1; set recognisers.detect_batch to 1"):
         detector.detect_batch([_scene(64, 64)])
 
 

@@ -223,8 +223,8 @@ def test_a_scaled_decode_keeps_the_person(bench: Bench, testdata: Path) -> None:
 
 def test_studio_portraits_pass_the_gates_and_blurred_ones_do_not(bench: Bench, testdata: Path) -> None:
     """Frontal sharp faces pass suggested limits; the same faces out of focus do not, nor small ones."""
-    settings = QualitySettings(0.7, 40, max_turn=0.2, max_tilt_deg=20, min_sharpness=0.25)
-    small = QualitySettings(0.7, 1000, max_turn=0.2, max_tilt_deg=20, min_sharpness=0.25)
+    settings = QualitySettings(0.7, 40, max_turn=0.2, max_tilt_deg=20, min_inside=0.5, min_sharpness=0.25)
+    small = QualitySettings(0.7, 1000, max_turn=0.2, max_tilt_deg=20, min_inside=0.5, min_sharpness=0.25)
     for path in sorted((testdata / "images" / "amfd_640").glob("*.jpg"))[::11]:
         image = bench.photograph(f"amfd_640/{path.name}")
         faces = bench.detector(SMALL, 0.7).detect(image)

@@ -17,7 +17,9 @@ from operators.quality import (
 )
 from operators.types import Faces, Float32
 
-SETTINGS = QualitySettings(min_confidence=0.7, min_face_width_px=40, max_turn=0.35, max_tilt_deg=45, min_sharpness=0.15)
+SETTINGS = QualitySettings(
+    min_confidence=0.7, min_face_width_px=40, max_turn=0.35, max_tilt_deg=45, min_inside=0.5, min_sharpness=0.15
+)
 SHAPE = (480, 640, 3)
 
 
@@ -136,6 +138,9 @@ def test_blurred_crops_are_named() -> None:
         ("min_face_width_px", 0),
         ("max_turn", 0),
         ("max_tilt_deg", 181),
+        ("min_inside", -0.1),
+        ("min_inside", 1.1),
+        ("min_inside", float("nan")),
         ("min_sharpness", -1),
         ("max_turn", float("nan")),
     ],

@@ -33,3 +33,14 @@ def test_the_buffer_is_kept_and_cleaned() -> None:
     second = planes.fill([np.full((10, 20, 3), 7, np.uint8)], 32, 32)
     assert np.shares_memory(first, second)
     assert second.sum() == 3 * 10 * 20 * 7
+
+
+def test_nothing_is_left_after_forgetting(picture: Image) -> None:
+    """Also of a larger batch before the last one."""
+    planes = Planes("bgr", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    large = planes.fill([picture, picture], 128, 224)
+    planes.fill([picture], 128, 224)
+    assert large.any()
+    planes.forget()
+    assert not large.any()
+    assert planes.fill([picture], 128, 224).any()

@@ -14,7 +14,9 @@ from operators.quality import QualitySettings
 from operators.types import Faces, Float32, Image
 from operators.vision import Seen, Vision
 
-QUALITY = QualitySettings(min_confidence=0.5, min_face_width_px=40, max_turn=0.5, max_tilt_deg=30, min_sharpness=0.0001)
+QUALITY = QualitySettings(
+    min_confidence=0.5, min_face_width_px=40, max_turn=0.5, max_tilt_deg=30, min_inside=0.5, min_sharpness=0.0001
+)
 LIMITS = JpegLimits(max_bytes=1_000_000, max_side_px=4096, max_pixels=16_000_000, min_side_px=8, max_scans=20)
 
 
@@ -26,7 +28,12 @@ class FakeDetector:
     def __init__(self, *faces: Faces, batch: int | None = None) -> None:
         self.batch = batch
         self.calls: list[list[tuple[int, ...]]] = []
+        self.forgotten = 0
         self._faces = iter(faces)
+
+    def forget(self) -> None:
+        """Count."""
+        self.forgotten += 1
 
     def detect(self, image: Image) -> Faces:
         """See `Detector.detect`."""
@@ -47,6 +54,11 @@ class FakeEmbedder:
 
     def __init__(self) -> None:
         self.calls: list[int] = []
+        self.forgotten = 0
+
+    def forget(self) -> None:
+        """Count."""
+        self.forgotten += 1
 
     def embed(self, crops: npt.NDArray[np.uint8]) -> Float32:
         """See `Embedder.embed`."""
@@ -156,7 +168,7 @@ def test_blurred_faces_are_counted_after_they_were_cut() -> None:
     image = np.full((240, 320, 3), 128, np.uint8)
     image[80:160, 120:200] = np.random.default_rng(0).integers(0, 256, (80, 80, 1))
     detector = FakeDetector(_faces((0, 0, 60), (130, 90, 60), (250, 170, 60)))
-    quality = QualitySettings(0.5, 40, 0.5, 30, 0.15)
+    quality = QualitySettings(0.5, 40, 0.5, 30, 0.5, 0.15)
     [found] = _vision(detector, quality=quality).see([encode(image, 95)])
     seen = _seen(found)
     assert seen.gated == {"blurred": 2}
@@ -234,3 +246,14 @@ def test_a_detector_of_fixed_batch_takes_no_more() -> None:
     with pytest.raises(ModelRefused, match=r"detect_batch is 4.*set it to 1"):
         _vision(FakeDetector(batch=1), detect_batch=4)
     assert _vision(FakeDetector(batch=1), detect_batch=1).provider == "FakeExecutionProvider"
+
+
+def test_pixels_are_forgotten_when_a_batch_is_seen_and_when_it_fails() -> None:
+    """Once a batch, not once a frame."""
+    detector, embedder = FakeDetector(_faces((0, 0, 60)), _faces((0, 0, 60))), FakeEmbedder()
+    _vision(detector, embedder).see([_jpeg(), _jpeg()])
+    assert (detector.forgotten, embedder.forgotten) == (1, 1)
+    empty = FakeDetector()
+    with pytest.raises((StopIteration, RuntimeError)):
+        _vision(empty, embedder).see([_jpeg()])
+    assert (empty.forgotten, embedder.forgotten) == (1, 2)

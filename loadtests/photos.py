@@ -43,7 +43,7 @@ def folder_from_environment() -> Path:
             f"no photos: set {VARIABLE} to a folder that holds images/amfd_640/, images/portraits/ and models/ "
             "(the layout is described in loadtests/photos.py)"
         )
-    folder = Path(given)
+    folder = Path(given).resolve()
     if not listed(folder):
         raise click.UsageError(f"{VARIABLE}={given}: no images/amfd_640/N*.jpg there")
     return folder

@@ -137,6 +137,7 @@ def show(run: Temporary, plan: Sequence[Shot], fps: float, console: Console) -> 
             publisher.start()
             while publisher.is_alive():
                 collect(reader, tally, lambda: live.update(view(tally, len(sent), len(plan))))
+        console.print()
         deadline = time.monotonic() + SETTLE_TIMEOUT_S
         while not is_accounted(run.status(), len(plan)) and time.monotonic() < deadline:
             collect(reader, tally, lambda: None)

@@ -125,15 +125,20 @@ def encode_alert(alert: Alert, context: AlertContext) -> tuple[bytes, Headers]:
         "models": {"detector": context.detector, "embedder": context.embedder, "contract": context.contract},
         "software": context.software,
     }
+    return dump(body), _cloud_event(alert, context, name)
+
+
+def _cloud_event(alert: Alert, context: AlertContext, name: str) -> Headers:
+    """CloudEvents 1.0 attributes as headers, and the frame's trace context."""
     headers = [
         ("ce_specversion", b"1.0"),
         ("ce_id", name.encode()),
         ("ce_type", ALERT_TYPE.encode()),
         ("ce_source", f"/beholden/{quote(context.deployment, safe='')}".encode()),
-        ("ce_subject", frame.camera.encode()),
+        ("ce_subject", alert.frame.camera.encode()),
         ("ce_time", format_time(alert.alerted_at).encode()),
         ("content-type", b"application/json"),
     ]
-    if frame.traceparent:
-        headers.append(("traceparent", frame.traceparent.encode()))
-    return dump(body), headers
+    if alert.frame.traceparent:
+        headers.append(("traceparent", alert.frame.traceparent.encode()))
+    return headers

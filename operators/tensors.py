@@ -63,6 +63,7 @@ class Planes:
     def _take(self, n: int, height: int, width: int) -> Float32:
         size = n * 3 * height * width
         if size > self._buffer.size:
+            self.forget()
             self._buffer = np.empty(size, np.float32)
         self._used = max(self._used, size)
         return self._buffer[:size].reshape(n, 3, height, width)

@@ -47,6 +47,9 @@ class _Cut:
 class Vision:
     """Detector and embedder with the settings in force. Not thread-safe.
 
+    When `see` returns or raises, the buffers that fed the networks are overwritten. Not overwritten are decoded images
+    and crops, which are only freed, and what ONNX Runtime's own arena keeps for its next run.
+
     Args:
         detector: Finds faces.
         embedder: Makes vectors.
@@ -89,11 +92,7 @@ class Vision:
         return self._detector.provider
 
     def see(self, jpegs: Sequence[bytes]) -> list[Seen | FrameRefused]:
-        """Faces and vectors of each frame, or why it was refused. One embedding call for the faces of all frames.
-
-        When it returns, no pixel of these frames is left in a buffer of ours. Memory that ONNX Runtime keeps for its
-        next run is out of reach.
-        """
+        """Faces and vectors of each frame, or why it was refused. One embedding call for the faces of all frames."""
         try:
             return self._see(jpegs)
         finally:

@@ -74,6 +74,26 @@ def test_the_network_is_fed_no_more_than_whole_cells(
     assert shapes == [(1, 3, *fed)]
 
 
+def test_what_the_network_was_fed_can_be_forgotten(yunet: Any, describe: Any) -> None:
+    """No byte but zeros is left, also of a batch before the last image."""
+    model = yunet()
+    session = open_session(model, Device.CPU, 1)
+    fed: list[Float32] = []
+
+    def run(values: Float32) -> list[Float32]:
+        fed.append(values)
+        return session.run(values)
+
+    watched = dataclasses.replace(session, run=run)
+    detector = Detector(describe(model, Adapter.YUNET, mean=(9.0, 9.0, 9.0)), watched, SETTINGS)
+    detector.detect_batch([_scene(96, 96, (5, 5, 255))] * 2)
+    detector.detect(_scene(64, 64))
+    assert all(values.any() for values in fed)
+    detector.forget()
+    assert len(fed) == 2
+    assert not any(values.any() for values in fed)
+
+
 def test_images_are_left_as_they_are_and_may_be_read_only(dynamic: Detector) -> None:
     """An image from a read-only buffer is detected and not written to."""
     image = _scene(96, 96, (5, 5, 255))

@@ -1,3 +1,4 @@
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -6,7 +7,8 @@ import pytest
 from operators.embed import Embedder, open_embedder
 from operators.errors import ModelRefused
 from operators.models import Adapter
-from operators.onnx import Device
+from operators.onnx import Device, open_session
+from operators.types import Float32
 
 RNG = np.random.default_rng(4)
 CROPS = RNG.integers(0, 256, (19, 112, 112, 3), np.uint8)
@@ -30,6 +32,25 @@ def test_vectors_have_length_one_and_keep_their_order(embedder: Any, describe: A
 def test_no_crops_give_no_vectors(embedder: Any, describe: Any) -> None:
     """A frame without faces needs no run of the network."""
     assert _open(embedder(), describe).embed(CROPS[:0]).shape == (0, 16)
+
+
+def test_what_the_network_was_fed_can_be_forgotten(embedder: Any, describe: Any) -> None:
+    """No byte but zeros is left of any run, and the next call is unharmed."""
+    model = embedder()
+    session = open_session(model, Device.CPU, 1)
+    fed: list[Float32] = []
+
+    def run(values: Float32) -> list[Float32]:
+        fed.append(values)
+        return session.run(values)
+
+    watched = Embedder(describe(model, Adapter.EMBEDDER112), dataclasses.replace(session, run=run))
+    before = watched.embed(CROPS)
+    assert [len(values) for values in fed] == [8, 8, 3]
+    assert all(values.any() for values in fed)
+    watched.forget()
+    assert not any(values.any() for values in fed)
+    assert (watched.embed(CROPS) == before).all()
 
 
 def test_a_fixed_batch_of_one_gives_the_same(embedder: Any, describe: Any) -> None:

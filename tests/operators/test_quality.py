@@ -74,6 +74,13 @@ def test_the_first_reason_is_given(faces: Faces, expected: GateReason | None) ->
     assert gate_geometry(faces, SHAPE, SETTINGS) == [expected]
 
 
+@pytest.mark.parametrize(("min_inside", "passes"), [(0.0, True), (0.25, True), (0.26, False), (1.0, False)])
+def test_how_much_must_be_inside_is_set(min_inside: float, passes: bool) -> None:
+    """A face with a quarter of its box in the image passes up to that limit."""
+    settings = dataclasses.replace(SETTINGS, min_inside=min_inside)
+    assert gate_geometry(_face(left=-60), SHAPE, settings) == [None if passes else GateReason.OUTSIDE]
+
+
 def test_no_faces() -> None:
     """No faces give no answers."""
     assert gate_geometry(Faces.none(), SHAPE, SETTINGS) == []

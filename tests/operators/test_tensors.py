@@ -44,3 +44,12 @@ def test_nothing_is_left_after_forgetting(picture: Image) -> None:
     planes.forget()
     assert not large.any()
     assert planes.fill([picture], 128, 224).any()
+
+
+def test_a_buffer_that_becomes_too_small_is_forgotten(picture: Image) -> None:
+    """It is given back to the system without pixels in it."""
+    planes = Planes("bgr", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    small = planes.fill([picture], 128, 224)
+    large = planes.fill([picture, picture], 128, 224)
+    assert not np.shares_memory(small, large)
+    assert not small.any()

@@ -1,3 +1,4 @@
+import dataclasses
 from typing import Any, cast
 
 import numpy as np
@@ -6,10 +7,12 @@ import pytest
 
 from operators.align import TEMPLATE
 from operators.decode import encode
-from operators.detect import Detector
+from operators.detect import Detector, DetectSettings
 from operators.embed import Embedder
 from operators.errors import FrameReason, FrameRefused, ModelRefused
 from operators.jpeg import JpegLimits
+from operators.models import Adapter
+from operators.onnx import Device, Session, open_session
 from operators.quality import QualitySettings
 from operators.types import Faces, Float32, Image
 from operators.vision import Seen, Vision
@@ -257,3 +260,33 @@ def test_pixels_are_forgotten_when_a_batch_is_seen_and_when_it_fails() -> None:
     with pytest.raises((StopIteration, RuntimeError)):
         _vision(empty, embedder).see([_jpeg()])
     assert (empty.forgotten, embedder.forgotten) == (1, 2)
+
+
+def _watched(model: bytes, fed: list[Float32]) -> Session:
+    """A loaded graph that keeps hold of what it is fed."""
+    session = open_session(model, Device.CPU, 1)
+
+    def run(values: Float32) -> list[Float32]:
+        fed.append(values)
+        assert values.any()
+        return session.run(values)
+
+    return dataclasses.replace(session, run=run)
+
+
+@pytest.mark.parametrize("detect_batch", [1, 2])
+def test_no_byte_of_the_networks_inputs_is_left(yunet: Any, embedder: Any, describe: Any, detect_batch: int) -> None:
+    """With detector and embedder as they are, for frames of two sizes, the larger one last."""
+    seen_by: tuple[list[Float32], list[Float32]] = ([], [])
+    settings = DetectSettings(confidence=0.5, overlap=0.3, max_side_px=640)
+    eyes = Detector(describe(yunet(), Adapter.YUNET), _watched(yunet(), seen_by[0]), settings)
+    memory = Embedder(describe(embedder(), Adapter.EMBEDDER112), _watched(embedder(), seen_by[1]))
+    # Landmarks of the drawn network lie on a diagonal.
+    quality = QualitySettings(0.5, 10, max_turn=0.5, max_tilt_deg=60, min_inside=0.5, min_sharpness=0)
+    small, large = np.zeros((128, 128, 3), np.uint8), np.zeros((192, 256, 3), np.uint8)
+    small[40:48, 40:48] = large[40:48, 40:48] = 255
+    vision = Vision(eyes, memory, quality, LIMITS, max_side_px=640, max_faces=10, detect_batch=detect_batch)
+    found = vision.see([encode(image, 95) for image in (small, small, large, large)])
+    assert all(len(_seen(one).faces) == 1 for one in found)
+    assert [sum(map(len, fed)) for fed in seen_by] == [4, 4]
+    assert not any(values.any() for fed in seen_by for values in fed)

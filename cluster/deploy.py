@@ -18,7 +18,7 @@ from ray.exceptions import RayError
 from cluster.actors import SUPERVISOR, Member, Supervisor, find_actor
 from cluster.clocks import SystemClock
 from cluster.kafka_admin import ensure_topics
-from cluster.kafka_io import POLICY, KafkaSink, close_producer, has_fast_crc, open_producer
+from cluster.kafka_io import POLICY, has_fast_crc, write_one
 from cluster.plan import Plan
 from cluster.recogniser import RecogniserStatus
 from cluster.settings import ClusterSettings
@@ -99,15 +99,9 @@ def record_policy(plan: Plan) -> None:
     Raises:
         BrokerUnavailable: It could not be written; then nothing is started.
     """
-    kafka, in_force = plan.settings.kafka, plan.in_force
-    producer = open_producer(kafka, "beholden-up")
-    try:
-        sink = KafkaSink(kafka, producer, POLICY)
-        sink.send(
-            in_force.policy.deployment, in_force.canonical, policy_headers(plan.context, SystemClock().now())
-        ).wait(30.0)
-    finally:
-        close_producer(producer, 5.0)
+    in_force = plan.in_force
+    headers = policy_headers(plan.context, SystemClock().now())
+    write_one(plan.settings.kafka, POLICY, in_force.policy.deployment, in_force.canonical, headers)
 
 
 def status(settings: ClusterSettings) -> ClusterStatus:

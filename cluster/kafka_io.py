@@ -34,6 +34,7 @@ MAX_BLOCK_MS = 15_000  # for metadata of a topic; longer only hides that the top
 DELIVERY_MS = 120_000  # an alert is worth waiting for
 CAMERA_DELIVERY_MS = 20_000  # a frame that is older is worth nothing, and the operator wants to know
 REQUEST_MS = 10_000
+ONE_MESSAGE_S = 30.0
 OVERHEAD_BYTES = 1024  # of a record beside its value: key, headers, framing
 SESSION_MS = 10_000  # a dead recogniser's partitions are handed over after this
 IN_FLIGHT_BYTES = 16 * 1024 * 1024  # kafka-python 3 has no memory bound of its own
@@ -259,6 +260,21 @@ def close_producer(producer: KafkaProducer, timeout_s: float) -> bool:
         producer._closed = True  # noqa: SLF001 - or it tries again when it is collected
         return False
     return True
+
+
+def write_one(
+    kafka: KafkaSettings, topic: str, key: str, value: bytes, headers: Sequence[tuple[str, bytes]] = ()
+) -> None:
+    """Write one message with a producer of its own, and return once it is acknowledged.
+
+    Raises:
+        BrokerUnavailable: It was not; whether it was written is unknown.
+    """
+    producer = open_producer(kafka, f"beholden-{topic}")
+    try:
+        KafkaSink(kafka, producer, topic).send(key, value, headers).wait(ONE_MESSAGE_S)
+    finally:
+        close_producer(producer, 5.0)
 
 
 class KafkaFramePublisher:

@@ -5,7 +5,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,8 @@ from pathlib import Path
 import psutil
 
 from cluster.broker.lock import locked
+from cluster.broker.state import free_port
+from cluster.folders import state_folder
 from operators.errors import DeploymentFailed
 
 START_TIMEOUT_S = 60.0
@@ -54,12 +55,6 @@ class LocalRay:
             return abs(psutil.Process(self.pid).create_time() - self.started_at) < 1.0
         except psutil.NoSuchProcess:
             return False
-
-
-def state_folder() -> Path:
-    """Where this user's running clusters are written down."""
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "beholden"
 
 
 def find_ray(cluster: str) -> LocalRay | None:
@@ -108,7 +103,7 @@ def start_ray(cluster: str, cpus: int, progress: Callable[[str], None]) -> Local
     folder = _folder(cluster)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     _private(_temp(cluster).parent)
-    port = _free_port()
+    port = free_port()
     progress(f"starting Ray on port {port}, with token authentication")
     log = folder / "ray.log"
     with log.open("wb") as output:
@@ -190,9 +185,3 @@ def _private(folder: Path) -> None:
     if found.st_uid != os.getuid():
         raise DeploymentFailed(f"{folder} belongs to somebody else: set TMPDIR to a folder of yours")
     folder.chmod(0o700)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

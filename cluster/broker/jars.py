@@ -5,7 +5,6 @@ after changing a version there, and read the difference before committing it.
 """
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from cluster.broker.lock import locked
+from cluster.folders import cache_folder
 from operators.errors import DeploymentFailed
 
 KAFKA_VERSION = "4.3.1"
@@ -28,11 +28,6 @@ Progress = Callable[[str], None]
 def asset(name: str) -> Path:
     """Give the path of a file of `cluster/broker/assets`."""
     return Path(str(files("cluster.broker.assets") / name))
-
-
-def cache_folder() -> Path:
-    """Give the folder that holds one folder of jars for each Kafka version: under XDG_CACHE_HOME or ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "beholden"
 
 
 def expected_digests() -> dict[str, str]:

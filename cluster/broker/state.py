@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import secrets
 import socket
 import uuid
@@ -11,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cluster.broker.node import HOST, Node
+from cluster.folders import state_folder
 from operators.errors import DeploymentFailed
 
 STATE_FILE = "state.json"
@@ -58,9 +58,8 @@ class BrokerState:
 
 
 def default_data(port: int) -> Path:
-    """Give the folder of the broker on a port: under XDG_STATE_HOME or ~/.local/state."""
-    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(home) / "beholden" / "broker" / str(port)
+    """Give the folder of the broker on a port."""
+    return state_folder() / "broker" / str(port)
 
 
 def new_state(port: int, nodes: int) -> BrokerState:

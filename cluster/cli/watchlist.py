@@ -2,14 +2,10 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from cluster.cli.options import Time, cluster_file, kafka_place
-
-if TYPE_CHECKING:
-    from cluster.settings import KafkaSettings
 
 
 @click.group()
@@ -42,6 +38,7 @@ def enrol(
     from cluster.enrol import Person
     from cluster.enrol import enrol as make_record
     from cluster.kafka_admin import ensure_topics
+    from cluster.kafka_io import WATCHLIST, write_one
     from cluster.plan import open_vision, read_plan
     from cluster.settings import kafka_from_cli
 
@@ -50,7 +47,7 @@ def enrol(
     person = Person(ref, name, source, authority, not_after)
     record = make_record(image.read_bytes(), person, plan, open_vision(plan), datetime.now(UTC))
     ensure_topics(kafka)
-    _write(kafka, ref, record)
+    write_one(kafka, WATCHLIST, ref, record)
     click.echo(f"enrolled {ref} on {name} until {not_after:%Y-%m-%d %H:%M} UTC")
 
 
@@ -59,18 +56,8 @@ def enrol(
 @click.option("--entry", "ref", required=True, metavar="REF", help="Reference it was enrolled under.")
 def withdraw(file: Path | None, bootstrap: str | None, ref: str) -> None:
     """Take one person off: no frame that is processed a second from now alerts about them."""
+    from cluster.kafka_io import WATCHLIST, write_one
     from cluster.settings import kafka_from_cli
 
-    _write(kafka_from_cli(file, bootstrap), ref, b"")
+    write_one(kafka_from_cli(file, bootstrap), WATCHLIST, ref, b"")
     click.echo(f"withdrawn {ref}")
-
-
-def _write(kafka: "KafkaSettings", ref: str, record: bytes) -> None:
-    """Put one record on the watchlist topic; an empty one withdraws."""
-    from cluster.kafka_io import WATCHLIST, KafkaSink, close_producer, open_producer
-
-    producer = open_producer(kafka, "beholden-watchlist")
-    try:
-        KafkaSink(kafka, producer, WATCHLIST).send(ref, record, []).wait(30.0)
-    finally:
-        close_producer(producer, 5.0)

@@ -79,8 +79,7 @@ def shared_memory(free_bytes: float | None) -> list[Finding]:
 
 
 def _disks() -> list[Finding]:
-    from cluster.broker.jars import cache_folder
-    from cluster.ray_local import state_folder
+    from cluster.folders import cache_folder, state_folder
 
     folders = {"state": state_folder(), "cache": cache_folder(), "temporary": Path(tempfile.gettempdir())}
     findings = []

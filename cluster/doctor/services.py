@@ -119,8 +119,9 @@ def _misfits(asked: KafkaSettings, answer: KafkaAnswer) -> list[Finding]:
 
 
 def _broker_tools(bootstrap: str) -> list[Finding]:
-    from cluster.broker.jars import KAFKA_VERSION, cache_folder, expected_digests
+    from cluster.broker.jars import KAFKA_VERSION, expected_digests
     from cluster.broker.node import find_java
+    from cluster.folders import cache_folder
 
     jars = cache_folder() / f"kafka-{KAFKA_VERSION}"
     has_jars = all((jars / name).is_file() for name in expected_digests())
@@ -174,7 +175,7 @@ def ray(
 
 
 def _ray_token() -> list[Finding]:
-    from cluster.ray_local import state_folder
+    from cluster.folders import state_folder
 
     return ray_token(os.environ, state_folder() / "ray-token")
 

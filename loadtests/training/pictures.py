@@ -1,0 +1,195 @@
+"""What the two networks are trained on: aligned crops of people, and street scenes with faces.
+
+Nobody who is used here is ever used in a test, a demonstration or an evaluation: those take people below FIRST_SEED.
+"""
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from loadtests.people.compose import paste
+from loadtests.people.nuisance import (
+    HARSH,
+    STUDIO,
+    Conditions,
+    Draw,
+    Range,
+    draw_picture,
+    draw_view,
+    expose,
+    photograph,
+)
+from loadtests.people.person import person
+from loadtests.people.render import Model, Sprite, render
+from loadtests.people.streets import street
+from operators.align import align
+from operators.types import Faces, Float32, Image
+
+FIRST_SEED = 1_000_000  # of training people and training streets; everybody below is for tests
+_STREETS = 48
+_JITTER = 0.02  # landmarks of a detector are off by about this share of the face's width
+_SPRITE_PX_PER_UNIT = 80.0
+_HEIGHT_UNITS = 1.7  # of a face, head units
+_ZOOM = Conditions(yaw_deg=60, pitch_deg=22, roll_deg=20, light=0.9, brightness=Range(0.45, 1.35))
+
+
+def crops(seeds: Sequence[int], views: int, workers: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Aligned crops of people in all conditions.
+
+    Args:
+        seeds: Who.
+        views: Crops of each.
+        workers: Processes.
+
+    Returns:
+        (n, 112, 112, 3) uint8, BGR, and (n,) int64: which of the seeds each shows.
+    """
+    with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=_one_thread) as pool:
+        parts = list(pool.map(partial(_crops_of, views=views), seeds, chunksize=16))
+    return np.concatenate(parts), np.repeat(np.arange(len(seeds)), views)
+
+
+def _one_thread() -> None:
+    cv2.setNumThreads(1)
+
+
+def _crops_of(seed: int, views: int) -> npt.NDArray[np.uint8]:
+    draw = np.random.Generator(np.random.PCG64([seed, 30]))
+    model = Model.of(person(seed))
+    found = []
+    for number in range(views):
+        picture = draw_picture(draw, STUDIO if number % 8 == 0 else HARSH)
+        shot = photograph(model, picture, _street(FIRST_SEED + int(draw.random() * _STREETS)), draw)
+        width = float(shot.box[2] - shot.box[0])
+        off = ((draw.random((5, 2)) + draw.random((5, 2)) - 1) * 1.5 * _JITTER * width).astype(np.float32)
+        found.append(align(shot.image, shot.landmarks[None] + off)[0])
+    return np.stack(found)
+
+
+_STREET_CACHE: dict[int, Image] = {}
+
+
+def _street(seed: int) -> Image:
+    if seed not in _STREET_CACHE:
+        _STREET_CACHE[seed] = street(seed)
+    return _STREET_CACHE[seed]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bank:
+    """Cut-outs of people and streets, from which scenes are put together.
+
+    Attributes:
+        people: Cut-outs of one scale.
+        backs: Cut-outs of people seen from behind or in far profile: no face.
+        streets: Backgrounds.
+    """
+
+    people: list[Sprite]
+    backs: list[Sprite]
+    streets: list[Image]
+
+
+def bank(seeds: Sequence[int], views: int, workers: int) -> Bank:
+    """Prepare cut-outs of people, `views` of each."""
+    with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=_one_thread) as pool:
+        parts = list(pool.map(partial(_sprites_of, views=views), seeds, chunksize=8))
+    people = [sprite for part in parts for sprite in part[:-1]]
+    return Bank(people, [part[-1] for part in parts], [_street(FIRST_SEED + number) for number in range(_STREETS)])
+
+
+def _sprites_of(seed: int, views: int) -> list[Sprite]:
+    draw = np.random.Generator(np.random.PCG64([seed, 31]))
+    model = Model.of(person(seed))
+    found = [render(model, draw_view(draw, _ZOOM), _SPRITE_PX_PER_UNIT) for _ in range(views)]
+    view = draw_view(draw, Conditions(yaw_deg=1))
+    away = 180 + 60 * (float(draw.random()) * 2 - 1)
+    behind = render(model, view.turned(away), _SPRITE_PX_PER_UNIT)
+    return [*found, behind]
+
+
+def sample(among: Bank, side: int, draw: Draw, count: int) -> tuple[npt.NDArray[np.uint8], list[Faces]]:
+    """Street scenes with faces of 12 px to nearly the whole picture, some without any.
+
+    Args:
+        among: What they are put together from.
+        side: Width and height of a scene, pixels.
+        draw: Decides everything.
+        count: How many scenes.
+
+    Returns:
+        (count, side, side, 3) uint8, BGR, and the faces of each.
+    """
+    scenes = [_scene(among, side, draw) for _ in range(count)]
+    return np.stack([image for image, _ in scenes]), [faces for _, faces in scenes]
+
+
+def _scene(among: Bank, side: int, draw: Draw) -> tuple[Image, Faces]:
+    image = _background(among, side, draw)
+    crowd = 0 if draw.random() < 0.12 else 1 + int(draw.random() ** 2 * 9)
+    log = Range(math.log(13), math.log(0.8 * side / math.sqrt(1 + crowd)))
+    heights = sorted(math.exp(log.draw(draw)) for _ in range(crowd))  # far ones first, near ones over them
+    boxes: list[Float32] = []
+    points: list[Float32] = []
+    for height in heights:
+        away = draw.random() < 0.12
+        sprite = (among.backs if away else among.people)[
+            int(draw.random() * len(among.backs if away else among.people))
+        ]
+        scale = height / (_HEIGHT_UNITS * _SPRITE_PX_PER_UNIT)
+        shift = _place(sprite, scale, side, draw, boxes)
+        if shift is None:
+            continue
+        cut = _scaled(sprite.pixels, scale)
+        paste(image, cut, int(shift[0]), int(shift[1]))
+        if not away:
+            boxes.append(sprite.box * scale + np.tile(shift, 2))
+            points.append(sprite.landmarks * scale + shift)
+    picture = draw_picture(draw, HARSH)
+    exposed = expose(image, picture, draw)
+    return exposed, Faces(_stack(boxes, (0, 4)), np.ones(len(boxes), np.float32), _stack(points, (0, 5, 2)))
+
+
+def _scaled(pixels: npt.NDArray[np.uint8], scale: float) -> npt.NDArray[np.uint8]:
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=how), np.uint8)
+
+
+def _background(among: Bank, side: int, draw: Draw) -> Image:
+    whole = among.streets[int(draw.random() * len(among.streets))]
+    zoom = math.exp(Range(math.log(0.5), math.log(2.0)).draw(draw))
+    cut = min(round(side * zoom), whole.shape[0])
+    top, left = (int(draw.random() * (room - cut + 1)) for room in whole.shape[:2])
+    part = cv2.resize(whole[top : top + cut, left : left + cut], (side, side), interpolation=cv2.INTER_AREA)
+    level = Range(0.5, 1.2).draw(draw)
+    return np.asarray(np.clip(part.astype(np.float32) * np.float32(level), 0, 255), np.uint8)
+
+
+def _place(sprite: Sprite, scale: float, side: int, draw: Draw, boxes: Sequence[Float32]) -> Float32 | None:
+    """Where a cut-out comes without hiding faces that are there already; None when no place was found."""
+    for _ in range(8):
+        middle = draw.random(2) * side
+        face = sprite.box * scale
+        shift = np.round(middle - (face[:2] + face[2:]) / 2).astype(np.float32)
+        body = np.array([0, sprite.box[1] - 40, sprite.pixels.shape[1], sprite.pixels.shape[0]], np.float32) * scale
+        if all(_hidden(box, body + np.tile(shift, 2)) < 0.3 for box in boxes):
+            return shift
+    return None
+
+
+def _hidden(box: Float32, by: Float32) -> float:
+    wide = min(box[2], by[2]) - max(box[0], by[0])
+    high = min(box[3], by[3]) - max(box[1], by[1])
+    area = float((box[2] - box[0]) * (box[3] - box[1]))
+    return float(max(wide, 0) * max(high, 0)) / max(area, 1e-6)
+
+
+def _stack(parts: Sequence[Float32], empty: tuple[int, ...]) -> Float32:
+    return np.stack(parts).astype(np.float32) if parts else np.zeros(empty, np.float32)

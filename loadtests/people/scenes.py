@@ -164,7 +164,7 @@ def plan_walks(seed: int, cameras: Sequence[str], fps: float, seconds: float, cr
     planner = _Planner(np.random.Generator(np.random.PCG64([seed, 40])), fps, crowd)
     found = [passage for camera in cameras for passage in planner.walks(camera, seconds)]
     if not found:
-        raise ValueError(f"seconds: {seconds} are too few for anybody to walk by; give 10 or more")
+        raise ValueError(f"seconds: nobody walks by within {seconds}; give more, or more people a minute")
     found.sort(key=lambda one: (one.enters_s, one.camera))
     numbered = tuple(replace(one, number=number) for number, one in enumerate(found))
     return Schedule(seed, tuple(cameras), fps, seconds, dict(crowd.listed), numbered)

@@ -16,7 +16,7 @@ import yaml
 
 from loadtests.training import detector, embedder
 from loadtests.training.export import export_detector, export_embedder
-from loadtests.training.pictures import FIRST_SEED, bank, crops, sample
+from loadtests.training.pictures import FIRST_SEED, bank, crops, sample, traits
 from loadtests.training.schedule import Budget
 
 _SIDE_PX = 320
@@ -90,7 +90,7 @@ def train_embedder(seeds: range, views: int, workers: int, dimension: int, steps
     click.echo(f"drawing {len(seeds)} people in {views} views")
     pictures, who = crops(seeds, views, workers)
     settings = embedder.EmbedderSettings(dimension=dimension)
-    network = embedder.train(pictures, who, settings, Budget(steps=steps), seed, device, click.echo)
+    network = embedder.train(pictures, who, traits(seeds), settings, Budget(steps=steps), seed, device, click.echo)
     return export_embedder(network)
 
 

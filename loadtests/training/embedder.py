@@ -11,7 +11,7 @@ from torch import Tensor
 from loadtests.training.augment import spoil_crop
 from loadtests.training.batches import prepare, rows_of, to_planes
 from loadtests.training.learning import Pace, learn
-from loadtests.training.losses import CosineMargin
+from loadtests.training.losses import CosineMargin, TraitRegression
 from loadtests.training.networks import EmbeddingNetwork
 from loadtests.training.schedule import Budget, ramp
 
@@ -35,6 +35,7 @@ class EmbedderSettings:
         decay: Weight decay.
         scale: Multiplies cosines before the softmax.
         margin: By which a crop must be closer to its own person, cosine.
+        traits: Weight of reading the person's traits off the embedding, beside telling people apart.
         threads: Threads that prepare batches.
         report_every: Steps between two lines of the report.
     """
@@ -45,6 +46,7 @@ class EmbedderSettings:
     decay: float = 0.05
     scale: float = 32.0
     margin: float = 0.35
+    traits: float = 8.0
     threads: int = 1
     report_every: int = 100
 
@@ -52,6 +54,7 @@ class EmbedderSettings:
 def train(
     crops: npt.NDArray[np.uint8],
     people: npt.NDArray[np.int64],
+    traits: npt.NDArray[np.float32],
     settings: EmbedderSettings,
     budget: Budget,
     seed: int,
@@ -65,6 +68,7 @@ def train(
     Args:
         crops: (n, 112, 112, 3) uint8, BGR, from `align`; may be a memory map.
         people: (n,) whole numbers, 0 up to the number of people.
+        traits: (people, t), what was drawn about each person, every column of mean 0 and deviation 1.
         settings: How it learns.
         budget: How long.
         seed: Of everything that is drawn.
@@ -78,17 +82,23 @@ def train(
     on = torch.device(device)
     network = EmbeddingNetwork(settings.dimension)
     network.to(on, memory_format=torch.channels_last)
-    loss_of = CosineMargin(settings.dimension, int(people.max()) + 1, settings.scale).to(on)
+    loss_of = CosineMargin(settings.dimension, len(traits), settings.scale).to(on)
+    traits_of = TraitRegression(settings.dimension, torch.from_numpy(traits)).to(on)
+    learned = [*network.parameters(), *loss_of.parameters(), *traits_of.parameters()]
     # After 480 batches of 64 and 500 people: loss 4.0 with AdamW at 0.003, 4.7 with SGD at 0.2, its best rate.
-    optimizer = torch.optim.AdamW([*network.parameters(), *loss_of.parameters()], weight_decay=settings.decay)
+    optimizer = torch.optim.AdamW(learned, weight_decay=settings.decay)
 
     def losses(batch: _Batch, used: float) -> dict[str, Tensor]:
         images, persons = batch
         with torch.autocast(on.type, torch.bfloat16):
             embeddings = network(normalise(to_planes(images, on)))
-        # A margin before people lie apart at all only pushes all crops into one place.
-        margin = settings.margin * ramp(used, 0.1, 0.5)
-        return {"loss": loss_of(embeddings.float(), torch.from_numpy(persons).to(on), margin)}
+        rows = torch.from_numpy(persons).to(on)
+        # First what people are like, then who they are, then by a margin: in another order all crops end in one place.
+        margin = settings.margin * ramp(used, 0.25, 0.6)
+        apart = loss_of(embeddings.float(), rows, margin)
+        alike = traits_of(embeddings.float(), rows)
+        total = ramp(used, 0.02, 0.15) * apart + settings.traits * alike
+        return {"total": total, "people": apart, "traits": alike}
 
     batches = prepare(lambda step: _batch(crops, people, settings.batch, seed, step), settings.threads)
     learn(optimizer, batches, losses, Pace(budget, settings.rate, _LONGEST, settings.report_every), report)

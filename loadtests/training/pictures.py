@@ -4,11 +4,13 @@ Nobody who is used here is ever used in a test, a demonstration or an evaluation
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from enum import StrEnum
 from functools import partial
 from multiprocessing import get_context
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -26,11 +28,13 @@ from loadtests.people.nuisance import (
     expose,
     photograph,
 )
-from loadtests.people.person import person
+from loadtests.people.person import Person, person
 from loadtests.people.render import Model, Sprite, render
 from loadtests.people.streets import street
 from operators.align import align
 from operators.types import Faces, Float32, Image
+
+T = TypeVar("T")
 
 FIRST_SEED = 1_000_000  # of training people and training streets; everybody below is for tests
 _STREETS = 48
@@ -51,9 +55,32 @@ def crops(seeds: Sequence[int], views: int, workers: int) -> tuple[npt.NDArray[n
     Returns:
         (n, 112, 112, 3) uint8, BGR, and (n,) int64: which of the seeds each shows.
     """
-    with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=_one_thread) as pool:
-        parts = list(pool.map(partial(_crops_of, views=views), seeds, chunksize=16))
+    parts = _spread(partial(_crops_of, views=views), seeds, workers)
     return np.concatenate(parts), np.repeat(np.arange(len(seeds)), views)
+
+
+def traits(seeds: Sequence[int]) -> npt.NDArray[np.float32]:
+    """What was drawn about each person: (people, t) float32, every column of mean 0 and deviation 1."""
+    rows = np.array([_traits_of(person(seed)) for seed in seeds])
+    return ((rows - rows.mean(0)) / np.maximum(rows.std(0), 1e-6)).astype(np.float32)
+
+
+def _traits_of(who: Person) -> list[float]:
+    values: list[float] = []
+    for value in (getattr(who, field.name) for field in fields(who) if field.name not in ("seed", "marks")):
+        if isinstance(value, StrEnum):
+            values += [float(value is each) for each in type(value)]
+        else:
+            values += value if isinstance(value, tuple) else [value]
+    return values
+
+
+def _spread(work: Callable[[int], T], seeds: Sequence[int], workers: int) -> list[T]:
+    """The work for each seed, in their order; spawned, since a fork of a process with threads may wait for ever."""
+    if workers == 1:
+        return [work(seed) for seed in seeds]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+        return list(pool.map(work, seeds, chunksize=8))
 
 
 def _one_thread() -> None:
@@ -99,8 +126,7 @@ class Bank:
 
 def bank(seeds: Sequence[int], views: int, workers: int) -> Bank:
     """Prepare cut-outs of people, `views` of each."""
-    with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=_one_thread) as pool:
-        parts = list(pool.map(partial(_sprites_of, views=views), seeds, chunksize=8))
+    parts = _spread(partial(_sprites_of, views=views), seeds, workers)
     people = [sprite for part in parts for sprite in part[:-1]]
     return Bank(people, [part[-1] for part in parts], [_street(FIRST_SEED + number) for number in range(_STREETS)])
 

@@ -11,7 +11,7 @@ from operators.jpeg import JpegLimits, check_header
 @pytest.fixture(scope="module")
 def schedule() -> Schedule:
     """A quiet street."""
-    crowd = Crowd({"a": 1}, [10, 11], per_minute=24, listed_share=0.5, again_after_s=5)
+    crowd = Crowd({"a": 1}, [10, 11], per_minute=16, listed_share=0.5, again_after_s=5)
     return plan_walks(5, ["only"], 5, 11, crowd)
 
 

@@ -82,7 +82,7 @@ def test_a_crowd_that_cannot_be_is_refused(change: dict[str, object], message: s
 
 def test_too_short_a_time_is_refused() -> None:
     """Nobody can walk by in two seconds."""
-    with pytest.raises(ValueError, match="give 10 or more"):
+    with pytest.raises(ValueError, match="nobody walks by within 2"):
         plan(1, 2)
 
 

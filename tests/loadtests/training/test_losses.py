@@ -3,7 +3,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch, which the project does not install")
 
 from loadtests.training.assignment import Truth, cells_of  # noqa: E402
-from loadtests.training.losses import CosineMargin, box_loss, decode_boxes, detector_loss  # noqa: E402
+from loadtests.training.losses import CosineMargin, TraitRegression, box_loss, decode_boxes, detector_loss  # noqa: E402
 from loadtests.training.networks import DetectionNetwork  # noqa: E402
 from operators.yunet import read_yunet  # noqa: E402
 
@@ -58,6 +58,18 @@ def test_the_margin_makes_the_same_embeddings_cost_more() -> None:
     people = torch.arange(4)
     plain, strict = (float(loss_of(embeddings, people, margin).detach()) for margin in (0.0, 0.5))
     assert plain < strict
+
+
+def test_traits_are_read_off_an_embedding() -> None:
+    """An embedding that holds a trait in a straight line costs nothing, one that says nothing costs one."""
+    traits = torch.tensor([[-1.0], [1.0]])
+    loss_of = TraitRegression(2, traits)
+    with torch.no_grad():
+        loss_of.read.weight[:] = torch.tensor([[2**-0.5, 0.0]])
+        loss_of.read.bias.zero_()
+    people = torch.tensor([0, 1])
+    assert float(loss_of(torch.tensor([[-5.0, 0.0], [3.0, 0.0]]), people)) == pytest.approx(0, abs=1e-6)
+    assert float(loss_of(torch.tensor([[0.0, 1.0], [0.0, 1.0]]), people)) == pytest.approx(1)
 
 
 def _answers(height: int, width: int) -> dict[str, torch.Tensor]:

@@ -13,6 +13,7 @@ from loadtests.training.schedule import Budget  # noqa: E402
 from operators.types import Faces  # noqa: E402
 
 _SMALL = embedder.EmbedderSettings(dimension=16, batch=8, scale=16.0, report_every=5)
+_TRAITS = np.array([[-1, -1], [-1, 1], [1, -1], [1, 1]], np.float32)
 
 
 def _crops() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
@@ -44,8 +45,8 @@ def test_an_embedder_learns_to_tell_four_people_apart() -> None:
     """The loss falls, though the margin grows, and each crop ends up closest to its own person."""
     crops, people = _crops()
     lines: list[str] = []
-    network = embedder.train(crops, people, _SMALL, Budget(steps=30), 0, "cpu", lines.append)
-    losses = _losses(lines, "loss")
+    network = embedder.train(crops, people, _TRAITS, _SMALL, Budget(steps=30), 0, "cpu", lines.append)
+    losses = _losses(lines, "people")
     assert len(losses) == 6
     assert losses[-1] < losses[0] / 2
     with torch.no_grad():
@@ -71,7 +72,7 @@ def test_the_same_seed_gives_the_same_networks() -> None:
     crops, people = _crops()
 
     def weights(seed: int) -> list[npt.NDArray[np.float32]]:
-        found = embedder.train(crops, people, _SMALL, Budget(steps=3), seed, "cpu", len)
+        found = embedder.train(crops, people, _TRAITS, _SMALL, Budget(steps=3), seed, "cpu", len)
         seen = detector.train(_sample, detector.DetectorSettings(batch=2), Budget(steps=3), seed, "cpu", len)
         return [values.detach().numpy() for network in (found, seen) for values in network.parameters()]
 

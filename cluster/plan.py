@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from cluster.policy import PolicyInForce, read_manifest, read_policy
+from cluster.policy import PolicyInForce, read_manifests, read_policy
 from cluster.settings import ClusterSettings, read_cluster
 from cluster.wire.alerts import AlertContext
 from operators.align import TEMPLATE_NAME
@@ -65,13 +65,8 @@ def read_plan(path: Path) -> Plan:
     """
     settings = read_cluster(path)
     in_force = read_policy(settings.policy)
-    manifests = settings.models.manifests
-    return Plan(
-        settings=settings,
-        in_force=in_force,
-        detector=read_manifest(in_force.policy.detector, manifests),
-        embedder=read_manifest(in_force.policy.embedder, manifests),
-    )
+    detector, embedder = read_manifests(settings.policy, in_force.policy, settings.models.manifests)
+    return Plan(settings=settings, in_force=in_force, detector=detector, embedder=embedder)
 
 
 def open_vision(plan: Plan) -> Vision:

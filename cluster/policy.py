@@ -9,7 +9,7 @@ import rfc8785
 from cluster.strict_yaml import read, read_both
 from operators.errors import SettingsRefused
 from operators.models import ModelManifest
-from operators.policy import ModelChoice, Policy
+from operators.policy import ModelChoice, Policy, unfit_models
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +63,15 @@ def read_manifest(choice: ModelChoice, folder: Path) -> ModelManifest:
             "decide which one was approved and write a new policy"
         )
     return manifest
+
+
+def read_manifests(path: Path, policy: Policy, folder: Path) -> tuple[ModelManifest, ModelManifest]:
+    """The manifests of the detector and the embedder that the policy from the file at `path` names.
+
+    Raises:
+        SettingsRefused: As `read_manifest`, or a model that knows only people who do not exist is to look at real ones.
+    """
+    detector, embedder = read_manifest(policy.detector, folder), read_manifest(policy.embedder, folder)
+    if unfit := unfit_models(policy, detector, embedder):
+        raise SettingsRefused("\n".join(f"{path}: {reason}" for reason in unfit))
+    return detector, embedder

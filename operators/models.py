@@ -22,6 +22,13 @@ class Adapter(StrEnum):
     EMBEDDER112 = "embedder112"
 
 
+class People(StrEnum):
+    """Whether faces are of people, or of people who do not exist."""
+
+    REAL = "real"
+    SYNTHETIC = "synthetic"
+
+
 @dataclass(frozen=True, slots=True)
 class ModelManifest:
     """One model file, pinned: what it is, where it comes from and how it is to be fed.
@@ -34,6 +41,7 @@ class ModelManifest:
         sha256: Exact digest, 64 lower-case hex digits.
         licence: SPDX identifier or LicenseRef-..., as declared for the weights; a policy accepts it by this text.
         training_data: What the weights were trained on, and what is not known about it.
+        people: Whom the weights were trained on: a model that knows only people who do not exist knows no real face.
         colour: Channel order of the input.
         mean: Subtracted from each channel, in that order, pixel values 0 to 255.
         scale: Divides each channel after that. A wrong mean or scale raises no error, it moves every cosine.
@@ -52,6 +60,7 @@ class ModelManifest:
     sha256: str
     licence: str
     training_data: str
+    people: People
     colour: Literal["bgr", "rgb"]
     mean: tuple[float, float, float]
     scale: tuple[float, float, float]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from operators.decide import WatchlistRule
 from operators.detect import DetectSettings
+from operators.models import ModelManifest, People
 from operators.quality import QualitySettings
 from operators.sightings import SightingSettings
 
@@ -37,6 +38,8 @@ class Policy:
         deployment: Name of the deployment it is for.
         purpose: Why faces are searched for, in words a member of the public understands.
         authority: Who authorised it and where that is written down.
+        people: Whom its cameras show: `real` people, or `synthetic` ones, who do not exist, in tests, demonstrations
+            and load tests.
         cameras: Ids of the cameras it covers; frames of any other are refused.
         max_frame_age_ms: Older frames are shed. Too low sheds on every hiccup, too high alerts when the person is gone.
         detector: Which detector.
@@ -51,6 +54,7 @@ class Policy:
     deployment: str
     purpose: str
     authority: str
+    people: People
     cameras: tuple[str, ...]
     max_frame_age_ms: int
     detector: ModelChoice
@@ -82,3 +86,20 @@ class Policy:
     def lowest_threshold(self) -> float:
         """No cosine below this can become an alert of any list on any camera."""
         return min(min((rule.threshold, *rule.cameras.values())) for rule in self.watchlists.values())
+
+
+def unfit_models(policy: Policy, detector: ModelManifest, embedder: ModelManifest) -> list[str]:
+    """Why models must not look at the people whom a policy's cameras show, one text a model; empty where they may.
+
+    Models trained on real people may look at synthetic ones: that decides about nobody.
+    """
+    if policy.people == People.SYNTHETIC:
+        return []
+    return [
+        f"{field}.model: {manifest.name} was trained on people who do not exist, so how accurate it is on real faces "
+        f"is not known, and this policy is for {policy.people} people; write a new policy that names a model trained "
+        "on real people, with thresholds calibrated for it, or, where its cameras show only people who do not exist, "
+        f"says people: {People.SYNTHETIC}"
+        for field, manifest in (("detector", detector), ("embedder", embedder))
+        if manifest.people != People.REAL
+    ]

@@ -24,6 +24,7 @@ from indexes.watchlist import Entry, Watchlist
 from operators.decide import WatchlistRule
 from operators.detect import DetectSettings
 from operators.errors import FrameReason, FrameRefused, IndexIncomplete
+from operators.models import People
 from operators.policy import ModelChoice, Policy
 from operators.quality import QualitySettings
 from operators.sightings import SightingSettings
@@ -41,6 +42,7 @@ POLICY: dict[str, Any] = {
     "deployment": "test",
     "purpose": "Find nobody who exists.",
     "authority": "The test",
+    "people": "synthetic",
     "cameras": list(CAMERAS),
     "max_frame_age_ms": 1000,
     "detector": {"model": "sees", "sha256": "a" * 64},
@@ -75,6 +77,7 @@ def policy(**changes: Any) -> Policy:
     rules = {name: WatchlistRule(**rule) for name, rule in POLICY["watchlists"].items()}
     fields = {
         **POLICY,
+        "people": People(POLICY["people"]),
         "cameras": CAMERAS,
         "detector": ModelChoice(**POLICY["detector"]),
         "detect": DetectSettings(**POLICY["detect"]),

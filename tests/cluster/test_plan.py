@@ -59,6 +59,18 @@ def test_a_missing_policy_or_manifest_is_named(file: Path, tmp_path: Path) -> No
         read_plan(file)
 
 
+def test_models_that_know_no_real_face_are_refused_before_they_are_read(file: Path, tmp_path: Path) -> None:
+    """By the policy's file, whether or not the models are there."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(policy.read_text().replace("people: synthetic", "people: real"))
+    for model in tmp_path.glob("*.onnx"):
+        model.unlink()
+    with pytest.raises(SettingsRefused, match=r"policy\.yaml: detector\.model: drawn-detector was trained on people"):
+        read_plan(file)
+    policy.write_text(policy.read_text().replace("people: real", "people: synthetic"))
+    assert read_plan(file).detector.name == "drawn-detector"
+
+
 def test_models_are_opened_as_planned(plan: Plan) -> None:
     """Two drawn people are two faces with unit vectors."""
     [found] = open_vision(plan).see([scene([1, 2])])

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.policy import read_manifest, read_policy
+from cluster.policy import read_manifest, read_manifests, read_policy
+from cluster.strict_yaml import read
 from operators.errors import SettingsRefused
-from operators.policy import ModelChoice
+from operators.models import ModelManifest, People
+from operators.policy import ModelChoice, Policy
 from tests.builders import policy, policy_document
 
 
@@ -172,6 +175,8 @@ def test_the_digest_changes_with_every_value(write_document: Any, digest: str, a
         changed = old[:-1] + ("0" if old.endswith("b") else "b")
     elif old is not None:
         changed = old + (1 if isinstance(old, int) else 1e-9)
+    if at == ("people",):
+        changed = "real"
     if at == ("cameras", 1):
         _drop(document, EXCEPTION)
     if at == ("sightings", "confirm_frames"):
@@ -204,6 +209,7 @@ MANIFEST = {
     "sha256": "a" * 64,
     "licence": "MIT",
     "training_data": "none",
+    "people": "synthetic",
     "colour": "bgr",
     "mean": [0, 0, 0],
     "scale": [1, 1, 1],
@@ -238,3 +244,53 @@ def test_a_manifest_is_never_looked_for_elsewhere(write_document: Any, tmp_path:
         (place / "sees.yaml").write_text(json.dumps({**MANIFEST, "name": name or "x"}))
     with pytest.raises(SettingsRefused):
         read_manifest(ModelChoice(name, "a" * 64), folder)
+
+
+@pytest.mark.parametrize(("document", "into"), [(policy_document(), Policy), (MANIFEST, ModelManifest)])
+def test_whom_a_policy_or_a_manifest_is_about_is_never_assumed(write_document: Any, document: Any, into: Any) -> None:
+    """Left out or misspelt, it is refused by file and line."""
+    path = write_document({key: value for key, value in document.items() if key != "people"})
+    with pytest.raises(SettingsRefused, match=re.escape(f"{path}:1: people: is missing: there is no default")):
+        read(path, into)
+    path = write_document({**document, "people": "drawn"})
+    line = 1 + path.read_text().splitlines().index(' "people": "drawn",')
+    with pytest.raises(SettingsRefused, match=rf"{re.escape(str(path))}:{line}: people: .*'real' or 'synthetic'"):
+        read(path, into)
+
+
+def test_the_manifests_of_the_project_are_good() -> None:
+    """Each is named after its model, and says whom it was trained on."""
+    files = sorted((Path(__file__).resolve().parents[2] / "configs" / "models").glob("*.yaml"))
+    assert files
+    for file in files:
+        manifest = read(file, ModelManifest)
+        assert read_manifest(ModelChoice(file.stem, manifest.sha256), file.parent).people in People
+
+
+@pytest.mark.parametrize(
+    ("people", "detector", "embedder", "unfit"),
+    [
+        ("real", "synthetic", "real", ["detector"]),
+        ("real", "real", "synthetic", ["embedder"]),
+        ("real", "synthetic", "synthetic", ["detector", "embedder"]),
+        ("real", "real", "real", []),
+        ("synthetic", "synthetic", "synthetic", []),
+        ("synthetic", "real", "real", []),
+    ],
+)
+def test_models_that_know_no_real_face_are_refused_to_a_policy_for_real_people(
+    write_document: Any, tmp_path: Path, people: str, detector: str, embedder: str, unfit: list[str]
+) -> None:
+    """One line a model, each with the policy's file; otherwise both manifests are given, detector first."""
+    write_document({**MANIFEST, "people": detector}, "sees.yaml")
+    knows = {"name": "knows", "adapter": "embedder112", "dimension": 8, "sha256": "b" * 64, "people": embedder}
+    write_document({**MANIFEST, **knows}, "knows.yaml")
+    path = write_document({**policy_document(), "people": people}, "policy.yaml")
+    chosen = read_policy(path).policy
+    if not unfit:
+        assert [found.name for found in read_manifests(path, chosen, tmp_path)] == ["sees", "knows"]
+        return
+    with pytest.raises(SettingsRefused) as refused:
+        read_manifests(path, chosen, tmp_path)
+    lines = str(refused.value).splitlines()
+    assert [line.partition(".model: ")[0] for line in lines] == [f"{path}: {field}" for field in unfit]

@@ -61,6 +61,18 @@ def test_a_model_that_is_not_the_one_pinned(file: Path, tmp_path: Path, content:
     assert "Traceback" not in done.stderr
 
 
+def test_models_that_know_no_real_face_for_a_policy_about_real_people(file: Path, tmp_path: Path) -> None:
+    """`up` says why before it asks for Kafka, and starts no Ray."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(policy.read_text().replace("people: synthetic", "people: real"))
+    done = beholden(tmp_path, "up", "-f", str(file))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {policy}: detector.model: drawn-detector was trained on people who do not")
+    assert "Kafka" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "beholden" / "clusters").exists()
+
+
 def test_status_of_a_cluster_that_does_not_run(file: Path, tmp_path: Path) -> None:
     """It says how to start it."""
     done = beholden(tmp_path, "status", "-f", str(file))

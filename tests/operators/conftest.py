@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from operators.jpeg import JpegLimits
-from operators.models import Adapter, ModelManifest
+from operators.models import Adapter, ModelManifest, People
 from tests.graphs import build_embedder, build_scrfd, build_yunet
 
 Build = Callable[..., bytes]
@@ -49,6 +49,7 @@ def describe() -> Describe:
             "sha256": hashlib.sha256(model).hexdigest(),
             "licence": "Apache-2.0",
             "training_data": "none",
+            "people": People.SYNTHETIC,
             "colour": "bgr",
             "mean": (0.0, 0.0, 0.0),
             "scale": (1.0, 1.0, 1.0),

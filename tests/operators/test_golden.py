@@ -15,7 +15,7 @@ from operators.decode import decode
 from operators.detect import Detector, DetectSettings, open_detector
 from operators.embed import Embedder, open_embedder
 from operators.jpeg import JpegLimits, check_header
-from operators.models import Adapter, ModelManifest, read_model
+from operators.models import Adapter, ModelManifest, People, read_model
 from operators.onnx import Device
 from operators.quality import GateReason, QualitySettings, gate_geometry, gate_sharpness
 from operators.types import Faces, Float32, Image
@@ -71,7 +71,8 @@ class Bench:
         """One of the project's own manifests."""
         fields = yaml.safe_load((MANIFESTS / f"{name}.yaml").read_text())
         mean, scale = tuple(fields.pop("mean")), tuple(fields.pop("scale"))
-        return ModelManifest(adapter=Adapter(fields.pop("adapter")), mean=mean, scale=scale, **fields)
+        adapter, people = Adapter(fields.pop("adapter")), People(fields.pop("people"))
+        return ModelManifest(adapter=adapter, people=people, mean=mean, scale=scale, **fields)
 
     def model(self, name: str) -> tuple[ModelManifest, bytes]:
         """A manifest and the file it pins."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from cluster import cli
@@ -19,6 +20,7 @@ from operators.decide import Match
 from operators.errors import BrokerUnavailable
 from operators.types import Frame, FrameRef
 from tests.builders import NOW, context, hit, policy_document
+from tests.drawn import write_deployment
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -134,10 +136,40 @@ def test_policy_check_names_every_fault_of_a_bad_file(
 
 
 def test_the_policies_of_the_project_are_good() -> None:
-    """Those that are shipped."""
+    """Those that are shipped, with the manifests that are."""
     files = sorted(map(str, (ROOT / "configs" / "policies").glob("*.yaml")))
     assert files
-    assert CliRunner().invoke(cli.beholden, ["policy", "check", *files]).exit_code == 0
+    manifests = str(ROOT / "configs" / "models")
+    assert CliRunner().invoke(cli.beholden, ["policy", "check", "--manifests", manifests, *files]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"people": "real"}, "policy.yaml: embedder.model: drawn-embedder was trained on people who do not exist"),
+        ({"detector": {"model": "absent", "sha256": "a" * 64}}, "no manifest absent.yaml"),
+        ({"detector": {"model": "drawn-detector", "sha256": "a" * 64}}, "the policy names aaaa"),
+    ],
+)
+def test_policy_check_looks_at_the_manifests_when_it_is_told_where(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    changes: dict[str, Any],
+    words: str,
+) -> None:
+    """A model that is absent, another one, or one that knows no real face, with status 1; else the file alone."""
+    write_deployment(tmp_path)
+    path = tmp_path / "policy.yaml"
+    check = ("policy", "check", str(path))
+    assert _main(monkeypatch, *check, "--manifests", str(tmp_path)) == 0
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **changes}, allow_unicode=True))
+    assert _main(monkeypatch, *check) == 0
+    capsys.readouterr()
+    assert _main(monkeypatch, *check, "--manifests", str(tmp_path)) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert words in err
 
 
 def _time(text: str) -> datetime:

@@ -5,15 +5,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test unit check fix bench lock clean
+.PHONY: help install demo test unit check fix bench train lock clean
 
 help: ## Show what each target does.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## Make .venv with the locked packages (done by itself when needed).
 
-demo: $(STAMP) ## Run it all on this machine: broker, cluster, four cameras, alerts held against the truth.
-	@$(BIN)/beholden demo
+demo: $(STAMP) ## Run it all on this machine until Ctrl-C, or for SECONDS=60: every alert is held against the truth.
+	@$(BIN)/beholden demo $(if $(SECONDS),--seconds $(SECONDS))
 
 test: $(STAMP) ## Run every test: unit, promises, and integration with a real broker and a real Ray.
 	@echo "== unit tests and promises"
@@ -34,11 +34,17 @@ fix: $(STAMP) ## Format, and mend what can be mended mechanically.
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(STAMP) ## Measure the pipeline against a bare loop (needs BEHOLDEN_TESTDATA and a quiet machine).
+bench: $(STAMP) ## Measure the pipeline against a bare loop (needs a quiet machine).
 	@$(BIN)/beholden bench pipeline
 
+train: ## Train the models for people who do not exist anew (two hours; a .venv-train with PyTorch, about 6 GB).
+	@$(PYTHON) -m venv .venv-train
+	@.venv-train/bin/pip install --disable-pip-version-check --require-hashes -r requirements/train.txt
+	@.venv-train/bin/python -m loadtests.training
+
 lock: $(STAMP) ## Resolve the newest versions that pyproject.toml allows into requirements/.
-	@for set in "cpu --extra cpu" "gpu --extra gpu" "dev --extra cpu --extra dev"; do \
+	@for set in "cpu --extra cpu" "gpu --extra gpu" "dev --extra cpu --extra evaluate --extra dev" \
+		"train --extra cpu --extra train"; do \
 		name=$${set%% *}; \
 		$(BIN)/uv pip compile pyproject.toml $${set#* } --universal --python-version 3.11 --upgrade --quiet \
 			--generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements/$$name.txt; \

@@ -23,7 +23,9 @@ GROUPS = {
 # models: a second in which `--help` would say nothing.
 ABOVE = {
     "bench": "Measure how fast it is, as ratios that hold on any machine.",
-    "demo": "Show it all on this machine: broker, cluster, four cameras, alerts held against the truth.",
+    "demo": "Show it all on this machine: broker, cluster, two cameras, alerts held against the truth.",
+    "evaluate": "Measure how well the models of a policy find and recognise people who do not exist.",
+    "people": "Look at the people who do not exist, on whom everything here is run and tested.",
 }
 
 

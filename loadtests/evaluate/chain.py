@@ -1,0 +1,76 @@
+"""The operators that a policy puts in force, with its settings and its models."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from cluster.plan import Plan, open_vision
+from cluster.policy import read_manifests, read_policy
+from cluster.settings import ClusterSettings, Models, Recognisers
+from operators.align import align
+from operators.decode import decode, encode
+from operators.detect import Detector, open_detector
+from operators.jpeg import check_header
+from operators.models import read_model
+from operators.quality import gate_geometry, gate_sharpness
+from operators.types import Faces, Image
+from operators.vision import Vision
+
+_QUALITY = 98  # pictures have been a JPEG once already: this adds next to nothing
+
+
+def plan_of(policy: Path, manifests: Path, models: Path) -> Plan:
+    """What a recogniser would run under a policy, on one thread of a processor.
+
+    Raises:
+        SettingsRefused: The policy or its manifests are not in order.
+        ModelRefused: A model's file is not the one that is pinned.
+    """
+    settings = ClusterSettings("evaluate", policy, Models(manifests, models), recognisers=Recognisers(threads=1))
+    in_force = read_policy(policy)
+    detector, embedder = read_manifests(policy, in_force.policy, manifests)
+    for manifest in (detector, embedder):
+        read_model(manifest, models)
+    return Plan(settings, in_force, detector, embedder)
+
+
+class Chain:
+    """The operators of a plan.
+
+    Args:
+        plan: What is in force.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self.vision: Vision = open_vision(plan)
+        self._detector = _open_detector(plan)
+
+    def find(self, image: Image) -> tuple[Faces, npt.NDArray[np.bool_]]:
+        """All faces that the detector finds, and which of them pass the gates.
+
+        Args:
+            image: (h, w, 3) uint8, BGR.
+        """
+        policy, limits = self._plan.in_force.policy, self._plan.settings.limits.jpeg
+        jpeg = as_jpeg(image)
+        header = check_header(jpeg, limits)
+        seen = decode(jpeg, header, policy.detect.max_side_px)
+        found = self._detector.detect(seen)
+        passes = np.array([why is None for why in gate_geometry(found, seen.shape, policy.quality)], bool)
+        sharp = gate_sharpness(align(seen, found.landmarks[passes]), policy.quality)
+        passes[passes] = [why is None for why in sharp]
+        scale = np.float32(header.width / seen.shape[1])
+        return Faces(found.boxes * scale, found.confidence, found.landmarks * scale), passes
+
+
+def as_jpeg(image: Image) -> bytes:
+    """A picture as a camera would send it."""
+    return encode(image, _QUALITY)
+
+
+def _open_detector(plan: Plan) -> Detector:
+    settings, policy = plan.settings, plan.in_force.policy
+    model = read_model(plan.detector, settings.models.files)
+    return open_detector(plan.detector, model, settings.device, settings.recognisers.threads, policy.detect)

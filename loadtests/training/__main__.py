@@ -123,7 +123,12 @@ def write(
 
 def _commit() -> str:
     done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    changed = subprocess.run(["git", "status", "--porcelain", "loadtests"], capture_output=True, text=True, check=False)
+    changed = subprocess.run(
+        ["git", "status", "--porcelain", "loadtests/people", "loadtests/training"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return (
         done.stdout.strip() + (" with changes" if changed.stdout.strip() else "") if done.returncode == 0 else "unknown"
     )

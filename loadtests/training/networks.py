@@ -94,10 +94,10 @@ class EmbeddingNetwork(nn.Module):
 class _Head(nn.Module):
     """Sixteen numbers a cell: face or not, how well the box fits, box, landmarks."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, inner: int) -> None:
         super().__init__()
-        self.units = nn.Sequential(Unit(width, 24, 1), Unit(24, 24))
-        self.last = nn.Conv2d(24, sum(COLUMNS.values()), 1)
+        self.units = nn.Sequential(Unit(width, inner, 1), Unit(inner, inner))
+        self.last = nn.Conv2d(inner, sum(COLUMNS.values()), 1)
         nn.init.zeros_(self.last.bias)
         nn.init.constant_(self.last.bias[:2], math.log(_PRIOR / (1 - _PRIOR)))
 
@@ -117,11 +117,15 @@ class DetectionNetwork(nn.Module):
         self.fine = nn.Sequential(
             Unit(3, 32, 6, 4, padding=1), Unit(32, 48, stride=2), _bottleneck(48, 16), _bottleneck(48, 16)
         )
-        self.middle = nn.Sequential(Unit(48, 64, stride=2), _bottleneck(64, 24), _bottleneck(64, 24))
-        self.coarse = nn.Sequential(Unit(64, 80, stride=2), _bottleneck(80, 32), _bottleneck(80, 32))
+        self.middle = nn.Sequential(
+            Unit(48, 64, stride=2), _bottleneck(64, 32), _bottleneck(64, 32), _bottleneck(64, 32)
+        )
+        self.coarse = nn.Sequential(
+            Unit(64, 80, stride=2), _bottleneck(80, 32), _bottleneck(80, 32), _bottleneck(80, 32)
+        )
         self.from_coarse = Unit(80, 64, 1, linear=True)
         self.from_middle = Unit(64, 48, 1, linear=True)
-        self.heads = nn.ModuleList([_Head(48), _Head(64), _Head(80)])
+        self.heads = nn.ModuleList([_Head(48, 24), _Head(64, 64), _Head(80, 64)])
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """The outputs by name, before the sigmoid.

@@ -17,16 +17,19 @@ from rich.console import Console
 from cluster.settings import Placement
 from loadtests.bench_bare import BATCH
 from loadtests.bench_report import show, verdict
-from loadtests.photos import VARIABLE, folder_from_environment
 from loadtests.temporary import CONFIGS
 
 CANDIDATES = 64  # camera ids in the policy, from which one for each partition is chosen
 COOL_DOWN_S = 5.0  # a picture comes back after 6 s, so that every pass over the pictures alerts again
 PLACEMENTS = [str(each) for each in Placement]
+POLICY, MODELS = CONFIGS / "policies" / "demo-1.yaml", CONFIGS / "models"
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--testdata", type=click.Path(path_type=Path), help=f"Folder of photos and models; else {VARIABLE}.")
+@click.option("--policy", type=_FILE, default=POLICY, help="Whose models and numbers; the demonstration's by default.")
+@click.option("--models", type=_FOLDER, default=MODELS, help="Folder of the model files; configs/models by default.")
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Of all that is compared.")
 @click.option("--recognisers", type=click.IntRange(1), help="As many as cores when not given.")
 @click.option("--placement", type=click.Choice(PLACEMENTS), default=PLACEMENTS[0], show_default=True)
@@ -34,7 +37,8 @@ PLACEMENTS = [str(each) for each in Placement]
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Write everything there.")
 @click.option("--check", "least", type=float, metavar="RATIO", help="Fail when the median ratio is below.")
 def pipeline(
-    testdata: Path | None,
+    policy: Path,
+    models: Path,
     rounds: int,
     recognisers: int | None,
     placement: str,
@@ -48,12 +52,9 @@ def pipeline(
     """
     from loadtests.bench_run import measure
 
-    if testdata:
-        os.environ[VARIABLE] = str(testdata)
-    photos = folder_from_environment()
     console = Console()
-    cluster = cluster_file(photos, recognisers, Placement(placement), os.cpu_count() or 1)
-    figures = measure(cluster, policy_file(), photos, rounds, frames, console)
+    cluster = cluster_file(models, recognisers, Placement(placement), os.cpu_count() or 1)
+    figures = measure(cluster, policy_document(policy), rounds, frames, console)
     show(figures, console)
     if file:
         file.write_text(json.dumps(figures.as_json(), indent=1))
@@ -62,19 +63,19 @@ def pipeline(
     raise SystemExit(code)
 
 
-def cluster_file(photos: Path, recognisers: int | None, placement: Placement, cores: int) -> dict[str, Any]:
+def cluster_file(models: Path, recognisers: int | None, placement: Placement, cores: int) -> dict[str, Any]:
     """A cluster file that spreads the cores over the recognisers; policy, name and Kafka are filled in later."""
     count = recognisers or cores
     return {
-        "models": {"manifests": str(CONFIGS / "models"), "files": str(photos / "models")},
+        "models": {"manifests": str(CONFIGS / "models"), "files": str(models.resolve())},
         "recognisers": {"count": count, "threads": max(1, cores // count), "poll_frames": BATCH},
         "index": {"placement": str(placement), "shards": 2 if placement is Placement.SHARDED else 1},
     }
 
 
-def policy_file() -> dict[str, Any]:
-    """The demonstration's policy for many cameras, in which frames that wait in a backlog do not grow too old."""
-    policy: dict[str, Any] = yaml.safe_load((CONFIGS / "policies" / "demo-1.yaml").read_text())
+def policy_document(file: Path) -> dict[str, Any]:
+    """A policy changed for many cameras, in which frames that wait in a backlog do not grow too old."""
+    policy: dict[str, Any] = yaml.safe_load(file.read_text())
     policy["sightings"]["cool_down_s"] = COOL_DOWN_S
     cameras = [f"bench-{number}" for number in range(CANDIDATES)]
     return {**policy, "deployment": "bench", "cameras": cameras, "max_frame_age_ms": 10**9}

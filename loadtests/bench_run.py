@@ -93,14 +93,13 @@ class Sides:
 
 
 def measure(
-    settings: Mapping[str, Any], policy: Mapping[str, Any], photos: Path, rounds: int, frames: int, console: Console
+    settings: Mapping[str, Any], policy: Mapping[str, Any], rounds: int, frames: int, console: Console
 ) -> Figures:
     """Measure a cluster, and everything it is compared with.
 
     Args:
         settings: The cluster file; policy, name and Kafka are filled in.
         policy: The policy file.
-        photos: Folder of photos.
         rounds: How often.
         frames: Backlog of each round.
         console: Where progress is told.
@@ -110,8 +109,8 @@ def measure(
     with _temporary(settings, policy) as run:
         plan = read_plan(run.file)
         console.print(f"[bold]{PICTURES} pictures, {ENTRIES} watchlist entries")
-        pictures = compose(photos, PICTURES, plan)
-        known = entries(photos, plan, open_vision(plan), ENTRIES)
+        pictures = compose(PICTURES)
+        known = entries(plan, open_vision(plan), ENTRIES)
         shown = Show(pictures, _fill(plan, known, pictures[0]), datetime.now(UTC) + timedelta(minutes=1))
         console.print("[bold]starting the bare loops")
         with _sides(plan, known, shown) as sides:

@@ -1,211 +1,179 @@
-"""`beholden demo`: a broker, a cluster and four cameras on this machine; every alert is held against the truth."""
+"""`beholden demo`: a broker, a cluster and two cameras of a high street; every alert is held against the truth."""
 
 import json
-import threading
+import signal
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import click
-import numpy as np
 import yaml
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
-from cluster.enrol import Person, enrol
-from cluster.kafka_admin import ensure_topics
-from cluster.kafka_io import ALERTS, WATCHLIST, KafkaFramePublisher, KafkaSink, TopicReader, open_producer
-from cluster.plan import open_vision, read_plan
-from cluster.settings import KafkaSettings
-from cluster.wire.text import parse_time
-from loadtests.photos import Shot, folder_from_environment, listed, shots
+from cluster.account import Outcome
+from cluster.kafka_io import ALERTS, TopicReader
+from cluster.plan import read_plan
+from cluster.policy import read_policy
+from loadtests.demo_camera import Cameras
+from loadtests.demo_truth import Truth
+from loadtests.demo_view import Moment, alerts, live, summary
+from loadtests.people.scenes import Crowd, Schedule, plan_walks
+from loadtests.sought import MOST_LISTED, MOST_SEEDS, enrol_all, portrait, sought, strangers
 from loadtests.temporary import CONFIGS, Temporary, temporary
 
+HOUR_S = 3600.0
+PER_MINUTE = 20.0  # people who come into the view of one camera
+LISTED_SHARE = 0.35
+GRACE_S = 5.0  # for an alert, after the person has left
 SETTLE_TIMEOUT_S = 60.0
-ROWS = 12
-
-
-@dataclass(slots=True)
-class Tally:
-    """Alerts against truth.
-
-    Attributes:
-        expected: Entries that must alert, by camera and number of the frame.
-        alerts: Every alert with its judgement, in the order they came.
-        seen: Frames that have alerted.
-    """
-
-    expected: dict[tuple[str, int], str]
-    alerts: list[tuple[dict[str, Any], str]] = field(default_factory=list)
-    seen: set[tuple[str, int]] = field(default_factory=set)
-
-    def judge(self, alert: dict[str, Any]) -> str:
-        """`right`, `wrong` or `repeated`."""
-        at = (alert["camera"], alert["frame"]["seq"])
-        right = self.expected.get(at) == alert["entry"]
-        judgement = ("repeated" if at in self.seen else "right") if right else "wrong"
-        self.seen.add(at)
-        self.alerts.append((alert, judgement))
-        return judgement
-
-    def count(self, judgement: str) -> int:
-        """How many alerts were judged so."""
-        return sum(given == judgement for _, given in self.alerts)
-
-    @property
-    def missed(self) -> list[str]:
-        """Entries that should have alerted and did not."""
-        right = {(alert["camera"], alert["frame"]["seq"]) for alert, judgement in self.alerts if judgement == "right"}
-        return sorted(entry for at, entry in self.expected.items() if at not in right)
-
-    @property
-    def latencies_ms(self) -> list[float]:
-        """From capture to alert."""
-        return [
-            (parse_time(alert["alerted_at"]) - parse_time(alert["captured_at"])).total_seconds() * 1000
-            for alert, _ in self.alerts
-        ]
-
-    @property
-    def is_good(self) -> bool:
-        """Whether every expected alert came once, and no other."""
-        return not self.missed and self.count("right") == len(self.alerts)
+_FILE = CONFIGS / "clusters" / "demo.yaml"
 
 
 @click.command()
-@click.option("--strangers", type=click.IntRange(0), default=300, show_default=True, help="People on no list.")
+@click.option("--seconds", type=click.FloatRange(10, HOUR_S), help="End by itself; an hour when not given.")
 @click.option(
-    "--fps", type=click.FloatRange(min=0.1), default=20.0, show_default=True, help="Frames a second, all cameras."
+    "--fps", type=click.FloatRange(1, 30), default=5.0, show_default=True, help="Frames a second, each camera."
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Order of the photos.")
-def demo(strangers: int, fps: float, seed: int) -> None:
-    """Show it all on this machine: broker, cluster, four cameras, and alerts held against the truth."""
-    photos = folder_from_environment()
+@click.option(
+    "--seed", type=click.IntRange(0, MOST_SEEDS - 1), default=1, show_default=True, help="Of people and walks."
+)
+@click.option(
+    "--listed", type=click.IntRange(1, MOST_LISTED), default=20, show_default=True, help="People on the list."
+)
+@click.option(
+    "-f",
+    "--file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=_FILE,
+    help="Cluster file, whose policy is for synthetic people; configs/clusters/demo.yaml when not given.",
+)
+def demo(seconds: float | None, fps: float, seed: int, listed: int, file: Path) -> None:
+    """Show it all on this machine: broker, cluster, two cameras, and alerts held against the truth.
+
+    Nobody who is shown exists. Ctrl-C ends it and leaves nothing running. The exit status is 0 when every listed person
+    who walked by alerted once and nobody else did.
+    """
     console = Console()
-    policy = CONFIGS / "policies" / "demo-1.yaml"
-    cluster = yaml.safe_load((CONFIGS / "clusters" / "demo.yaml").read_text())
-    cluster |= {
-        "policy": str(policy),
-        "models": {"manifests": str(CONFIGS / "models"), "files": str(photos / "models")},
-    }
-    cameras = yaml.safe_load(policy.read_text())["cameras"]
-    plan = shots(photos, cameras, strangers, seed)
-    console.print("[bold]starting a broker")
-    with temporary(cluster) as run:
-        console.print(f"[bold]enrolling {len(listed(photos))} volunteers")
-        enrol_all(run, photos)
-        console.print("[bold]starting the cluster")
-        run.beholden("up", "-f", str(run.file))
-        tally = show(run, plan, fps, console)
-        console.print(run.beholden("status", "-f", str(run.file)), highlight=False)
-        console.print(summary(tally, len(plan), seed))
-        console.print("[bold]stopping everything")
-    if not tally.is_good:
+    people = sought(seed, listed)
+    cluster = cluster_document(file)
+    policy = read_policy(Path(cluster["policy"])).policy
+    crowd = Crowd(people, strangers(seed), PER_MINUTE, LISTED_SHARE, policy.sightings.cool_down_s)
+    schedule = plan_walks(seed, policy.cameras, fps, seconds or HOUR_S, crowd)
+    with Interrupts() as interrupts:
+        console.print("[bold]starting a broker")
+        with temporary(cluster) as run:
+            try:
+                plan, stream = read_plan(run.file), f"demo-{seed}"
+                with closing(Cameras(schedule, plan.settings.kafka, stream)) as cameras:
+                    console.print(f"[bold]photographing and enrolling {listed} people who do not exist (seed {seed})")
+                    enrol_all(plan, {ref: portrait(who) for ref, who in people.items()})
+                    console.print("[bold]starting the cluster")
+                    run.beholden("up", "-f", str(run.file))
+                    console.print(invitation(run.bootstrap, seconds), highlight=False)
+                    good = show(run, schedule, cameras, Truth(schedule, stream), interrupts, console)
+            finally:
+                console.print("[bold]stopping everything")
+    if not good:
         raise SystemExit(1)
 
 
-def enrol_all(run: Temporary, photos: Path) -> None:
-    """Put every volunteer's neutral photo on the list."""
-    plan = read_plan(run.file)
-    vision = open_vision(plan)
-    now = datetime.now(UTC)
-    ensure_topics(plan.settings.kafka)
-    with closing(open_producer(plan.settings.kafka, "demo")) as producer:
-        sink = KafkaSink(plan.settings.kafka, producer, WATCHLIST)
-        for ref, path in listed(photos).items():
-            person = Person(
-                ref, "volunteers", "photo taken for research", "the demonstration", now.replace(year=now.year + 1)
-            )
-            sink.send(ref, enrol(path.read_bytes(), person, plan, vision, now), []).wait(30.0)
+def cluster_document(file: Path) -> dict[str, Any]:
+    """A cluster file's content, its paths made absolute so that it can be written elsewhere."""
+    cluster: dict[str, Any] = yaml.safe_load(file.read_text())
+    here = file.resolve().parent
+    models = {name: str((here / path).resolve()) for name, path in cluster["models"].items()}
+    return cluster | {"policy": str((here / cluster["policy"]).resolve()), "models": models}
 
 
-def show(run: Temporary, plan: Sequence[Shot], fps: float, console: Console) -> Tally:
-    """Publish all frames and judge alerts as they come, until every frame is accounted for."""
-    kafka = KafkaSettings(bootstrap=run.bootstrap)
-    numbered = number(plan)
-    tally = Tally({(shot.camera, seq): shot.expected for shot, seq in numbered if shot.expected})
-    sent: list[int] = []
-    publisher = threading.Thread(target=publish, args=(kafka, numbered, fps, sent.append), daemon=True)
+def invitation(bootstrap: str, seconds: float | None) -> str:
+    """How to look on from elsewhere, and when it ends."""
+    end = "Ctrl-C stops all of it." if seconds is None else f"It ends after {seconds:.0f} s; Ctrl-C stops it before."
+    command = sys.argv[0] if Path(sys.argv[0]).name == "beholden" else "beholden"  # it may not be on the path
+    return (
+        f"\nThe broker listens on [bold]{bootstrap}[/]. The same alerts, from another terminal:\n"
+        f"  {command} alerts tail --bootstrap {bootstrap}\n"
+        f"  kcat -C -b {bootstrap} -t alerts\n{end}\n"
+    )
+
+
+def show(
+    run: Temporary, schedule: Schedule, cameras: Cameras, truth: Truth, interrupts: "Interrupts", console: Console
+) -> bool:
+    """Show alerts until every frame is accounted for or somebody has seen enough; whether all was right."""
+    account: Counter[str] | None = None
+    kafka = read_plan(run.file).settings.kafka
     with closing(TopicReader(kafka, ALERTS, 0, 1, from_beginning=True)) as reader:
-        with Live(console=console, refresh_per_second=4) as live:
-            publisher.start()
-            while publisher.is_alive():
-                collect(reader, tally, lambda: live.update(view(tally, len(sent), len(plan))))
-        console.print()
-        deadline = time.monotonic() + SETTLE_TIMEOUT_S
-        while not is_accounted(run.status(), len(plan)) and time.monotonic() < deadline:
-            collect(reader, tally, lambda: None)
-        collect(reader, tally, lambda: None)
-    return tally
+        cameras.begin()
+        interrupts.be_patient()
+        with Live(console=console, refresh_per_second=4) as screen:
+            while not cameras.are_done and not interrupts.asked:
+                collect(reader, truth)
+                screen.update(live(Moment(schedule, truth, cameras.look(), GRACE_S)))
+            if cameras.are_done:
+                frames = schedule.frames * len(schedule.cameras)
+                account = settle(run, reader, truth, frames, lambda: interrupts.asked)
+            collect(reader, truth)
+            end = Moment(schedule, truth, cameras.progress, GRACE_S if interrupts.asked else 0.0)
+            screen.update(alerts(end))
+    console.print()
+    console.print(summary(end, account))
+    return end.is_good
 
 
-def number(plan: Sequence[Shot]) -> list[tuple[Shot, int]]:
-    """Each shot with its number within its camera's stream."""
-    counts: dict[str, int] = {}
-    numbered = []
-    for shot in plan:
-        numbered.append((shot, counts.get(shot.camera, 0)))
-        counts[shot.camera] = counts.get(shot.camera, 0) + 1
-    return numbered
+def settle(
+    run: Temporary, reader: TopicReader, truth: Truth, frames: int, enough: Callable[[], bool] = lambda: False
+) -> Counter[str]:
+    """Judge alerts until all frames are accounted for, and give the account: frames by what became of them."""
+    deadline = time.monotonic() + SETTLE_TIMEOUT_S
+    account = account_of(run.status())
+    while account.total() < frames and time.monotonic() < deadline and not enough():
+        collect(reader, truth)
+        account = account_of(run.status())
+    collect(reader, truth)
+    return account
 
 
-def publish(kafka: KafkaSettings, plan: Sequence[tuple[Shot, int]], fps: float, sent: Callable[[int], None]) -> None:
-    """Send every shot as a frame, evenly over time."""
-    with closing(KafkaFramePublisher(kafka)) as publisher:
-        begun = time.monotonic()
-        for at, (shot, seq) in enumerate(plan):
-            time.sleep(max(0.0, begun + at / fps - time.monotonic()))
-            publisher.publish(shot.camera, shot.jpeg, datetime.now(UTC), "demo", seq)
-            sent(at)
-
-
-def collect(reader: TopicReader, tally: Tally, shown: Callable[[], None]) -> None:
+def collect(reader: TopicReader, truth: Truth) -> None:
     """Judge what has come."""
     for record in reader.poll(0.2):
-        tally.judge(json.loads(record.value))
-    shown()
+        truth.judge(json.loads(record.value))
 
 
-def is_accounted(members: Sequence[dict[str, Any]], frames: int) -> bool:
-    """Whether every frame has an outcome."""
-    accounts = [m["status"]["account"] for m in members if m["status"] and "account" in m["status"]]
-    done: int = sum(each["frames_in"] - each["open"] for each in accounts)
-    return done >= frames
+def account_of(members: Sequence[Mapping[str, Any]]) -> Counter[str]:
+    """Frames of all recognisers by what became of them."""
+    accounts = [member["status"]["account"] for member in members if "account" in (member["status"] or {})]
+    return Counter({str(outcome): sum(sum(one[outcome].values()) for one in accounts) for outcome in Outcome})
 
 
-def view(tally: Tally, sent: int, frames: int) -> Group:
-    """The last alerts, and counts."""
-    table = Table("alerted at", "camera", "possible match", "cosine", "threshold", "truth", box=None)
-    for alert, judgement in tally.alerts[-ROWS:]:
-        colour = "green" if judgement == "right" else "red"
-        table.add_row(
-            alert["alerted_at"][11:23],
-            alert["camera"],
-            alert["entry"],
-            f"{alert['cosine']:.3f}",
-            f"{alert['threshold']:.2f}",
-            f"[{colour}]{judgement}",
-        )
-    return Group(table, Text(f"{sent} of {frames} frames published, {len(tally.alerts)} alerts", "bold"))
+class Interrupts:
+    """What Ctrl-C does: it breaks off the start at once, later it is only noted, and it never stops the tidying up.
 
+    Attributes:
+        asked: Whether somebody has asked for the end.
+    """
 
-def summary(tally: Tally, frames: int, seed: int) -> str:
-    """What happened, in a few lines."""
-    times = tally.latencies_ms or [float("nan")]
-    return "\n".join(
-        [
-            f"{frames} frames (seed {seed}), {len(tally.expected)} of them showing a listed person",
-            f"alerts: {tally.count('right')} right, {tally.count('wrong')} wrong, {tally.count('repeated')} repeated; "
-            f"missed: {', '.join(tally.missed) or 'none'}",
-            f"capture to alert: p50 {np.percentile(times, 50):.0f} ms, p99 {np.percentile(times, 99):.0f} ms",
-            "[green]every listed person alerted once, nobody else[/]"
-            if tally.is_good
-            else "[red]not as it should be[/]",
-        ]
-    )
+    def __init__(self) -> None:
+        self.asked = False
+        self._patient = False
+
+    def __enter__(self) -> "Interrupts":
+        self._before = signal.signal(signal.SIGINT, self._take)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def be_patient(self) -> None:
+        """From now on whoever runs this looks at `asked`."""
+        self._patient = True
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        first, self.asked = not self.asked, True
+        if first and not self._patient:
+            raise KeyboardInterrupt

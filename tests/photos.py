@@ -5,15 +5,12 @@ people who are on no list, `models/*.onnx`. Photos stay in that folder; nothing 
 the run's own broker, which goes with the run.
 """
 
-import os
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
-VARIABLE = "BEHOLDEN_TESTDATA"
+from loadtests.people.scenes import Passage, Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +28,6 @@ class Shot:
     expected: str | None
 
 
-def folder_from_environment() -> Path:
-    """The folder of photos.
-
-    Raises:
-        click.UsageError: It is not given, or holds no photos.
-    """
-    given = os.environ.get(VARIABLE)
-    if not given:
-        raise click.UsageError(
-            f"no photos: set {VARIABLE} to a folder that holds images/amfd_640/, images/portraits/ and models/ "
-            "(the layout is described in loadtests/photos.py)"
-        )
-    folder = Path(given).resolve()
-    if not listed(folder):
-        raise click.UsageError(f"{VARIABLE}={given}: no images/amfd_640/N*.jpg there")
-    return folder
-
-
 def listed(folder: Path) -> dict[str, Path]:
     """The neutral photo of every volunteer, by the reference it is enrolled under."""
     return {_ref(path): path for path in sorted(folder.glob("images/amfd_640/N*.jpg"))}
@@ -62,6 +41,26 @@ def shots(folder: Path, cameras: Sequence[str], strangers: int, seed: int) -> li
     chosen = sorted(people) + [(path, None) for path in draw.sample(portraits, min(strangers, len(portraits)))]
     draw.shuffle(chosen)
     return [Shot(cameras[at % len(cameras)], path.read_bytes(), who) for at, (path, who) in enumerate(chosen)]
+
+
+def numbered(plan: Sequence[Shot]) -> list[tuple[Shot, int]]:
+    """Each shot with its number within its camera's stream."""
+    counts: dict[str, int] = {}
+    found = []
+    for shot in plan:
+        found.append((shot, counts.get(shot.camera, 0)))
+        counts[shot.camera] = counts.get(shot.camera, 0) + 1
+    return found
+
+
+def truth_of(plan: Sequence[Shot]) -> Schedule:
+    """A schedule in which everybody is in view for one frame, at one frame a second."""
+    passages = [
+        Passage(number, shot.camera, 0, shot.expected, seq, seq + 1, 0.0, False, ())
+        for number, (shot, seq) in enumerate(numbered(plan))
+    ]
+    cameras = tuple(sorted({shot.camera for shot in plan}))
+    return Schedule(0, cameras, 1.0, max(one.leaves_s for one in passages), {}, tuple(passages))
 
 
 def _ref(path: Path) -> str:

@@ -22,9 +22,10 @@ from loadtests.training.schedule import Budget
 _SIDE_PX = 320
 _SPRITE_VIEWS = 3
 _LICENCE = "Apache-2.0"
-_NOTE = """\
-For people who do not exist only: a policy for real people that names this model is refused. Trained on {device} with
-torch {torch}, {steps} steps, seed {seed}."""
+_NOTE = (
+    "For people who do not exist only: a policy for real people that names this model is refused. Trained in {steps} "
+    "steps on {device} with torch {torch}, seed {seed}."
+)
 
 
 @click.command()

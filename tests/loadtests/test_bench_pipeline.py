@@ -5,21 +5,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from click.testing import CliRunner
 from rich.console import Console
 
 from cluster.policy import read_policy
 from cluster.ports import Record
-from cluster.settings import Placement, read_cluster
-from loadtests.bench import bench
+from cluster.settings import Limits, Placement, read_cluster
 from loadtests.bench_bare import Work
 from loadtests.bench_commits import Commit, curve, parse_commit, rate
-from loadtests.bench_frames import schedule
+from loadtests.bench_frames import HEIGHT_PX, WIDTH_PX, compose, schedule
 from loadtests.bench_layers import EndlessSource, together
-from loadtests.bench_pipeline import CANDIDATES, cluster_file, policy_file
+from loadtests.bench_pipeline import CANDIDATES, POLICY, cluster_file, policy_document
 from loadtests.bench_report import CLUSTER, MANY, MEMORY, MISSED, NOISY, ONE, PROCESSES, Figures, Sample, show, verdict
 from loadtests.bench_run import Show
 from loadtests.quiet import Load
+from operators.jpeg import check_header
 from operators.types import FrameRef
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -93,6 +92,15 @@ def test_a_schedule_repeats_its_pictures() -> None:
     assert [shown.jpeg for shown in schedule([b"a", b"b", b"c"], ["x"], 5, NOW)] == [b"a", b"b", b"c", b"a", b"b"]
 
 
+def test_pictures_are_drawn() -> None:
+    """As large as a camera's, each of somebody else."""
+    first, second = compose(2)
+    for jpeg in (first, second):
+        header = check_header(jpeg, Limits().jpeg)
+        assert (header.width, header.height) == (WIDTH_PX, HEIGHT_PX)
+    assert first != second
+
+
 def test_an_endless_source_counts_offsets_without_gaps() -> None:
     """A gap would keep the pipeline from committing."""
     source = EndlessSource([b"a", b"b"], ["x", "y", "z"], begin=4)
@@ -118,7 +126,7 @@ def test_the_files_of_a_run_are_accepted(
 ) -> None:
     """Cluster file and policy are checked as any other, and cores are shared out among the recognisers."""
     policy = tmp_path / "policy.yaml"
-    policy.write_text(yaml.safe_dump(policy_file()))
+    policy.write_text(yaml.safe_dump(policy_document(POLICY)))
     file = tmp_path / "cluster.yaml"
     settings = cluster_file(tmp_path, recognisers, placement, cores) | {"cluster": "bench", "policy": str(policy)}
     file.write_text(yaml.safe_dump(settings))
@@ -173,11 +181,3 @@ def test_figures_are_shown_and_written_with_rounds_missing() -> None:
     assert "0.900" in console.export_text()
     assert found.as_json()["ratio"] == {"median": pytest.approx(0.9), "rounds": [pytest.approx(0.9)]}
     assert found.as_json()["samples"][CLUSTER][1] is None
-
-
-def test_without_photos_the_command_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And starts nothing."""
-    monkeypatch.delenv("BEHOLDEN_TESTDATA", raising=False)
-    result = CliRunner().invoke(bench, ["pipeline"])
-    assert result.exit_code == 2
-    assert "BEHOLDEN_TESTDATA" in result.output

@@ -1,0 +1,77 @@
+"""The watchlist of the demonstration and the benchmark: people who do not exist, photographed and enrolled."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from cluster.enrol import Person, enrol
+from cluster.kafka_admin import ensure_topics
+from cluster.kafka_io import WATCHLIST, KafkaSink, open_producer
+from cluster.plan import Plan, open_vision
+from loadtests.people.nuisance import STUDIO, draw_picture, photograph
+from loadtests.people.person import person
+from loadtests.people.render import Model
+from loadtests.people.streets import street
+from operators.decode import encode
+
+# Models were trained on the people of seeds from 1,000,000 on: nobody here was among them.
+MOST_SEEDS, MOST_LISTED = 500, 500
+DRAWN = "drawn: a person who does not exist"
+_OF_ONE_SEED = 1000
+_STRANGERS = 500_000
+_QUALITY = 95
+_WRITE_TIMEOUT_S = 30.0
+
+
+def sought(seed: int, count: int) -> dict[str, int]:
+    """Who is listed: the seed of each person, by the reference they are enrolled under.
+
+    Args:
+        seed: 0 to MOST_SEEDS - 1; each has people of its own.
+        count: How many, up to MOST_LISTED.
+    """
+    return {f"sought-{number:02d}": seed * _OF_ONE_SEED + number for number in range(1, count + 1)}
+
+
+def strangers(seed: int) -> range:
+    """Seeds of people who are on no list, a thousand of them; see `sought`."""
+    return range(_STRANGERS + seed * _OF_ONE_SEED, _STRANGERS + (seed + 1) * _OF_ONE_SEED)
+
+
+def portrait(who: int) -> bytes:
+    """The photograph, as a JPEG, from which the person of this seed is enrolled."""
+    draw = np.random.Generator(np.random.PCG64([who, 50]))
+    shot = photograph(Model.of(person(who)), draw_picture(draw, STUDIO), street(who), draw)
+    return encode(shot.image, _QUALITY, "420")
+
+
+def listing(ref: str, plan: Plan, now: datetime, source: str = DRAWN) -> Person:
+    """What stands in the record of an entry that is made for one run, beside its vector; on the first of the lists."""
+    watchlist = next(iter(plan.in_force.policy.watchlists))
+    return Person(ref, watchlist, source, "whoever started this run", now + timedelta(days=1))
+
+
+def enrol_all(plan: Plan, portraits: Mapping[str, bytes], source: str = DRAWN) -> None:
+    """Put people on the first of the policy's lists, and wait until the broker has them.
+
+    Args:
+        plan: Whose models and whose Kafka; topics that are missing are made.
+        portraits: JPEGs, by reference.
+        source: Where they come from.
+
+    Raises:
+        EnrolmentRefused: A portrait is not good enough for the policy.
+    """
+    kafka, vision = plan.settings.kafka, open_vision(plan)
+    now = datetime.now(UTC)
+    ensure_topics(kafka)
+    with closing(open_producer(kafka, "enrolment")) as producer:
+        sink = KafkaSink(kafka, producer, WATCHLIST)
+        sent = [
+            sink.send(ref, enrol(jpeg, listing(ref, plan, now, source), plan, vision, now), [])
+            for ref, jpeg in portraits.items()
+        ]
+        for delivery in sent:
+            delivery.wait(_WRITE_TIMEOUT_S)

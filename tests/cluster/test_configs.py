@@ -1,0 +1,46 @@
+"""The files in configs/ are accepted as they are, and say what they are for."""
+
+from pathlib import Path
+
+import pytest
+
+from cluster.plan import Plan, read_plan
+from operators.models import People, read_model
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+CLUSTERS = sorted((CONFIGS / "clusters").glob("*.yaml"))
+
+
+def plan(name: str) -> Plan:
+    """A cluster file with all that it names."""
+    return read_plan(CONFIGS / "clusters" / f"{name}.yaml")
+
+
+@pytest.mark.parametrize("file", CLUSTERS, ids=lambda file: file.stem)
+def test_a_cluster_file_is_accepted_with_its_policy_and_manifests(file: Path) -> None:
+    """A policy's deployment is named as its file is, up to the number."""
+    found = read_plan(file)
+    policy = found.in_force.policy
+    assert found.settings.policy.stem == f"{policy.deployment}-{policy.policy}"
+
+
+def test_every_policy_is_in_a_cluster_file() -> None:
+    """Or nothing would check it."""
+    named = {read_plan(file).settings.policy.resolve() for file in CLUSTERS}
+    assert named == set((CONFIGS / "policies").glob("*.yaml"))
+
+
+def test_the_demonstration_has_its_models_beside_it() -> None:
+    """The very bytes that its policy names; they know only people who do not exist, and see no other."""
+    found = plan("demo")
+    for manifest in (found.detector, found.embedder):
+        assert manifest.people is People.SYNTHETIC
+        assert read_model(manifest, found.settings.models.files)
+    assert found.in_force.policy.people is People.SYNTHETIC
+
+
+def test_volunteers_are_seen_by_models_that_know_people() -> None:
+    """Their files are not in the repository."""
+    found = plan("volunteers")
+    assert {found.in_force.policy.people, found.detector.people, found.embedder.people} == {People.REAL}
+    assert found.settings.models.files.resolve() == CONFIGS.parent / "models"

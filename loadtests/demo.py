@@ -24,7 +24,7 @@ from loadtests.demo_camera import Cameras
 from loadtests.demo_truth import Truth
 from loadtests.demo_view import Moment, alerts, live, summary
 from loadtests.people.scenes import Crowd, Schedule, plan_walks
-from loadtests.sought import MOST_LISTED, MOST_SEEDS, enrol_all, portrait, sought, strangers
+from loadtests.sought import MOST_LISTED, MOST_SEEDS, enrol_all, portraits, sought, strangers
 from loadtests.temporary import CONFIGS, Temporary, temporary
 
 HOUR_S = 3600.0
@@ -72,7 +72,7 @@ def demo(seconds: float | None, fps: float, seed: int, listed: int, file: Path) 
                 plan, stream = read_plan(run.file), f"demo-{seed}"
                 with closing(Cameras(schedule, plan.settings.kafka, stream)) as cameras:
                     console.print(f"[bold]photographing and enrolling {listed} people who do not exist (seed {seed})")
-                    enrol_all(plan, {ref: portrait(who) for ref, who in people.items()})
+                    enrol_all(plan, portraits(plan, people))
                     console.print("[bold]starting the cluster")
                     run.beholden("up", "-f", str(run.file))
                     console.print(invitation(run.bootstrap, seconds), highlight=False)

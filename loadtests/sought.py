@@ -15,6 +15,7 @@ from loadtests.people.person import person
 from loadtests.people.render import Model
 from loadtests.people.streets import street
 from operators.decode import encode
+from operators.vision import Seen, Vision
 
 # Models were trained on the people of seeds from 1,000,000 on: nobody here was among them.
 MOST_SEEDS, MOST_LISTED = 500, 500
@@ -22,6 +23,7 @@ DRAWN = "drawn: a person who does not exist"
 _OF_ONE_SEED = 1000
 _STRANGERS = 500_000
 _QUALITY = 95
+_TAKES, _SURE = 6, 0.92
 _WRITE_TIMEOUT_S = 30.0
 
 
@@ -40,11 +42,34 @@ def strangers(seed: int) -> range:
     return range(_STRANGERS + seed * _OF_ONE_SEED, _STRANGERS + (seed + 1) * _OF_ONE_SEED)
 
 
-def portrait(who: int) -> bytes:
-    """The photograph, as a JPEG, from which the person of this seed is enrolled."""
-    draw = np.random.Generator(np.random.PCG64([who, 50]))
+def portrait(who: int, take: int = 0) -> bytes:
+    """A photograph, as a JPEG, from which the person of this seed may be enrolled; each take is another."""
+    draw = np.random.Generator(np.random.PCG64([who, 50 + take]))
     shot = photograph(Model.of(person(who)), draw_picture(draw, STUDIO), street(who), draw)
     return encode(shot.image, _QUALITY, "420")
+
+
+def portraits(plan: Plan, people: Mapping[str, int]) -> dict[str, bytes]:
+    """A photograph of each person, taken again until the detector is sure of the one face, or the best of six.
+
+    One in fifty portraits is found with its landmarks beside the eyes and with a confidence below 0.85; enrolled from
+    it, a person is recognised by nobody.
+    """
+    vision = open_vision(plan)
+    return {ref: _good(who, vision) for ref, who in people.items()}
+
+
+def _good(who: int, vision: Vision) -> bytes:
+    best, sure = portrait(who), 0.0
+    for take in range(_TAKES):
+        jpeg = portrait(who, take)
+        [seen] = vision.see([jpeg])
+        found = float(seen.faces.confidence[0]) if isinstance(seen, Seen) and len(seen.faces) == 1 else 0.0
+        if found > sure:
+            best, sure = jpeg, found
+        if sure >= _SURE:
+            break
+    return best
 
 
 def listing(ref: str, plan: Plan, now: datetime, source: str = DRAWN) -> Person:

@@ -17,7 +17,7 @@ from loadtests.people.compose import paste
 from loadtests.people.nuisance import FACE_UNITS, STREET, draw_view
 from loadtests.people.person import person
 from loadtests.people.render import LEFT, TOP, Model, render
-from loadtests.sought import listing, portrait, sought, strangers
+from loadtests.sought import listing, portraits, sought, strangers
 from operators.decode import encode
 from operators.types import Float32, Image
 from operators.vision import Vision
@@ -73,8 +73,8 @@ def entries(plan: Plan, vision: Vision, total: int) -> list[tuple[str, bytes]]:
     A random vector of 128 dimensions has a cosine of 0.55 with a face once in 3,000,000,000 pairs: it never matches.
     """
     now = datetime.now(UTC)
-    people = sought(_PEOPLE, LISTED).items()
-    found = [(ref, enrol(portrait(who), listing(ref, plan, now), plan, vision, now)) for ref, who in people]
+    jpegs = portraits(plan, sought(_PEOPLE, LISTED))
+    found = [(ref, enrol(jpeg, listing(ref, plan, now), plan, vision, now)) for ref, jpeg in jpegs.items()]
     draw = np.random.default_rng(SEED)
     noise = draw.standard_normal((max(0, total - len(found)), plan.embedder.dimension or 0)).astype(np.float32)
     for number, vector in enumerate(noise / np.linalg.norm(noise, axis=1, keepdims=True)):

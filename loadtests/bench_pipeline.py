@@ -74,8 +74,8 @@ def cluster_file(models: Path, recognisers: int | None, placement: Placement, co
 
 
 def policy_document(file: Path) -> dict[str, Any]:
-    """A policy changed for many cameras, in which frames that wait in a backlog do not grow too old."""
+    """A policy changed for many cameras and single pictures, in which frames of a backlog do not grow too old."""
     policy: dict[str, Any] = yaml.safe_load(file.read_text())
-    policy["sightings"]["cool_down_s"] = COOL_DOWN_S
+    policy["sightings"] |= {"cool_down_s": COOL_DOWN_S, "confirm_frames": 1, "of_frames": 1}
     cameras = [f"bench-{number}" for number in range(CANDIDATES)]
     return {**policy, "deployment": "bench", "cameras": cameras, "max_frame_age_ms": 10**9}

@@ -7,7 +7,8 @@ from cluster.plan import Plan
 from cluster.wire.entries import EntryInvalid, EntryRecord, encode_entry, parse_entry
 from indexes.watchlist import Entry
 from operators.errors import EnrolmentReason, EnrolmentRefused, FrameRefused
-from operators.vision import Vision
+from operators.types import Float32
+from operators.vision import Seen, Vision
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +46,10 @@ def enrol(image: bytes, person: Person, plan: Plan, vision: Vision, now: datetim
     """
     _check(person, plan, now)
     [seen] = vision.see([image])
-    if isinstance(seen, FrameRefused):
-        raise seen
-    faces = len(seen.faces) + seen.gated.total()
-    if faces != 1:
-        reason = EnrolmentReason.SEVERAL_FACES if faces else EnrolmentReason.NO_FACE
-        raise EnrolmentRefused(reason, f"{faces} faces found; crop the image so that it shows one person")
-    if not len(seen.faces):
-        [gate] = seen.gated
-        raise EnrolmentRefused(
-            EnrolmentReason(gate), "the face is below the policy's quality gates; use a better image"
-        )
     entry = Entry(
         ref=person.ref,
         watchlist=person.watchlist,
-        vectors=seen.vectors,
+        vectors=only_face(seen),
         not_after=person.not_after,
         contract=plan.contract.digest,
         digest="",  # follows from the record's bytes, known to whoever reads them
@@ -71,6 +61,27 @@ def enrol(image: bytes, person: Person, plan: Plan, vision: Vision, now: datetim
         detail = f"no index would take this entry ({invalid}); mend the reference or use another image"
         raise EnrolmentRefused(EnrolmentReason.UNUSABLE, detail) from None
     return record
+
+
+def only_face(seen: Seen | FrameRefused) -> Float32:
+    """The vector, (1, d), of the one face of an image.
+
+    Raises:
+        EnrolmentRefused: There is none, there are several, or it is below the gates.
+        FrameRefused: As given.
+    """
+    if isinstance(seen, FrameRefused):
+        raise seen
+    faces = len(seen.faces) + seen.gated.total()
+    if faces != 1:
+        reason = EnrolmentReason.SEVERAL_FACES if faces else EnrolmentReason.NO_FACE
+        raise EnrolmentRefused(reason, f"{faces} faces found; crop the image so that it shows one person")
+    if not len(seen.faces):
+        [gate] = seen.gated
+        raise EnrolmentRefused(
+            EnrolmentReason(gate), "the face is below the policy's quality gates; use a better image"
+        )
+    return seen.vectors
 
 
 def _check(person: Person, plan: Plan, now: datetime) -> None:

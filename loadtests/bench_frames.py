@@ -16,7 +16,8 @@ from loadtests.people.body import draw_below
 from loadtests.people.compose import paste
 from loadtests.people.nuisance import FACE_UNITS, STREET, draw_view
 from loadtests.people.person import person
-from loadtests.people.render import LEFT, TOP, Model, render
+from loadtests.people.render import Model, render
+from loadtests.people.view import LEFT, TOP
 from loadtests.sought import listing, portraits, sought, strangers
 from operators.decode import encode
 from operators.types import Float32, Image
@@ -73,7 +74,7 @@ def entries(plan: Plan, vision: Vision, total: int) -> list[tuple[str, bytes]]:
     A random vector of 128 dimensions has a cosine of 0.55 with a face once in 3,000,000,000 pairs: it never matches.
     """
     now = datetime.now(UTC)
-    jpegs = portraits(plan, sought(_PEOPLE, LISTED))
+    jpegs = portraits(vision, sought(_PEOPLE, LISTED))
     found = [(ref, enrol(jpeg, listing(ref, plan, now), plan, vision, now)) for ref, jpeg in jpegs.items()]
     draw = np.random.default_rng(SEED)
     noise = draw.standard_normal((max(0, total - len(found)), plan.embedder.dimension or 0)).astype(np.float32)

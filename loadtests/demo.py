@@ -18,7 +18,7 @@ from rich.live import Live
 
 from cluster.account import Outcome
 from cluster.kafka_io import ALERTS, TopicReader
-from cluster.plan import read_plan
+from cluster.plan import open_vision, read_plan
 from cluster.policy import read_policy
 from loadtests.demo_camera import Cameras
 from loadtests.demo_truth import Truth
@@ -72,7 +72,8 @@ def demo(seconds: float | None, fps: float, seed: int, listed: int, file: Path) 
                 plan, stream = read_plan(run.file), f"demo-{seed}"
                 with closing(Cameras(schedule, plan.settings.kafka, stream)) as cameras:
                     console.print(f"[bold]photographing and enrolling {listed} people who do not exist (seed {seed})")
-                    enrol_all(plan, portraits(plan, people))
+                    vision = open_vision(plan)
+                    enrol_all(plan, vision, portraits(vision, people))
                     console.print("[bold]starting the cluster")
                     run.beholden("up", "-f", str(run.file))
                     console.print(invitation(run.bootstrap, seconds), highlight=False)

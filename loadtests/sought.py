@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
-
 from cluster.enrol import Person, enrol
 from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import WATCHLIST, KafkaSink, open_producer
-from cluster.plan import Plan, open_vision
+from cluster.plan import Plan
+from loadtests.people.draws import draw_of
 from loadtests.people.nuisance import STUDIO, draw_picture, photograph
 from loadtests.people.person import person
 from loadtests.people.render import Model
@@ -44,23 +43,22 @@ def strangers(seed: int) -> range:
 
 def portrait(who: int, take: int = 0) -> bytes:
     """A photograph, as a JPEG, from which the person of this seed may be enrolled; each take is another."""
-    draw = np.random.Generator(np.random.PCG64([who, 50 + take]))
+    draw = draw_of(who, 50 + take)
     shot = photograph(Model.of(person(who)), draw_picture(draw, STUDIO), street(who), draw)
     return encode(shot.image, _QUALITY, "420")
 
 
-def portraits(plan: Plan, people: Mapping[str, int]) -> dict[str, bytes]:
+def portraits(vision: Vision, people: Mapping[str, int]) -> dict[str, bytes]:
     """A photograph of each person, taken again until the detector is sure of the one face, or the best of six.
 
     One in fifty portraits is found with its landmarks beside the eyes and with a confidence below 0.85; enrolled from
     it, a person is recognised by nobody.
     """
-    vision = open_vision(plan)
     return {ref: _good(who, vision) for ref, who in people.items()}
 
 
 def _good(who: int, vision: Vision) -> bytes:
-    best, sure = portrait(who), 0.0
+    best, sure = b"", -1.0
     for take in range(_TAKES):
         jpeg = portrait(who, take)
         [seen] = vision.see([jpeg])
@@ -78,18 +76,19 @@ def listing(ref: str, plan: Plan, now: datetime, source: str = DRAWN) -> Person:
     return Person(ref, watchlist, source, "whoever started this run", now + timedelta(days=1))
 
 
-def enrol_all(plan: Plan, portraits: Mapping[str, bytes], source: str = DRAWN) -> None:
+def enrol_all(plan: Plan, vision: Vision, portraits: Mapping[str, bytes], source: str = DRAWN) -> None:
     """Put people on the first of the policy's lists, and wait until the broker has them.
 
     Args:
-        plan: Whose models and whose Kafka; topics that are missing are made.
+        plan: Whose Kafka; topics that are missing are made.
+        vision: The plan's models.
         portraits: JPEGs, by reference.
         source: Where they come from.
 
     Raises:
         EnrolmentRefused: A portrait is not good enough for the policy.
     """
-    kafka, vision = plan.settings.kafka, open_vision(plan)
+    kafka = plan.settings.kafka
     now = datetime.now(UTC)
     ensure_topics(kafka)
     with closing(open_producer(kafka, "enrolment")) as producer:

@@ -8,14 +8,12 @@ import numpy.typing as npt
 from cluster.plan import Plan, open_vision
 from cluster.policy import read_manifests, read_policy
 from cluster.settings import ClusterSettings, Models, Recognisers
-from operators.align import align
 from operators.decode import decode, encode
 from operators.detect import Detector, open_detector
 from operators.jpeg import check_header
 from operators.models import read_model
-from operators.quality import gate_geometry, gate_sharpness
 from operators.types import Faces, Image
-from operators.vision import Vision
+from operators.vision import Seen, Vision
 
 _QUALITY = 98  # pictures have been a JPEG once already: this adds next to nothing
 
@@ -53,15 +51,15 @@ class Chain:
         Args:
             image: (h, w, 3) uint8, BGR.
         """
-        policy, limits = self._plan.in_force.policy, self._plan.settings.limits.jpeg
-        jpeg = as_jpeg(image)
-        header = check_header(jpeg, limits)
-        seen = decode(jpeg, header, policy.detect.max_side_px)
-        found = self._detector.detect(seen)
-        passes = np.array([why is None for why in gate_geometry(found, seen.shape, policy.quality)], bool)
-        sharp = gate_sharpness(align(seen, found.landmarks[passes]), policy.quality)
-        passes[passes] = [why is None for why in sharp]
-        scale = np.float32(header.width / seen.shape[1])
+        jpeg, settings = as_jpeg(image), self._plan.settings
+        header = check_header(jpeg, settings.limits.jpeg)
+        decoded = decode(jpeg, header, self._plan.in_force.policy.detect.max_side_px)
+        found = self._detector.detect(decoded)
+        passes = np.zeros(len(found), bool)
+        [seen] = self.vision.see([jpeg])
+        if isinstance(seen, Seen):
+            passes[seen.numbers] = True
+        scale = np.float32(header.width / decoded.shape[1])
         return Faces(found.boxes * scale, found.confidence, found.landmarks * scale), passes
 
 

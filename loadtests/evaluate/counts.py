@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-END = 1_000_000
-"""People and streets from here on train the networks: none of them may be used here."""
+from loadtests.people.draws import TRAINING_FROM
+
 ENROLLED_FROM, UNLISTED_FROM, PASSERS_FROM = 100_000, 200_000, 900_000
 _PROBE_STREETS_FROM, _SCENE_STREETS_FROM = 300_000, 400_000
 _PROBE_STREETS = 48
@@ -34,7 +34,7 @@ class Counts:
                 raise ValueError(f"{name}: must be at least 1, found {getattr(self, name)}")
         if self.seed < 0:
             raise ValueError(f"seed: must not be negative, found {self.seed}")
-        check_seeds("scenes", PASSERS_FROM + self.scenes * MOST_IN_A_SCENE, END)
+        check_seeds("scenes", PASSERS_FROM + self.scenes * MOST_IN_A_SCENE, TRAINING_FROM)
 
 
 def check_seeds(name: str, beyond: int, end: int) -> None:
@@ -49,8 +49,10 @@ def check_seeds(name: str, beyond: int, end: int) -> None:
         ValueError: `beyond` exceeds `end`.
     """
     if beyond > end:
-        why = "those are people who train the networks" if end == END else "those are people for another purpose"
-        raise ValueError(f"{name}: would need people with seeds of {end} and above; {why}: ask for fewer")
+        why = "who train the networks" if end == TRAINING_FROM else "for another purpose"
+        raise ValueError(
+            f"{name}: would need people with seeds of {end} and above; those are people {why}: ask for fewer"
+        )
 
 
 def probe_street(number: int) -> int:

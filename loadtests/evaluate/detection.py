@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from operators.boxes import overlaps
 from operators.types import Float32
 
 SAME_FACE = 0.3
@@ -60,23 +61,6 @@ class Faces:
     landmark_error: Float32
 
 
-def overlaps(these: Float32, those: Float32) -> Float32:
-    """Intersection over union.
-
-    Args:
-        these: (n, 4) boxes: left, top, right, bottom.
-        those: (m, 4) boxes.
-
-    Returns:
-        (n, m) float32 in [0, 1].
-    """
-    low = np.maximum(these[:, None, :2], those[None, :, :2])
-    high = np.minimum(these[:, None, 2:], those[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(2)
-    both = _areas(these)[:, None] + _areas(those)[None] - shared
-    return np.where(both > 0, shared / np.where(both > 0, both, 1), 0).astype(np.float32)
-
-
 def pair(overlap: Float32, least: float) -> Rows:
     """Which box found is which true face: the closest pair first, each box and each face once.
 
@@ -125,9 +109,3 @@ def _faces_of(number: int, scene: Scene, least_visible: float) -> tuple[Rows, Fl
     apart = scene.landmarks[counted[found]] - scene.found_landmarks[box[found]]
     error[found] = np.linalg.norm(apart, axis=2).mean(1) / width[found]
     return np.full(len(box), number, np.intp), width, found, passes, share, error
-
-
-def _areas(boxes: Float32) -> Float32:
-    sides = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None)
-    area: Float32 = sides[:, 0] * sides[:, 1]
-    return area

@@ -5,15 +5,18 @@ from functools import cache
 
 import numpy as np
 
+from cluster.enrol import only_face
 from loadtests.evaluate.chain import Chain, as_jpeg
 from loadtests.evaluate.counts import Counts, probe_street
-from loadtests.evaluate.detection import SAME_FACE, overlaps
-from loadtests.evaluate.subjects import Subject, draw_of
+from loadtests.evaluate.detection import SAME_FACE
+from loadtests.evaluate.subjects import Subject
+from loadtests.people.draws import draw_of
 from loadtests.people.nuisance import STREET, STUDIO, Conditions, Picture, Shot, draw_picture, photograph
 from loadtests.people.person import person
 from loadtests.people.render import Model
 from loadtests.people.streets import street
-from operators.errors import EnrolmentReason, FrameRefused
+from operators.boxes import overlaps
+from operators.errors import EnrolmentRefused, FrameRefused
 from operators.types import Float32, Image
 from operators.vision import Seen
 
@@ -85,15 +88,11 @@ def probe_of(seen: Seen | FrameRefused, box: Float32) -> tuple[Float32 | None, s
 
 
 def reference_of(seen: Seen | FrameRefused) -> tuple[Float32 | None, str | None]:
-    """The vector of the one face there is, or why the picture is not enrolled, as `cluster.enrol` decides."""
-    if isinstance(seen, FrameRefused):
-        return None, str(seen.reason)
-    faces = len(seen.faces) + seen.gated.total()
-    if faces != 1:
-        return None, str(EnrolmentReason.SEVERAL_FACES if faces else EnrolmentReason.NO_FACE)
-    if not len(seen.faces):
-        return None, next(iter(seen.gated))
-    return seen.vectors[0], None
+    """The vector of the one face there is, or why the picture is not enrolled, as enrolment decides."""
+    try:
+        return only_face(seen)[0], None
+    except (FrameRefused, EnrolmentRefused) as refused:
+        return None, str(refused.reason)
 
 
 def _shoot(model: Model, within: Conditions, *seeds: int) -> tuple[Picture, Shot]:

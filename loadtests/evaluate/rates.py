@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from loadtests.people.draws import draw_of
+
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
@@ -78,7 +80,7 @@ def resampled(hits: Bools, people: Rows, seed: int) -> Interval:
     if not len(hits):
         return 0.0, 1.0
     found, cases = per_person(hits, people)
-    draw = np.random.Generator(np.random.PCG64([seed, 50]))
+    draw = draw_of(seed, 50)
     drawn = draw.integers(0, len(found), (RESAMPLES, len(found)))
     shares = found[drawn].sum(1) / cases[drawn].sum(1)
     low, high = np.quantile(shares, [_OUTSIDE, 1 - _OUTSIDE])

@@ -1,16 +1,16 @@
 """Street scenes with people far and near, some seen from behind, and streets without anybody."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from loadtests.evaluate.chain import Chain
 from loadtests.evaluate.counts import MOST_IN_A_SCENE, PASSERS_FROM, Counts, scene_street
 from loadtests.evaluate.detection import Scene
-from loadtests.evaluate.subjects import draw_of
-from loadtests.people.compose import paste
-from loadtests.people.nuisance import FACE_UNITS, STREET, Conditions, Draw, Range, draw_picture, draw_view, expose
+from loadtests.people.compose import covered, paste
+from loadtests.people.draws import Draw, draw_of
+from loadtests.people.nuisance import FACE_UNITS, STREET, Conditions, Range, draw_picture, draw_view, expose
 from loadtests.people.person import person
 from loadtests.people.render import Model, Sprite, render
 from loadtests.people.streets import street
@@ -105,17 +105,15 @@ class _Placed:
         """The share of a box that lies behind this person, taken as a rectangle from the hair down."""
         hair = _BODY_UNITS / FACE_UNITS * float(self.sprite.box[2] - self.sprite.box[0])
         height, width = self.sprite.pixels.shape[:2]
-        across = min(float(box[2]), self.left + width) - max(float(box[0]), float(self.left))
-        down = min(float(box[3]), self.top + height) - max(float(box[1]), float(self.box[1]) - hair)
-        area = float((box[2] - box[0]) * (box[3] - box[1]))
-        return float(max(across, 0.0) * max(down, 0.0) / area)
+        body = [self.left, float(self.box[1]) - hair, self.left + width, self.top + height]
+        return covered(box, np.array(body, np.float32))
 
 
 def _stand(seed: int, width_px: float, away: bool, draw: Draw, placed: list[_Placed]) -> _Placed | None:
     """Put a person where nobody's face is hidden; None when no place was found."""
     view = draw_view(draw, STREET if not away else Conditions(yaw_deg=1))
     if away:
-        view = view.turned(180 + 60 * (2 * float(draw.random()) - 1))
+        view = replace(view, yaw_deg=180 + 60 * (2 * float(draw.random()) - 1))
     sprite = render(Model.of(person(seed)), view, width_px / FACE_UNITS)
     middle = (sprite.box[:2] + sprite.box[2:]) / 2
     for _ in range(_TRIES):

@@ -3,8 +3,6 @@
 from collections import Counter
 from dataclasses import dataclass
 
-import numpy as np
-
 from loadtests.evaluate.counts import ENROLLED_FROM, PASSERS_FROM, UNLISTED_FROM, Counts, check_seeds
 from loadtests.people.person import person
 
@@ -82,8 +80,3 @@ def choose(name: str, first: int, count: int, end: int) -> list[Subject]:
 def group_of(skin: float) -> int:
     """The group of a skin tone, 0 to 1."""
     return min(int(skin * GROUPS), GROUPS - 1)
-
-
-def draw_of(*seeds: int) -> np.random.Generator:
-    """Draws that depend on these numbers alone."""
-    return np.random.Generator(np.random.PCG64(list(seeds)))

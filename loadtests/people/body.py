@@ -1,19 +1,15 @@
 """Neck and shoulders, drawn flat behind the head."""
 
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from loadtests.people.paint import skin_colour
 from loadtests.people.person import Colour, Person
-
-if TYPE_CHECKING:
-    from loadtests.people.render import View
+from loadtests.people.view import LEFT, TOP, View
 
 _SHIFT = 4
-_ORIGIN = np.array([2.1, 2.0])  # the middle of the head within a cut-out, head units
+_MIDDLE = np.array([-LEFT, -TOP])  # of the head within a cut-out, head units
 _NECK = np.array([(-0.42, 0.5), (0.42, 0.5), (0.44, 1.2), (0.62, 1.45), (-0.62, 1.45), (-0.44, 1.2)])
 _SHADE = np.array([(-0.42, 0.5), (0.42, 0.5), (0.43, 1.0), (0.0, 1.18), (-0.43, 1.0)])
 _SHOULDERS = np.array(
@@ -30,13 +26,11 @@ _SHOULDERS = np.array(
     ]
 )
 _COLLAR = np.array([(-0.60, 1.34), (0.0, 1.55), (0.60, 1.34), (0.50, 1.56), (0.0, 1.78), (-0.50, 1.56)])
-
-
 _TORSO = np.array([(-1.95, 2.5), (1.95, 2.5), (1.6, 6.6), (-1.6, 6.6)])
 _LEGS = np.array([(-1.6, 6.5), (1.6, 6.5), (1.25, 14.8), (0.2, 14.8), (0.0, 8.0), (-0.2, 14.8), (-1.25, 14.8)])
 
 
-def draw_below(image: npt.NDArray[np.uint8], at: tuple[float, float], scale_px: float, view: "View") -> None:
+def draw_below(image: npt.NDArray[np.uint8], at: tuple[float, float], scale_px: float, view: View) -> None:
     """Draw what is below a cut-out, torso and legs, on a frame, in place.
 
     Args:
@@ -50,7 +44,7 @@ def draw_below(image: npt.NDArray[np.uint8], at: tuple[float, float], scale_px: 
         cv2.fillPoly(image, [corners], _lit(view.clothes, view, factor), cv2.LINE_AA, _SHIFT)
 
 
-def paint_body(who: Person, view: "View", width: int, height: int, scale_px: float) -> npt.NDArray[np.uint8]:
+def paint_body(who: Person, view: View, width: int, height: int, scale_px: float) -> npt.NDArray[np.uint8]:
     """A cut-out with neck and shoulders only: (height, width, 4) uint8."""
     pixels = np.zeros((height, width, 4), np.uint8)
     blue, green, red = skin_colour(who)
@@ -62,7 +56,7 @@ def paint_body(who: Person, view: "View", width: int, height: int, scale_px: flo
         (_SHOULDERS, view.clothes, 1.0),
         (_COLLAR, view.clothes, 0.78),
     ):
-        at = np.rint((points + _ORIGIN) * scale_px * (1 << _SHIFT)).astype(np.int32)
+        at = np.rint((points + _MIDDLE) * scale_px * (1 << _SHIFT)).astype(np.int32)
         cv2.fillPoly(pixels, [at], (*_lit(colour, view, factor), 255.0), cv2.LINE_AA, _SHIFT)
     # A rim drawn smoothly over nothing mixes with black; opacity already says how much of it there is.
     cover = pixels[..., 3:].astype(np.float32)
@@ -70,7 +64,7 @@ def paint_body(who: Person, view: "View", width: int, height: int, scale_px: flo
     return pixels
 
 
-def _lit(colour: Colour, view: "View", factor: float) -> Colour:
+def _lit(colour: Colour, view: View, factor: float) -> Colour:
     level = factor * view.brightness * (view.ambient + 0.5 * (1.15 - view.ambient))
     blue, green, red = (min(255.0, part * level * tint) for part, tint in zip(colour, view.tint, strict=True))
     return blue, green, red

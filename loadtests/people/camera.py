@@ -7,17 +7,20 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtests.people.body import draw_below
-from loadtests.people.compose import paste
+from loadtests.people.compose import covered, paste
+from loadtests.people.draws import Draw, draw_of
 from loadtests.people.person import person
-from loadtests.people.render import LEFT, TOP, Model, Sprite, render
+from loadtests.people.render import Model, Sprite, render
 from loadtests.people.scenes import FOCAL_PX, HEIGHT_PX, UNIT_M, WIDTH_PX, Passage, Schedule
 from loadtests.people.streets import street
+from loadtests.people.view import LEFT, TOP
 from operators.decode import encode
 from operators.types import Float32, Image
 
 _MARGIN_PX = 24  # by which the background is larger than a frame, for the camera to shake
 _SPRITE_PX_PER_UNIT = FOCAL_PX * UNIT_M / 1.15  # nearer people are stretched a little
 _GRAINS = 4
+_KEPT = 64  # people, about 6 MB each
 _QUALITY = 85
 
 
@@ -55,7 +58,7 @@ class Camera:
         place = schedule.cameras.index(camera)
         size = (WIDTH_PX + 2 * _MARGIN_PX, HEIGHT_PX + 2 * _MARGIN_PX)
         self._street = street(schedule.seed * 97 + place, *size)
-        self._grains = _grains(np.random.Generator(np.random.PCG64([schedule.seed, 41, place])), noise)
+        self._grains = _grains(draw_of(schedule.seed, 41, place), noise)
         self._sprites: dict[int, list[Sprite]] = {}
 
     def prepare(self) -> None:
@@ -86,7 +89,7 @@ class Camera:
         at_s = number / self._schedule.fps
         image = self._background(number)
         there = self._schedule.in_view(self._camera, at_s)
-        self._forget(there)
+        self._forget(at_s)
         truths = [self._draw(image, passage, at_s) for passage in there]
         grain = self._grains[number % _GRAINS]
         grained = cv2.subtract(cv2.add(image, grain), self._grains[(number + 1) % _GRAINS])
@@ -110,11 +113,11 @@ class Camera:
             self._sprites[passage.number] = found
         return found
 
-    def _forget(self, there: list[Passage]) -> None:
-        """Drop the cut-outs of people who have left while others are in view."""
-        if len(self._sprites) > 64:
-            now = {passage.number for passage in there}
-            self._sprites = {number: kept for number, kept in self._sprites.items() if number in now}
+    def _forget(self, at_s: float) -> None:
+        """Drop the cut-outs of people who have left, once there are many."""
+        if len(self._sprites) > _KEPT:
+            passages = self._schedule.passages
+            self._sprites = {number: kept for number, kept in self._sprites.items() if passages[number].leaves_s > at_s}
 
     def _draw(self, image: Image, passage: Passage, at_s: float) -> Truth:
         sprite = self._sprites_of(passage)[passage.view(at_s)]
@@ -140,7 +143,7 @@ def _triangle(number: int, period: int, reach: int) -> int:
     return (min(at, 2 * period - at) * 2 * reach) // period - reach
 
 
-def _grains(draw: np.random.Generator, noise: float) -> list[Image]:
+def _grains(draw: Draw, noise: float) -> list[Image]:
     """Pictures of noise: the difference of two of them has the deviation asked for."""
     spread = noise * (6**0.5)  # of a uniform draw from 0 to `spread`, spread / sqrt(12); two are subtracted
     shape = (HEIGHT_PX, WIDTH_PX, 3)
@@ -152,9 +155,9 @@ def _hidden(truths: list[Truth]) -> list[Truth]:
     frame = np.array([0, 0, WIDTH_PX, HEIGHT_PX], np.float32)
     done = []
     for place, truth in enumerate(truths):
-        outside = 1 - _shared(truth.box, frame)
-        covered = [_shared(truth.box, _head_and_body(nearer)) for nearer in truths[place + 1 :]]
-        hidden = max([truth.hidden, outside, *covered])
+        outside = 1 - covered(truth.box, frame)
+        behind = [covered(truth.box, _head_and_body(nearer)) for nearer in truths[place + 1 :]]
+        hidden = max([truth.hidden, outside, *behind])
         done.append(Truth(truth.passage, truth.box, truth.landmarks, hidden))
     return done
 
@@ -163,10 +166,3 @@ def _head_and_body(truth: Truth) -> Float32:
     left, top, right, bottom = truth.box
     wide, high = right - left, bottom - top
     return np.array([left - 0.25 * wide, top - 0.4 * high, right + 0.25 * wide, bottom + 2 * high], np.float32)
-
-
-def _shared(box: Float32, other: Float32) -> float:
-    wide = float(min(box[2], other[2]) - max(box[0], other[0]))
-    high = float(min(box[3], other[3]) - max(box[1], other[1]))
-    area = float((box[2] - box[0]) * (box[3] - box[1]))
-    return max(wide, 0.0) * max(high, 0.0) / max(area, 1e-6)

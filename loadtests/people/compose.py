@@ -1,10 +1,18 @@
-"""Lay cut-outs over a picture."""
+"""Lay cut-outs over a picture, and know what they hide."""
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from operators.types import Image
+from operators.types import Float32, Image
+
+
+def covered(box: Float32, by: Float32) -> float:
+    """The share, 0 to 1, of a box that another covers; each (4,) float32: left, top, right, bottom."""
+    wide = min(box[2], by[2]) - max(box[0], by[0])
+    high = min(box[3], by[3]) - max(box[1], by[1])
+    area = float((box[2] - box[0]) * (box[3] - box[1]))
+    return float(max(wide, 0) * max(high, 0)) / max(area, 1e-6)
 
 
 def paste(image: Image, cut: npt.NDArray[np.uint8], left: int, top: int) -> None:

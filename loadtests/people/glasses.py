@@ -1,18 +1,14 @@
 """Glasses: rims before the eyes, a bridge, and temples back to the ears, hidden where the head is before them."""
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from loadtests.people.head import surface
-from loadtests.people.person import Glasses
+from loadtests.people.person import Glasses, Person
 from operators.types import Float32
-
-if TYPE_CHECKING:
-    from loadtests.people.render import Model
 
 _SHIFT = 4
 _CORNERS = 28
@@ -26,7 +22,8 @@ _SQUARENESS = {
 
 def draw_glasses(
     pixels: npt.NDArray[np.uint8],
-    model: "Model",
+    who: Person,
+    skull: Float32,
     turn: Float32,
     origin: tuple[float, float],
     scale_px: float,
@@ -36,17 +33,17 @@ def draw_glasses(
 
     Args:
         pixels: (h, w, 4) uint8.
-        model: Who wears them.
+        who: Wears them.
+        skull: (256, 256) float32, the radii of the head without hair.
         turn: Head to camera, (3, 3) float32.
         origin: Head units, right and down of the head's middle, of the middle of the first pixel.
         scale_px: Pixels of one head unit.
         depth: (h, w) float32, of the head's surface, head units towards the viewer.
     """
-    who = model.who
     if who.glasses is Glasses.NONE:
         return
     thick = max(1, round(0.030 * who.rim_thickness * scale_px))
-    for line in _lines(model):
+    for line in _lines(who, skull):
         seen = line @ turn.T
         at = (seen[:, :2] - np.array(origin, np.float32)) * np.float32(scale_px)
         for start, end, near in zip(at[:-1], at[1:], (seen[:-1, 2] + seen[1:, 2]) / 2, strict=True):
@@ -58,11 +55,10 @@ def draw_glasses(
             cv2.polylines(pixels, [ends], False, (*who.rim_colour, 255.0), thick, cv2.LINE_AA, _SHIFT)
 
 
-def _lines(model: "Model") -> list[Float32]:
+def _lines(who: Person, skull: Float32) -> list[Float32]:
     """Rims, bridge and temples as lines of points, each (n, 3) float32, head units."""
-    who = model.who
     places = np.array([who.eye_u, -who.eye_u, 1.0, -1.0]), np.array([who.eye_v, who.eye_v, 0.0, 0.0])
-    right, left, ear_right, ear_left = surface(model.head.skull, *(part.astype(np.float32) for part in places))
+    right, left, ear_right, ear_left = surface(skull, *(part.astype(np.float32) for part in places))
     wide, high = (0.245 * who.rim_size * part for part in _SQUARENESS[who.glasses])
     front = max(float(right[2]), float(left[2])) + 0.10
     lines = []

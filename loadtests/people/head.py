@@ -8,6 +8,7 @@ everywhere.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -29,20 +30,20 @@ class Head:
         skull: (256, 256) float32, the same without hair.
         normals: (256, 256, 3) float32 unit vectors pointing outwards, over the map.
         hollow: (256, 256) float32 from 0.5 to 1.1: how much of the light around reaches a place.
-        hair: (256, 256) float32 from 0 to 1: where hair covers the skin.
     """
 
     radius: Float32
     skull: Float32
     normals: Float32
     hollow: Float32
-    hair: Float32
 
 
+@cache
 def grid(side: int) -> tuple[Float32, Float32]:
-    """The u and v of the middle of every cell of a map of side x side cells, each (side, side) float32."""
+    """The u and v of the middle of every cell of a map of side x side cells, each (side, side) float32, read-only."""
     along = ((np.arange(side) + 0.5) * (2 * EDGE / side) - EDGE).astype(np.float32)
     u, v = np.meshgrid(along, along)
+    u.flags.writeable = v.flags.writeable = False
     return u, v
 
 
@@ -85,7 +86,7 @@ def shape_head(who: Person) -> Head:
         radius = np.maximum(radius, radius + hair * (_curtain(who, u, v) - radius) * falls)
     soft = cv2.GaussianBlur(radius, (0, 0), 7, borderType=cv2.BORDER_REPLICATE)
     hollow = np.asarray(np.clip(1 + 2.2 * (radius - soft), 0.5, 1.1), np.float32)
-    return Head(radius, skull, _normals(radius, directions(u, v)), hollow, hair)
+    return Head(radius, skull, _normals(radius, directions(u, v)), hollow)
 
 
 def hair_cover(who: Person, u: Float32, v: Float32) -> Float32:

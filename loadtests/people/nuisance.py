@@ -7,14 +7,15 @@ import cv2
 import numpy as np
 
 from loadtests.people.compose import paste
+from loadtests.people.draws import Draw
 from loadtests.people.paint import Expression
 from loadtests.people.person import Colour
-from loadtests.people.render import Model, View, render
+from loadtests.people.render import Model, render
+from loadtests.people.view import View
 from operators.decode import encode
 from operators.types import Float32, Image
 
 FACE_UNITS = 1.42  # mean width of a face from ear to ear, head units
-Draw = np.random.Generator
 
 
 @dataclass(frozen=True, slots=True)

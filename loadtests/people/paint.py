@@ -1,18 +1,15 @@
 """The colours of a head: skin, eyes, brows, mouth, hair and beard, painted on the map of `loadtests.people.head`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
-from loadtests.people.head import EDGE, bump, grid, hair_cover, ramp
+from loadtests.people.brush import SIDE, Brush, curve, ellipse, mirror, noise
+from loadtests.people.draws import draw_of
+from loadtests.people.head import bump, grid, hair_cover, ramp
 from loadtests.people.person import Beard, Colour, HairStyle, Person
 from operators.types import Float32, Image
 
-SIDE = 512  # cells of the map of colours, each way: about 170 across a face
-_SHIFT = 4  # fractional bits of drawn coordinates
 _SKINS: tuple[Colour, ...] = (
     (182, 206, 238),
     (162, 190, 229),
@@ -24,7 +21,6 @@ _SKINS: tuple[Colour, ...] = (
 )
 _WHITE: Colour = (228, 232, 234)
 _BLACK: Colour = (18, 16, 16)
-_Points = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +82,7 @@ def paint_ground(who: Person) -> Ground:
 def paint_face(who: Person, ground: Ground, face: Expression) -> Image:
     """The colours of a head with an expression, in even, white light: (512, 512, 3) uint8, BGR, over the map."""
     canvas = ground.skin.copy()
-    brush = _Brush(canvas)
+    brush = Brush(canvas)
     _creases(who, face, brush)
     for side in (-1, 1):
         _eye(who, face, brush, side)
@@ -96,71 +92,6 @@ def paint_face(who: Person, ground: Ground, face: Expression) -> Image:
     canvas *= ground.bare
     canvas += ground.hair
     return np.asarray(np.clip(canvas + 0.5, 0, 255), np.uint8)
-
-
-class _Brush:
-    """Paints shapes given by places on the map."""
-
-    def __init__(self, canvas: Float32) -> None:
-        self._canvas = canvas
-
-    def fill(self, points: _Points, colour: Colour, opacity: float = 1.0, soft: float = 0.0) -> None:
-        """Fill a polygon; `soft` is the blur of its rim in cells."""
-        self._blend([points], colour, opacity, soft, None)
-
-    def line(self, points: _Points, width: float, colour: Colour, opacity: float = 1.0, soft: float = 0.0) -> None:
-        """Draw an open line of a width on the map."""
-        self._blend([points], colour, opacity, soft, width)
-
-    def inside(self, points: _Points, shapes: Sequence[tuple[_Points, Colour]]) -> None:
-        """Fill a polygon with the parts of shapes that lie inside it, one over the other."""
-        box = self._box(points, 2)
-        rim = self._mask(points, box, 0.0, None)
-        for shape, colour in shapes:
-            self._mix(box, np.minimum(rim, self._mask(shape, box, 0.0, None)), colour)
-
-    def _blend(
-        self, polygons: Sequence[_Points], colour: Colour, opacity: float, soft: float, width: float | None
-    ) -> None:
-        for points in polygons:
-            spread = 3 * soft + 2 + (0 if width is None else width * SIDE / (2 * EDGE))
-            box = self._box(points, spread)
-            self._mix(box, self._mask(points, box, soft, width) * np.float32(opacity), colour)
-
-    def _box(self, points: _Points, spread: float) -> tuple[int, int, int, int]:
-        cells = _cells(points)
-        left, top = np.maximum(np.floor(cells.min(0) - spread), 0).astype(int)
-        right, bottom = np.minimum(np.ceil(cells.max(0) + spread) + 1, SIDE).astype(int)
-        return left, top, right, bottom
-
-    def _mask(self, points: _Points, box: tuple[int, int, int, int], soft: float, width: float | None) -> Float32:
-        left, top, right, bottom = box
-        mask = np.zeros((bottom - top, right - left), np.uint8)
-        at = np.rint((_cells(points) - (left, top)) * (1 << _SHIFT)).astype(np.int32)
-        if width is None:
-            cv2.fillPoly(mask, [at], 255, cv2.LINE_AA, _SHIFT)
-        else:
-            thick = max(1, round(width * SIDE / (2 * EDGE)))
-            cv2.polylines(mask, [at], False, 255, thick, cv2.LINE_AA, _SHIFT)
-        if soft > 0:
-            cv2.GaussianBlur(mask, (0, 0), soft, dst=mask)
-        return mask.astype(np.float32) * np.float32(1 / 255)
-
-    def _mix(self, box: tuple[int, int, int, int], mask: Float32, colour: Colour) -> None:
-        left, top, right, bottom = box
-        part = self._canvas[top:bottom, left:right]
-        part += (np.array(colour, np.float32) - part) * mask[..., None]
-
-
-def _cells(points: _Points) -> _Points:
-    return (points + EDGE) * (SIDE / (2 * EDGE)) - 0.5
-
-
-def noise(seed: int, salt: int, cells: tuple[int, int], side: int = SIDE) -> Float32:
-    """Smooth noise from -1 to 1: (side, side) float32, from rows x columns random values."""
-    draw = np.random.Generator(np.random.PCG64([seed, salt]))
-    coarse = (draw.random(cells) * 2 - 1).astype(np.float32)
-    return np.asarray(cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def _skin(who: Person, u: Float32, v: Float32) -> Float32:
@@ -179,23 +110,23 @@ def _skin(who: Person, u: Float32, v: Float32) -> Float32:
 
 
 def _freckles(who: Person, canvas: Float32) -> None:
-    brush = _Brush(canvas)
-    draw = np.random.Generator(np.random.PCG64([who.seed, 4]))
+    brush = Brush(canvas)
+    draw = draw_of(who.seed, 4)
     blue, green, red = skin_colour(who)
     for across, down, size in draw.random((int(130 * who.freckles), 3)):
         at = ((across * 2 - 1) * 0.46, 0.02 + down * 0.24)
         brush.fill(
-            _ellipse(at, 0.003 + 0.004 * size, 0.003 + 0.004 * size, 8),
+            ellipse(at, 0.003 + 0.004 * size, 0.003 + 0.004 * size, 8),
             (blue * 0.55, green * 0.62, red * 0.8),
             0.55,
             0.6,
         )
     for mark in who.marks:
         dark: Colour = (blue * 0.30, green * 0.33, red * 0.42)
-        brush.fill(_ellipse((mark.u, mark.v), mark.size, mark.size, 14), dark, 0.9, 0.7)
+        brush.fill(ellipse((mark.u, mark.v), mark.size, mark.size, 14), dark, 0.9, 0.7)
 
 
-def _creases(who: Person, face: Expression, brush: _Brush) -> None:
+def _creases(who: Person, face: Expression, brush: Brush) -> None:
     blue, green, red = skin_colour(who)
     dark: Colour = (blue * 0.55, green * 0.58, red * 0.66)
     corner_u, corner_v = mouth_corner(who, face)
@@ -206,29 +137,29 @@ def _creases(who: Person, face: Expression, brush: _Brush) -> None:
             (corner_u + 0.035, corner_v + 0.01),
         ]
         opacity = min(0.75, 0.10 + 0.40 * who.lines + 0.25 * max(0.0, face.smile))
-        brush.line(_mirror(_curve(fold), side), 0.008, dark, opacity, 1.6)
+        brush.line(mirror(curve(fold), side), 0.008, dark, opacity, 1.6)
         bag = [
             (who.eye_u - 0.05, who.eye_v + 0.045),
             (who.eye_u, who.eye_v + 0.062),
             (who.eye_u + 0.06, who.eye_v + 0.04),
         ]
-        brush.line(_mirror(_curve(bag), side), 0.007, dark, 0.12 + 0.4 * who.lines, 1.5)
+        brush.line(mirror(curve(bag), side), 0.007, dark, 0.12 + 0.4 * who.lines, 1.5)
         crow = [(who.eye_u + 0.085, who.eye_v + 0.005), (who.eye_u + 0.14, who.eye_v + 0.02)]
-        brush.line(_mirror(np.array(crow), side), 0.005, dark, 0.5 * who.lines, 1.2)
+        brush.line(mirror(np.array(crow), side), 0.005, dark, 0.5 * who.lines, 1.2)
     for row in range(3):
         high = -0.245 - 0.035 * row
         wrinkle = [(-0.17, high + 0.008), (0.0, high - 0.004), (0.17, high + 0.008)]
-        brush.line(_curve(wrinkle), 0.006, dark, 0.42 * who.lines + 0.25 * max(0.0, face.brows), 1.4)
+        brush.line(curve(wrinkle), 0.006, dark, 0.42 * who.lines + 0.25 * max(0.0, face.brows), 1.4)
 
 
-def _eye(who: Person, face: Expression, brush: _Brush, side: float) -> None:
+def _eye(who: Person, face: Expression, brush: Brush, side: float) -> None:
     u, v = who.eye_u, who.eye_v
     half = 0.066 * who.eye_size
     high = 0.031 * who.eye_open * who.eye_size * max(0.06, 1 - face.blink) * (1 - 0.25 * max(0.0, face.smile))
     slant = who.eye_slant * half
     inner, outer = (u - half, v + 0.5 * slant), (u + half, v - 0.5 * slant)
-    upper = _curve([inner, (u - 0.3 * half, v - 1.25 * high), (u + 0.35 * half, v - 1.15 * high - 0.3 * slant), outer])
-    lower = _curve([outer, (u + 0.3 * half, v + 0.85 * high), (u - 0.4 * half, v + 0.75 * high), inner])
+    upper = curve([inner, (u - 0.3 * half, v - 1.25 * high), (u + 0.35 * half, v - 1.15 * high - 0.3 * slant), outer])
+    lower = curve([outer, (u + 0.3 * half, v + 0.85 * high), (u - 0.4 * half, v + 0.75 * high), inner])
     rim = np.concatenate([upper, lower])
     gaze = (side * face.gaze[0] * 0.3 * half, face.gaze[1] * 0.3 * high)
     iris = (u + gaze[0], v - 0.15 * high + gaze[1])
@@ -236,27 +167,27 @@ def _eye(who: Person, face: Expression, brush: _Brush, side: float) -> None:
     dark: Colour = (who.iris[0] * 0.45, who.iris[1] * 0.45, who.iris[2] * 0.45)
     shapes = [
         (rim, _WHITE),
-        (_ellipse(iris, size, size, 24), dark),
-        (_ellipse(iris, size * 0.84, size * 0.84, 24), who.iris),
-        (_ellipse(iris, size * 0.40, size * 0.40, 16), _BLACK),
-        (_ellipse((iris[0] - side * 0.010, iris[1] - 0.011), 0.007, 0.007, 10), (250.0, 250.0, 250.0)),
+        (ellipse(iris, size, size, 24), dark),
+        (ellipse(iris, size * 0.84, size * 0.84, 24), who.iris),
+        (ellipse(iris, size * 0.40, size * 0.40, 16), _BLACK),
+        (ellipse((iris[0] - side * 0.010, iris[1] - 0.011), 0.007, 0.007, 10), (250.0, 250.0, 250.0)),
     ]
     blue, green, red = skin_colour(who)
     lid: Colour = (blue * 0.62, green * 0.64, red * 0.72)
-    brush.line(_mirror(upper - (0, 0.022), side), 0.008, lid, 0.7, 1.0)
+    brush.line(mirror(upper - (0, 0.022), side), 0.008, lid, 0.7, 1.0)
     if face.blink < 0.8:
-        brush.inside(_mirror(rim, side), [(_mirror(shape, side), colour) for shape, colour in shapes])
+        brush.inside(mirror(rim, side), [(mirror(shape, side), colour) for shape, colour in shapes])
     lash = upper if face.blink < 0.8 else lower
-    brush.line(_mirror(lash, side), 0.010, _BLACK, 0.92, 0.7)
-    brush.line(_mirror(lower, side), 0.005, lid, 0.75, 0.8)
+    brush.line(mirror(lash, side), 0.010, _BLACK, 0.92, 0.7)
+    brush.line(mirror(lower, side), 0.005, lid, 0.75, 0.8)
 
 
-def _brow(who: Person, face: Expression, brush: _Brush, side: float) -> None:
+def _brow(who: Person, face: Expression, brush: Brush, side: float) -> None:
     base = who.eye_v - who.brow_height - 0.025 * face.brows
     inner = (0.048 + 0.01 * max(0.0, face.brows), base + who.brow_slant - 0.018 * min(0.0, face.brows))
     bend = (0.048 + 0.13 * who.brow_length, base - 0.012 - 0.04 * who.brow_arch)
     outer = (0.048 + 0.235 * who.brow_length, base + 0.022 - who.brow_slant)
-    line = _curve([inner, bend, outer])
+    line = curve([inner, bend, outer])
     thick = 0.026 * who.brow_thickness * np.linspace(1.0, 0.35, len(line))
     shape = np.concatenate(
         [line - np.stack([0 * thick, thick / 2], 1), (line + np.stack([0 * thick, thick / 2], 1))[::-1]]
@@ -264,26 +195,26 @@ def _brow(who: Person, face: Expression, brush: _Brush, side: float) -> None:
     factor = 0.75 - 0.35 * who.brow_dark
     blue, green, red = who.hair_colour
     colour: Colour = (min(blue * factor, 130.0), min(green * factor, 140.0), min(red * factor, 150.0))
-    brush.fill(_mirror(shape, side), colour, 0.62 + 0.34 * who.brow_dark, 1.1)
+    brush.fill(mirror(shape, side), colour, 0.62 + 0.34 * who.brow_dark, 1.1)
 
 
-def _nose(who: Person, brush: _Brush) -> None:
+def _nose(who: Person, brush: Brush) -> None:
     blue, green, red = skin_colour(who)
     dark: Colour = (blue * 0.30, green * 0.30, red * 0.38)
     for side in (-1.0, 1.0):
-        hole = _ellipse((0.030 * who.nose_width, who.nose_v + 0.052), 0.019 * who.nose_width, 0.010, 14)
-        brush.fill(_mirror(hole, side), dark, 0.9, 1.1)
-        wing = _curve(
+        hole = ellipse((0.030 * who.nose_width, who.nose_v + 0.052), 0.019 * who.nose_width, 0.010, 14)
+        brush.fill(mirror(hole, side), dark, 0.9, 1.1)
+        wing = curve(
             [
                 (0.058 * who.nose_width, who.nose_v),
                 (0.068 * who.nose_width, who.nose_v + 0.03),
                 (0.052 * who.nose_width, who.nose_v + 0.052),
             ]
         )
-        brush.line(_mirror(wing, side), 0.007, dark, 0.35, 1.4)
+        brush.line(mirror(wing, side), 0.007, dark, 0.35, 1.4)
 
 
-def _mouth(who: Person, face: Expression, brush: _Brush) -> None:
+def _mouth(who: Person, face: Expression, brush: Brush) -> None:
     u, v = mouth_corner(who, face)
     middle = who.mouth_v + 0.012 * face.smile
     gap = 0.075 * face.open
@@ -315,7 +246,7 @@ def _mouth(who: Person, face: Expression, brush: _Brush) -> None:
         (-u, v),
     ]
     curves = {
-        name: _curve(part) for name, part in {"bow": bow, "up": seam_up, "low": seam_low, "bottom": bottom}.items()
+        name: curve(part) for name, part in {"bow": bow, "up": seam_up, "low": seam_low, "bottom": bottom}.items()
     }
     if face.open > 0.05:
         inside = np.concatenate([curves["up"], curves["low"]])
@@ -371,38 +302,3 @@ def _hair(who: Person, u: Float32, v: Float32) -> tuple[Float32, Float32]:
         ragged = ragged * 0.72
     colour = np.array(who.hair_colour, np.float32) * strands[..., None].astype(np.float32)
     return colour, ragged[..., None].astype(np.float32)
-
-
-def _ellipse(at: tuple[float, float], wide: float, high: float, corners: int) -> _Points:
-    turn = _CIRCLES[corners] if corners in _CIRCLES else _CIRCLES.setdefault(corners, _circle(corners))
-    return turn * (wide, high) + at
-
-
-def _circle(corners: int) -> _Points:
-    angle = np.arange(corners) * (2 * np.pi / corners)
-    return np.round(np.stack([np.cos(angle), np.sin(angle)], axis=1), 9)
-
-
-_CIRCLES: dict[int, _Points] = {}
-
-
-def _curve(points: Sequence[tuple[float, float]], steps: int = 6) -> _Points:
-    """A smooth line through points (Catmull and Rom's spline)."""
-    at = np.array([points[0], *points, points[-1]])
-    t = (np.arange(steps) / steps)[:, None]
-    parts = []
-    for before, start, end, after in zip(at[:-3], at[1:-2], at[2:-1], at[3:], strict=True):
-        parts.append(
-            0.5
-            * (
-                2 * start
-                + (end - before) * t
-                + (2 * before - 5 * start + 4 * end - after) * t * t
-                + (3 * start - before - 3 * end + after) * t * t * t
-            )
-        )
-    return np.concatenate([*parts, at[-1:]])
-
-
-def _mirror(points: _Points, side: float) -> _Points:
-    return points * (side, 1.0)

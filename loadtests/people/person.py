@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-import numpy as np
+from loadtests.people.draws import draw_of
 
 T = TypeVar("T")
 
@@ -217,7 +217,7 @@ class _Draw:
     """Uniform draws of one seed, and no others."""
 
     def __init__(self, seed: int) -> None:
-        self._draw = np.random.Generator(np.random.PCG64([seed, 1]))
+        self._draw = draw_of(seed, 1)
 
     def unit(self) -> float:
         """From 0 to 1."""

@@ -5,21 +5,21 @@ about it: five landmarks that follow the turned surface, and the box from hairli
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from loadtests.people.body import paint_body
+from loadtests.people.brush import SIDE
 from loadtests.people.glasses import draw_glasses
 from loadtests.people.head import EDGE, SHAPE_SIDE, Head, shape_head, surface
-from loadtests.people.paint import SIDE, Expression, Ground, mouth_corner, paint_face, paint_ground
-from loadtests.people.person import Colour, Person
-from operators.types import Float32, Image
+from loadtests.people.paint import Expression, Ground, mouth_corner, paint_face, paint_ground
+from loadtests.people.person import Person
+from loadtests.people.view import BOTTOM, LEFT, RIGHT, TOP, View
+from operators.types import Float32
 
-LEFT, TOP, RIGHT, BOTTOM = -2.1, -2.0, 2.1, 2.6  # of a cut-out, head units around the middle of the head
 _ITERATIONS = 14
 _STRIDE = np.float32(0.72)
 _FACE_OUTLINE: tuple[tuple[float, float], ...] = (
@@ -33,37 +33,6 @@ _FACE_OUTLINE: tuple[tuple[float, float], ...] = (
     (0.0, 0.72),
     (0.0, 0.20),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """How a head is held, what it does and how it is lit.
-
-    Attributes:
-        yaw_deg: Turned to the picture's right, degrees.
-        pitch_deg: Bowed down, degrees.
-        roll_deg: Tilted clockwise, degrees.
-        face: The expression.
-        light: Where the light comes from: right, down, towards the viewer; any length.
-        ambient: Share of the light that comes from everywhere, 0 to 1.
-        brightness: Factor on everything.
-        tint: Colour of the light, factors on blue, green, red.
-        clothes: Colour of what is worn.
-    """
-
-    yaw_deg: float = 0.0
-    pitch_deg: float = 0.0
-    roll_deg: float = 0.0
-    face: Expression = field(default_factory=Expression)
-    light: tuple[float, float, float] = (0.3, -0.5, 0.8)
-    ambient: float = 0.55
-    brightness: float = 1.0
-    tint: Colour = (1.0, 1.0, 1.0)
-    clothes: Colour = (110.0, 90.0, 80.0)
-
-    def turned(self, yaw_deg: float) -> "View":
-        """The same with another yaw."""
-        return replace(self, yaw_deg=yaw_deg)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,18 +57,11 @@ class Model:
     who: Person
     head: Head
     ground: Ground
-    paints: dict[Expression, Image]
 
     @staticmethod
-    def of(who: Person, faces: Sequence[Expression] = ()) -> "Model":
-        """The model of a person, with these expressions painted; others are painted when they are asked for."""
-        ground = paint_ground(who)
-        return Model(who, shape_head(who), ground, {face: paint_face(who, ground, face) for face in faces})
-
-    def paint(self, face: Expression) -> Image:
-        """The colours of an expression, over the map."""
-        found = self.paints.get(face)
-        return paint_face(self.who, self.ground, face) if found is None else found
+    def of(who: Person) -> "Model":
+        """The model of a person."""
+        return Model(who, shape_head(who), paint_ground(who))
 
 
 def render(model: Model, view: View, scale_px: float) -> Sprite:
@@ -123,7 +85,8 @@ def render(model: Model, view: View, scale_px: float) -> Sprite:
     colours = _light(model, view, turn, at)
     part = pixels[top:bottom, left:right]
     _over(part, colours, cover)
-    draw_glasses(part, model, turn, (x[0], y[0]), scale_px, np.where(cover > 0.5, depth, -9).astype(np.float32))
+    solid = np.where(cover > 0.5, depth, -9).astype(np.float32)
+    draw_glasses(part, model.who, model.head.skull, turn, (x[0], y[0]), scale_px, solid)
     landmarks = _project(surface(model.head.skull, *_landmark_places(model.who, view.face)), turn, scale_px)
     outline = _project(surface(model.head.skull, *np.array(_FACE_OUTLINE, np.float32).T), turn, scale_px)
     return Sprite(pixels, landmarks, np.concatenate([outline.min(0), outline.max(0)]).astype(np.float32))
@@ -192,7 +155,7 @@ def _light(model: Model, view: View, turn: Float32, at: Float32) -> Float32:
     """The colour of every pixel, (h, w, 3) float32, 0 to 255 and above."""
     head, fine = model.head, np.float32(SIDE / SHAPE_SIDE)
     painted = cv2.remap(
-        model.paint(view.face),
+        paint_face(model.who, model.ground, view.face),
         (at[0] + np.float32(0.5)) * fine - np.float32(0.5),
         (at[1] + np.float32(0.5)) * fine - np.float32(0.5),
         cv2.INTER_LINEAR,

@@ -9,10 +9,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from loadtests.people.nuisance import Conditions, Draw, Range, draw_view
-from loadtests.people.render import View
+from loadtests.people.draws import Draw, draw_of
+from loadtests.people.nuisance import Conditions, Range, draw_view
+from loadtests.people.view import View
 
 WIDTH_PX, HEIGHT_PX = 1280, 720
 FACE_M = 0.155
@@ -161,7 +160,7 @@ def plan_walks(seed: int, cameras: Sequence[str], fps: float, seconds: float, cr
     Raises:
         ValueError: Too few seconds for anybody to walk by.
     """
-    planner = _Planner(np.random.Generator(np.random.PCG64([seed, 40])), fps, crowd)
+    planner = _Planner(draw_of(seed, 40), fps, crowd)
     found = [passage for camera in cameras for passage in planner.walks(camera, seconds)]
     if not found:
         raise ValueError(f"seconds: nobody walks by within {seconds}; give more, or more people a minute")

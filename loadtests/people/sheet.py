@@ -4,9 +4,11 @@ import cv2
 import numpy as np
 
 from loadtests.people.compose import paste
+from loadtests.people.draws import draw_of
 from loadtests.people.nuisance import Conditions, Range, draw_view
 from loadtests.people.person import Person, person
-from loadtests.people.render import Model, View, render
+from loadtests.people.render import Model, render
+from loadtests.people.view import View
 from operators.types import Image
 
 TILE_PX = 132
@@ -40,7 +42,7 @@ def sheet(seed: int, count: int, views: int = 2) -> Image:
 
 
 def _tile(who: Person, views: int) -> Image:
-    draw = np.random.Generator(np.random.PCG64([who.seed, 50]))
+    draw = draw_of(who.seed, 50)
     model = Model.of(who)
     large = _portrait(model, View(clothes=draw_view(draw, _LIVELY).clothes), TILE_PX)
     small = [_portrait(model, draw_view(draw, _LIVELY), _SMALL_PX) for _ in range(views)]

@@ -7,16 +7,16 @@ posters, balls. A street is a seed.
 import cv2
 import numpy as np
 
+from loadtests.people.draws import Draw, draw_of
 from operators.types import Image
 
 _WORDS = ("CAFE", "BAKERY", "BOOKS", "TAXI", "OPEN", "SALE", "HOTEL", "BANK", "EXIT", "PARK", "No 7", "TEA")
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-Draw = np.random.Generator
 
 
 def street(seed: int, width: int = 1280, height: int = 720) -> Image:
     """A street, (height, width, 3) uint8, BGR."""
-    draw = np.random.Generator(np.random.PCG64([seed, 20]))
+    draw = draw_of(seed, 20)
     picture = _ground(draw, width, height)
     at = -int(draw.random() * 200)
     base = int(height * _between(draw, 0.62, 0.8))

@@ -14,9 +14,10 @@ import cv2
 import torch
 import yaml
 
+from loadtests.people.draws import TRAINING_FROM
 from loadtests.training import detector, embedder
 from loadtests.training.export import export_detector, export_embedder
-from loadtests.training.pictures import FIRST_SEED, bank, crops, sample, traits
+from loadtests.training.pictures import bank, crops, sample, traits
 from loadtests.training.schedule import Budget
 
 _SIDE_PX = 320
@@ -54,12 +55,12 @@ def main(
     """Train the detector and the embedder on people who do not exist."""
     cv2.setNumThreads(1)
     if detector_steps:
-        model = train_detector(range(FIRST_SEED, FIRST_SEED + sprites), workers, detector_steps, seed, device)
+        model = train_detector(range(TRAINING_FROM, TRAINING_FROM + sprites), workers, detector_steps, seed, device)
         settings: dict[str, Any] = {"adapter": "yunet", "colour": "bgr", "mean": [0.0] * 3, "scale": [1.0] * 3}
         write(output, "synthetic-detector-1", model, settings, sprites, device, detector_steps, seed)
     if embedder_steps:
         model = train_embedder(
-            range(FIRST_SEED, FIRST_SEED + people), views, workers, dimension, embedder_steps, seed, device
+            range(TRAINING_FROM, TRAINING_FROM + people), views, workers, dimension, embedder_steps, seed, device
         )
         settings = {
             "adapter": "embedder112",
@@ -101,17 +102,16 @@ def write(
     """Write a model and its manifest."""
     manifest = {
         "name": name,
-        "adapter": settings["adapter"],
         "file": f"{name}.onnx",
         "size_bytes": len(model),
         "sha256": hashlib.sha256(model).hexdigest(),
         "licence": _LICENCE,
-        "training_data": f"People who do not exist, drawn by loadtests/people: seeds {FIRST_SEED} to "
-        f"{FIRST_SEED + people - 1}, before streets drawn by the same package. No photograph and no real person. Made "
-        f"by python -m loadtests.training at commit {_commit()}. Nobody from seed {FIRST_SEED} on is used in a test, "
-        "a demonstration or an evaluation.",
+        "training_data": f"People who do not exist, drawn by loadtests/people: seeds {TRAINING_FROM} to "
+        f"{TRAINING_FROM + people - 1}, before streets drawn by the same package. No photograph and no real person. "
+        f"Made by python -m loadtests.training at commit {_commit()}. Nobody from seed {TRAINING_FROM} on is used in a "
+        "test, a demonstration or an evaluation.",
         "people": "synthetic",
-        **{key: value for key, value in settings.items() if key != "adapter"},
+        **settings,
         "source": "this repository: python -m loadtests.training",
         "note": _NOTE.format(device=device, torch=torch.__version__, steps=steps, seed=seed),
     }

@@ -1,12 +1,12 @@
 """What the two networks are trained on: aligned crops of people, and street scenes with faces.
 
-Nobody who is used here is ever used in a test, a demonstration or an evaluation: those take people below FIRST_SEED.
+Nobody who is used here is ever used in a test, a demonstration or an evaluation: those take people below TRAINING_FROM.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from functools import partial
 from multiprocessing import get_context
@@ -16,12 +16,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from loadtests.people.compose import paste
+from loadtests.people.compose import covered, paste
+from loadtests.people.draws import TRAINING_FROM, Draw, draw_of
 from loadtests.people.nuisance import (
     HARSH,
     STUDIO,
     Conditions,
-    Draw,
     Range,
     draw_picture,
     draw_view,
@@ -36,7 +36,6 @@ from operators.types import Faces, Float32, Image
 
 T = TypeVar("T")
 
-FIRST_SEED = 1_000_000  # of training people and training streets; everybody below is for tests
 _STREETS = 48
 _JITTER = 0.02  # landmarks of a detector are off by about this share of the face's width
 _SPRITE_PX_PER_UNIT = 80.0
@@ -88,12 +87,12 @@ def _one_thread() -> None:
 
 
 def _crops_of(seed: int, views: int) -> npt.NDArray[np.uint8]:
-    draw = np.random.Generator(np.random.PCG64([seed, 30]))
+    draw = draw_of(seed, 30)
     model = Model.of(person(seed))
     found = []
     for number in range(views):
         picture = draw_picture(draw, STUDIO if number % 8 == 0 else HARSH)
-        shot = photograph(model, picture, _street(FIRST_SEED + int(draw.random() * _STREETS)), draw)
+        shot = photograph(model, picture, _street(TRAINING_FROM + int(draw.random() * _STREETS)), draw)
         width = float(shot.box[2] - shot.box[0])
         off = ((draw.random((5, 2)) + draw.random((5, 2)) - 1) * 1.5 * _JITTER * width).astype(np.float32)
         found.append(align(shot.image, shot.landmarks[None] + off)[0])
@@ -128,16 +127,16 @@ def bank(seeds: Sequence[int], views: int, workers: int) -> Bank:
     """Prepare cut-outs of people, `views` of each."""
     parts = _spread(partial(_sprites_of, views=views), seeds, workers)
     people = [sprite for part in parts for sprite in part[:-1]]
-    return Bank(people, [part[-1] for part in parts], [_street(FIRST_SEED + number) for number in range(_STREETS)])
+    return Bank(people, [part[-1] for part in parts], [_street(TRAINING_FROM + number) for number in range(_STREETS)])
 
 
 def _sprites_of(seed: int, views: int) -> list[Sprite]:
-    draw = np.random.Generator(np.random.PCG64([seed, 31]))
+    draw = draw_of(seed, 31)
     model = Model.of(person(seed))
     found = [render(model, draw_view(draw, _ZOOM), _SPRITE_PX_PER_UNIT) for _ in range(views)]
     view = draw_view(draw, Conditions(yaw_deg=1))
     away = 180 + 60 * (float(draw.random()) * 2 - 1)
-    behind = render(model, view.turned(away), _SPRITE_PX_PER_UNIT)
+    behind = render(model, replace(view, yaw_deg=away), _SPRITE_PX_PER_UNIT)
     return [*found, behind]
 
 
@@ -166,9 +165,8 @@ def _scene(among: Bank, side: int, draw: Draw) -> tuple[Image, Faces]:
     points: list[Float32] = []
     for height in heights:
         away = draw.random() < 0.12
-        sprite = (among.backs if away else among.people)[
-            int(draw.random() * len(among.backs if away else among.people))
-        ]
+        sprites = among.backs if away else among.people
+        sprite = sprites[int(draw.random() * len(sprites))]
         scale = height / (_HEIGHT_UNITS * _SPRITE_PX_PER_UNIT)
         shift = _place(sprite, scale, side, draw, boxes)
         if shift is None:
@@ -205,16 +203,9 @@ def _place(sprite: Sprite, scale: float, side: int, draw: Draw, boxes: Sequence[
         face = sprite.box * scale
         shift = np.round(middle - (face[:2] + face[2:]) / 2).astype(np.float32)
         body = np.array([0, sprite.box[1] - 40, sprite.pixels.shape[1], sprite.pixels.shape[0]], np.float32) * scale
-        if all(_hidden(box, body + np.tile(shift, 2)) < 0.3 for box in boxes):
+        if all(covered(box, body + np.tile(shift, 2)) < 0.3 for box in boxes):
             return shift
     return None
-
-
-def _hidden(box: Float32, by: Float32) -> float:
-    wide = min(box[2], by[2]) - max(box[0], by[0])
-    high = min(box[3], by[3]) - max(box[1], by[1])
-    area = float((box[2] - box[0]) * (box[3] - box[1]))
-    return float(max(wide, 0) * max(high, 0)) / max(area, 1e-6)
 
 
 def _stack(parts: Sequence[Float32], empty: tuple[int, ...]) -> Float32:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cluster.kafka_io import ALERTS, KafkaFramePublisher, TopicReader
-from cluster.plan import read_plan
+from cluster.plan import open_vision, read_plan
 from cluster.settings import KafkaSettings
 from loadtests.demo import cluster_document, settle
 from loadtests.demo_truth import Judgement, Truth
@@ -31,7 +31,8 @@ def test_every_volunteer_alerts_once_and_no_stranger() -> None:
     with temporary(cluster_document(CONFIGS / "clusters" / "volunteers.yaml") | {"models": models}) as run:
         plan = read_plan(run.file)
         photos = shots(folder, plan.in_force.policy.cameras, 300, seed=1)
-        enrol_all(plan, {ref: path.read_bytes() for ref, path in listed(folder).items()}, "photo taken for research")
+        faces = {ref: path.read_bytes() for ref, path in listed(folder).items()}
+        enrol_all(plan, open_vision(plan), faces, "photo taken for research")
         run.beholden("up", "-f", str(run.file))
         truth = Truth(truth_of(photos), STREAM)
         with closing(TopicReader(plan.settings.kafka, ALERTS, 0, 1, from_beginning=True)) as reader:

@@ -4,9 +4,10 @@ from collections import Counter
 
 import pytest
 
-from loadtests.evaluate.counts import END, Counts
+from loadtests.evaluate.counts import Counts
 from loadtests.evaluate.scenes import compose
 from loadtests.evaluate.subjects import GROUPS, Cast, choose, group_of
+from loadtests.people.draws import TRAINING_FROM
 from loadtests.people.person import person
 
 
@@ -32,7 +33,7 @@ def test_nobody_is_on_the_list_and_not_on_it() -> None:
     cast = Cast.of(Counts(enrolled=5, unlisted=7))
     seeds = [each.seed for each in (*cast.enrolled, *cast.unlisted)]
     assert len(set(seeds)) == 12
-    assert max(seeds) < END
+    assert max(seeds) < TRAINING_FROM
 
 
 @pytest.mark.parametrize(

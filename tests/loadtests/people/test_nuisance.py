@@ -17,8 +17,9 @@ from loadtests.people.nuisance import (
     photograph,
 )
 from loadtests.people.person import person
-from loadtests.people.render import Model, View
+from loadtests.people.render import Model
 from loadtests.people.streets import street
+from loadtests.people.view import View
 
 
 @pytest.mark.parametrize("within", [STREET, STUDIO, HARSH])

@@ -7,7 +7,8 @@ import pytest
 
 from loadtests.people.paint import Expression
 from loadtests.people.person import Glasses, person
-from loadtests.people.render import Model, View, render
+from loadtests.people.render import Model, render
+from loadtests.people.view import View
 
 SCALE_PX = 40.0
 
@@ -15,7 +16,7 @@ SCALE_PX = 40.0
 @pytest.fixture(scope="module")
 def model() -> Model:
     """One person, ready to be drawn."""
-    return Model.of(person(1), [Expression()])
+    return Model.of(person(1))
 
 
 def test_the_same_view_is_the_same_picture(model: Model) -> None:

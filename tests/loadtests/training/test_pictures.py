@@ -2,14 +2,15 @@
 
 import numpy as np
 
+from loadtests.people.draws import TRAINING_FROM
 from loadtests.people.person import person
-from loadtests.training.pictures import FIRST_SEED, Bank, crops, sample, traits
+from loadtests.training.pictures import Bank, crops, sample, traits
 from operators.align import SIZE_PX
 
 
 def test_training_people_are_never_those_of_tests() -> None:
     """They begin at a million; demonstration, evaluation and tests stay below."""
-    assert FIRST_SEED == 1_000_000
+    assert TRAINING_FROM == 1_000_000
 
 
 def test_traits_have_one_scale_and_tell_people_apart() -> None:
@@ -25,14 +26,15 @@ def test_traits_have_one_scale_and_tell_people_apart() -> None:
 
 def test_crops_are_aligned_and_numbered() -> None:
     """As many of each person as asked, in the order of the seeds, whatever the number of processes."""
-    found, who = crops([FIRST_SEED, FIRST_SEED + 1], 1, workers=1)
+    found, who = crops([TRAINING_FROM, TRAINING_FROM + 1], 1, workers=1)
     assert found.shape == (2, SIZE_PX, SIZE_PX, 3)
     assert who.tolist() == [0, 1]
 
 
 def test_scenes_hold_their_faces() -> None:
     """A scene without people has no truth; boxes and landmarks of the others belong together."""
-    from loadtests.people.render import Model, View, render
+    from loadtests.people.render import Model, render
+    from loadtests.people.view import View
 
     sprite = render(Model.of(person(5)), View(), 80.0)
     among = Bank(

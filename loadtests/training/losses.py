@@ -13,6 +13,8 @@ from loadtests.training.networks import COLUMNS, STRIDES
 _LANDMARK_KNEE = 0.01
 # With 10 for the landmarks, 3,000 steps left them off by 5 % of the face's width, twice what boxes of that size allow.
 _BOX_WEIGHT, _LANDMARK_WEIGHT = 2.0, 40.0
+# Landmarks of smaller faces count for less: blur and noise decide about them, and policies refuse such faces.
+_SHARP_PX = 32.0
 # e^6 cells are wider than any picture; the bound keeps a bad first step from overflowing.
 _LARGEST_LOG = 6.0
 
@@ -108,7 +110,9 @@ def detector_loss(outputs: dict[str, Tensor], truth: Truth, cells: Cells) -> Det
     points = (joined["kps"][picture, cell].unflatten(1, (5, 2)) + corner[:, None]) * stride[:, None]
     side = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1).prod(1).sqrt()
     apart = (points - truth.landmarks[picture, which]) / side[:, None, None]
-    landmarks = functional.smooth_l1_loss(apart, torch.zeros_like(apart), reduction="sum", beta=_LANDMARK_KNEE)
+    weight = (side / _SHARP_PX).clamp(max=1)[:, None, None]
+    off = functional.smooth_l1_loss(apart, torch.zeros_like(apart), reduction="none", beta=_LANDMARK_KNEE)
+    landmarks = (off * weight).sum()
     target = torch.zeros_like(joined["obj"][..., 0])
     target[picture, cell] = overlap.detach()
     count = max(len(cell), 1)

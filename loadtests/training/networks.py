@@ -118,14 +118,14 @@ class DetectionNetwork(nn.Module):
             Unit(3, 32, 6, 4, padding=1), Unit(32, 48, stride=2), _bottleneck(48, 16), _bottleneck(48, 16)
         )
         self.middle = nn.Sequential(
-            Unit(48, 64, stride=2), _bottleneck(64, 32), _bottleneck(64, 32), _bottleneck(64, 32)
+            Unit(48, 80, stride=2), _bottleneck(80, 40), _bottleneck(80, 40), _bottleneck(80, 40)
         )
         self.coarse = nn.Sequential(
-            Unit(64, 80, stride=2), _bottleneck(80, 32), _bottleneck(80, 32), _bottleneck(80, 32)
+            Unit(80, 112, stride=2), _bottleneck(112, 48), _bottleneck(112, 48), _bottleneck(112, 48)
         )
-        self.from_coarse = Unit(80, 64, 1, linear=True)
-        self.from_middle = Unit(64, 48, 1, linear=True)
-        self.heads = nn.ModuleList([_Head(48, 24), _Head(64, 64), _Head(80, 64)])
+        self.from_coarse = Unit(112, 80, 1, linear=True)
+        self.from_middle = Unit(80, 48, 1, linear=True)
+        self.heads = nn.ModuleList([_Head(48, 24), _Head(80, 64), _Head(112, 80)])
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """The outputs by name, before the sigmoid.

@@ -38,8 +38,8 @@ T = TypeVar("T")
 
 _STREETS = 48
 _JITTER = 0.02  # landmarks of a detector are off by about this share of the face's width
-_SPRITE_PX_PER_UNIT = 80.0
-_HEIGHT_UNITS = 1.7  # of a face, head units
+_SPRITE_PX_PER_UNIT = 120.0  # a face of 190 px: larger ones are stretched, by half at most
+_HEIGHT_UNITS, _HAIR_UNITS = 1.7, 0.5  # of a face, and of the hair above it, head units
 _ZOOM = Conditions(yaw_deg=60, pitch_deg=22, roll_deg=20, light=0.9, brightness=Range(0.45, 1.35))
 
 
@@ -143,6 +143,8 @@ def _sprites_of(seed: int, views: int) -> list[Sprite]:
 def sample(among: Bank, side: int, draw: Draw, count: int) -> tuple[npt.NDArray[np.uint8], list[Faces]]:
     """Street scenes with faces of 12 px to nearly the whole picture, some without any.
 
+    Some end in a black strip below or at the right, as a detector pads pictures whose sides are no multiples of 32.
+
     Args:
         among: What they are put together from.
         side: Width and height of a scene, pixels.
@@ -157,9 +159,10 @@ def sample(among: Bank, side: int, draw: Draw, count: int) -> tuple[npt.NDArray[
 
 
 def _scene(among: Bank, side: int, draw: Draw) -> tuple[Image, Faces]:
-    image = _background(among, side, draw)
+    strip = _strip(draw)
+    image = _background(among, side, draw)[: side - strip[0], : side - strip[1]].copy()
     crowd = 0 if draw.random() < 0.12 else 1 + int(draw.random() ** 2 * 9)
-    log = Range(math.log(13), math.log(0.8 * side / math.sqrt(1 + crowd)))
+    log = Range(math.log(13), math.log(0.9 * side / math.sqrt(max(1, crowd))))
     heights = sorted(math.exp(log.draw(draw)) for _ in range(crowd))  # far ones first, near ones over them
     boxes: list[Float32] = []
     points: list[Float32] = []
@@ -168,7 +171,7 @@ def _scene(among: Bank, side: int, draw: Draw) -> tuple[Image, Faces]:
         sprites = among.backs if away else among.people
         sprite = sprites[int(draw.random() * len(sprites))]
         scale = height / (_HEIGHT_UNITS * _SPRITE_PX_PER_UNIT)
-        shift = _place(sprite, scale, side, draw, boxes)
+        shift = _place(sprite, scale, image.shape[:2], draw, boxes)
         if shift is None:
             continue
         cut = _scaled(sprite.pixels, scale)
@@ -177,8 +180,17 @@ def _scene(among: Bank, side: int, draw: Draw) -> tuple[Image, Faces]:
             boxes.append(sprite.box * scale + np.tile(shift, 2))
             points.append(sprite.landmarks * scale + shift)
     picture = draw_picture(draw, HARSH)
-    exposed = expose(image, picture, draw)
-    return exposed, Faces(_stack(boxes, (0, 4)), np.ones(len(boxes), np.float32), _stack(points, (0, 5, 2)))
+    exposed = cv2.copyMakeBorder(expose(image, picture, draw), 0, strip[0], 0, strip[1], cv2.BORDER_CONSTANT)
+    sure = np.ones(len(boxes), np.float32)
+    return np.asarray(exposed, np.uint8), Faces(_stack(boxes, (0, 4)), sure, _stack(points, (0, 5, 2)))
+
+
+def _strip(draw: Draw) -> tuple[int, int]:
+    """Rows below and columns at the right that hold no picture."""
+    if draw.random() >= 0.4:
+        return 0, 0
+    wide = int(draw.random() * 32)
+    return (wide, 0) if draw.random() < 0.5 else (0, wide)
 
 
 def _scaled(pixels: npt.NDArray[np.uint8], scale: float) -> npt.NDArray[np.uint8]:
@@ -196,13 +208,14 @@ def _background(among: Bank, side: int, draw: Draw) -> Image:
     return np.asarray(np.clip(part.astype(np.float32) * np.float32(level), 0, 255), np.uint8)
 
 
-def _place(sprite: Sprite, scale: float, side: int, draw: Draw, boxes: Sequence[Float32]) -> Float32 | None:
+def _place(sprite: Sprite, scale: float, room: tuple[int, int], draw: Draw, boxes: Sequence[Float32]) -> Float32 | None:
     """Where a cut-out comes without hiding faces that are there already; None when no place was found."""
     for _ in range(8):
-        middle = draw.random(2) * side
+        middle = draw.random(2) * room[::-1]
         face = sprite.box * scale
         shift = np.round(middle - (face[:2] + face[2:]) / 2).astype(np.float32)
-        body = np.array([0, sprite.box[1] - 40, sprite.pixels.shape[1], sprite.pixels.shape[0]], np.float32) * scale
+        top = sprite.box[1] - _HAIR_UNITS * _SPRITE_PX_PER_UNIT
+        body = np.array([0, top, sprite.pixels.shape[1], sprite.pixels.shape[0]], np.float32) * scale
         if all(covered(box, body + np.tile(shift, 2)) < 0.3 for box in boxes):
             return shift
     return None

@@ -4,6 +4,8 @@ import numpy as np
 
 from loadtests.people.draws import TRAINING_FROM
 from loadtests.people.person import person
+from loadtests.people.render import Model, render
+from loadtests.people.view import View
 from loadtests.training.pictures import Bank, crops, sample, traits
 from operators.align import SIZE_PX
 
@@ -33,9 +35,6 @@ def test_crops_are_aligned_and_numbered() -> None:
 
 def test_scenes_hold_their_faces() -> None:
     """A scene without people has no truth; boxes and landmarks of the others belong together."""
-    from loadtests.people.render import Model, render
-    from loadtests.people.view import View
-
     sprite = render(Model.of(person(5)), View(), 80.0)
     among = Bank(
         [sprite], [render(Model.of(person(6)), View(yaw_deg=180), 80.0)], [np.full((720, 1280, 3), 90, np.uint8)]
@@ -46,3 +45,18 @@ def test_scenes_hold_their_faces() -> None:
     for each in faces:
         inside = (each.landmarks > each.boxes[:, None, :2]) & (each.landmarks < each.boxes[:, None, 2:])
         assert inside.all()
+
+
+def test_some_scenes_end_in_a_black_strip_as_padding_makes_it() -> None:
+    """Below or at the right, less than 32 px, in about four of ten; the middle of every face lies in the picture."""
+    sprite = render(Model.of(person(5)), View(), 80.0)
+    among = Bank([sprite], [sprite], [np.full((720, 1280, 3), 200, np.uint8)])
+    images, faces = sample(among, 96, np.random.default_rng(1), 60)
+    black = images.max(3) == 0
+    below, right = (black.all(axis).argmax(1) * black.all(axis)[:, -1] for axis in (2, 1))
+    assert 12 < ((below > 0) | (right > 0)).sum() < 36
+    for strip, axis in ((below, 1), (right, 0)):
+        for start, each in zip(strip, faces, strict=True):
+            middle = (each.boxes[:, axis] + each.boxes[:, axis + 2]) / 2
+            assert (middle <= (start or 96) + 1).all()
+            assert (start or 96) > 96 - 32

@@ -20,6 +20,7 @@ from cluster.account import Outcome
 from cluster.kafka_io import ALERTS, TopicReader
 from cluster.plan import open_vision, read_plan
 from cluster.policy import read_policy
+from cluster.settings import KafkaSettings
 from loadtests.demo_camera import Cameras
 from loadtests.demo_truth import Truth
 from loadtests.demo_view import Moment, alerts, live, summary
@@ -38,7 +39,7 @@ _FILE = CONFIGS / "clusters" / "demo.yaml"
 @click.command()
 @click.option("--seconds", type=click.FloatRange(10, HOUR_S), help="End by itself; an hour when not given.")
 @click.option(
-    "--fps", type=click.FloatRange(1, 30), default=5.0, show_default=True, help="Frames a second, each camera."
+    "--fps", type=click.FloatRange(5, 30), default=5.0, show_default=True, help="Frames a second, each camera."
 )
 @click.option(
     "--seed", type=click.IntRange(0, MOST_SEEDS - 1), default=1, show_default=True, help="Of people and walks."
@@ -70,14 +71,15 @@ def demo(seconds: float | None, fps: float, seed: int, listed: int, file: Path) 
         with temporary(cluster) as run:
             try:
                 plan, stream = read_plan(run.file), f"demo-{seed}"
-                with closing(Cameras(schedule, plan.settings.kafka, stream)) as cameras:
+                kafka = plan.settings.kafka
+                with closing(Cameras(schedule, kafka, stream)) as cameras:
                     console.print(f"[bold]photographing and enrolling {listed} people who do not exist (seed {seed})")
                     vision = open_vision(plan)
                     enrol_all(plan, vision, portraits(vision, people))
                     console.print("[bold]starting the cluster")
                     run.beholden("up", "-f", str(run.file))
                     console.print(invitation(run.bootstrap, seconds), highlight=False)
-                    good = show(run, schedule, cameras, Truth(schedule, stream), interrupts, console)
+                    good = show(run, kafka, schedule, cameras, Truth(schedule, stream), interrupts, console)
             finally:
                 console.print("[bold]stopping everything")
     if not good:
@@ -104,11 +106,16 @@ def invitation(bootstrap: str, seconds: float | None) -> str:
 
 
 def show(
-    run: Temporary, schedule: Schedule, cameras: Cameras, truth: Truth, interrupts: "Interrupts", console: Console
+    run: Temporary,
+    kafka: KafkaSettings,
+    schedule: Schedule,
+    cameras: Cameras,
+    truth: Truth,
+    interrupts: "Interrupts",
+    console: Console,
 ) -> bool:
     """Show alerts until every frame is accounted for or somebody has seen enough; whether all was right."""
     account: Counter[str] | None = None
-    kafka = read_plan(run.file).settings.kafka
     with closing(TopicReader(kafka, ALERTS, 0, 1, from_beginning=True)) as reader:
         cameras.begin()
         interrupts.be_patient()

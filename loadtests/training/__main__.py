@@ -31,7 +31,7 @@ _NOTE = (
 
 @click.command()
 @click.option("--detector-steps", type=click.IntRange(0), default=12000, show_default=True, help="0 leaves it out.")
-@click.option("--embedder-steps", type=click.IntRange(0), default=5000, show_default=True, help="0 leaves it out.")
+@click.option("--embedder-steps", type=click.IntRange(0), default=7000, show_default=True, help="0 leaves it out.")
 @click.option("--people", type=click.IntRange(2), default=5000, show_default=True, help="People the embedder sees.")
 @click.option("--views", type=click.IntRange(2), default=14, show_default=True, help="Crops of each.")
 @click.option("--sprites", type=click.IntRange(2), default=1500, show_default=True, help="People the detector sees.")

@@ -16,8 +16,9 @@ from operators.types import Image
 # What is drawn is small, dark, noisy and turned already, differently in every view; this comes on top, so that no
 # picture comes twice. Sides to which crops are shrunk before they are stretched again, pixels: half as many or more.
 _SMALLEST_PX = 56
-# Landmarks that are off by 5 % of a face's width turn, shift and stretch a crop by about half of this.
-_SHIFT_PX, _TURN_DEGREES, _STRETCH = 3.5, 6.0, 0.07
+# Standard deviations of what the detector's landmarks do to a crop, and a little more: on 400 street pictures it shifts
+# crops by 0.9 and 1.4 px, turns them by 1.9 degrees and stretches them by 4.5 %.
+_SHIFT_PX, _TURN_DEGREES, _STRETCH = 1.4, 2.2, 0.05
 _OCCLUDED, _GREY, _BLURRED, _COMPRESSED = 0.15, 0.03, 0.15, 0.25
 # Drawn once: a million normal numbers take 27 ms, and each picture starts at another place.
 _NOISE = np.random.default_rng(0).normal(size=1 << 20).astype(np.float32)
@@ -121,12 +122,12 @@ def _beyond_a_line(side: int, random: np.random.Generator) -> npt.NDArray[np.int
 def _stretch(small: Image, random: np.random.Generator) -> Image:
     """To 112 px, a little turned, shifted and grown, sampled as `align` samples."""
     factor = SIZE_PX / small.shape[0]
-    angle = math.radians(random.uniform(-_TURN_DEGREES, _TURN_DEGREES))
-    grown = factor * math.exp(random.uniform(-_STRETCH, _STRETCH))
+    angle = math.radians(random.normal(0, _TURN_DEGREES))
+    grown = factor * math.exp(random.normal(0, _STRETCH))
     cos, sin = grown * math.cos(angle), grown * math.sin(angle)
     rows = np.array([[cos, -sin], [sin, cos]])
     middle = (small.shape[0] - 1) / 2
-    shift = (SIZE_PX - 1) / 2 + random.uniform(-_SHIFT_PX, _SHIFT_PX, 2) - rows @ (middle, middle)
+    shift = (SIZE_PX - 1) / 2 + random.normal(0, _SHIFT_PX, 2) - rows @ (middle, middle)
     transform = np.hstack([rows, shift[:, None]])
     warped = cv2.warpAffine(
         small, transform, (SIZE_PX, SIZE_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE

@@ -17,12 +17,12 @@ demo: $(STAMP) ## Run it all on this machine until Ctrl-C, or for SECONDS=60: ev
 
 test: $(STAMP) ## Run every test: unit, promises, and integration with a real broker and a real Ray.
 	@echo "== unit tests and promises"
-	@$(BIN)/python -m pytest -q -m "not integration and not testdata"
+	@$(BIN)/python -m pytest -q -n logical --maxprocesses=8 -m "not integration and not testdata"
 	@echo "== integration tests: real broker, real Ray, real models if BEHOLDEN_TESTDATA names them"
 	@$(BIN)/python -m pytest -q -m "integration or testdata" --durations=5
 
 unit: $(STAMP) ## Run the unit tests alone, in seconds.
-	@$(BIN)/python -m pytest -q -m "not integration and not testdata"
+	@$(BIN)/python -m pytest -q -n logical --maxprocesses=8 -m "not integration and not testdata"
 
 check: $(STAMP) ## Style, types, import contracts.
 	@$(BIN)/ruff check .

@@ -46,7 +46,8 @@ class IndexShard(WatchlistFeed):
 
     def __init__(self, plan: Plan, shard: int) -> None:
         index = plan.settings.index
-        super().__init__(plan.settings.kafka, shard, index.shards, plan.contract.digest, index.threads)
+        folder = index.folder_of(f"shard-{shard}")
+        super().__init__(plan.settings.kafka, shard, index.shards, plan.contract.digest, index.threads, folder)
 
 
 def find_actor(name: str) -> Any:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from cluster.plan import Plan
 from cluster.wire.entries import EntryInvalid, EntryRecord, encode_entry, parse_entry
-from indexes.watchlist import Entry
+from indexes.entry import Entry
 from operators.errors import EnrolmentReason, EnrolmentRefused, FrameRefused
 from operators.types import Float32
 from operators.vision import Seen, Vision

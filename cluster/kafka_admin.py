@@ -9,7 +9,7 @@ from kafka import KafkaAdminClient
 
 from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, POLICY, WATCHLIST, client_settings, translated
 from cluster.settings import KafkaSettings
-from operators.errors import SettingsRefused
+from operators.errors import BrokerUnavailable, SettingsRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,24 @@ def ask_kafka(kafka: KafkaSettings, timeout_s: float) -> KafkaAnswer:
     with translated(kafka, "asking for topics"), closing(KafkaAdminClient(**options)) as admin:
         topics = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics()}
         return KafkaAnswer(len(admin.describe_cluster()["brokers"]), topics)
+
+
+def topic_id(kafka: KafkaSettings, topic: str) -> str:
+    """What Kafka calls a topic inside: another one of the same name, made later, has another.
+
+    Args:
+        kafka: Which Kafka.
+        topic: Name without prefix.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer, or has no such topic.
+    """
+    name = kafka.topic_prefix + topic
+    with translated(kafka, f"asking for {name}"), closing(KafkaAdminClient(**client_settings(kafka))) as admin:
+        found = [found for found in admin.describe_topics([name]) if found["name"] == name]
+    if not found:
+        raise BrokerUnavailable(f"topic {name} does not exist at {kafka.bootstrap}: 'beholden up' makes it")
+    return str(found[0]["topic_id"])
 
 
 def ensure_topics(kafka: KafkaSettings) -> list[str]:

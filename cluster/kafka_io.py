@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -23,7 +24,7 @@ from cluster.ports import Record
 from cluster.settings import KafkaSettings
 from cluster.wire.frames import frame_headers
 from cluster.wire.text import headers_of
-from operators.errors import BrokerUnavailable, FrameReason, FrameRefused
+from operators.errors import BeholdenError, BrokerUnavailable, FrameReason, FrameRefused
 from operators.types import FrameRef
 
 FRAMES, ALERTS, WATCHLIST, DEAD_LETTERS, POLICY = "frames", "alerts", "watchlist", "dead-letters", "policy"
@@ -324,6 +325,10 @@ class KafkaFramePublisher:
                 raise self._failure
 
 
+class OffsetsUnknown(BeholdenError):
+    """Records are asked for that a topic has never had."""
+
+
 class TopicReader:
     """Records of some partitions of a topic, outside any consumer group.
 
@@ -333,9 +338,21 @@ class TopicReader:
         shard: Together with `shards`: only partitions whose number modulo `shards` is `shard`.
         shards: See `shard`.
         from_beginning: From the first record that is still there, else only what comes from now on.
+        since: By partition, the first offset that is wanted, instead of the first that is there.
+
+    Raises:
+        OffsetsUnknown: `since` lies behind the end: the topic has lost records, or is another one.
     """
 
-    def __init__(self, kafka: KafkaSettings, topic: str, shard: int, shards: int, from_beginning: bool) -> None:
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        topic: str,
+        shard: int,
+        shards: int,
+        from_beginning: bool,
+        since: Mapping[int, int] = MappingProxyType({}),
+    ) -> None:
         self._kafka = kafka
         name = kafka.topic_prefix + topic
         with translated(kafka, f"reading {name}"):
@@ -357,9 +374,13 @@ class TopicReader:
             self._ends = self._consumer.end_offsets(self._partitions)
             if from_beginning:
                 self._consumer.seek_to_beginning(*self._partitions)
-            else:
-                for partition, end in self._ends.items():
-                    self._consumer.seek(partition, end)
+            for partition, end in self._ends.items():
+                offset = since.get(partition.partition)
+                if offset is not None and offset > end:
+                    self._consumer.close()
+                    raise OffsetsUnknown(f"{name}-{partition.partition} ends at {end}, before the {offset} asked for")
+                if offset is not None or not from_beginning:
+                    self._consumer.seek(partition, end if offset is None else offset)
 
     def poll(self, timeout_s: float) -> list[Record]:
         """What has come; empty after `timeout_s` without any."""

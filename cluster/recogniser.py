@@ -80,10 +80,7 @@ class Recogniser:
         self._plan = plan
         self._slot = slot
         self._vision = open_vision(plan)
-        settings = plan.settings
-        self._feed = (
-            None if index else WatchlistFeed(settings.kafka, 0, 1, plan.contract.digest, settings.index.threads)
-        )
+        self._feed = None if index else _whole_list(plan, slot)
         self._index = index
         self._on_failure = on_failure
         self._account = Account()
@@ -200,3 +197,9 @@ class Recogniser:
             return 0.0
         (earlier, before), (later, after) = self._rates[0], self._rates[-1]
         return (after - before) / (later - earlier)
+
+
+def _whole_list(plan: Plan, slot: int) -> WatchlistFeed:
+    index = plan.settings.index
+    folder = index.folder_of(f"recogniser-{slot}")
+    return WatchlistFeed(plan.settings.kafka, 0, 1, plan.contract.digest, index.threads, folder)

@@ -134,16 +134,23 @@ class IndexSettings:
         placement: `in-lane`: every recogniser holds all of it; `sharded`: index shards share it.
         shards: Number of shards when sharded.
         threads: Of one search, in a recogniser or a shard.
+        snapshots: Folder on a local disk in which each holder of the list keeps what it has read, so that a restart
+            need not read the topic from its beginning. It holds vectors: protect it as the topic. Not needed.
     """
 
     placement: Placement = Placement.IN_LANE
     shards: int = 1
     threads: int = 1
+    snapshots: Path | None = None
 
     def __post_init__(self) -> None:
         _be_counts(self, "shards", "threads")
         if self.placement is Placement.IN_LANE and self.shards != 1:
             raise ValueError("shards: only 'placement: sharded' can have more than 1")
+
+    def folder_of(self, holder: str) -> Path | None:
+        """Where one holder of the list keeps what it has read; no two share a folder."""
+        return self.snapshots / holder if self.snapshots else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,11 +233,12 @@ def read_cluster(path: Path, environment: Mapping[str, str] = os.environ) -> Clu
         raise SettingsRefused(
             f"{path}: kafka.security.password: set BEHOLDEN_KAFKA_PASSWORD instead and remove it here"
         )
-    here = path.resolve().parent
+    here, index = path.resolve().parent, settings.index
     return replace(
         settings,
         policy=here / settings.policy,
         models=Models(here / settings.models.manifests, here / settings.models.files),
+        index=replace(index, snapshots=index.snapshots and here / index.snapshots),
         kafka=_with_environment(settings.kafka, environment),
         ray=environment.get("BEHOLDEN_RAY_ADDRESS") or settings.ray,
     )

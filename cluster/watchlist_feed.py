@@ -3,19 +3,32 @@
 import logging
 import os
 import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 
 from cluster.clocks import SystemClock
-from cluster.kafka_io import WATCHLIST, TopicReader
+from cluster.kafka_admin import topic_id
+from cluster.kafka_io import WATCHLIST, OffsetsUnknown, TopicReader
 from cluster.ports import Record
 from cluster.settings import KafkaSettings
+from cluster.watchlist_aside import Aside
 from cluster.wire.entries import EntryInvalid, parse_entry
-from indexes.watchlist import Watchlist, WatchlistGeneration, faiss_backend
+from indexes.backends import best_backend
+from indexes.columns import microseconds
+from indexes.generation import WatchlistGeneration
+from indexes.snapshot import SnapshotRefused, read
+from indexes.watchlist import Watchlist
 from operators.errors import IndexIncomplete
 from operators.types import Float32, Generation, Hit
 
 POLL_S = 0.2
 RETRY_S = 1.0
+# Kafka keeps withdrawals of compacted topics for a day (`delete.retention.ms` in kafka_admin.py), then forgets them.
+FORGETS_AFTER = timedelta(hours=12)
 
 log = logging.getLogger("beholden.watchlist")
 
@@ -29,6 +42,7 @@ class FeedStatus:
         entries: Entries searched.
         foreign: Entries made by another embedding contract; they are not searched.
         invalid: Records that were no entries.
+        restored: Entries that the snapshot had at the start; 0 when the topic was read from its beginning.
         trouble: Why the topic cannot be read; None when it can.
         pid: Process that holds the index.
     """
@@ -37,6 +51,7 @@ class FeedStatus:
     entries: int
     foreign: int
     invalid: int
+    restored: int
     trouble: str | None
     pid: int
 
@@ -50,18 +65,23 @@ class WatchlistFeed:
         shards: Number of shards; 1 holds the whole list.
         contract: Digest of the embedding contract in force.
         threads: Of a search.
+        folder: Where what has been read is kept for the next start; None: nowhere.
     """
 
-    def __init__(self, kafka: KafkaSettings, shard: int, shards: int, contract: str, threads: int) -> None:
+    def __init__(
+        self, kafka: KafkaSettings, shard: int, shards: int, contract: str, threads: int, folder: Path | None = None
+    ) -> None:
         self._kafka = kafka
         self._shard = shard
         self._shards = shards
         self._contract = contract
-        self._backend = faiss_backend(threads)
+        self._folder = folder
+        self._backend = best_backend(threads)
         self._clock = SystemClock()
         self._current: WatchlistGeneration | None = None
         self._foreign = 0
         self._invalid = 0
+        self._restored = 0
         self._trouble: str | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchlist-feed", daemon=True)
@@ -83,6 +103,7 @@ class WatchlistFeed:
             entries=current.size if current else 0,
             foreign=self._foreign,
             invalid=self._invalid,
+            restored=self._restored,
             trouble=self._trouble,
             pid=os.getpid(),
         )
@@ -102,22 +123,49 @@ class WatchlistFeed:
                 self._stopping.wait(RETRY_S)
 
     def _follow(self) -> None:
-        """Read the topic from its beginning, then for ever; each poll with news makes a new generation."""
-        reader = TopicReader(self._kafka, WATCHLIST, self._shard, self._shards, from_beginning=True)
+        """Read the topic from where the snapshot ends, or its beginning, then for ever.
+
+        Each poll with news makes a new generation. Blocks are built and snapshots written on a thread of their own,
+        beside searches and records.
+        """
+        self._invalid = self._restored = 0
         watchlist = Watchlist(self._shard, self._shards, self._contract, self._backend)
-        self._invalid = 0
+        identity = self._identity() if self._folder else {}
         caught_up = False
-        try:
+        with closing(self._open(watchlist, identity)) as reader, ThreadPoolExecutor(1, "watchlist-build") as pool:
+            aside = Aside(watchlist, self._backend, pool, self._folder, identity)
             while not self._stopping.is_set():
                 records = reader.poll(POLL_S)
                 for record in records:
                     self._apply(watchlist, record)
-                if records or not caught_up:
-                    caught_up = caught_up or reader.is_caught_up()
-                    if caught_up:
-                        self._swap(watchlist)
-        finally:
-            reader.close()
+                if not caught_up and reader.is_caught_up():
+                    caught_up = True
+                    watchlist.merge_all()
+                    self._swap(watchlist)
+                elif caught_up and (aside.step(self._clock.now()) or records):
+                    self._swap(watchlist)
+
+    def _open(self, watchlist: Watchlist, identity: Mapping[str, str]) -> TopicReader:
+        """A reader of what `watchlist` does not know yet."""
+        if self._folder:
+            oldest = microseconds(self._clock.now() - FORGETS_AFTER)
+            try:
+                snapshot = read(self._folder, identity, oldest)
+                reader = TopicReader(
+                    self._kafka, WATCHLIST, self._shard, self._shards, from_beginning=True, since=snapshot.next_offsets
+                )
+            except (SnapshotRefused, OffsetsUnknown) as refused:
+                log.info("shard %d reads the topic from its beginning: %s", self._shard, refused)
+            else:
+                watchlist.restore(snapshot)
+                self._restored = sum(len(columns) for columns in snapshot.blocks)
+                return reader
+        return TopicReader(self._kafka, WATCHLIST, self._shard, self._shards, from_beginning=True)
+
+    def _identity(self) -> dict[str, str]:
+        """What a snapshot must belong to."""
+        shard = f"{self._shard} of {self._shards}"
+        return {"topic": topic_id(self._kafka, WATCHLIST), "shard": shard, "contract": self._contract}
 
     def _apply(self, watchlist: Watchlist, record: Record) -> None:
         ref = (record.key or b"").decode(errors="replace")

@@ -15,10 +15,11 @@ def merge(answers: Sequence[Sequence[Sequence[Hit]]], k: int) -> list[list[Hit]]
     Returns:
         For each query the best `k` hits of every list: by list, then higher cosine, then reference.
     """
-    return [_best([hit for part in parts for hit in part], k) for parts in zip(*answers, strict=True)]
+    return [best_of([hit for part in parts for hit in part], k) for parts in zip(*answers, strict=True)]
 
 
-def _best(hits: Sequence[Hit], k: int) -> list[Hit]:
+def best_of(hits: Sequence[Hit], k: int) -> list[Hit]:
+    """The best `k` hits of every list: by list, then higher cosine, then reference."""
     kept: dict[str, int] = {}
     best = []
     for hit in sorted(hits, key=lambda hit: (hit.watchlist, -hit.cosine, hit.entry)):

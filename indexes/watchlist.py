@@ -1,147 +1,106 @@
-"""The watchlist as one shard holds it: entries in force, and immutable generations that are searched."""
+"""The watchlist of one shard: kept current record by record, searched as immutable generations.
 
-import hashlib
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+Rows lie in blocks that never change. A new entry goes to a small tail, a withdrawn or replaced one is marked in its
+block, and a generation is the blocks, the marks and the tail of one moment. A long tail becomes a block, and blocks
+that are small or hold withdrawn rows are put together anew (`due`, `Merge.build`, `install`), beside the search.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
-from typing import Protocol
 
-import numpy as np
+from indexes.backends import Backend
+from indexes.blocks import Block
+from indexes.columns import Columns, columns_of, join
+from indexes.entry import Entry
+from indexes.generation import Part, WatchlistGeneration
+from indexes.set_digest import SetDigest
+from indexes.snapshot import Snapshot
+from operators.types import Generation
 
-from indexes.exact import Rows
-from indexes.faiss_flat import FaissFlat
-from operators.types import Float32, Generation, Hit
+# A block is put together anew when one in so many of its entries no longer counts.
+_GONE_SHARE = 8
+_Kind = tuple[str, int]
+
+
+class _Held:
+    """A block, and who in it no longer counts."""
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self.gone: set[int] = set()
+        self._numbers = {ref: number for number, ref in enumerate(block.columns.refs)}
+        self._part = Part(block, frozenset())
+
+    @property
+    def rows(self) -> int:
+        """Rows of the block."""
+        return len(self.block.columns.rows)
+
+    def drop(self, ref: str) -> None:
+        """One counts no longer."""
+        self.gone.add(self._numbers[ref])
+
+    def part(self) -> Part:
+        """As it stands; the marks are copied only when they have changed."""
+        if len(self._part.gone) != len(self.gone):
+            self._part = Part(self.block, frozenset(self.gone))
+        return self._part
+
+
+class _Tail:
+    """Entries of one list that are in no block yet."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.entries: dict[str, Entry] = {}
+        self._part: Part | None = None
+
+    def drop(self, ref: str) -> None:
+        """One is here no longer."""
+        del self.entries[ref]
+        self._part = None
+
+    def add(self, entry: Entry) -> None:
+        """One more."""
+        self.entries[entry.ref] = entry
+        self._part = None
+
+    def part(self) -> Part:
+        """As it stands; made anew only when it has changed."""
+        if self._part is None:
+            columns = columns_of(list(self.entries.values()))
+            self._part = Part(Block(columns, self._backend.tail), frozenset())
+        return self._part
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entry:
-    """One person on one list.
+class Merge:
+    """Entries that are to become one block.
 
     Attributes:
-        ref: Opaque reference, unique over all lists.
-        watchlist: Name of the list.
-        vectors: (m, d) float32 unit vectors, m at least 1.
-        not_after: UTC-aware; from then on the entry does not match.
-        contract: Digest of the embedding contract that made the vectors.
-        digest: SHA-256 (hex) of the record it came from.
+        new: From the tail.
+        instead: Blocks whose place it takes, and as they were when this was planned.
     """
 
-    ref: str
-    watchlist: str
-    vectors: Float32
-    not_after: datetime
-    contract: str
-    digest: str
+    new: Sequence[Entry]
+    instead: Sequence[tuple[_Held, Part]]
 
-
-class Rowwise(Protocol):
-    """A back end: rows in, the most alike rows out. See `ExactIndex.search`."""
-
-    def search(self, queries: Float32, k: int) -> tuple[Float32, Rows]:
-        """The `k` most alike rows of each query."""
-        ...
-
-
-Backend = Callable[[Float32], Rowwise]
-
-# Bound on what float32 accumulation may lose against float64 for unit vectors of up to 2,048 dimensions: d * 2**-24.
-_ROUNDING = 2048 * 2.0**-24
-_FETCH_MORE = 4  # rows fetched beyond k, for entries with several vectors and entries that have just expired
-
-
-class WatchlistGeneration:
-    """One immutable state of a shard's watchlist.
-
-    Args:
-        entries: Entries by reference.
-        name: What it is called in alerts.
-        backend: Makes the index of one list's rows.
-    """
-
-    def __init__(self, entries: Mapping[str, Entry], name: Generation, backend: Backend) -> None:
-        self.name = name
-        self.size = len(entries)
-        members: dict[tuple[str, int], list[Entry]] = {}
-        for ref in sorted(entries):
-            entry = entries[ref]
-            members.setdefault((entry.watchlist, entry.vectors.shape[1]), []).append(entry)
-        self._lists = [_List(members[key], backend) for key in sorted(members)]
-
-    def search(self, vectors: Float32, k: int, at_least: float, now: datetime) -> list[list[Hit]]:
-        """For each vector the best `k` entries of every list that are in force at `now`, best first within a list.
-
-        Cosines are computed anew from the stored rows, exactly, so that every back end, batch size, shard and machine
-        gives the same number for the same pair; equal ones are ordered by reference. Entries below `at_least` are left
-        out, and so are vectors of another length than those asked for: they cannot be compared.
-        """
-        hits: list[list[Hit]] = [[] for _ in vectors]
-        if len(vectors):
-            for part in [part for part in self._lists if part.dimension == vectors.shape[1]]:
-                for found, more in zip(hits, part.search(vectors, k, at_least, now, self.name), strict=True):
-                    found.extend(more)
-        return hits
-
-
-class _List:
-    """The rows of one list within a generation; row i belongs to `owners[i]`, owners sorted by reference."""
-
-    def __init__(self, members: Sequence[Entry], backend: Backend) -> None:
-        self._watchlist = members[0].watchlist
-        self._owners = [entry for entry in members for _ in entry.vectors]
-        self._rows = np.concatenate([entry.vectors for entry in members])
-        self.dimension = self._rows.shape[1]
-        self._index = backend(self._rows)
-
-    def search(
-        self, vectors: Float32, k: int, at_least: float, now: datetime, generation: Generation
-    ) -> Iterator[list[Hit]]:
-        fetch = k + _FETCH_MORE
-        cosines, rows = self._index.search(vectors, fetch)
-        for query, vector in enumerate(vectors):
-            seen, near = cosines[query], rows[query]
-            best = self._best(vector, near[seen >= at_least - _ROUNDING], k, at_least, now)
-            while len(seen) < len(self._owners) and not _is_settled(seen, best, k, at_least):
-                seen, near = (part[0] for part in self._index.search(vector[None], 4 * len(seen)))
-                best = self._best(vector, near[seen >= at_least - _ROUNDING], k, at_least, now)
-            yield [Hit(entry.ref, entry.digest, self._watchlist, cosine, generation) for cosine, entry in best]
-
-    def _best(self, vector: Float32, rows: Rows, k: int, at_least: float, now: datetime) -> list[tuple[float, Entry]]:
-        """The best `k` entries in force among `rows`, each by its best vector, as (exact cosine, entry)."""
-        best: dict[str, tuple[float, Entry]] = {}
-        for row in rows:
-            entry = self._owners[row]
-            cosine = cosine_of(self._rows[row], vector)
-            if now < entry.not_after and cosine >= at_least and cosine > best.get(entry.ref, (-2.0,))[0]:
-                best[entry.ref] = (cosine, entry)
-        return sorted(best.values(), key=lambda found: (-found[0], found[1].ref))[:k]
-
-
-def cosine_of(a: Float32, b: Float32) -> float:
-    """Cosine of two float32 unit vectors (d,): the number that is compared and alerted, the same on every machine.
-
-    Products of float32 are exact in float64 and their sum is rounded once, so no order of summation can change it. Cut
-    to [-1, 1]: a unit vector rounded to float32 is up to 1e-7 longer or shorter than 1.
-    """
-    cosine = math.fsum((a.astype(np.float64) * b.astype(np.float64)).tolist())
-    return max(min(cosine, 1.0), -1.0)  # with the cosine first NaN stays NaN, the other way round it becomes 1
-
-
-def _is_settled(seen: Float32, best: Sequence[tuple[float, Entry]], k: int, at_least: float) -> bool:
-    """Whether no row beyond those seen can be among the best: `seen` descends, so its last bounds all the others."""
-    wanted = best[-1][0] if len(best) == k else at_least
-    return bool(seen[-1] < wanted - _ROUNDING)
+    def build(self, backend: Backend) -> Block | None:
+        """The block, None when nobody is left for it; a pure function that may run in any thread."""
+        parts = [columns_of(self.new)] if self.new else []
+        parts += [columns for _, part in self.instead if len(columns := part.living())]
+        return Block(join(parts), backend.block) if parts else None
 
 
 class Watchlist:
-    """Entries of one shard, kept current record by record; hands out generations. Not thread-safe.
+    """Entries of one shard. Not thread-safe.
 
     Args:
         shard: 0-based number of this shard.
         shards: Number of shards.
         contract: Digest of the embedding contract in force; entries made by another are not searched.
-        backend: Makes the index of one list's rows.
+        backend: What rows are searched with.
     """
 
     def __init__(self, shard: int, shards: int, contract: str, backend: Backend) -> None:
@@ -149,30 +108,130 @@ class Watchlist:
         self._shards = shards
         self._contract = contract
         self._backend = backend
-        self._entries: dict[str, Entry] = {}
+        self._held: list[_Held] = []
+        self._tails: dict[_Kind, _Tail] = {}
+        self._places: dict[str, _Held | _Tail] = {}
+        self._digest = SetDigest()
         self._next_offsets: dict[int, int] = {}
         self.foreign: set[str] = set()
 
     def apply(self, partition: int, offset: int, ref: str, entry: Entry | None) -> None:
         """Take in one record of the watchlist topic: an entry, or None for a withdrawal."""
         self._next_offsets[partition] = offset + 1
-        self._entries.pop(ref, None)
-        self.foreign.discard(ref)
+        self._drop(ref)
         if entry is not None and entry.contract == self._contract:
-            self._entries[ref] = entry
+            tail = self._tails.setdefault(_kind(entry), _Tail(self._backend))
+            tail.add(entry)
+            self._places[ref] = tail
+            self._digest.put(ref, entry.digest)
         elif entry is not None:
             self.foreign.add(ref)
 
     def generation(self) -> WatchlistGeneration:
         """The present state, as an immutable whole that is ready to be searched."""
-        digest = hashlib.sha256()
-        for ref in sorted(self._entries):
-            digest.update(f"{ref}\0{self._entries[ref].digest}\n".encode())
+        parts = [held.part() for held in self._held]
+        parts += [tail.part() for tail in self._tails.values() if tail.entries]
         number = sum(self._next_offsets.values())
-        name = Generation(self._shard, self._shards, number, digest.hexdigest())
-        return WatchlistGeneration(self._entries, name, self._backend)
+        name = Generation(self._shard, self._shards, number, self._digest.hexdigest())
+        return WatchlistGeneration(name, len(self._places), parts)
+
+    def due(self, erase: bool = False) -> Merge | None:
+        """What should be put together next; None when all is well.
+
+        Args:
+            erase: Also the block with the most marks, however few, so that withdrawn vectors leave memory.
+        """
+        for tail in self._tails.values():
+            if _rows(tail.entries.values()) >= self._backend.tail_rows:
+                return self._with_small_blocks(tail)
+        marked = max(self._held, key=lambda held: len(held.gone), default=None)
+        if marked and marked.gone and (erase or len(marked.gone) * _GONE_SHARE >= len(marked.block.columns)):
+            return Merge([], [(marked, marked.part())])
+        return None
+
+    def install(self, merge: Merge, block: Block | None) -> None:
+        """Put a block that was built in its place; whoever changed meanwhile does not count in it."""
+        replaced = [held for held, _ in merge.instead]
+        self._held = [held for held in self._held if held not in replaced]
+        if block is None:
+            return
+        new = _Held(block)
+        for entry in merge.new:
+            home = self._places.get(entry.ref)
+            if isinstance(home, _Tail) and home.entries[entry.ref] is entry:
+                home.drop(entry.ref)
+                self._places[entry.ref] = new
+            else:
+                new.drop(entry.ref)
+        for ref in block.columns.refs[len(merge.new) :]:
+            if self._places.get(ref) in replaced:
+                self._places[ref] = new
+            else:
+                new.drop(ref)
+        self._held.append(new)
+
+    def snapshot(self, identity: Mapping[str, str], now_us: int) -> Callable[[], Snapshot]:
+        """Everything there is at this moment, without withdrawn rows: a function that makes it, in any thread."""
+        parts, foreign = self.generation().parts, sorted(self.foreign)
+        return partial(_snapshot, parts, identity, dict(self._next_offsets), now_us, foreign)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Take the place of the one that was written; only before anything else is applied."""
+        self._next_offsets = dict(snapshot.next_offsets)
+        self.foreign = set(snapshot.foreign)
+        for columns in snapshot.blocks:
+            held = _Held(Block(columns, self._backend.block))
+            self._held.append(held)
+            self._places.update(dict.fromkeys(columns.refs, held))
+            for ref, digest in zip(columns.refs, columns.digests, strict=True):
+                self._digest.put(ref, digest.tobytes().hex())
+
+    def merge_all(self) -> None:
+        """Put together whatever is due, here and now."""
+        while merge := self.due():
+            self.install(merge, merge.build(self._backend))
+
+    def _drop(self, ref: str) -> None:
+        self.foreign.discard(ref)
+        self._digest.remove(ref)
+        if home := self._places.pop(ref, None):
+            home.drop(ref)
+
+    def _with_small_blocks(self, tail: _Tail) -> Merge:
+        """The tail, up to a full block, and blocks that are no larger: each row is moved a few times in its life."""
+        new = list(_up_to(tail.entries.values(), self._backend.block_rows))
+        rows, instead = _rows(new), []
+        alike = [held for held in self._held if _kind_of(held.block.columns) == _kind(new[0])]
+        for held in sorted(alike, key=lambda held: held.rows):
+            if held.rows <= rows and held.rows + rows <= self._backend.block_rows:
+                instead.append((held, held.part()))
+                rows += held.rows
+        return Merge(new, instead)
 
 
-def faiss_backend(threads: int) -> Backend:
-    """The default back end, searching with that many threads."""
-    return partial(FaissFlat, threads=threads)
+def _snapshot(
+    parts: Sequence[Part], identity: Mapping[str, str], next_offsets: Mapping[int, int], now_us: int, foreign: list[str]
+) -> Snapshot:
+    living = [part.living() for part in parts]
+    return Snapshot(identity, next_offsets, now_us, foreign, [columns for columns in living if len(columns)])
+
+
+def _kind_of(columns: Columns) -> _Kind:
+    return columns.watchlist, columns.dimension
+
+
+def _kind(entry: Entry) -> _Kind:
+    return entry.watchlist, entry.vectors.shape[1]
+
+
+def _up_to(entries: Iterable[Entry], rows: int) -> Iterator[Entry]:
+    """As many as fit, and at least one."""
+    for number, entry in enumerate(entries):
+        rows -= len(entry.vectors)
+        if rows < 0 and number:
+            return
+        yield entry
+
+
+def _rows(entries: Iterable[Entry]) -> int:
+    return sum(len(entry.vectors) for entry in entries)

@@ -8,14 +8,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 
 import numpy as np
 
 from cluster.plan import Plan
 from cluster.wire.entries import parse_entry
-from indexes.faiss_flat import FaissFlat
-from indexes.watchlist import WatchlistGeneration
+from indexes.backends import best_backend
+from indexes.watchlist import Watchlist
 from operators.align import align
 from operators.decide import MAX_CANDIDATES
 from operators.decode import decode
@@ -24,7 +23,6 @@ from operators.embed import open_embedder
 from operators.jpeg import check_header
 from operators.models import read_model
 from operators.quality import gate_geometry, gate_sharpness
-from operators.types import Generation
 
 BATCH = 8  # frames whose faces are embedded and searched at once, as `poll_frames` of a recogniser
 
@@ -73,8 +71,11 @@ class BareLoop:
         self._max_side_px = policy.detect.max_side_px
         self._at_least = policy.lowest_threshold
         known = {ref: parse_entry(ref.encode(), record) for ref, record in entries}
-        name = Generation(0, 1, len(known), "bench")
-        self.index = WatchlistGeneration(known, name, partial(FaissFlat, threads=threads))
+        watchlist = Watchlist(0, 1, plan.contract.digest, best_backend(threads))
+        for offset, (ref, entry) in enumerate(known.items()):
+            watchlist.apply(0, offset, ref, entry)
+        watchlist.merge_all()
+        self.index = watchlist.generation()
 
     def batch(self, jpegs: Sequence[bytes]) -> int:
         """Take one batch through all of it; how many faces were compared."""

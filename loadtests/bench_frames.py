@@ -11,7 +11,7 @@ import numpy as np
 from cluster.enrol import enrol
 from cluster.plan import Plan
 from cluster.wire.entries import EntryRecord, encode_entry
-from indexes.watchlist import Entry
+from indexes.entry import Entry
 from loadtests.people.body import draw_below
 from loadtests.people.compose import paste
 from loadtests.people.nuisance import FACE_UNITS, STREET, draw_view

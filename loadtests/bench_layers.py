@@ -24,7 +24,7 @@ from cluster.plan import Plan, open_vision
 from cluster.ports import Record
 from cluster.recogniser import Recogniser
 from cluster.wire.frames import frame_headers
-from indexes.watchlist import WatchlistGeneration
+from indexes.generation import WatchlistGeneration
 from loadtests.bench_bare import BareLoop, Work
 from loadtests.bench_frames import FRAME_S
 from loadtests.quiet import Snapshot

@@ -19,8 +19,9 @@ from cluster.pipeline import Outlets, Pipeline
 from cluster.policy import PolicyInForce
 from cluster.ports import Record
 from cluster.wire.alerts import AlertContext
-from indexes.exact import ExactIndex
-from indexes.watchlist import Entry, Watchlist
+from indexes.backends import exact_backend
+from indexes.entry import Entry
+from indexes.watchlist import Watchlist
 from operators.decide import WatchlistRule
 from operators.detect import DetectSettings
 from operators.errors import FrameReason, FrameRefused, IndexIncomplete
@@ -171,7 +172,7 @@ class FakeIndex:
     """A real watchlist with the exact back end, on a clock that stands; silent for its first `silent` searches."""
 
     def __init__(self, entries: Sequence[Entry] = (), silent: int = 0) -> None:
-        self.watchlist = Watchlist(0, 1, CONTRACT, ExactIndex)
+        self.watchlist = Watchlist(0, 1, CONTRACT, exact_backend())
         for offset, one in enumerate(entries or [entry(name, PEOPLE[name]) for name in ("anna", "bert", "cleo")]):
             self.watchlist.apply(0, offset, one.ref, one)
         self.silent = silent

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cluster.wire.text import dump, format_time, is_line, parse_time
-from indexes.watchlist import Entry
+from indexes.entry import Entry
 from operators.errors import BeholdenError
 from operators.types import Float32
 

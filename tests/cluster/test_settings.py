@@ -43,6 +43,9 @@ def test_relative_paths_start_from_the_files_folder(write_document: Any, tmp_pat
     assert found.policy == tmp_path / "../policies/p.yaml"
     assert found.models.manifests == tmp_path / "m"
     assert found.models.files == Path("/absolute/f")
+    assert found.index.folder_of("shard-1") is None
+    kept = read_cluster(write_document(FILE | {"index": {"snapshots": "kept"}}), {})
+    assert kept.index.folder_of("shard-1") == tmp_path / "kept" / "shard-1"
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ from fractions import Fraction
 import numpy as np
 from hypothesis import strategies as st
 
-from indexes.faiss_flat import FaissFlat
-from indexes.watchlist import Entry
+from indexes.entry import Entry
 from operators.types import Float32
 from tests.builders import DIMENSION, NOW, entry, random_units
 
@@ -59,8 +58,3 @@ def best_by_hand(
         found.append(best)
     assert all(math.isfinite(cosine) for rows in found for *_, cosine in rows)
     return POOL[asked], found
-
-
-def faiss_backend(rows: Float32) -> FaissFlat:
-    """FAISS on one thread: for a few rows, waking others costs a hundred times the search."""
-    return FaissFlat(rows, 1)

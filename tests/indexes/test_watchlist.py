@@ -6,19 +6,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from indexes.backends import Backend, exact_backend, faiss_backend, int8_backend
+from indexes.entry import Entry, cosine_of
 from indexes.exact import ExactIndex, Rows
-from indexes.watchlist import Backend, Entry, Watchlist, cosine_of
+from indexes.watchlist import Watchlist
 from operators.types import Float32
 from tests.builders import CONTRACT, NOW, entry, random_units, unit
-from tests.indexes.model import exact_cosine, faiss_backend
+from tests.indexes.model import exact_cosine
 
-BACKENDS: list[Backend] = [ExactIndex, faiss_backend]
+EXACT = exact_backend()
+BACKENDS = [EXACT, faiss_backend(1), int8_backend(1)]
 SECOND = timedelta(seconds=1)
 
 
-def _watchlist(*people: Entry, backend: Backend = ExactIndex) -> Watchlist:
+def _watchlist(*people: Entry, backend: Backend = EXACT) -> Watchlist:
     found = Watchlist(0, 1, CONTRACT, backend)
     for offset, one in enumerate(people):
         found.apply(0, offset, one.ref, one)
@@ -144,7 +147,7 @@ def test_the_name_of_a_generation_follows_from_its_entries_alone() -> None:
 
 def test_the_number_is_the_sum_over_partitions() -> None:
     """Next offsets, so that two shards can be compared with what was written."""
-    watchlist = Watchlist(1, 2, CONTRACT, ExactIndex)
+    watchlist = Watchlist(1, 2, CONTRACT, EXACT)
     watchlist.apply(1, 4, "anna", entry("anna"))
     watchlist.apply(3, 9, "bert", None)
     name = watchlist.generation().name
@@ -163,25 +166,41 @@ def test_entries_of_another_contract_are_known_and_not_searched() -> None:
     assert (watchlist.foreign, watchlist.generation().size) == (set(), 0)
 
 
+SMALL = [Backend(one.block, one.tail, block_rows=6, tail_rows=3) for one in BACKENDS]
+"""Blocks so small that a few entries fill several of them."""
+
+
 class Records(RuleBasedStateMachine):
-    """Entries come, change and go in any order; a dictionary is the model."""
+    """Entries come, change, expire and go while blocks are built beside; a dictionary is the model."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.watchlist = Watchlist(0, 1, CONTRACT, faiss_backend)
+        self.log: list[tuple[str, Entry | None]] = []
         self.model: dict[str, Entry] = {}
-        self.offset = 0
+        self.now = NOW
+        self.backend = EXACT
+        self.watchlist = Watchlist(0, 1, CONTRACT, EXACT)
 
-    @rule(name=st.sampled_from("abcd"), row=st.integers(0, 7), living=st.booleans(), ours=st.booleans())
-    def write(self, name: str, row: int, living: bool, ours: bool) -> None:
-        """One entry, new or changed."""
-        new = entry(
-            name,
-            np.eye(8, dtype=np.float32)[row],
-            not_after=NOW + SECOND if living else NOW,
-            contract=CONTRACT if ours else "0" * 64,
-        )
-        self._apply(name, new)
+    @initialize(backend=st.sampled_from(SMALL))
+    def begin(self, backend: Backend) -> None:
+        """With one of the back ends."""
+        self.backend = backend
+        self.watchlist = Watchlist(0, 1, CONTRACT, backend)
+
+    @rule(
+        names=st.lists(st.sampled_from("abcdefghijkl"), min_size=4, max_size=8),
+        row=st.integers(0, 7),
+        vectors=st.integers(1, 3),
+        left_s=st.integers(0, 5),
+        ours=st.sampled_from([True, True, True, False]),
+    )
+    def write(self, names: list[str], row: int, vectors: int, left_s: int, ours: bool) -> None:
+        """Entries, new or changed."""
+        for at, name in enumerate(names):
+            axes = [np.eye(8, dtype=np.float32)[(row + at + more) % 8] for more in range(vectors)]
+            until, contract = self.now + left_s * SECOND, CONTRACT if ours else "0" * 64
+            watchlist = "one" if name < "g" else "two"
+            self._apply(name, entry(name, *axes, watchlist=watchlist, not_after=until, contract=contract))
 
     @precondition(lambda self: self.model)
     @rule(data=st.data())
@@ -194,30 +213,109 @@ class Records(RuleBasedStateMachine):
         """Nobody of that name was ever there."""
         self._apply("nobody", None)
 
+    @rule()
+    def time_passes(self) -> None:
+        """Some expire."""
+        self.now += SECOND
+
+    @precondition(lambda self: self.watchlist.due(erase=True))
+    @rule(data=st.data(), row=st.integers(0, 7))
+    def change_while_a_block_is_built(self, data: st.DataObject, row: int) -> None:
+        """Some of its members are withdrawn and some replaced before it is put in place."""
+        due = self.watchlist.due(erase=True)
+        assert due
+        block = due.build(self.backend)
+        old = [ref for _, part in due.instead for ref in part.living().refs]
+        names = st.sampled_from(sorted({*old, *(one.ref for one in due.new)} or "a"))
+        for name in data.draw(st.lists(names, min_size=1, max_size=3)):
+            new = entry(name, np.eye(8, dtype=np.float32)[row], watchlist="one", not_after=self.now + SECOND)
+            self._apply(name, new if data.draw(st.booleans()) else None)
+        self.watchlist.install(due, block)
+
+    @rule()
+    def merge_all(self) -> None:
+        """As on a start."""
+        self.watchlist.merge_all()
+        assert self.watchlist.due() is None
+
+    @rule()
+    def restart(self) -> None:
+        """The process dies; another reads the topic, of which only the last record of each key is left."""
+        before = self.watchlist.generation().name
+        self.watchlist = Watchlist(0, 1, CONTRACT, self.backend)
+        last = {name: offset for offset, (name, _) in enumerate(self.log)}
+        for offset, (name, one) in enumerate(self.log):
+            if last[name] == offset:
+                self.watchlist.apply(0, offset, name, one)
+        assert self.watchlist.generation().name == before
+
+    @rule()
+    def restart_from_a_snapshot(self) -> None:
+        """What was written is read, and the topic from there on."""
+        before = self.watchlist.generation().name
+        taken = self.watchlist.snapshot({}, 0)()
+        assert sum(len(columns) for columns in taken.blocks) == self.watchlist.generation().size
+        self.watchlist = Watchlist(0, 1, CONTRACT, self.backend)
+        self.watchlist.restore(taken)
+        assert self.watchlist.generation().name == before
+
     def _apply(self, name: str, new: Entry | None) -> None:
-        self.watchlist.apply(0, self.offset, name, new)
-        self.offset += 1
+        self.watchlist.apply(0, len(self.log), name, new)
+        self.log.append((name, new))
         self.model.pop(name, None)
         if new is not None:
             self.model[name] = new
 
     @invariant()
     def finds_what_is_in_force(self) -> None:
-        """Each axis finds exactly the living entries of our contract on it."""
+        """Each axis finds exactly the living entries of our contract on it, by list."""
         generation = self.watchlist.generation()
-        found = generation.search(np.eye(8, dtype=np.float32), 10, 0.5, NOW)
+        found = generation.search(np.eye(8, dtype=np.float32), 12, 0.5, self.now)
         for row, hits in enumerate(found):
             expected = sorted(
-                name
+                (one.watchlist, name)
                 for name, one in self.model.items()
-                if one.contract == CONTRACT and one.not_after > NOW and one.vectors[0, row] == 1
+                if one.contract == CONTRACT and one.not_after > self.now and one.vectors[:, row].any()
             )
-            assert [hit.entry for hit in hits] == expected
-        assert generation.name.number == self.offset
+            assert [(hit.watchlist, hit.entry) for hit in hits] == expected
+        assert generation.name.number == len(self.log)
+        assert generation.size == sum(one.contract == CONTRACT for one in self.model.values())
 
 
 TestRecords = Records.TestCase
-TestRecords.settings = settings(max_examples=15, stateful_step_count=15)
+TestRecords.settings = settings(max_examples=50, stateful_step_count=20, deadline=None)
+
+
+def test_a_withdrawn_vector_leaves_memory_when_its_block_is_put_together_anew() -> None:
+    """Marked at once, erased by the merge; the members that stay are those that count."""
+    backend = Backend(ExactIndex, ExactIndex, block_rows=100, tail_rows=4)
+    watchlist = Watchlist(0, 1, CONTRACT, backend)
+    for at, row in enumerate(random_units(3, 8)):
+        watchlist.apply(0, at, f"e{at}", entry(f"e{at}", row))
+    watchlist.merge_all()
+    watchlist.apply(0, 8, "e3", None)
+    [marked] = watchlist.generation().parts
+    assert [marked.block.columns.refs[number] for number in marked.gone] == ["e3"]
+    watchlist.merge_all()
+    [anew] = watchlist.generation().parts
+    assert sorted(anew.block.columns.refs) == [f"e{at}" for at in range(8) if at != 3]
+    assert (len(anew.block.columns.rows), anew.gone) == (7, frozenset())
+
+
+def test_each_row_is_moved_a_few_times_in_its_life() -> None:
+    """A thousand entries, one by one: blocks grow by doubling, and full ones are left alone."""
+    moved: list[int] = []
+
+    def block(rows: Float32) -> ExactIndex:
+        moved.append(len(rows))
+        return ExactIndex(rows)
+
+    watchlist = Watchlist(0, 1, CONTRACT, Backend(block, ExactIndex, block_rows=256, tail_rows=8))
+    for at, row in enumerate(random_units(4, 1000)):
+        watchlist.apply(0, at, f"e{at}", entry(f"e{at}", row))
+        watchlist.merge_all()
+    assert sum(moved) < 1000 * 8
+    assert len(watchlist.generation().parts) < 16
 
 
 class Counting:
@@ -227,10 +325,10 @@ class Counting:
         self.asked: list[int] = []
         self._exact = ExactIndex(rows)
 
-    def search(self, queries: Float32, k: int) -> tuple[Float32, Rows]:
+    def search(self, queries: Float32, k: int, at_least: float) -> tuple[Float32, Rows]:
         """See `ExactIndex.search`."""
         self.asked.append(k)
-        return self._exact.search(queries, k)
+        return self._exact.search(queries, k, at_least)
 
 
 def test_an_ordinary_search_asks_the_back_end_once() -> None:
@@ -242,6 +340,6 @@ def test_an_ordinary_search_asks_the_back_end_once() -> None:
         return made[-1]
 
     people = [entry(f"e{at:03}", row) for at, row in enumerate(random_units(8, 300, 64))]
-    generation = _watchlist(*people, backend=backend).generation()
+    generation = _watchlist(*people, backend=Backend(backend, backend)).generation()
     generation.search(random_units(9, 20, 64), 3, 0.6, NOW)
     assert [len(index.asked) for index in made] == [1]

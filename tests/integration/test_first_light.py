@@ -15,7 +15,7 @@ import pytest
 from cluster.kafka_io import ALERTS, FRAMES, POLICY, open_producer
 from cluster.wire.entries import parse_entry
 from cluster.wire.text import parse_time
-from indexes.watchlist import cosine_of
+from indexes.entry import cosine_of
 from tests.drawn import CAMERAS, scene
 from tests.running import Running
 

@@ -22,7 +22,12 @@ pytestmark = pytest.mark.integration
 
 
 def test_one_recogniser_alone_alerts_and_continues_where_it_stopped(plan: Plan, tmp_path: Path) -> None:
-    """Frames that came while nobody watched are processed by the next recogniser, and none of the earlier again."""
+    """Frames that came while nobody watched are processed by the next recogniser, and none of the earlier again.
+
+    The next one has the list from the snapshot of the one before.
+    """
+    index = replace(plan.settings.index, snapshots=tmp_path / "kept")
+    plan = replace(plan, settings=replace(plan.settings, index=index))
     ensure_topics(plan.settings.kafka)
     run = Temporary(tmp_path, plan.settings.kafka.bootstrap, tmp_path / "cluster.yaml", {})
     running = Running(run, plan, open_vision(plan))
@@ -36,7 +41,9 @@ def test_one_recogniser_alone_alerts_and_continues_where_it_stopped(plan: Plan, 
             status = lane.recogniser.status()
             assert status.state == "watching"
             assert status.index is not None
-            assert status.index.entries == 4
+            assert (status.index.entries, status.index.restored) == (4, 4 if half else 0)
+            kept = tmp_path / "kept" / "recogniser-0" / "manifest.json"
+            running.wait(kept.exists, "a snapshot")
             assert sorted(status.partitions) == list(range(8))
     assert not failed.is_set()
 

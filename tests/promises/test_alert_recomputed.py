@@ -13,7 +13,9 @@ from cluster.enrol import Person, enrol
 from cluster.pipeline import Outlets, Pipeline
 from cluster.plan import Plan, open_vision, read_plan
 from cluster.wire.entries import parse_entry
-from indexes.watchlist import Watchlist, cosine_of, faiss_backend
+from indexes.backends import faiss_backend
+from indexes.entry import cosine_of
+from indexes.watchlist import Watchlist
 from operators.types import Float32
 from operators.vision import Seen, Vision
 from tests.builders import NOW, Lane, alert_schema, record

@@ -4,14 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from indexes.exact import ExactIndex
-from indexes.watchlist import Backend, Watchlist, faiss_backend
+from indexes.backends import Backend, exact_backend, faiss_backend, int8_backend
+from indexes.watchlist import Watchlist
 from tests.builders import CONTRACT, NOW, TOMORROW, Lane, entry, record, unit
 
 MOMENT = timedelta(microseconds=1)
 
 
-@pytest.mark.parametrize("backend", [ExactIndex, faiss_backend(1)])
+@pytest.mark.parametrize("backend", [exact_backend(), faiss_backend(1), int8_backend(1)])
 def test_an_entry_matches_until_it_ends_and_never_from_then_on(backend: Backend) -> None:
     """One and the same generation, searched a moment before, at and after the end."""
     watchlist = Watchlist(0, 1, CONTRACT, backend)
@@ -21,7 +21,7 @@ def test_an_entry_matches_until_it_ends_and_never_from_then_on(backend: Backend)
     assert found == [True, False, False]
 
 
-@pytest.mark.parametrize("backend", [ExactIndex, faiss_backend(1)])
+@pytest.mark.parametrize("backend", [exact_backend(), faiss_backend(1), int8_backend(1)])
 def test_a_withdrawn_entry_is_in_no_generation_made_after_it(backend: Backend) -> None:
     """With all its vectors, alone or among others; the others stay."""
     watchlist = Watchlist(0, 1, CONTRACT, backend)
@@ -34,7 +34,7 @@ def test_a_withdrawn_entry_is_in_no_generation_made_after_it(backend: Backend) -
 
 def test_a_changed_entry_matches_as_it_is_now_only() -> None:
     """An older vector, list or end of the same reference is gone."""
-    watchlist = Watchlist(0, 1, CONTRACT, ExactIndex)
+    watchlist = Watchlist(0, 1, CONTRACT, exact_backend())
     watchlist.apply(0, 0, "anna", entry("anna", unit(1)))
     watchlist.apply(0, 1, "anna", entry("anna", unit(0, 1), watchlist="other"))
     generation = watchlist.generation()

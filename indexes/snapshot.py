@@ -1,0 +1,142 @@
+"""A shard's state on a local disk, so that a restart need not read the whole topic: plain arrays, each with its digest.
+
+A folder holds `manifest.json` and, for every block, five files: references as text, and four arrays as NumPy writes
+them, never pickled. A folder is written under another name and renamed when it is whole.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from indexes.columns import Columns
+from operators.errors import BeholdenError
+
+FORM = "beholden.snapshot.v1"
+_ARRAYS = ("digests", "not_after_us", "ends", "rows")
+_MANIFEST = "manifest.json"
+
+
+class SnapshotRefused(BeholdenError):
+    """A folder that is no snapshot, is damaged, or belongs to something else; the topic has everything."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """Everything that a shard knows.
+
+    Attributes:
+        identity: Whatever must be the same for it to be of use: shard, number of shards, embedding contract, topic.
+        next_offsets: By partition, the first offset that is not in it.
+        written_at_us: Microseconds since 1970, UTC.
+        foreign: References of entries that another embedding contract made.
+        blocks: All entries that are searched.
+    """
+
+    identity: Mapping[str, str]
+    next_offsets: Mapping[int, int]
+    written_at_us: int
+    foreign: Sequence[str]
+    blocks: Sequence[Columns]
+
+
+def write(snapshot: Snapshot, folder: Path) -> None:
+    """Write a snapshot; whatever was there before is replaced when the new one is whole."""
+    making = folder.with_name(folder.name + ".making")
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir(parents=True)
+    blocks = [_write_block(making, number, columns) for number, columns in enumerate(snapshot.blocks)]
+    manifest = {
+        "form": FORM,
+        "identity": dict(snapshot.identity),
+        "next_offsets": {str(partition): offset for partition, offset in snapshot.next_offsets.items()},
+        "written_at_us": snapshot.written_at_us,
+        "foreign": sorted(snapshot.foreign),
+        "blocks": blocks,
+    }
+    _sync(making / _MANIFEST, json.dumps(manifest, indent=1).encode())
+    before = folder.with_name(folder.name + ".before")
+    shutil.rmtree(before, ignore_errors=True)
+    if folder.exists():
+        folder.rename(before)
+    making.rename(folder)
+    shutil.rmtree(before, ignore_errors=True)
+
+
+def read(folder: Path, identity: Mapping[str, str], not_before_us: int) -> Snapshot:
+    """Read a snapshot, every byte held against its digest.
+
+    Args:
+        folder: Where it was written.
+        identity: What it must belong to.
+        not_before_us: It must have been written at or after this moment. The topic forgets withdrawals in time: an
+            older snapshot would keep people whose withdrawal can no longer be read.
+
+    Raises:
+        SnapshotRefused: With the reason.
+    """
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_bytes())
+        _check(manifest, identity, not_before_us)
+        blocks = [_read_block(folder, number, block) for number, block in enumerate(manifest["blocks"])]
+        offsets = {int(partition): int(offset) for partition, offset in manifest["next_offsets"].items()}
+        foreign = [str(ref) for ref in manifest["foreign"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SnapshotRefused(f"no snapshot can be read from {folder}: {type(error).__name__}: {error}") from None
+    return Snapshot(identity, offsets, int(manifest["written_at_us"]), foreign, blocks)
+
+
+def _check(manifest: Mapping[str, Any], identity: Mapping[str, str], not_before_us: int) -> None:
+    if manifest["form"] != FORM:
+        raise SnapshotRefused(f"the snapshot has the form {manifest['form']}, not {FORM}")
+    if manifest["identity"] != dict(identity):
+        raise SnapshotRefused(f"the snapshot belongs to {manifest['identity']}, not to {dict(identity)}")
+    if manifest["written_at_us"] < not_before_us:
+        raise SnapshotRefused("the snapshot is so old that the topic may have forgotten withdrawals since")
+
+
+def _write_block(folder: Path, number: int, columns: Columns) -> dict[str, Any]:
+    text = "\n".join(columns.refs).encode()
+    digests = {"refs": _sync(folder / f"{number}.refs.txt", text)}
+    for name in _ARRAYS:
+        file = folder / f"{number}.{name}.npy"
+        with file.open("wb") as out:
+            np.save(out, getattr(columns, name), allow_pickle=False)
+            out.flush()
+            os.fsync(out.fileno())
+        digests[name] = _digest(file)
+    return {"watchlist": columns.watchlist, "sha256": digests}
+
+
+def _read_block(folder: Path, number: int, block: Mapping[str, Any]) -> Columns:
+    files = {"refs": folder / f"{number}.refs.txt"} | {name: folder / f"{number}.{name}.npy" for name in _ARRAYS}
+    for name, file in files.items():
+        if _digest(file) != block["sha256"][name]:
+            raise SnapshotRefused(f"{file} is not what was written: its SHA-256 differs")
+    arrays = {name: np.load(files[name], allow_pickle=False) for name in _ARRAYS}
+    columns = Columns(block["watchlist"], files["refs"].read_text(encoding="utf-8").split("\n"), **arrays)
+    n, rows = len(columns), int(columns.ends[-1])
+    if (columns.digests.shape, columns.not_after_us.shape, columns.ends.shape) != ((n, 32), (n,), (n,)) or rows != len(
+        columns.rows
+    ):
+        raise SnapshotRefused(f"the columns of block {number} do not belong together")
+    return columns
+
+
+def _sync(file: Path, data: bytes) -> str:
+    with file.open("wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+    return hashlib.sha256(data).hexdigest()
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

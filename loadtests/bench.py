@@ -3,6 +3,7 @@
 import click
 
 from loadtests.bench_decode import decode_command
+from loadtests.bench_index import index_command
 from loadtests.bench_people import people_command
 from loadtests.bench_pipeline import pipeline
 
@@ -14,4 +15,5 @@ def bench() -> None:
 
 bench.add_command(pipeline)
 bench.add_command(decode_command)
+bench.add_command(index_command)
 bench.add_command(people_command)

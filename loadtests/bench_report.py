@@ -108,7 +108,7 @@ def verdict(figures: Figures, least: float | None) -> tuple[int, str]:
 def machine() -> dict[str, object]:
     """What it was measured on and with."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "system": platform.platform(),
         "python": platform.python_version(),
@@ -171,7 +171,8 @@ def _spread(values: Sequence[float], digits: int) -> tuple[str, str]:
     return f"{median(values):.{digits}f}", f"{min(values):.{digits}f}..{max(values):.{digits}f}"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """What this machine computes with, as it calls itself."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     named = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")

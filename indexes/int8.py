@@ -26,6 +26,7 @@ from operators.types import Float32
 # Products of one block and 64 queries are 8 MB, which stay in the cache until the largest are picked.
 BLOCK_ROWS = 32_768  # a multiple of a group
 _GROUP = 32
+_AT_ONCE = 2048  # rows that are rounded at once: 4 MB
 _LEVELS = 127
 _ZERO = 128  # of a query's unsigned numbers
 # What float32 adds to the slack: scaling and summing numbers of up to 1, and comparing in full.
@@ -64,12 +65,25 @@ def rounded(vectors: Float32, group: int) -> Rounded:
         group: So many neighbours share a scale.
     """
     together = vectors.reshape(-1, group, vectors.shape[1])
-    scales = np.abs(together).max((1, 2), initial=0).astype(np.float64) / _LEVELS
-    numbers = np.rint(together / np.where(scales > 0, scales, 1)[:, None, None]).astype(np.int8)
-    back = (numbers * scales[:, None, None]).astype(np.float64)
-    lost = np.linalg.norm(together - back, axis=2).max(1)
-    kept = np.linalg.norm(back, axis=2).max(1)
+    numbers = np.empty(together.shape, np.int8)
+    scales, lost, kept = (np.zeros(len(together)) for _ in range(3))
+    step = max(1, _AT_ONCE // group)
+    for start in range(0, len(together), step):
+        part, here = together[start : start + step], slice(start, start + step)
+        scale = np.maximum(part.max((1, 2)), -part.min((1, 2))) / np.float32(_LEVELS)
+        near = np.rint(part / np.where(scale > 0, scale, np.float32(1))[:, None, None])
+        numbers[here] = near
+        near *= scale[:, None, None]
+        scales[here], kept[here] = scale, _longest(near)
+        near -= part
+        lost[here] = _longest(near)
     return Rounded(numbers.reshape(vectors.shape), scales, lost, kept)
+
+
+def _longest(groups: Float32) -> Float64:
+    """The largest length of a vector of each group, no less than it is: summing in float32 loses up to d * 2**-24."""
+    squares = np.einsum("gnd,gnd->gn", groups, groups).max(1).astype(np.float64)
+    return np.asarray(np.sqrt(squares * (1 + 2 * groups.shape[2] * 2.0**-24)))
 
 
 class Int8Index:
@@ -82,12 +96,16 @@ class Int8Index:
 
     def __init__(self, rows: Float32, threads: int) -> None:
         self._rows = rows
-        held = [rounded(_padded(rows[start : start + BLOCK_ROWS]), _GROUP) for start in _starts(rows)]
-        self._sessions = [_open(one.numbers, threads) for one in held]
         none = np.zeros(0)
-        self._scales = np.concatenate([none, *(one.scales for one in held)])
-        self._lost = np.concatenate([none, *(one.lost for one in held)])
-        self._kept = np.concatenate([none, *(one.kept for one in held)])
+        sessions, scales, lost, kept = [], [none], [none], [none]
+        for start in _starts(rows):
+            held = rounded(_padded(rows[start : start + BLOCK_ROWS]), _GROUP)
+            sessions.append(_open(held.numbers, threads))
+            scales.append(held.scales)
+            lost.append(held.lost)
+            kept.append(held.kept)
+        self._sessions = sessions
+        self._scales, self._lost, self._kept = (np.concatenate(each) for each in (scales, lost, kept))
 
     def search(self, queries: Float32, k: int, at_least: float = -np.inf) -> tuple[Float32, Rows]:
         """See `ExactIndex.search`. The higher `at_least`, the fewer rows are compared in full."""
@@ -177,7 +195,7 @@ def _open(numbers: npt.NDArray[np.int8], threads: int) -> Session:
     """A graph from whole numbers of 0 to 255, (q, d) float32, to the largest products: (q, groups) int32."""
     size = numbers.shape[1]
     weights = [
-        numpy_helper.from_array(np.ascontiguousarray(numbers.T), "rows"),
+        numpy_helper.from_array(_turned(numbers), "rows"),
         numpy_helper.from_array(np.array(_ZERO, np.uint8), "zero"),
         numpy_helper.from_array(np.array([0, len(numbers) // _GROUP, _GROUP], np.int64), "groups"),
     ]
@@ -192,3 +210,11 @@ def _open(numbers: npt.NDArray[np.int8], threads: int) -> Session:
     graph = helper.make_graph(nodes, "rows", [asked], [largest], weights)
     model = onnx.helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR)
     return open_session(model.SerializeToString(), Device.CPU, threads)
+
+
+def _turned(numbers: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    """(n, d) to (d, n), in parts that fit into a cache: six times as fast as NumPy at once."""
+    turned = np.empty(numbers.shape[::-1], np.int8)
+    for start in range(0, len(numbers), 256):
+        turned[:, start : start + 256] = numbers[start : start + 256].T
+    return turned

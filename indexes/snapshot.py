@@ -6,14 +6,18 @@ them, never pickled. A folder is written under another name and renamed when it 
 
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from indexes.columns import Columns
 from operators.errors import BeholdenError
@@ -21,6 +25,7 @@ from operators.errors import BeholdenError
 FORM = "beholden.snapshot.v1"
 _ARRAYS = ("digests", "not_after_us", "ends", "rows")
 _MANIFEST = "manifest.json"
+_CHUNK = 1 << 22
 
 
 class SnapshotRefused(BeholdenError):
@@ -84,7 +89,9 @@ def read(folder: Path, identity: Mapping[str, str], not_before_us: int) -> Snaps
     try:
         manifest = json.loads((folder / _MANIFEST).read_bytes())
         _check(manifest, identity, not_before_us)
-        blocks = [_read_block(folder, number, block) for number, block in enumerate(manifest["blocks"])]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            read_one = partial(_read_block, folder)
+            blocks = list(pool.map(read_one, range(len(manifest["blocks"])), manifest["blocks"]))
         offsets = {int(partition): int(offset) for partition, offset in manifest["next_offsets"].items()}
         foreign = [str(ref) for ref in manifest["foreign"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -115,18 +122,43 @@ def _write_block(folder: Path, number: int, columns: Columns) -> dict[str, Any]:
 
 
 def _read_block(folder: Path, number: int, block: Mapping[str, Any]) -> Columns:
-    files = {"refs": folder / f"{number}.refs.txt"} | {name: folder / f"{number}.{name}.npy" for name in _ARRAYS}
-    for name, file in files.items():
-        if _digest(file) != block["sha256"][name]:
-            raise SnapshotRefused(f"{file} is not what was written: its SHA-256 differs")
-    arrays = {name: np.load(files[name], allow_pickle=False) for name in _ARRAYS}
-    columns = Columns(block["watchlist"], files["refs"].read_text(encoding="utf-8").split("\n"), **arrays)
+    digests = block["sha256"]
+    arrays = {name: _array(folder / f"{number}.{name}.npy", digests[name]) for name in _ARRAYS}
+    refs = folder / f"{number}.refs.txt"
+    text = refs.read_bytes()
+    _compare(refs, hashlib.sha256(text).hexdigest(), digests["refs"])
+    columns = Columns(block["watchlist"], text.decode().split("\n"), **arrays)
     n, rows = len(columns), int(columns.ends[-1])
     if (columns.digests.shape, columns.not_after_us.shape, columns.ends.shape) != ((n, 32), (n,), (n,)) or rows != len(
         columns.rows
     ):
         raise SnapshotRefused(f"the columns of block {number} do not belong together")
     return columns
+
+
+def _array(file: Path, digest: str) -> npt.NDArray[Any]:
+    """An array, read once: its digest is taken while the disk reads on."""
+    sha256 = hashlib.sha256()
+    with file.open("rb") as opened:
+        np.lib.format.read_magic(opened)
+        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(opened)
+        start, size = opened.tell(), math.prod(shape) * dtype.itemsize
+        if dtype.hasobject or is_fortran or start + size != file.stat().st_size:
+            raise SnapshotRefused(f"{file} is not what was written: its SHA-256 differs")
+        opened.seek(0)
+        sha256.update(opened.read(start))
+        array = np.empty(shape, dtype)
+        rest = array.reshape(-1).view(np.uint8).data
+        while len(rest) and (count := opened.readinto(rest[:_CHUNK])):
+            sha256.update(rest[:count])
+            rest = rest[count:]
+    _compare(file, sha256.hexdigest(), digest)
+    return array
+
+
+def _compare(file: Path, found: str, digest: str) -> None:
+    if found != digest:
+        raise SnapshotRefused(f"{file} is not what was written: its SHA-256 differs")
 
 
 def _sync(file: Path, data: bytes) -> str:

@@ -5,7 +5,9 @@ block, and a generation is the blocks, the marks and the tail of one moment. A l
 that are small or hold withdrawn rows are put together anew (`due`, `Merge.build`, `install`), beside the search.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -179,8 +181,10 @@ class Watchlist:
         """Take the place of the one that was written; only before anything else is applied."""
         self._next_offsets = dict(snapshot.next_offsets)
         self.foreign = set(snapshot.foreign)
-        for columns in snapshot.blocks:
-            held = _Held(Block(columns, self._backend.block))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            blocks = list(pool.map(partial(Block, index=self._backend.block), snapshot.blocks))
+        for block in blocks:
+            columns, held = block.columns, _Held(block)
             self._held.append(held)
             self._places.update(dict.fromkeys(columns.refs, held))
             for ref, digest in zip(columns.refs, columns.digests, strict=True):

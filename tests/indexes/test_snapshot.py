@@ -11,6 +11,7 @@ from indexes.snapshot import Snapshot, SnapshotRefused, read, write
 from indexes.watchlist import Watchlist
 from tests.builders import CONTRACT, NOW, entry, random_units
 
+REFUSED = r"SHA-256 differs|no snapshot can be read"  # the second where a file's head is no longer one
 IDENTITY = {"shard": "0 of 1", "contract": CONTRACT}
 
 
@@ -56,10 +57,10 @@ def test_a_flipped_bit_in_any_file_is_found(tmp_path: Path) -> None:
         whole = file.read_bytes()
         for at in {0, len(whole) - 1, *draw.integers(0, len(whole), 5).tolist()}:
             file.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
-            with pytest.raises(SnapshotRefused, match=r"SHA-256 differs"):
+            with pytest.raises(SnapshotRefused, match=REFUSED):
                 read(folder, IDENTITY, 0)
         file.write_bytes(whole[:-1])
-        with pytest.raises(SnapshotRefused, match=r"SHA-256 differs"):
+        with pytest.raises(SnapshotRefused, match=REFUSED):
             read(folder, IDENTITY, 0)
         file.write_bytes(whole)
     read(folder, IDENTITY, 0)
@@ -117,7 +118,7 @@ def test_arrays_of_objects_are_never_read(tmp_path: Path) -> None:
     body = json.loads(manifest.read_text())
     body["blocks"][0]["sha256"]["ends"] = hashlib.sha256(file.read_bytes()).hexdigest()
     manifest.write_text(json.dumps(body))
-    with pytest.raises(SnapshotRefused, match="ValueError"):
+    with pytest.raises(SnapshotRefused, match="not what was written"):
         read(folder, IDENTITY, 0)
 
 

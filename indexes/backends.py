@@ -32,7 +32,7 @@ class Backend:
 
     block: Callable[[Float32], Rowwise]
     tail: Callable[[Float32], Rowwise]
-    block_rows: int = 65_536
+    block_rows: int = 32_768
     tail_rows: int = 1_024
 
 

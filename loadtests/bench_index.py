@@ -61,11 +61,11 @@ def draw(rows: int, queries: int) -> tuple[Float32, Float32]:
         (rows, 512) and (queries, 512) float32.
     """
     rng = np.random.default_rng(_SEED)
-    held = _units(rng.standard_normal((rows, DIMENSION), np.float32))
+    held = units(rng.standard_normal((rows, DIMENSION), np.float32))
     asked = rng.standard_normal((queries, DIMENSION), np.float32) / np.float32(DIMENSION**0.5)
     near = rng.integers(0, rows, len(asked[::2]))
     asked[::2] = held[near] + np.float32(1.3) * asked[::2]
-    return held, _units(asked)
+    return held, units(asked)
 
 
 def measure(held: Float32, asked: Float32, threads: int, rounds: int, gate: Gate) -> list[Timed]:
@@ -201,7 +201,8 @@ def _time(call: Callable[[], object], calls: int) -> float:
     return (time.perf_counter() - started) / calls
 
 
-def _units(vectors: Float32) -> Float32:
+def units(vectors: Float32) -> Float32:
+    """The same array, each row brought to length 1."""
     lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
     vectors /= lengths[:, None]
     return vectors

@@ -1,11 +1,8 @@
 """What is done beside following the watchlist, on another thread: blocks, erasure of withdrawn rows, snapshots."""
 
 import logging
-import os
-import sys
-import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,19 +14,8 @@ from indexes.watchlist import Merge, Watchlist
 
 ERASE_EVERY = timedelta(seconds=30)
 WRITE_EVERY = timedelta(minutes=5)
-_NICE = 10
 
 log = logging.getLogger("beholden.watchlist")
-
-
-def builder() -> ThreadPoolExecutor:
-    """One thread that leaves the cores to searches while they want them, where the system can tell threads apart."""
-    return ThreadPoolExecutor(1, "watchlist-build", _step_back)
-
-
-def _step_back() -> None:
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 class Aside:

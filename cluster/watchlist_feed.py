@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +15,7 @@ from cluster.kafka_admin import topic_id
 from cluster.kafka_io import WATCHLIST, OffsetsUnknown, TopicReader
 from cluster.ports import Record
 from cluster.settings import KafkaSettings
-from cluster.watchlist_aside import Aside, builder
+from cluster.watchlist_aside import Aside
 from cluster.wire.entries import EntryInvalid, parse_entry
 from indexes.backends import best_backend
 from indexes.columns import microseconds
@@ -131,7 +132,7 @@ class WatchlistFeed:
         watchlist = Watchlist(self._shard, self._shards, self._contract, self._backend)
         identity = self._identity() if self._folder else {}
         caught_up = False
-        with closing(self._open(watchlist, identity)) as reader, builder() as pool:
+        with closing(self._open(watchlist, identity)) as reader, ThreadPoolExecutor(1, "watchlist-build") as pool:
             aside = Aside(watchlist, self._backend, pool, self._folder, identity)
             while not self._stopping.is_set():
                 records = reader.poll(POLL_S)

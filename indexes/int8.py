@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from indexes.exact import Rows, cut
@@ -208,7 +207,7 @@ def _open(numbers: npt.NDArray[np.int8], threads: int) -> Session:
     asked = helper.make_tensor_value_info("queries", TensorProto.FLOAT, ["q", size])
     largest = helper.make_tensor_value_info("largest", TensorProto.INT32, ["q", len(numbers) // _GROUP])
     graph = helper.make_graph(nodes, "rows", [asked], [largest], weights)
-    model = onnx.helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR)
     return open_session(model.SerializeToString(), Device.CPU, threads)
 
 

@@ -187,8 +187,9 @@ class Watchlist:
             columns, held = block.columns, _Held(block)
             self._held.append(held)
             self._places.update(dict.fromkeys(columns.refs, held))
-            for ref, digest in zip(columns.refs, columns.digests, strict=True):
-                self._digest.put(ref, digest.tobytes().hex())
+            digests = columns.digests.tobytes().hex()
+            for number, ref in enumerate(columns.refs):
+                self._digest.put(ref, digests[64 * number : 64 * (number + 1)])
 
     def merge_all(self) -> None:
         """Put together whatever is due, here and now."""

@@ -5,9 +5,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import click
@@ -15,7 +17,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from cluster.watchlist_aside import Aside, builder
+from cluster.watchlist_aside import Aside
 from indexes.backends import Backend, best_backend
 from indexes.columns import Columns, microseconds
 from indexes.entry import Entry
@@ -23,6 +25,7 @@ from indexes.generation import WatchlistGeneration
 from indexes.snapshot import Snapshot, read, write
 from indexes.watchlist import Watchlist
 from loadtests.bench_index import DIMENSION, THRESHOLD, units
+from loadtests.bench_report import tell_rejected
 from loadtests.quiet import Gate, Load, load, look
 from operators.types import Float32
 
@@ -47,7 +50,7 @@ class Shard:
     enrolled: int = 0
 
 
-def people(rows: int, block_rows: int = 32_768) -> Snapshot:
+def people(rows: int, block_rows: int) -> Snapshot:
     """A list of random people, as it would be read from a disk."""
     rng, until = np.random.default_rng(_SEED), microseconds(datetime.now(UTC) + timedelta(days=1))
     blocks = []
@@ -84,7 +87,7 @@ def churn(shard: Shard) -> Iterator[None]:
 
     def change() -> None:
         rng = np.random.default_rng(_SEED + shard.enrolled)
-        with builder() as pool:
+        with ThreadPoolExecutor(1) as pool:
             aside = Aside(shard.watchlist, shard.backend, pool, None, _IDENTITY)
             while not stop.wait(POLL_S):
                 started = time.perf_counter()
@@ -136,9 +139,9 @@ def churn_command(rows: int, threads: int, rounds: int, seconds: float, check: b
     """
     console, backend = Console(), best_backend(threads)
     with tempfile.TemporaryDirectory() as folder:
-        shard, ready_s, alone_s = restart(people(rows), backend, Path(folder) / "shard")
+        shard, ready_s, alone_s = restart(people(rows, backend.block_rows), backend, Path(folder) / "shard")
     asked = units(np.random.default_rng(_SEED).standard_normal((QUERIES, DIMENSION), np.float32))
-    gate = Gate(look, told=lambda load: console.print(f"[dim]not quiet: {load.foreign_cores:.2f} foreign cores"))
+    gate = Gate(look, told=partial(tell_rejected, console))
     pairs = [pair for _ in range(rounds) if (pair := gate.take(lambda: _round(shard, asked, seconds)))]
     if not pairs:
         raise SystemExit(2)

@@ -1,7 +1,6 @@
 """How fast frames become pixels: the decoder in use against OpenCV's, on one core, in one run."""
 
 import platform
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -12,6 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from loadtests.stopwatch import mean_s
 from operators.decode import decode, encode
 from operators.jpeg import JpegHeader, JpegLimits, check_header
 from operators.types import Image
@@ -71,7 +71,7 @@ def measure(jpeg: bytes, rounds: int = 15, calls: int = 10) -> list[Ratio]:
     header = check_header(jpeg, _LIMITS)
     cv2.setNumThreads(1)
     cases = _cases(jpeg, header)
-    times = np.array([[_time(call, calls) for _, call in cases] for _ in range(rounds + 2)])[2:]
+    times = np.array([[mean_s(call, calls) for _, call in cases] for _ in range(rounds + 2)])[2:]
     columns = {name: times[:, place] for place, (name, _) in enumerate(cases)}
     pairs = [
         ("full size", "cv2.imdecode"),
@@ -115,13 +115,6 @@ def _cases(jpeg: bytes, header: JpegHeader) -> list[Case]:
         ("half size", lambda: decode(jpeg, header, half)),
         ("header check", lambda: check_header(jpeg, _LIMITS)),
     ]
-
-
-def _time(call: Callable[[], object], calls: int) -> float:
-    started = time.perf_counter()
-    for _ in range(calls):
-        call()
-    return (time.perf_counter() - started) / calls
 
 
 def _ratio(name: str, reference: str, columns: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]) -> Ratio:

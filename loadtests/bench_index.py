@@ -2,12 +2,9 @@
 
 import json
 import os
-import platform
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -18,8 +15,9 @@ from rich.table import Table
 from indexes.backends import Rowwise
 from indexes.faiss_flat import FaissFlat
 from indexes.int8 import Int8Index, is_exact_here
-from loadtests.bench_report import processor
+from loadtests.bench_report import machine, tell_rejected
 from loadtests.quiet import Gate, Load, load, look
+from loadtests.stopwatch import mean_s
 from operators.types import Float32
 
 DIMENSION = 512
@@ -125,7 +123,7 @@ def index_command(
     if not is_exact_here():
         console.print("this processor sums 8-bit products in 16 bits: FAISS in float32 is used instead")
         raise SystemExit(2)
-    gate = Gate(look, told=lambda load: console.print(f"[dim]not quiet: {load.foreign_cores:.2f} foreign cores"))
+    gate = Gate(look, told=partial(tell_rejected, console))
     found: list[Timed] = []
     wrong: dict[int, int] = {}
     for size in rows:
@@ -134,7 +132,7 @@ def index_command(
         show([t for t in found if t.rows == size], console)
         wrong[size] = disagreements(held, asked, threads)
         console.print(f"{queries:,} queries at cosine {THRESHOLD}: {wrong[size]} alerts differ from brute force")
-    about = _about(threads)
+    about = machine() | {"threads": threads}
     console.print(", ".join(f"{name} {value}" for name, value in about.items()), highlight=False)
     if file:
         body = {"about": about, "timed": [asdict(each) for each in found], "differ": wrong, "rejected": gate.rejected}
@@ -184,21 +182,14 @@ def _open(held: Float32, threads: int) -> dict[str, Rowwise]:
 def _calls(way: Rowwise, asked: Float32) -> int:
     """As many calls as fill a sample, after one that warms up."""
     way.search(asked, K, THRESHOLD)
-    once = _time(lambda: way.search(asked, K, THRESHOLD), 1)
+    once = mean_s(lambda: way.search(asked, K, THRESHOLD))
     return max(1, int(_SAMPLE_S / once))
 
 
 def _round(ways: Mapping[str, Rowwise], calls: Mapping[str, int], asked: Float32) -> tuple[dict[str, float], Load]:
     before = look()
-    ms = {name: 1000 * _time(partial(way.search, asked, K, THRESHOLD), calls[name]) for name, way in ways.items()}
+    ms = {name: 1000 * mean_s(partial(way.search, asked, K, THRESHOLD), calls[name]) for name, way in ways.items()}
     return ms, load(before, look())
-
-
-def _time(call: Callable[[], object], calls: int) -> float:
-    started = time.perf_counter()
-    for _ in range(calls):
-        call()
-    return (time.perf_counter() - started) / calls
 
 
 def units(vectors: Float32) -> Float32:
@@ -206,9 +197,3 @@ def units(vectors: Float32) -> Float32:
     lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
     vectors /= lengths[:, None]
     return vectors
-
-
-def _about(threads: int) -> dict[str, str]:
-    about = {"processor": processor(), "cores": str(os.cpu_count()), "threads": str(threads)}
-    packages = {name: version(name) for name in ("faiss-cpu", "onnxruntime", "numpy")}
-    return about | {"python": platform.python_version()} | packages

@@ -1,8 +1,6 @@
 """How fast people are drawn: frames of 1280x720 with one face, on one core, against encoding them as JPEG."""
 
 import platform
-import time
-from collections.abc import Callable
 
 import click
 import cv2
@@ -12,6 +10,7 @@ from rich.table import Table
 
 from loadtests.people.camera import Camera
 from loadtests.people.scenes import Crowd, Schedule, plan_walks
+from loadtests.stopwatch import mean_s
 from operators.decode import encode
 
 FLOOR_FPS = 100.0
@@ -48,7 +47,7 @@ def measure(camera: Camera, numbers: list[int], rounds: int) -> np.ndarray[tuple
         for number in numbers:
             camera.jpeg(number)
 
-    return np.array([[_time(way) / len(numbers) for way in (draw, compress, both)] for _ in range(rounds)])
+    return np.array([[mean_s(way) / len(numbers) for way in (draw, compress, both)] for _ in range(rounds)])
 
 
 @click.command("people")
@@ -75,9 +74,3 @@ def people_command(seed: int, frames: int, rounds: int) -> None:
     console.print(f"{platform.machine()}, Python {platform.python_version()}, OpenCV {cv2.__version__}")
     if 1 / both < FLOOR_FPS:
         raise SystemExit(1)
-
-
-def _time(way: Callable[[], None]) -> float:
-    started = time.perf_counter()
-    way()
-    return time.perf_counter() - started

@@ -108,12 +108,18 @@ def verdict(figures: Figures, least: float | None) -> tuple[int, str]:
 def machine() -> dict[str, object]:
     """What it was measured on and with."""
     return {
-        "processor": processor(),
+        "processor": _processor(),
         "cores": os.cpu_count(),
         "system": platform.platform(),
         "python": platform.python_version(),
         **{package: version(package) for package in PACKAGES},
     }
+
+
+def tell_rejected(console: Console, load: Load) -> None:
+    """Say why a sample is taken again."""
+    busy = f"{load.foreign_cores:.2f} core, the hypervisor {load.stolen_cores:.2f}"
+    console.print(f"sample rejected: other programs took {busy}; waiting to try again", style="yellow", highlight=False)
 
 
 def show(figures: Figures, console: Console) -> None:
@@ -171,8 +177,7 @@ def _spread(values: Sequence[float], digits: int) -> tuple[str, str]:
     return f"{median(values):.{digits}f}", f"{min(values):.{digits}f}..{max(values):.{digits}f}"
 
 
-def processor() -> str:
-    """What this machine computes with, as it calls itself."""
+def _processor() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     named = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")

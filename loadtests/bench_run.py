@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from loadtests.bench_report import (
     Figures,
     Sample,
     machine,
+    tell_rejected,
 )
 from loadtests.quiet import Gate, Load, Snapshot, load, look, used_s
 from loadtests.temporary import Temporary, temporary
@@ -140,7 +142,7 @@ class Bench:
         self._frames = frames
         self._console = console
         self._look: Callable[[], Snapshot] = look
-        self._gate = Gate(lambda: self._look(), told=self._tell_rejected)
+        self._gate = Gate(lambda: self._look(), told=partial(tell_rejected, console))
         self._idle = Load(0.0, 0.0, 0.0, 0.0)
         self._samples: dict[str, list[Sample | None]] = {}
 
@@ -211,12 +213,6 @@ class Bench:
         broker_ms = used_s(before.own, after.own, broker_pids()) * 1000 / work.frames
         spent = load(before, after)
         return Sample(work.fps, {"loop": work.cpu_s * 1000 / work.frames, "broker": broker_ms}, spent), spent
-
-    def _tell_rejected(self, load: Load) -> None:
-        busy = f"{load.foreign_cores:.2f} core, the hypervisor {load.stolen_cores:.2f}"
-        self._console.print(
-            f"sample rejected: other programs took {busy}; waiting to try again", style="yellow", highlight=False
-        )
 
     def _tell(self, what: str, names: Sequence[str]) -> None:
         last = {name: self._samples[name][-1] for name in names}

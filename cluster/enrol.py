@@ -1,64 +1,75 @@
-"""From one image of a person to one watchlist entry."""
+"""From images of a person to one watchlist entry."""
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+
+from cluster.admission import Origin, Person, admit
+from cluster.keys import DeploymentKeys
 from cluster.plan import Plan
-from cluster.wire.entries import EntryInvalid, EntryRecord, encode_entry, parse_entry
+from cluster.wire.entries import EntryInvalid, EntryRecord, Photo, encode_entry, parse_entry
 from indexes.entry import Entry
+from operators.crop import context_crop
+from operators.decode import decode, encode
 from operators.errors import EnrolmentReason, EnrolmentRefused, FrameRefused
+from operators.jpeg import JpegLimits, check_header
 from operators.types import Float32
 from operators.vision import Seen, Vision
 
+_CROP_QUALITY = 90
+
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """Who is to be enrolled: what stands in the record beside the vector.
+class Picture:
+    """One image of a person.
 
     Attributes:
-        ref: Opaque reference; never a name.
-        watchlist: One of the policy's lists.
-        source: Where the image came from and why it is lawfully held.
-        authority: Who decided that this person is sought.
-        not_after: UTC-aware end of the entry.
+        jpeg: With exactly one face.
+        origin: Where it is from.
     """
 
-    ref: str
-    watchlist: str
-    source: str
-    authority: str
-    not_after: datetime
+    jpeg: bytes
+    origin: Origin
 
 
-def enrol(image: bytes, person: Person, plan: Plan, vision: Vision, now: datetime) -> bytes:
+def enrol(
+    person: Person, pictures: Sequence[Picture], plan: Plan, vision: Vision, keys: DeploymentKeys, now: datetime
+) -> bytes:
     """The record of the watchlist topic for one person.
 
     Args:
-        image: JPEG with exactly one face.
         person: Who it is.
+        pictures: At least one.
         plan: Policy and embedding contract in force.
         vision: Its models; the policy's quality gates hold here as they do for frames.
+        keys: Crops of the faces are sealed with them.
         now: UTC-aware.
 
     Raises:
         EnrolmentRefused: With the reason and what to do.
-        FrameRefused: The image cannot be decoded.
     """
-    _check(person, plan, now)
-    [seen] = vision.see([image])
+    admit(person, [picture.origin for picture in pictures], plan.in_force.policy, now)
+    seen = [_seen(one) for one in vision.see([picture.jpeg for picture in pictures])]
+    limits = plan.settings.limits.jpeg
+    photos = [_photo(person.ref, *each, keys, limits) for each in zip(pictures, seen, strict=True)]
     entry = Entry(
         ref=person.ref,
         watchlist=person.watchlist,
-        vectors=only_face(seen),
+        vectors=np.concatenate([only_face(one) for one in seen]),
         not_after=person.not_after,
         contract=plan.contract.digest,
         digest="",  # follows from the record's bytes, known to whoever reads them
     )
-    record = encode_entry(EntryRecord(entry, person.source, person.authority, now))
+    record = encode_entry(
+        EntryRecord(entry, person.category, person.necessity, person.approver, person.minor, photos, plan.contract, now)
+    )
     try:
         parse_entry(person.ref.encode(), record)
     except EntryInvalid as invalid:
-        detail = f"no index would take this entry ({invalid}); mend the reference or use another image"
+        detail = f"no index would take this entry ({invalid}); use another image"
         raise EnrolmentRefused(EnrolmentReason.UNUSABLE, detail) from None
     return record
 
@@ -84,14 +95,16 @@ def only_face(seen: Seen | FrameRefused) -> Float32:
     return seen.vectors
 
 
-def _check(person: Person, plan: Plan, now: datetime) -> None:
-    lists = plan.in_force.policy.watchlists
-    if person.watchlist not in lists:
-        raise EnrolmentRefused(EnrolmentReason.UNKNOWN_LIST, f"the policy has {', '.join(lists)}; name one of them")
-    if person.not_after <= now:
-        raise EnrolmentRefused(
-            EnrolmentReason.EXPIRED, "not_after is past; give the date until which the search stands"
-        )
-    for name in ("ref", "source", "authority"):
-        if not getattr(person, name).strip():
-            raise EnrolmentRefused(EnrolmentReason.INCOMPLETE, f"{name} is empty; it must say something")
+def _seen(seen: Seen | FrameRefused) -> Seen:
+    if isinstance(seen, FrameRefused):
+        detail = f"{seen}; give a JPEG, as a camera or a photo editor writes it"
+        raise EnrolmentRefused(EnrolmentReason.NOT_AN_IMAGE, detail) from None
+    only_face(seen)
+    return seen
+
+
+def _photo(ref: str, picture: Picture, seen: Seen, keys: DeploymentKeys, limits: JpegLimits) -> Photo:
+    image = decode(picture.jpeg, check_header(picture.jpeg, limits))
+    crop = encode(context_crop(image, seen.faces.boxes[0]), _CROP_QUALITY)
+    origin = picture.origin
+    return Photo(hashlib.sha256(picture.jpeg).hexdigest(), origin.source, origin.captured_on, keys.seal(crop, ref))

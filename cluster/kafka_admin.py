@@ -7,7 +7,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 
-from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, POLICY, WATCHLIST, client_settings, translated
+from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, LEDGER, POLICY, WATCHLIST, client_settings, translated
 from cluster.settings import KafkaSettings
 from operators.errors import BrokerUnavailable, SettingsRefused
 
@@ -109,6 +109,7 @@ def _topics(kafka: KafkaSettings) -> dict[str, dict[str, Any]]:
             (ALERTS, kafka.frame_partitions, {**safe, "retention.ms": day, "segment.ms": 60 * minute}),
             (WATCHLIST, kafka.watchlist_partitions, {**safe, **compacted}),
             (POLICY, 1, {**safe, "retention.ms": -1}),
+            (LEDGER, 1, {**safe, "retention.ms": -1}),
             (DEAD_LETTERS, 1, {**safe, "retention.ms": 7 * day, "segment.ms": 60 * minute}),
         )
     }

@@ -27,7 +27,8 @@ from cluster.wire.text import headers_of
 from operators.errors import BeholdenError, BrokerUnavailable, FrameReason, FrameRefused
 from operators.types import FrameRef
 
-FRAMES, ALERTS, WATCHLIST, DEAD_LETTERS, POLICY = "frames", "alerts", "watchlist", "dead-letters", "policy"
+FRAMES, ALERTS, WATCHLIST, DEAD_LETTERS = "frames", "alerts", "watchlist", "dead-letters"
+POLICY, LEDGER = "policy", "ledger"
 
 RECONNECT_MAX_MS = 1_000  # kafka-python's own 30 s would be silence long after a broker is back
 BOOTSTRAP_MS = 10_000  # a broker that is there answers at once

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
+from cluster.folders import state_folder
 from cluster.strict_yaml import read
 from operators.errors import SettingsRefused
 from operators.jpeg import JpegLimits
@@ -203,6 +204,8 @@ class ClusterSettings:
         recognisers: The lanes.
         index: The watchlist's place.
         limits: What one frame may ask for.
+        keys: Folder of the deployment's secret keys, needed where people are put on lists and taken off; None: a folder
+            of the user's own, see `key_folder`.
     """
 
     cluster: str
@@ -214,12 +217,18 @@ class ClusterSettings:
     recognisers: Recognisers = field(default_factory=Recognisers)
     index: IndexSettings = field(default_factory=IndexSettings)
     limits: Limits = field(default_factory=Limits)
+    keys: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.cluster.replace("-", "").isalnum() or not self.cluster.isascii():
             raise ValueError(f"cluster: letters, digits and dashes only, found {self.cluster!r}")
         if self.index.shards > self.kafka.watchlist_partitions:
             raise ValueError("index.shards: must not exceed kafka.watchlist_partitions")
+
+    @property
+    def key_folder(self) -> Path:
+        """Where the deployment's secret keys are."""
+        return self.keys or state_folder() / "keys" / self.cluster
 
 
 def read_cluster(path: Path, environment: Mapping[str, str] = os.environ) -> ClusterSettings:
@@ -239,6 +248,7 @@ def read_cluster(path: Path, environment: Mapping[str, str] = os.environ) -> Clu
         policy=here / settings.policy,
         models=Models(here / settings.models.manifests, here / settings.models.files),
         index=replace(index, snapshots=index.snapshots and here / index.snapshots),
+        keys=settings.keys and here / settings.keys,
         kafka=_with_environment(settings.kafka, environment),
         ray=environment.get("BEHOLDEN_RAY_ADDRESS") or settings.ray,
     )

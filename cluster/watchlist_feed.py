@@ -170,7 +170,7 @@ class WatchlistFeed:
     def _apply(self, watchlist: Watchlist, record: Record) -> None:
         ref = (record.key or b"").decode(errors="replace")
         try:
-            entry = parse_entry(record.key, record.value) if record.value else None
+            entry = parse_entry(record.key, record.value).entry if record.value else None
         except EntryInvalid:
             self._invalid += 1
             entry = None

@@ -70,7 +70,7 @@ class BareLoop:
         self._limits = settings.limits.jpeg
         self._max_side_px = policy.detect.max_side_px
         self._at_least = policy.lowest_threshold
-        known = {ref: parse_entry(ref.encode(), record) for ref, record in entries}
+        known = {ref: parse_entry(ref.encode(), record).entry for ref, record in entries}
         watchlist = Watchlist(0, 1, plan.contract.digest, best_backend(threads))
         for offset, (ref, entry) in enumerate(known.items()):
             watchlist.apply(0, offset, ref, entry)

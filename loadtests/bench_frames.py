@@ -1,5 +1,6 @@
 """What `bench pipeline` shows the cluster: pictures of people who do not exist, and a watchlist of 10,000."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -9,8 +10,9 @@ import cv2
 import numpy as np
 
 from cluster.enrol import enrol
+from cluster.keys import new_keys
 from cluster.plan import Plan
-from cluster.wire.entries import EntryRecord, encode_entry
+from cluster.wire.entries import EntryRecord, Photo, encode_entry
 from indexes.entry import Entry
 from loadtests.people.body import draw_below
 from loadtests.people.compose import paste
@@ -18,7 +20,7 @@ from loadtests.people.nuisance import FACE_UNITS, STREET, draw_view
 from loadtests.people.person import person
 from loadtests.people.render import Model, render
 from loadtests.people.view import LEFT, TOP
-from loadtests.sought import listing, portraits, sought, strangers
+from loadtests.sought import listing, picture, portraits, sought, strangers
 from operators.decode import encode
 from operators.types import Float32, Image
 from operators.vision import Vision
@@ -75,7 +77,11 @@ def entries(plan: Plan, vision: Vision, total: int) -> list[tuple[str, bytes]]:
     """
     now = datetime.now(UTC)
     jpegs = portraits(vision, sought(_PEOPLE, LISTED))
-    found = [(ref, enrol(jpeg, listing(ref, plan, now), plan, vision, now)) for ref, jpeg in jpegs.items()]
+    keys = new_keys()
+    found = [
+        (ref, enrol(listing(ref, plan, now), [picture(jpeg, now)], plan, vision, keys, now))
+        for ref, jpeg in jpegs.items()
+    ]
     draw = np.random.default_rng(SEED)
     noise = draw.standard_normal((max(0, total - len(found)), plan.embedder.dimension or 0)).astype(np.float32)
     for number, vector in enumerate(noise / np.linalg.norm(noise, axis=1, keepdims=True)):
@@ -100,7 +106,9 @@ def schedule(
 def _record(ref: str, vector: Float32, plan: Plan, now: datetime) -> bytes:
     about = listing(ref, plan, now)
     entry = Entry(ref, about.watchlist, vector[None], about.not_after, plan.contract.digest, "")
-    return encode_entry(EntryRecord(entry, "random numbers", about.authority, now))
+    photo = Photo(hashlib.sha256(vector.tobytes()).hexdigest(), "random numbers", now.date(), b"")
+    about_it = about.category, about.necessity, about.approver, about.minor
+    return encode_entry(EntryRecord(entry, *about_it, [photo], plan.contract, now))
 
 
 def _picture(seen: Sequence[int], draw: np.random.Generator) -> Image:

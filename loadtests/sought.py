@@ -1,13 +1,12 @@
 """The watchlist of the demonstration and the benchmark: people who do not exist, photographed and enrolled."""
 
 from collections.abc import Mapping
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
-from cluster.enrol import Person, enrol, only_face
-from cluster.kafka_admin import ensure_topics
-from cluster.kafka_io import WATCHLIST, KafkaSink, open_producer
+from cluster.admission import Origin, Person
+from cluster.enrol import Picture, enrol, only_face
 from cluster.plan import Plan
+from cluster.watchlist_desk import create_list, open_desk
 from loadtests.people.draws import draw_of
 from loadtests.people.nuisance import STUDIO, draw_picture, photograph
 from loadtests.people.person import person
@@ -21,11 +20,11 @@ from operators.vision import Vision
 # Models were trained on the people of seeds from 1,000,000 on: nobody here was among them.
 MOST_SEEDS, MOST_LISTED = 500, 500
 DRAWN = "drawn: a person who does not exist"
+STARTED_BY = "whoever started this run"
 _OF_ONE_SEED = 1000
 _STRANGERS = 500_000
 _QUALITY = 95
 _TAKES, _ALIKE = 6, 0.85
-_WRITE_TIMEOUT_S = 30.0
 
 
 def sought(seed: int, count: int) -> dict[str, int]:
@@ -76,17 +75,22 @@ def _good(who: int, vision: Vision) -> bytes:
     return taken[0][0] if taken else portrait(who)
 
 
-def listing(ref: str, plan: Plan, now: datetime, source: str = DRAWN) -> Person:
-    """What stands in the record of an entry that is made for one run, beside its vector; on the first of the lists."""
-    watchlist = next(iter(plan.in_force.policy.watchlists))
-    return Person(ref, watchlist, source, "whoever started this run", now + timedelta(days=1))
+def listing(ref: str, plan: Plan, now: datetime) -> Person:
+    """What stands in the record of an entry that is made for one run, beside its images; on the first of the lists."""
+    name, rule = next(iter(plan.in_force.policy.watchlists.items()))
+    return Person(ref, name, rule.categories[0], "this run looks for them", STARTED_BY, now + timedelta(days=1))
+
+
+def picture(jpeg: bytes, now: datetime, source: str = DRAWN) -> Picture:
+    """A portrait as it is enrolled."""
+    return Picture(jpeg, Origin(source, now.date()))
 
 
 def enrol_all(plan: Plan, vision: Vision, portraits: Mapping[str, bytes], source: str = DRAWN) -> None:
     """Put people on the first of the policy's lists, and wait until the broker has them.
 
     Args:
-        plan: Whose Kafka; topics that are missing are made.
+        plan: Whose Kafka; topics and keys that are missing are made.
         vision: The plan's models.
         portraits: JPEGs, by reference.
         source: Where they come from.
@@ -94,14 +98,12 @@ def enrol_all(plan: Plan, vision: Vision, portraits: Mapping[str, bytes], source
     Raises:
         EnrolmentRefused: A portrait is not good enough for the policy.
     """
-    kafka = plan.settings.kafka
     now = datetime.now(UTC)
-    ensure_topics(kafka)
-    with closing(open_producer(kafka, "enrolment")) as producer:
-        sink = KafkaSink(kafka, producer, WATCHLIST)
-        sent = [
-            sink.send(ref, enrol(jpeg, listing(ref, plan, now, source), plan, vision, now), [])
-            for ref, jpeg in portraits.items()
-        ]
-        for delivery in sent:
-            delivery.wait(_WRITE_TIMEOUT_S)
+    create_list(plan, next(iter(plan.in_force.policy.watchlists)), STARTED_BY)
+    with open_desk(plan) as desk:
+        desk.put(
+            {
+                ref: enrol(listing(ref, plan, now), [picture(jpeg, now, source)], plan, vision, desk.keys, now)
+                for ref, jpeg in portraits.items()
+            }
+        )

@@ -61,7 +61,7 @@ def temporary(cluster: Mapping[str, Any]) -> Iterator[Temporary]:
     """Start a broker, write a cluster file that names it, and take both down at the end, however it ends.
 
     Args:
-        cluster: The cluster file's content; its name and Kafka's address are filled in.
+        cluster: The cluster file's content; its name, Kafka's address and a folder for keys are filled in.
     """
     with ExitStack() as closing:
         # A termination takes everything down, as Ctrl-C does: a broker left behind would hold its frames.
@@ -71,9 +71,8 @@ def temporary(cluster: Mapping[str, Any]) -> Iterator[Temporary]:
         bootstrap = closing.enter_context(running_broker(folder / "broker"))
         kafka = {**cluster.get("kafka", {}), "bootstrap": bootstrap}
         file = folder / "cluster.yaml"
-        file.write_text(
-            yaml.safe_dump({**cluster, "cluster": f"run-{os.getpid()}", "kafka": kafka}, allow_unicode=True)
-        )
+        own = {"cluster": f"run-{os.getpid()}", "kafka": kafka, "keys": str(folder / "keys")}
+        file.write_text(yaml.safe_dump({**cluster, **own}, allow_unicode=True))
         environment = {name: value for name, value in os.environ.items() if not name.startswith("BEHOLDEN_KAFKA")}
         run = Temporary(folder, bootstrap, file, {**environment, "XDG_STATE_HOME": str(folder)})
         closing.callback(run.beholden, "down", "-f", str(file))

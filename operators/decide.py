@@ -14,6 +14,8 @@ class WatchlistRule:
 
     Attributes:
         purpose: Why this list is searched for, one of the deployment's purposes.
+        categories: What an entry may be on it for, such as `missing`; nobody is listed for anything else.
+        longest_days: No entry may end later than so many days after its enrolment; longer searches are decided anew.
         threshold: Cosine in [-1, 1] from which an entry is a candidate. Too low puts innocent people on the
             screen (the chance grows with the length of the list), too high misses those who are sought.
         floor: No threshold of this list may be below it.
@@ -21,6 +23,8 @@ class WatchlistRule:
     """
 
     purpose: str
+    categories: tuple[str, ...]
+    longest_days: int
     threshold: float
     floor: float
     cameras: dict[str, float] = field(default_factory=dict)
@@ -28,6 +32,13 @@ class WatchlistRule:
     def __post_init__(self) -> None:
         if not self.purpose:
             raise ValueError("purpose: must not be empty")
+        if not self.categories or len(set(self.categories)) != len(self.categories) or "" in self.categories:
+            raise ValueError("categories: name at least one, each once")
+        if self.longest_days < 1:
+            raise ValueError(f"longest_days: must be at least 1, found {self.longest_days}")
+        self._check_cosines()
+
+    def _check_cosines(self) -> None:
         exceptions = [(f"cameras.{camera}", value) for camera, value in self.cameras.items()]
         for name, value in [("threshold", self.threshold), ("floor", self.floor), *exceptions]:
             if not -1.0 <= value <= 1.0:

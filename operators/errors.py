@@ -5,7 +5,7 @@
       ModelRefused            a model file or graph that must not be run
       DeviceUnavailable       the device asked for is not the one that would run
       SettingsRefused         a policy or cluster file that must not come into force
-      EnrolmentRefused        an image that cannot become a watchlist entry
+      EnrolmentRefused        a person or an image that cannot become a watchlist entry
       IndexIncomplete         a search could not cover the whole watchlist
       BrokerUnavailable       Kafka does not answer
       SourceUnavailable       a camera, video or folder that gives no pictures
@@ -82,14 +82,21 @@ class EnrolmentReason(StrEnum):
     BLURRED = "blurred"
     POSE = "pose"
     LOW_CONFIDENCE = "low_confidence"
+    NOT_AN_IMAGE = "not_an_image"
     EXPIRED = "expired"
+    TOO_DISTANT = "too_distant"
+    CAPTURED_LATER = "captured_later"
     UNKNOWN_LIST = "unknown_list"
+    UNKNOWN_CATEGORY = "unknown_category"
     INCOMPLETE = "incomplete"
+    MINOR = "minor"
+    FOREIGN_CONTRACT = "foreign_contract"
+    CONTRADICTORY = "contradictory"
     UNUSABLE = "unusable"
 
 
 class EnrolmentRefused(BeholdenError):
-    """An image that cannot become a watchlist entry.
+    """A person or an image that cannot become a watchlist entry.
 
     Args:
         reason: Member of the closed vocabulary.

@@ -4,8 +4,8 @@ import copy
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 from typing import Any, cast
 
@@ -19,13 +19,14 @@ from cluster.pipeline import Outlets, Pipeline
 from cluster.policy import PolicyInForce
 from cluster.ports import Record
 from cluster.wire.alerts import AlertContext
+from cluster.wire.entries import EntryRecord, Photo
 from indexes.backends import exact_backend
 from indexes.entry import Entry
 from indexes.watchlist import Watchlist
 from operators.decide import WatchlistRule
 from operators.detect import DetectSettings
 from operators.errors import FrameReason, FrameRefused, IndexIncomplete
-from operators.models import People
+from operators.models import EmbeddingContract, People
 from operators.policy import ModelChoice, Policy
 from operators.quality import QualitySettings
 from operators.sightings import SightingSettings
@@ -34,8 +35,9 @@ from operators.vision import Seen, Vision
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 TOMORROW = NOW + timedelta(days=1)
-CONTRACT = "c" * 64
 DIMENSION = 8
+EMBEDDING = EmbeddingContract("b" * 64, "a" * 64, "five-point-8", "bgr", (0.0,) * 3, (1.0,) * 3, DIMENSION)
+CONTRACT = EMBEDDING.digest
 CAMERAS = ("gate", "hall", "Süd-Tor 3 出口")
 
 POLICY: dict[str, Any] = {
@@ -57,7 +59,16 @@ POLICY: dict[str, Any] = {
         "min_sharpness": 0.15,
     },
     "embedder": {"model": "knows", "sha256": "b" * 64},
-    "watchlists": {"sought": {"purpose": "Find them.", "threshold": 0.6, "floor": 0.5, "cameras": {"hall": 0.7}}},
+    "watchlists": {
+        "sought": {
+            "purpose": "Find them.",
+            "categories": ["missing", "wanted"],
+            "longest_days": 30,
+            "threshold": 0.6,
+            "floor": 0.5,
+            "cameras": {"hall": 0.7},
+        }
+    },
     "sightings": {
         "confirm_frames": 1,
         "of_frames": 1,
@@ -75,7 +86,10 @@ def policy_document() -> dict[str, Any]:
 
 def policy(**changes: Any) -> Policy:
     """The same as a value; `changes` by field."""
-    rules = {name: WatchlistRule(**rule) for name, rule in POLICY["watchlists"].items()}
+    rules = {
+        name: WatchlistRule(**{**rule, "categories": tuple(rule["categories"])})
+        for name, rule in POLICY["watchlists"].items()
+    }
     fields = {
         **POLICY,
         "people": People(POLICY["people"]),
@@ -125,6 +139,25 @@ def entry(ref: str, *vectors: Float32, **changes: Any) -> Entry:
     """An entry of the list `sought` that ends tomorrow."""
     fields: dict[str, Any] = {"watchlist": "sought", "not_after": TOMORROW, "contract": CONTRACT, "digest": "e" * 64}
     return Entry(ref=ref, vectors=np.stack(vectors or (unit(1),)), **{**fields, **changes})
+
+
+def entry_record(ref: str, *vectors: Float32, **changes: Any) -> EntryRecord:
+    """An entry as it stands in the topic, for vectors of any length, a photo for each."""
+    rows = np.stack(vectors or (unit(1),))
+    contract = changes.get("contract", replace(EMBEDDING, dimension=rows.shape[1]))
+    of_entry = {name: changes.pop(name) for name in ("watchlist", "not_after") if name in changes}
+    taken = date(2026, 1, 5)
+    fields: dict[str, Any] = {
+        "entry": entry(ref, *rows, contract=contract.digest, **of_entry),
+        "category": "missing",
+        "necessity": "not seen since Friday",
+        "approver": "inspector 7",
+        "minor": None,
+        "photos": [Photo(f"{number:064x}", "given by the family", taken, b"sealed") for number in range(len(rows))],
+        "contract": contract,
+        "enrolled_at": NOW,
+    }
+    return EntryRecord(**{**fields, **changes})
 
 
 def hit(name: str = "anna", cosine: float = 0.9, watchlist: str = "sought") -> Hit:

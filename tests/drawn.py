@@ -116,7 +116,15 @@ def _policy(digests: dict[str, str]) -> dict[str, Any]:
             "min_sharpness": 0.0,
         },
         "embedder": {"model": "drawn-embedder", "sha256": digests["drawn-embedder"]},
-        "watchlists": {"sought": {"purpose": "drawn people who are sought", "threshold": 0.9, "floor": 0.8}},
+        "watchlists": {
+            "sought": {
+                "purpose": "drawn people who are sought",
+                "categories": ["missing"],
+                "longest_days": 30,
+                "threshold": 0.9,
+                "floor": 0.8,
+            }
+        },
         "sightings": {
             "confirm_frames": 1,
             "of_frames": 1,

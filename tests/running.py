@@ -6,13 +6,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from cluster.enrol import Person, enrol
-from cluster.kafka_io import ALERTS, DEAD_LETTERS, WATCHLIST, KafkaFramePublisher, KafkaSink, TopicReader, open_producer
-from cluster.plan import Plan
+from cluster.admission import Origin
+from cluster.enrol import Picture, enrol
+from cluster.kafka_io import ALERTS, DEAD_LETTERS, KafkaFramePublisher, TopicReader
+from cluster.keys import read_keys
+from cluster.plan import Plan, open_vision
 from cluster.ports import Record
+from cluster.watchlist_desk import create_list, open_desk
+from loadtests.sought import listing
 from loadtests.temporary import Temporary
 from operators.vision import Vision
 from tests.drawn import scene
@@ -28,6 +32,12 @@ class Running:
     plan: Plan
     vision: Vision
 
+    @classmethod
+    def begin(cls, run: Temporary, plan: Plan) -> "Running":
+        """With topics, keys and an empty list."""
+        create_list(plan, "sought", "the test")
+        return cls(run, plan, open_vision(plan))
+
     def enrol(self, seeds: Mapping[str, int]) -> None:
         """Put drawn people on the list, by reference and seed, and wait until running shards search them."""
         entries = self.entries()
@@ -38,7 +48,8 @@ class Running:
     def withdraw(self, ref: str) -> None:
         """Take one person off the list as an operator does, and wait until running shards have done so."""
         entries = self.entries()
-        self.run.beholden("watchlist", "withdraw", "--bootstrap", self.run.bootstrap, "--entry", ref)
+        why = ("--why", "not_sought", "--by", "the test")
+        self.run.beholden("watchlist", "withdraw", "-f", str(self.run.file), "--entry", ref, *why)
         if entries is not None:
             self.wait(lambda: self.entries() == entries - 1, f"one entry less than {entries}")
 
@@ -93,13 +104,11 @@ class Running:
     def record(self, ref: str, seed: int) -> bytes:
         """The watchlist record of one drawn person."""
         now = datetime.now(UTC)
-        person = Person(ref, "sought", "drawn by the test", "the test", now + timedelta(days=1))
-        return enrol(scene([seed]), person, self.plan, self.vision, now)
+        picture = Picture(scene([seed]), Origin("drawn by the test", now.date()))
+        keys = read_keys(self.plan.settings.key_folder)
+        return enrol(listing(ref, self.plan, now), [picture], self.plan, self.vision, keys, now)
 
     def write(self, records: Mapping[str, bytes]) -> None:
-        """Write to the watchlist topic."""
-        kafka = self.plan.settings.kafka
-        with closing(open_producer(kafka, "test")) as producer:
-            sink = KafkaSink(kafka, producer, WATCHLIST)
-            for ref, value in records.items():
-                sink.send(ref, value, []).wait(20.0)
+        """Write to the watchlist topic and to the ledger."""
+        with open_desk(self.plan) as desk:
+            desk.put(records)

@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,3 +42,18 @@ class Time(click.ParamType[datetime]):
             return parse_time(value)
         except (ValueError, OverflowError):
             self.fail(f"{value!r}: write a time as 2026-01-31T12:00:00Z, or days from now as 30d", param, ctx)
+
+
+class Day(click.ParamType[date]):
+    """A day."""
+
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """See the class."""
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r}: write a day as 2026-01-31", param, ctx)

@@ -1,11 +1,16 @@
-"""The watchlist topic: one record an entry, keyed by its reference; an empty value withdraws it."""
+"""The watchlist topic: one record an entry, keyed by its reference; an empty value withdraws it.
+
+A record holds everything that puts a person on a list: why, on whose word, from which images and until when, and how
+their vectors were made. What is missing, blank or of another form is no entry, whoever wrote it.
+"""
 
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,10 +18,42 @@ import numpy as np
 from cluster.wire.text import dump, format_time, is_line, parse_time
 from indexes.entry import Entry
 from operators.errors import BeholdenError
+from operators.models import EmbeddingContract
 from operators.types import Float32
 
-ENTRY_FORM = "beholden.entry.v1"
-MAX_NAME_BYTES = 200
+ENTRY_FORM = "beholden.entry.v2"
+MAX_LINE_BYTES = 200  # references, names of lists and categories, people: they stand in tables and alerts
+MAX_TEXT_BYTES = 2_000  # where an image is from, why somebody is sought
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One image that an entry was made from.
+
+    Attributes:
+        sha256: Digest (hex) of the file.
+        source: Where it is from and why it is lawfully held.
+        captured_on: When it was taken.
+        crop: The face and a little around it, sealed; see `DeploymentKeys.seal`.
+    """
+
+    sha256: str
+    source: str
+    captured_on: date
+    crop: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Minor:
+    """That records say the person is a minor; never estimated from a face.
+
+    Attributes:
+        approver: A second person who approved the entry.
+        reason: Why a minor has to be listed.
+    """
+
+    approver: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,15 +61,23 @@ class EntryRecord:
     """One watchlist entry as it is written.
 
     Attributes:
-        entry: What is searched.
-        source: Where the image came from and why it is lawfully held.
-        authority: Who decided that this person is sought.
+        entry: What is searched; a vector for each photo.
+        category: What the person is on the list for, one of the policy's.
+        necessity: Why this person has to be searched for in this way.
+        approver: Who decided so.
+        minor: None for adults.
+        photos: What the vectors were made from, in their order.
+        contract: How they were made; its digest is the entry's.
         enrolled_at: UTC-aware.
     """
 
     entry: Entry
-    source: str
-    authority: str
+    category: str
+    necessity: str
+    approver: str
+    minor: Minor | None
+    photos: Sequence[Photo]
+    contract: EmbeddingContract
     enrolled_at: datetime
 
 
@@ -44,55 +89,120 @@ def encode_entry(record: EntryRecord) -> bytes:
             "form": ENTRY_FORM,
             "entry": entry.ref,
             "watchlist": entry.watchlist,
-            "source": record.source,
-            "authority": record.authority,
+            "category": record.category,
+            "necessity": record.necessity,
+            "approver": record.approver,
+            "minor": asdict(record.minor) if record.minor else None,
             "enrolled_at": format_time(record.enrolled_at),
             "not_after": format_time(entry.not_after),
-            "contract": entry.contract,
-            "vectors": [base64.b64encode(vector.astype("<f4").tobytes()).decode() for vector in entry.vectors],
+            "contract": asdict(record.contract),
+            "images": [_image(*each) for each in zip(record.photos, entry.vectors, strict=True)],
         }
     )
+
+
+def _image(photo: Photo, vector: Float32) -> dict[str, str]:
+    return {
+        "sha256": photo.sha256,
+        "source": photo.source,
+        "captured_on": photo.captured_on.isoformat(),
+        "vector": base64.b64encode(vector.astype("<f4").tobytes()).decode(),
+        "crop": base64.b64encode(photo.crop).decode(),
+    }
 
 
 class EntryInvalid(BeholdenError):
     """A record of the watchlist topic that is not an entry."""
 
 
-def parse_entry(key: bytes | None, value: bytes) -> Entry:
-    """The entry in a record of the watchlist topic.
+def parse_entry(key: bytes | None, value: bytes) -> EntryRecord:
+    """What a record of the watchlist topic says.
 
     Raises:
-        EntryInvalid: It is not one; nothing of it may be searched.
+        EntryInvalid: It is not an entry; nothing of it may be searched.
     """
     try:
-        body: Mapping[str, Any] = json.loads(value)
-        if body["form"] != ENTRY_FORM or body["entry"].encode() != key:
-            raise EntryInvalid("form or key does not fit")
-        return Entry(
-            ref=_name(body, "entry"),
-            watchlist=_name(body, "watchlist"),
-            vectors=_vectors(body["vectors"]),
-            not_after=parse_time(body["not_after"]),
-            contract=_name(body, "contract"),
-            digest=hashlib.sha256(value).hexdigest(),
-        )
+        return _parse(key, value)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         # Its text may repeat parts of the record, which may be anything.
         raise EntryInvalid(f"not a watchlist entry: {type(error).__name__}") from None
 
 
-def _name(body: Mapping[str, Any], field: str) -> str:
-    name = body[field]
-    if not isinstance(name, str) or not is_line(name, MAX_NAME_BYTES):
-        raise EntryInvalid(f"{field} is not one printable line of at most {MAX_NAME_BYTES} bytes")
-    return name
+def _parse(key: bytes | None, value: bytes) -> EntryRecord:
+    body: Mapping[str, Any] = json.loads(value)
+    if body["form"] != ENTRY_FORM or body["entry"].encode() != key:
+        raise EntryInvalid("form or key does not fit")
+    contract, digest = _contract(json.dumps(body["contract"]))
+    images = body["images"]
+    entry = Entry(
+        ref=_line(body, "entry"),
+        watchlist=_line(body, "watchlist"),
+        vectors=_vectors([image["vector"] for image in images], contract.dimension),
+        not_after=parse_time(body["not_after"]),
+        contract=digest,
+        digest=hashlib.sha256(value).hexdigest(),
+    )
+    return EntryRecord(
+        entry=entry,
+        category=_line(body, "category"),
+        necessity=_text(body, "necessity"),
+        approver=_line(body, "approver"),
+        minor=_minor(body),
+        photos=tuple(_photo(image) for image in images),
+        contract=contract,
+        enrolled_at=parse_time(body["enrolled_at"]),
+    )
 
 
-def _vectors(texts: object) -> Float32:
+@lru_cache(maxsize=64)
+def _contract(text: str) -> tuple[EmbeddingContract, str]:
+    """An embedding contract and its digest; a list has very few of them."""
+    body = json.loads(text)
+    numbers = {name: tuple(float(number) for number in body[name]) for name in ("mean", "scale")}
+    contract = EmbeddingContract(**{**body, **numbers})
+    for name in ("model_sha256", "detector_sha256", "template", "colour"):
+        _line(body, name)
+    if type(contract.dimension) is not int or any(len(each) != 3 for each in numbers.values()):
+        raise EntryInvalid("the embedding contract is not of the known form")
+    return contract, contract.digest
+
+
+def _minor(body: Mapping[str, Any]) -> Minor | None:
+    minor = body["minor"]
+    if minor is None:
+        return None
+    found = Minor(_line(minor, "approver"), _text(minor, "reason"))
+    if found.approver == body["approver"]:
+        raise EntryInvalid("both approvers are the same")
+    return found
+
+
+def _photo(image: Mapping[str, Any]) -> Photo:
+    if len(bytes.fromhex(image["sha256"])) != 32:
+        raise EntryInvalid("sha256 is no digest")
+    captured_on = date.fromisoformat(image["captured_on"])
+    return Photo(image["sha256"], _text(image, "source"), captured_on, base64.b64decode(image["crop"], validate=True))
+
+
+def _line(body: Mapping[str, Any], field: str) -> str:
+    line = body[field]
+    if not isinstance(line, str) or not is_line(line, MAX_LINE_BYTES):
+        raise EntryInvalid(f"{field} is not one printable line of at most {MAX_LINE_BYTES} bytes")
+    return line
+
+
+def _text(body: Mapping[str, Any], field: str) -> str:
+    text = body[field]
+    if not isinstance(text, str) or not is_line(text, MAX_TEXT_BYTES):
+        raise EntryInvalid(f"{field} is not one printable line of at most {MAX_TEXT_BYTES} bytes")
+    return text
+
+
+def _vectors(texts: Sequence[str], dimension: int) -> Float32:
     """(m, d) float32, each of unit length."""
-    if not isinstance(texts, list):
-        raise EntryInvalid("vectors is not a list")
     vectors = np.stack([np.frombuffer(base64.b64decode(text, validate=True), "<f4") for text in texts])
+    if vectors.shape[1] != dimension:
+        raise EntryInvalid(f"a vector has {vectors.shape[1]} numbers, its embedding contract says {dimension}")
     if not np.isfinite(vectors).all():
         raise EntryInvalid("a vector holds what is no number")
     norms = np.linalg.norm(vectors.astype(np.float64), axis=1)

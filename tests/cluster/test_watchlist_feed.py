@@ -15,10 +15,10 @@ from cluster.kafka_io import OffsetsUnknown
 from cluster.ports import Record
 from cluster.settings import KafkaSettings
 from cluster.watchlist_feed import FeedStatus, WatchlistFeed
-from cluster.wire.entries import EntryRecord, encode_entry
+from cluster.wire.entries import encode_entry
 from operators.errors import IndexIncomplete
 from operators.types import FrameRef
-from tests.builders import CONTRACT, NOW, entry, random_units
+from tests.builders import CONTRACT, entry_record, random_units
 
 
 def test_an_unforeseen_error_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +96,7 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> Topic:
 
 
 def _record(ref: str, row: int) -> bytes:
-    return encode_entry(EntryRecord(entry(ref, random_units(5, 8)[row]), "drawn", "the test", NOW))
+    return encode_entry(entry_record(ref, random_units(5, 8)[row]))
 
 
 def _followed(topic: Topic, folder: Path, wanted: int) -> FeedStatus:

@@ -8,8 +8,7 @@ import pytest
 import yaml
 
 from cluster.broker.control import running_broker
-from cluster.kafka_admin import ensure_topics
-from cluster.plan import Plan, open_vision, read_plan
+from cluster.plan import Plan, read_plan
 from cluster.settings import IndexSettings
 from loadtests.temporary import temporary
 from tests.drawn import write_deployment
@@ -21,9 +20,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Two recognisers and two index shards at work, with people 0 to 7 on the list."""
     folder: Path = tmp_path_factory.mktemp("deployment")
     with temporary(write_deployment(folder)) as run:
-        plan = read_plan(run.file)
-        ensure_topics(plan.settings.kafka)
-        running = Running(run, plan, open_vision(plan))
+        running = Running.begin(run, read_plan(run.file))
         running.enrol({f"person-{seed}": seed for seed in range(8)})
         run.beholden("up", "-f", str(run.file))
         yield running
@@ -33,7 +30,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def plan(tmp_path: Path) -> Iterator[Plan]:
     """A broker of its own, and a plan with the whole list in the recogniser."""
     with running_broker(tmp_path / "broker") as bootstrap:
-        cluster = {**write_deployment(tmp_path), "cluster": "alone", "kafka": {"bootstrap": bootstrap}}
+        cluster = {**write_deployment(tmp_path), "cluster": "alone", "kafka": {"bootstrap": bootstrap}, "keys": "keys"}
         file = tmp_path / "cluster.yaml"
         file.write_text(yaml.safe_dump(cluster, allow_unicode=True))
         plan = read_plan(file)

@@ -75,7 +75,7 @@ def test_an_alert_can_be_recomputed(running: Running) -> None:
     """The entry's record has the digest that the alert names, and its vector gives the alert's cosine."""
     [alert] = running.alerts({"person-1"})["person-1"]
     records = running.read("watchlist", lambda found: any(record.key == b"person-1" for record in found))
-    entry = parse_entry(b"person-1", next(record.value for record in records if record.key == b"person-1"))
+    entry = parse_entry(b"person-1", next(record.value for record in records if record.key == b"person-1")).entry
     assert entry.digest == alert["candidates"][0]["entry_digest"]
     frame = next(
         record

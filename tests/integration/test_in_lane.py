@@ -11,7 +11,7 @@ import pytest
 from cluster.broker.control import BrokerSpec, start_broker, stop_broker
 from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import KafkaFramePublisher, TopicReader
-from cluster.plan import Plan, open_vision
+from cluster.plan import Plan
 from cluster.recogniser import Recogniser
 from loadtests.temporary import Temporary
 from operators.errors import BrokerUnavailable, SettingsRefused
@@ -28,9 +28,8 @@ def test_one_recogniser_alone_alerts_and_continues_where_it_stopped(plan: Plan, 
     """
     index = replace(plan.settings.index, snapshots=tmp_path / "kept")
     plan = replace(plan, settings=replace(plan.settings, index=index))
-    ensure_topics(plan.settings.kafka)
     run = Temporary(tmp_path, plan.settings.kafka.bootstrap, tmp_path / "cluster.yaml", {})
-    running = Running(run, plan, open_vision(plan))
+    running = Running.begin(run, plan)
     running.write({f"person-{seed}": running.record(f"person-{seed}", seed) for seed in range(4)})
     failed = threading.Event()
     for half in (0, 2):
@@ -50,9 +49,8 @@ def test_one_recogniser_alone_alerts_and_continues_where_it_stopped(plan: Plan, 
 
 def test_a_broker_that_comes_back_is_used_again(plan: Plan, tmp_path: Path) -> None:
     """Frames published after a restart of the broker alert, by the same recogniser."""
-    ensure_topics(plan.settings.kafka)
     run = Temporary(tmp_path, plan.settings.kafka.bootstrap, tmp_path / "cluster.yaml", {})
-    running = Running(run, plan, open_vision(plan))
+    running = Running.begin(run, plan)
     running.write({"person-0": running.record("person-0", 0), "person-1": running.record("person-1", 1)})
     failed = threading.Event()
     with closing(Closing(Recogniser(plan, 0, None, failed.set))) as lane:
@@ -69,7 +67,7 @@ def test_a_broker_that_comes_back_is_used_again(plan: Plan, tmp_path: Path) -> N
 def test_a_topic_that_does_not_fit_is_refused(plan: Plan) -> None:
     """One that somebody's client made by accident would leave partitions unwatched or keep faces for a week."""
     kafka = plan.settings.kafka
-    assert ensure_topics(kafka) == ["alerts", "dead-letters", "frames", "policy", "watchlist"]
+    assert ensure_topics(kafka) == ["alerts", "dead-letters", "frames", "ledger", "policy", "watchlist"]
     assert ensure_topics(kafka) == []
     with pytest.raises(SettingsRefused, match="frames has 8 partitions and the cluster file says 4"):
         ensure_topics(replace(kafka, frame_partitions=4))

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.kafka_admin import ensure_topics
-from cluster.plan import Plan, open_vision
+from cluster.plan import Plan
 from cluster.recogniser import Recogniser
 from loadtests.temporary import Temporary
 from tests.drawn import CAMERAS, scene
@@ -20,9 +19,8 @@ FRAMES = 600
 
 def test_a_recogniser_that_joins_takes_over_what_is_not_done_yet(plan: Plan, tmp_path: Path) -> None:
     """Neither starts over, next to no frame is processed twice, and every listed person has alerted under one id."""
-    ensure_topics(plan.settings.kafka)
     run = Temporary(tmp_path, plan.settings.kafka.bootstrap, tmp_path / "cluster.yaml", {})
-    running = Running(run, plan, open_vision(plan))
+    running = Running.begin(run, plan)
     people = {f"person-{seed}": seed for seed in range(12)}
     running.write({ref: running.record(ref, seed) for ref, seed in people.items()})
     empty = scene([])

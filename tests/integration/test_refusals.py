@@ -54,7 +54,8 @@ def test_a_model_that_is_not_the_one_pinned(file: Path, tmp_path: Path, content:
     (tmp_path / "drawn-detector.onnx").write_bytes(content)
     picture = tmp_path / "a.jpg"
     picture.write_bytes(b"not looked at")
-    arguments = ("--entry", "x", "--list", "sought", "--not-after", "1d", "--source", "s", "--authority", "a")
+    about = ("--source", "s", "--captured-on", "2026-01-05", "--category", "missing", "--necessity", "n")
+    arguments = ("--entry", "x", "--list", "sought", "--not-after", "1d", "--approver", "a", *about)
     done = beholden(tmp_path, "watchlist", "enrol", "-f", str(file), "--image", str(picture), *arguments)
     assert done.returncode == 1
     assert expected in done.stderr

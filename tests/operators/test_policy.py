@@ -37,7 +37,10 @@ def test_a_policy_that_contradicts_itself_is_refused(changes: dict[str, Any], na
 
 def test_the_lowest_threshold_is_the_lowest_of_all_lists_and_cameras() -> None:
     """Searches are cut there: a higher value would lose matches."""
-    rules = {"a": WatchlistRule("p", 0.7, 0.2, {"gate": 0.4}), "b": WatchlistRule("p", 0.5, 0.3)}
+    rules = {
+        "a": WatchlistRule("p", ("missing",), 30, 0.7, 0.2, {"gate": 0.4}),
+        "b": WatchlistRule("p", ("missing",), 30, 0.5, 0.3),
+    }
     assert policy(watchlists=rules).lowest_threshold == 0.4
     assert policy(watchlists={"b": rules["b"]}).lowest_threshold == 0.5
 

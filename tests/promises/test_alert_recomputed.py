@@ -8,8 +8,10 @@ from typing import Any, cast
 
 import pytest
 
+from cluster.admission import Origin, Person
 from cluster.clocks import HandClock
-from cluster.enrol import Person, enrol
+from cluster.enrol import Picture, enrol
+from cluster.keys import new_keys
 from cluster.pipeline import Outlets, Pipeline
 from cluster.plan import Plan, open_vision, read_plan
 from cluster.wire.entries import parse_entry
@@ -20,6 +22,8 @@ from operators.types import Float32
 from operators.vision import Seen, Vision
 from tests.builders import NOW, Lane, alert_schema, record
 from tests.drawn import scene, write_deployment
+
+KEYS = new_keys()
 
 
 @pytest.fixture
@@ -45,7 +49,7 @@ def _watch(plan: Plan, vision: Vision, records: dict[str, bytes], jpeg: bytes) -
     """The alerts of one frame, with these records in the watchlist topic."""
     watchlist = Watchlist(0, 1, plan.contract.digest, faiss_backend(1))
     for offset, (ref, value) in enumerate(records.items()):
-        watchlist.apply(0, offset, ref, parse_entry(ref.encode(), value))
+        watchlist.apply(0, offset, ref, parse_entry(ref.encode(), value).entry)
     lane = Lane()
     lane.source.records.append(record(jpeg, key=b"entrance"))
     pipeline = Pipeline(
@@ -64,8 +68,9 @@ def _watch(plan: Plan, vision: Vision, records: dict[str, bytes], jpeg: bytes) -
 
 
 def _enrol(plan: Plan, vision: Vision, ref: str, seed: int) -> bytes:
-    person = Person(ref, "sought", "drawn", "the test", NOW + timedelta(days=1))
-    return enrol(scene([seed], 320, 240), person, plan, vision, NOW)
+    person = Person(ref, "sought", "missing", "drawn", "the test", NOW + timedelta(days=1))
+    picture = Picture(scene([seed], 320, 240), Origin("drawn", NOW.date()))
+    return enrol(person, [picture], plan, vision, KEYS, NOW)
 
 
 def test_every_cosine_of_an_alert_is_computed_again_to_the_bit(plan: Plan) -> None:
@@ -83,7 +88,7 @@ def test_every_cosine_of_an_alert_is_computed_again_to_the_bit(plan: Plan) -> No
         alert_schema().validate(alert)
         face = seen.numbers.tolist().index(alert["face"]["number"])
         for candidate in alert["candidates"]:
-            entry = parse_entry(candidate["entry"].encode(), stored[candidate["entry_digest"]])
+            entry = parse_entry(candidate["entry"].encode(), stored[candidate["entry_digest"]]).entry
             cosine = max(cosine_of(vector, seen.vectors[face]) for vector in entry.vectors)
             assert cosine == candidate["cosine"] >= alert["threshold"]
         assert alert["cosine"] == alert["candidates"][0]["cosine"]

@@ -55,7 +55,8 @@ def test_nobody_is_enrolled_by_them_either(file: Path, tmp_path: Path) -> None:
         (tmp_path / f"{model}.onnx").unlink()
     picture = tmp_path / "a.jpg"
     picture.write_bytes(b"not looked at")
-    person = ("--entry", "x", "--list", "sought", "--not-after", "1d", "--source", "s", "--authority", "a")
+    about = ("--source", "s", "--captured-on", "2026-01-05", "--category", "missing", "--necessity", "n")
+    person = ("--entry", "x", "--list", "sought", "--not-after", "1d", "--approver", "a", *about)
     arguments = ["watchlist", "enrol", "-f", str(file), "--image", str(picture), *person]
     done = CliRunner().invoke(beholden, arguments)
     assert isinstance(done.exception, SettingsRefused)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cluster.wire.alerts import Alert, alert_id, encode_alert
 from operators.decide import Match
 from operators.types import Frame, FrameRef
-from tests.builders import ALERT_SCHEMA, NOW, TOMORROW, alert_schema, context, hit
+from tests.builders import ALERT_SCHEMA, CONTRACT, NOW, TOMORROW, alert_schema, context, hit
 
 SCHEMA = alert_schema()
 FRAME = Frame(FrameRef("frames", 3, 41), "Süd-Tor 3 出口", b"JPEG BYTES", NOW, "run", 12, "00-" + "a" * 32)
@@ -66,7 +66,7 @@ def test_an_alert_names_everything_that_produced_it() -> None:
         ],
         "generation": {"number": 3, "digest": "f" * 64, "shard": 0, "shards": 1},
         "policy": {"number": 7, "digest": "d" * 64},
-        "models": {"detector": "a" * 64, "embedder": "b" * 64, "contract": "c" * 64},
+        "models": {"detector": "a" * 64, "embedder": "b" * 64, "contract": CONTRACT},
         "software": "0.1.0",
     }
     SCHEMA.validate(_body(_alert()))

@@ -97,7 +97,7 @@ def only_face(seen: Seen | FrameRefused) -> Float32:
 
 def _seen(seen: Seen | FrameRefused) -> Seen:
     if isinstance(seen, FrameRefused):
-        detail = f"{seen}; give a JPEG, as a camera or a photo editor writes it"
+        detail = f"{seen.reason}: {seen.detail.split(';')[0]}; give a JPEG, as a camera or a photo editor writes it"
         raise EnrolmentRefused(EnrolmentReason.NOT_AN_IMAGE, detail) from None
     only_face(seen)
     return seen

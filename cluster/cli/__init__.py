@@ -17,7 +17,7 @@ GROUPS = {
     "policy": ("cluster.cli.policy", "Check and show policies."),
     "status": ("cluster.cli.lifecycle", "Show a running cluster."),
     "up": ("cluster.cli.lifecycle", "Bring a cluster up and wait until it watches."),
-    "watchlist": ("cluster.cli.watchlist", "Enrol people who are sought, and withdraw them."),
+    "watchlist": ("cluster.cli.watchlist", "Put people who are sought on lists, take them off, and account for both."),
 }
 # Commands of higher layers are found as entry points. Their texts stand here because loading them loads Kafka and the
 # models: a second in which `--help` would say nothing.

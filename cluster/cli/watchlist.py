@@ -29,7 +29,7 @@ for command in watchlist_view.COMMANDS:
     watchlist.add_command(command)
 
 
-@watchlist.command()
+@watchlist.command(short_help="Begin a list.")
 @cluster_file
 @click.option("--list", "name", required=True, help="One of the policy's lists.")
 @_who
@@ -43,10 +43,11 @@ def create(file: Path, name: str, by: str) -> None:
         folder = plan.settings.key_folder
         click.echo(f"made the deployment's keys in {folder}: keep a copy, they say who was listed and open pictures")
     rule = plan.in_force.policy.watchlists[name]
-    click.echo(f"began {name}, for {', '.join(rule.categories)}, {rule.longest_days} days at the most: {rule.purpose}")
+    click.echo(f"began {name}: {rule.purpose}")
+    click.echo(f"for: {', '.join(rule.categories)}; longest entry, days: {rule.longest_days}")
 
 
-@watchlist.command()
+@watchlist.command(short_help="Put one person on a list.")
 @cluster_file
 @click.option("--entry", "ref", required=True, metavar="REF", help="Opaque reference, never a name.")
 @click.option("--list", "name", required=True, help="One of the policy's lists.")
@@ -107,7 +108,7 @@ def _each(given: Sequence[watchlist_view.T], images: Sequence[Path]) -> Sequence
     return given if len(given) == len(images) else [given[0]] * len(images)
 
 
-@watchlist.command(name="import")
+@watchlist.command(name="import", short_help="Put many people on lists.")
 @cluster_file
 @click.option("--csv", "table", type=_IMAGE, required=True, help="Who they are, a row for each image; see the README.")
 @click.option("--images", "folder", type=_FOLDER, help="Folder of the images; that of the table when not given.")
@@ -147,10 +148,12 @@ def _write_report(file: Path, done: "Sequence[Outcome]") -> None:
         writer.writerows([each.line, each.ref, each.reason, each.detail] for each in done if not each.enrolled)
 
 
-@watchlist.command()
+@watchlist.command(short_help="Take one person off.")
 @cluster_file
 @click.option("--entry", "ref", required=True, metavar="REF", help="Reference it was enrolled under.")
-@click.option("--why", type=click.Choice([str(each) for each in Withdrawal]), required=True, help="The reason, for the ledger.")
+@click.option(
+    "--why", type=click.Choice([str(each) for each in Withdrawal]), required=True, help="The reason, for the ledger."
+)
 @_who
 @click.pass_context
 def withdraw(ctx: click.Context, file: Path, ref: str, why: str, by: str) -> None:
@@ -173,7 +176,7 @@ def withdraw(ctx: click.Context, file: Path, ref: str, why: str, by: str) -> Non
     click.echo(f"withdrew {ref} from {stay.watchlist}")
 
 
-@watchlist.command()
+@watchlist.command(short_help="Remove entries that have ended.")
 @cluster_file
 @_who
 def expire(file: Path, by: str) -> None:

@@ -71,7 +71,7 @@ def _lists(records: Sequence["EntryRecord"], plan: "Plan", now: datetime) -> Tab
 
 def _entries(records: Sequence["EntryRecord"], now: datetime) -> Table:
     table = _table("entry", "category", "images", "minor", "approver", "enrolled", "not after")
-    for record in sorted(records, key=lambda each: each.entry.not_after):
+    for record in sorted(records, key=lambda each: (each.entry.not_after, each.entry.ref)):
         entry = record.entry
         ended = "[red]" if entry.not_after <= now else ""
         table.add_row(
@@ -86,7 +86,7 @@ def _entries(records: Sequence["EntryRecord"], now: datetime) -> Table:
     return table
 
 
-@click.command()
+@click.command(short_help="Show one entry.")
 @cluster_file
 @_ref
 @_json
@@ -136,7 +136,7 @@ def _facts(record: "EntryRecord", plan: "Plan") -> dict[str, Any]:
     }
 
 
-@click.command()
+@click.command(short_help="Hold lists against policy and ledger.")
 @cluster_file
 @click.option("--compare/--no-compare", default=True, help="Look for entries that may be the same person.")
 @click.pass_context
@@ -164,7 +164,7 @@ def verify(ctx: click.Context, file: Path, compare: bool) -> None:
     ctx.exit(1 if findings else 0)
 
 
-@click.command()
+@click.command(short_help="When was somebody on which list?")
 @cluster_file
 @_ref
 @click.option("--at", "moment", type=Time(), help="Say whether they were listed at this time.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cluster.kafka_io import LEDGER, WATCHLIST, TopicReader
 from cluster.ports import Record
@@ -18,7 +18,7 @@ class Register:
     """Everybody who is on a list.
 
     Attributes:
-        entries: By reference.
+        entries: By reference, without their pictures: those of a large list are many times the rest.
         invalid: References of records that are no entries, each with the reason.
     """
 
@@ -32,7 +32,7 @@ class Register:
         self.invalid.pop(ref, None)
         if record.value:
             try:
-                self.entries[ref] = parse_entry(record.key, record.value)
+                self.entries[ref] = _without_pictures(parse_entry(record.key, record.value))
             except EntryInvalid as invalid:
                 self.invalid[ref] = str(invalid)
 
@@ -58,6 +58,10 @@ class Events:
             return
         if event is not None and event.deployment == deployment:
             self.events.append(event)
+
+
+def _without_pictures(record: EntryRecord) -> EntryRecord:
+    return replace(record, photos=tuple(replace(photo, crop=b"") for photo in record.photos))
 
 
 def read_register(kafka: KafkaSettings) -> Register:

@@ -64,6 +64,7 @@ def test_the_register_is_what_the_last_record_of_each_key_says() -> None:
     ]
     found = read_register(KafkaSettings())
     assert {ref: record.necessity for ref, record in found.entries.items()} == {"anna": "again"}
+    assert [photo.crop for photo in found.entries["anna"].photos] == [b""]
     assert sorted(found.invalid) == ["", "cleo", "dora"]
 
 

@@ -1,4 +1,4 @@
-"""Policies, cluster files and manifests on disk."""
+"""Policies, cluster files, manifests and a whole deployment on disk."""
 
 import json
 from collections.abc import Callable
@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from cluster.plan import Plan, read_plan
+from tests.drawn import write_deployment
 
 Write = Callable[..., Path]
 
@@ -20,3 +23,12 @@ def write_document(tmp_path: Path) -> Write:
         return path
 
     return build
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """A deployment of drawn people, with files of its own; shared, so not to be changed."""
+    folder = tmp_path_factory.mktemp("deployment")
+    file: Path = folder / "cluster.yaml"
+    file.write_text(json.dumps({"cluster": "drawn", **write_deployment(folder)}))
+    return read_plan(file)

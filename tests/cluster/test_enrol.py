@@ -1,8 +1,6 @@
 import base64
 import hashlib
-import json
 from collections import Counter
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -11,23 +9,13 @@ import pytest
 from cluster.admission import Origin, Person
 from cluster.enrol import Picture, enrol
 from cluster.keys import new_keys
-from cluster.plan import Plan, open_vision, read_plan
+from cluster.plan import Plan, open_vision
 from cluster.wire.entries import parse_entry
 from operators.errors import EnrolmentReason, EnrolmentRefused
 from operators.types import Faces
 from operators.vision import Seen, Vision
 from tests.builders import NOW, TOMORROW, unit
-from tests.drawn import DIMENSION, scene, write_deployment
-
-
-@pytest.fixture(scope="module")
-def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
-    """A deployment of drawn people."""
-    folder = tmp_path_factory.mktemp("deployment")
-    file: Path = folder / "cluster.yaml"
-    file.write_text(json.dumps({"cluster": "drawn", **write_deployment(folder)}))
-    return read_plan(file)
-
+from tests.drawn import DIMENSION, scene
 
 KEYS = new_keys()
 
@@ -57,37 +45,37 @@ class OneAnswer:
         return [self._seen for _ in images]
 
 
-def _refused(plan: Plan, vision: OneAnswer, **changes: Any) -> EnrolmentReason:
+def _refused(drawn: Plan, vision: OneAnswer, **changes: Any) -> EnrolmentReason:
     with pytest.raises(EnrolmentRefused) as refused:
-        enrol(_person(**changes), _pictures(scene([3])), plan, cast("Vision", vision), KEYS, NOW)
+        enrol(_person(**changes), _pictures(scene([3])), drawn, cast("Vision", vision), KEYS, NOW)
     return refused.value.reason
 
 
-def test_one_face_becomes_an_entry_of_the_contract_in_force(plan: Plan) -> None:
+def test_one_face_becomes_an_entry_of_the_contract_in_force(drawn: Plan) -> None:
     """The vector is the one a frame of the same picture would be searched with, to the bit."""
-    vision = open_vision(plan)
-    found = parse_entry(b"case-7", enrol(_person(), _pictures(scene([3])), plan, vision, KEYS, NOW))
+    vision = open_vision(drawn)
+    found = parse_entry(b"case-7", enrol(_person(), _pictures(scene([3])), drawn, vision, KEYS, NOW))
     [seen] = vision.see([scene([3])])
     assert isinstance(seen, Seen)
     assert found.entry.vectors.tobytes() == seen.vectors.tobytes()
     assert (found.entry.ref, found.entry.watchlist, found.entry.not_after) == ("case-7", "sought", TOMORROW)
-    assert found.entry.contract == plan.contract.digest
+    assert found.entry.contract == drawn.contract.digest
 
 
-def test_several_images_give_several_vectors(plan: Plan) -> None:
+def test_several_images_give_several_vectors(drawn: Plan) -> None:
     """Each with its own digest, source and sealed crop, in the order given."""
-    vision, jpegs = open_vision(plan), [scene([3]), scene([3], 320, 240)]
-    found = parse_entry(b"case-7", enrol(_person(), _pictures(*jpegs), plan, vision, KEYS, NOW))
+    vision, jpegs = open_vision(drawn), [scene([3]), scene([3], 320, 240)]
+    found = parse_entry(b"case-7", enrol(_person(), _pictures(*jpegs), drawn, vision, KEYS, NOW))
     assert found.entry.vectors.shape == (2, DIMENSION)
     assert [photo.sha256 for photo in found.photos] == [hashlib.sha256(jpeg).hexdigest() for jpeg in jpegs]
     for photo in found.photos:
         assert KEYS.open(photo.crop, "case-7").startswith(b"\xff\xd8")
 
 
-def test_no_picture_is_readable_in_the_record(plan: Plan) -> None:
+def test_no_picture_is_readable_in_the_record(drawn: Plan) -> None:
     """Neither the image nor its crop, as bytes or as base64: whoever reads the topic sees no face."""
     jpeg = scene([3])
-    value = enrol(_person(), _pictures(jpeg), plan, open_vision(plan), KEYS, NOW)
+    value = enrol(_person(), _pictures(jpeg), drawn, open_vision(drawn), KEYS, NOW)
     [photo] = parse_entry(b"case-7", value).photos
     crop = KEYS.open(photo.crop, "case-7")
     assert crop[-40:-10] not in photo.crop
@@ -109,28 +97,28 @@ def test_no_picture_is_readable_in_the_record(plan: Plan) -> None:
     ],
 )
 def test_anything_but_one_good_face_is_refused(
-    plan: Plan, faces: int, gated: dict[str, int], reason: EnrolmentReason
+    drawn: Plan, faces: int, gated: dict[str, int], reason: EnrolmentReason
 ) -> None:
     """Faces below the gates count: whose vector it is must not be a question."""
-    assert _refused(plan, OneAnswer(faces, gated)) is reason
+    assert _refused(drawn, OneAnswer(faces, gated)) is reason
 
 
-def test_a_person_who_must_not_be_listed_is_refused_before_the_image_is_seen(plan: Plan) -> None:
+def test_a_person_who_must_not_be_listed_is_refused_before_the_image_is_seen(drawn: Plan) -> None:
     """No face is looked for of whom the policy does not let in."""
     vision = OneAnswer()
-    assert _refused(plan, vision, watchlist="other") is EnrolmentReason.UNKNOWN_LIST
+    assert _refused(drawn, vision, watchlist="other") is EnrolmentReason.UNKNOWN_LIST
     assert vision.images == 0
 
 
 @pytest.mark.parametrize("vector", [np.zeros(8, np.float32), np.full(8, np.nan, np.float32)])
-def test_a_face_without_a_vector_is_refused(plan: Plan, vector: Any) -> None:
+def test_a_face_without_a_vector_is_refused(drawn: Plan, vector: Any) -> None:
     """Nobody is told that a person is sought whom the index would never search for."""
-    assert _refused(plan, OneAnswer(vector=vector)) is EnrolmentReason.UNUSABLE
+    assert _refused(drawn, OneAnswer(vector=vector)) is EnrolmentReason.UNUSABLE
 
 
-def test_an_image_that_is_none_is_refused_with_what_was_found(plan: Plan) -> None:
+def test_an_image_that_is_none_is_refused_with_what_was_found(drawn: Plan) -> None:
     """As a frame would be, with the decoder's reason in the detail."""
     with pytest.raises(EnrolmentRefused) as refused:
-        enrol(_person(), _pictures(scene([3]), b"no picture"), plan, open_vision(plan), KEYS, NOW)
+        enrol(_person(), _pictures(scene([3]), b"no picture"), drawn, open_vision(drawn), KEYS, NOW)
     assert refused.value.reason is EnrolmentReason.NOT_AN_IMAGE
     assert "not_jpeg" in refused.value.detail

@@ -1,8 +1,6 @@
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import cast
 
 import pytest
@@ -11,22 +9,12 @@ from cluster.clocks import HandClock
 from cluster.history import at, stays
 from cluster.keys import DeploymentKeys, new_keys
 from cluster.memory_io import MemoryDelivery, MemorySink
-from cluster.plan import Plan, read_plan
+from cluster.plan import Plan
 from cluster.watchlist_desk import Desk
 from cluster.wire.entries import encode_entry
 from cluster.wire.ledger import Change, ListEvent, Withdrawal, parse_event
 from operators.errors import BrokerUnavailable, EnrolmentReason, EnrolmentRefused
 from tests.builders import NOW, TOMORROW, entry_record
-from tests.drawn import write_deployment
-
-
-@pytest.fixture(scope="module")
-def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
-    """A deployment of drawn people."""
-    folder = tmp_path_factory.mktemp("deployment")
-    file: Path = folder / "cluster.yaml"
-    file.write_text(json.dumps({"cluster": "drawn", **write_deployment(folder)}))
-    return read_plan(file)
 
 
 @dataclass(slots=True)
@@ -53,9 +41,9 @@ class Named(MemorySink):
         return super().send(key, value, headers)
 
 
-def desk_of(plan: Plan, both: Both, keys: DeploymentKeys | None = None) -> Desk:
+def desk_of(drawn: Plan, both: Both, keys: DeploymentKeys | None = None) -> Desk:
     """A desk in memory."""
-    return Desk(plan, keys or new_keys(), Named(both, "watchlist"), Named(both, "ledger"), HandClock(NOW))
+    return Desk(drawn, keys or new_keys(), Named(both, "watchlist"), Named(both, "ledger"), HandClock(NOW))
 
 
 def _events(both: Both) -> list[ListEvent]:
@@ -66,10 +54,10 @@ def _events(both: Both) -> list[ListEvent]:
 ANNA = {"anna": encode_entry(entry_record("anna"))}
 
 
-def test_an_entry_is_told_of_before_it_is_searched(plan: Plan) -> None:
+def test_an_entry_is_told_of_before_it_is_searched(drawn: Plan) -> None:
     """The ledger names nobody, and says on whose word, what for, until when, and which record."""
     both = Both()
-    desk = desk_of(plan, both)
+    desk = desk_of(drawn, both)
     [record] = desk.put(ANNA)
     assert both.order == ["ledger", "watchlist"]
     [event] = _events(both)
@@ -81,24 +69,24 @@ def test_an_entry_is_told_of_before_it_is_searched(plan: Plan) -> None:
         TOMORROW,
     )
     assert (event.record, event.images, event.minor) == (record.entry.digest, 1, False)
-    assert (event.deployment, event.policy_digest) == ("drawn", plan.in_force.digest)
+    assert (event.deployment, event.policy_digest) == ("drawn", drawn.in_force.digest)
     assert event.member == desk.keys.member("anna")
     assert b"anna" not in both.topics["ledger"].messages[0].value
     assert b"Friday" not in both.topics["ledger"].messages[0].value
 
 
-def test_nobody_is_searched_of_whom_the_ledger_does_not_know(plan: Plan) -> None:
+def test_nobody_is_searched_of_whom_the_ledger_does_not_know(drawn: Plan) -> None:
     """When the ledger does not answer, nothing is written to the list."""
     both = Both(silent="ledger")
     with pytest.raises(BrokerUnavailable):
-        desk_of(plan, both).put(ANNA)
+        desk_of(drawn, both).put(ANNA)
     assert both.topics["watchlist"].messages == []
 
 
-def test_a_withdrawal_takes_effect_before_it_is_told_of(plan: Plan) -> None:
+def test_a_withdrawal_takes_effect_before_it_is_told_of(drawn: Plan) -> None:
     """An empty value under the same key; the ledger's time is not earlier than that."""
     both = Both()
-    desk_of(plan, both).withdraw(["anna", "bert"], Withdrawal.FOUND, "operator 3")
+    desk_of(drawn, both).withdraw(["anna", "bert"], Withdrawal.FOUND, "operator 3")
     assert both.order == ["watchlist"] * 2 + ["ledger"] * 2
     assert [(message.key, message.value) for message in both.topics["watchlist"].messages] == [
         ("anna", b""),
@@ -109,18 +97,18 @@ def test_a_withdrawal_takes_effect_before_it_is_told_of(plan: Plan) -> None:
     ] * 2
 
 
-def test_a_withdrawal_that_was_not_acknowledged_is_not_told_of(plan: Plan) -> None:
+def test_a_withdrawal_that_was_not_acknowledged_is_not_told_of(drawn: Plan) -> None:
     """The ledger would say that nobody looks for a person who is still searched for."""
     both = Both(silent="watchlist")
     with pytest.raises(BrokerUnavailable):
-        desk_of(plan, both).withdraw(["anna"], Withdrawal.FOUND, "operator 3")
+        desk_of(drawn, both).withdraw(["anna"], Withdrawal.FOUND, "operator 3")
     assert both.topics["ledger"].messages == []
 
 
-def test_who_was_listed_is_known_after_everything_about_them_is_gone(plan: Plan) -> None:
+def test_who_was_listed_is_known_after_everything_about_them_is_gone(drawn: Plan) -> None:
     """From the ledger and the key alone; with another key it says nothing."""
     both, keys = Both(), new_keys()
-    desk = desk_of(plan, both, keys)
+    desk = desk_of(drawn, both, keys)
     desk.put(ANNA)
     cast("HandClock", desk.clock).time += timedelta(minutes=1)
     desk.withdraw(["anna"], Withdrawal.MISTAKE, "operator 3")
@@ -132,10 +120,10 @@ def test_who_was_listed_is_known_after_everything_about_them_is_gone(plan: Plan)
     assert stays(_events(both), new_keys().member("anna")) == []
 
 
-def test_a_list_is_begun_by_somebody_and_is_one_of_the_policys(plan: Plan) -> None:
+def test_a_list_is_begun_by_somebody_and_is_one_of_the_policys(drawn: Plan) -> None:
     """Nothing is written otherwise."""
     both = Both()
-    desk = desk_of(plan, both)
+    desk = desk_of(drawn, both)
     desk.create("sought", "inspector 7")
     assert [(event.change, event.watchlist, event.by) for event in _events(both)] == [
         (Change.CREATED, "sought", "inspector 7")

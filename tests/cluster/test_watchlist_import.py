@@ -1,16 +1,15 @@
 import csv
-import json
 from pathlib import Path
 
 import pytest
 
-from cluster.plan import Plan, open_vision, read_plan
+from cluster.plan import Plan, open_vision
 from cluster.watchlist_import import OF_A_PERSON, OF_AN_IMAGE, Outcome, import_people, read_table
 from cluster.wire.entries import EntryRecord, parse_entry
 from operators.errors import SettingsRefused
 from operators.vision import Vision
 from tests.cluster.test_watchlist_desk import Both, desk_of
-from tests.drawn import scene, write_deployment
+from tests.drawn import scene
 
 ROW = {
     "image": "3.jpg",
@@ -26,22 +25,20 @@ ROW = {
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
-    """A deployment of drawn people, and a folder with images of some."""
-    folder = tmp_path_factory.mktemp("deployment")
-    file: Path = folder / "cluster.yaml"
-    file.write_text(json.dumps({"cluster": "drawn", **write_deployment(folder)}))
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Images of some drawn people."""
+    folder = tmp_path_factory.mktemp("images")
     for seed in (3, 4):
         (folder / f"{seed}.jpg").write_bytes(scene([seed], 320, 240))
     (folder / "two.jpg").write_bytes(scene([3, 4], 320, 240))
     (folder / "none.jpg").write_bytes(b"no picture")
-    return read_plan(file)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def vision(plan: Plan) -> Vision:
+def vision(drawn: Plan) -> Vision:
     """Its models."""
-    return open_vision(plan)
+    return open_vision(drawn)
 
 
 def _table(folder: Path, *rows: dict[str, str]) -> Path:
@@ -54,16 +51,17 @@ def _table(folder: Path, *rows: dict[str, str]) -> Path:
 
 
 def _import(
-    plan: Plan, vision: Vision, table: Path, there: dict[str, EntryRecord] | None = None
+    drawn: Plan, vision: Vision, images: Path, table: Path, there: dict[str, EntryRecord] | None = None
 ) -> tuple[list[Outcome], dict[str, EntryRecord]]:
     both = Both()
-    images = plan.settings.policy.parent
-    done = list(import_people(read_table(table), images, there or {}, desk_of(plan, both), vision))
+    done = list(import_people(read_table(table), images, there or {}, desk_of(drawn, both), vision))
     written = {message.key: message.value for message in both.topics["watchlist"].messages}
     return done, {ref: parse_entry(ref.encode(), value) for ref, value in written.items()}
 
 
-def test_whoever_can_be_enrolled_is_and_everybody_else_is_told_why(plan: Plan, vision: Vision, tmp_path: Path) -> None:
+def test_whoever_can_be_enrolled_is_and_everybody_else_is_told_why(
+    drawn: Plan, vision: Vision, images: Path, tmp_path: Path
+) -> None:
     """In the order of the table; rows of one reference are one person with several images."""
     table = _table(
         tmp_path,
@@ -72,7 +70,7 @@ def test_whoever_can_be_enrolled_is_and_everybody_else_is_told_why(plan: Plan, v
         {**ROW, "image": "4.jpg", "source": "a passport"},
         {**ROW, "entry": "case-4", "image": "4.jpg", "second_approver": "superintendent 1", "minor_reason": "aged 15"},
     )
-    done, written = _import(plan, vision, table)
+    done, written = _import(drawn, vision, images, table)
     assert [(each.ref, each.line, each.enrolled, each.reason) for each in done] == [
         ("case-3", 2, True, ""),
         ("case-2", 3, False, "several_faces"),
@@ -102,35 +100,35 @@ def test_whoever_can_be_enrolled_is_and_everybody_else_is_told_why(plan: Plan, v
     ],
 )
 def test_a_row_that_is_not_good_enough_is_refused_alone(
-    plan: Plan, vision: Vision, tmp_path: Path, change: dict[str, str], reason: str
+    drawn: Plan, vision: Vision, images: Path, tmp_path: Path, change: dict[str, str], reason: str
 ) -> None:
     """With its reason code; the row behind it is enrolled. No file outside the folder is read."""
     bad = {**ROW, "entry": "bad", **change}
-    done, written = _import(plan, vision, _table(tmp_path, {**ROW, "second_approver": "", **bad}, ROW))
+    done, written = _import(drawn, vision, images, _table(tmp_path, {**ROW, "second_approver": "", **bad}, ROW))
     assert [(each.enrolled, each.reason) for each in done] == [(False, reason), (True, "")]
     assert list(written) == ["case-3"]
 
 
 @pytest.mark.parametrize("name", [name for name in OF_A_PERSON if name != "entry"])
 def test_rows_of_one_person_that_contradict_each_other_are_refused(
-    plan: Plan, vision: Vision, tmp_path: Path, name: str
+    drawn: Plan, vision: Vision, images: Path, tmp_path: Path, name: str
 ) -> None:
     """Which of them is meant is not for a program to say."""
-    done, written = _import(plan, vision, _table(tmp_path, ROW, {**ROW, name: "other"}))
+    done, written = _import(drawn, vision, images, _table(tmp_path, ROW, {**ROW, name: "other"}))
     assert [each.reason for each in done] == ["contradictory"]
     assert name in done[0].detail
     assert written == {}
 
 
-def test_the_same_table_again_changes_nothing(plan: Plan, vision: Vision, tmp_path: Path) -> None:
+def test_the_same_table_again_changes_nothing(drawn: Plan, vision: Vision, images: Path, tmp_path: Path) -> None:
     """An import that was cut short goes on where it ended; a changed word or image is written anew."""
     rows = [ROW, {**ROW, "entry": "case-4", "image": "4.jpg"}]
-    _, written = _import(plan, vision, _table(tmp_path, *rows))
-    done, again = _import(plan, vision, _table(tmp_path, *rows), {"case-3": written["case-3"]})
+    _, written = _import(drawn, vision, images, _table(tmp_path, *rows))
+    done, again = _import(drawn, vision, images, _table(tmp_path, *rows), {"case-3": written["case-3"]})
     assert [each.was_there for each in done] == [True, False]
     assert list(again) == ["case-4"]
     for change in ({"necessity": "other"}, {"image": "4.jpg"}, {"not_after": "2026-02-02T12:00:00Z"}):
-        [one], anew = _import(plan, vision, _table(tmp_path, {**ROW, **change}), written)
+        [one], anew = _import(drawn, vision, images, _table(tmp_path, {**ROW, **change}), written)
         assert (one.enrolled, one.was_there) == (True, False)
         assert list(anew) == ["case-3"]
 

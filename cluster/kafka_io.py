@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -135,6 +135,13 @@ class KafkaFrameSource:
             revoked = self._listener.take_revoked()
             self._on_rebalance(revoked, [(each.topic, each.partition) for each in self._consumer.assignment()])
         return [_record(message) for messages in polled.values() for message in messages]
+
+    def is_caught_up(self) -> bool:
+        """See `ports.FrameSource`. Asks Kafka: what was last fetched says nothing while the group shares anew."""
+        with translated(self._kafka, "asking for ends"):
+            owned = self._consumer.assignment()
+            ends = self._consumer.end_offsets(owned)
+            return all((self._consumer.position(at, timeout_ms=100) or 0) >= end for at, end in ends.items())
 
     def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
         """See `ports.FrameSource`. Refused by Kafka when the partitions are another member's by now."""
@@ -340,6 +347,7 @@ class TopicReader:
         shards: See `shard`.
         from_beginning: From the first record that is still there, else only what comes from now on.
         since: By partition, the first offset that is wanted, instead of the first that is there.
+        after: The same by time: only records that were written at or after this moment, UTC-aware.
 
     Raises:
         OffsetsUnknown: `since` lies behind the end: the topic has lost records, or is another one.
@@ -353,6 +361,7 @@ class TopicReader:
         shards: int,
         from_beginning: bool,
         since: Mapping[int, int] = MappingProxyType({}),
+        after: datetime | None = None,
     ) -> None:
         self._kafka = kafka
         name = kafka.topic_prefix + topic
@@ -375,6 +384,7 @@ class TopicReader:
             self._ends = self._consumer.end_offsets(self._partitions)
             if from_beginning:
                 self._consumer.seek_to_beginning(*self._partitions)
+            since = since if after is None else self._offsets_at(after)
             for partition, end in self._ends.items():
                 offset = since.get(partition.partition)
                 if offset is not None and offset > end:
@@ -382,6 +392,10 @@ class TopicReader:
                     raise OffsetsUnknown(f"{name}-{partition.partition} ends at {end}, before the {offset} asked for")
                 if offset is not None or not from_beginning:
                     self._consumer.seek(partition, end if offset is None else offset)
+
+    def _offsets_at(self, moment: datetime) -> dict[int, int]:
+        found = self._consumer.offsets_for_times(dict.fromkeys(self._partitions, int(moment.timestamp() * 1000)))
+        return {at.partition: found[at].offset if found.get(at) else end for at, end in self._ends.items()}
 
     def poll(self, timeout_s: float) -> list[Record]:
         """What has come; empty after `timeout_s` without any."""
@@ -397,6 +411,19 @@ class TopicReader:
     def close(self) -> None:
         """Let go of the connection."""
         self._consumer.close()
+
+
+def read_since(kafka: KafkaSettings, topic: str, after: datetime) -> list[Record]:
+    """Everything that was written to a topic from a moment on, UTC-aware, until now.
+
+    Raises:
+        BrokerUnavailable: It cannot be read.
+    """
+    records: list[Record] = []
+    with closing(TopicReader(kafka, topic, 0, 1, from_beginning=True, after=after)) as reader:
+        while not reader.is_caught_up():
+            records += reader.poll(0.2)
+    return records
 
 
 def _record(message: Any) -> Record:

@@ -21,6 +21,10 @@ class MemorySource:
         self.finished = finished
         return [self.records.popleft() for _ in range(min(max_records, len(self.records)))]
 
+    def is_caught_up(self) -> bool:
+        """Whether none is left."""
+        return not self.records
+
     def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
         """Remember them."""
         self.committed.update(next_offsets)

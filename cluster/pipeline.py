@@ -7,15 +7,18 @@ returns.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+import numpy as np
 
 from cluster.account import Account, NoMatch, Outcome, Shed
+from cluster.holds import Holds
 from cluster.offsets import OffsetTracker, TopicPartition
 from cluster.policy import PolicyInForce
 from cluster.ports import Clock, Delivery, FrameSource, Index, MessageSink, Record
-from cluster.wire.alerts import Alert, AlertContext, encode_alert
+from cluster.wire.alerts import Alert, AlertContext, alert_id, encode_alert, parse_told
 from cluster.wire.frames import encode_dead_letter, parse_frame
 from operators.decide import MAX_CANDIDATES, match
 from operators.errors import FrameReason, FrameRefused, IndexIncomplete
@@ -80,7 +83,9 @@ class Pipeline:
         self._seen_to: dict[TopicPartition, int] = {}
         self._again_to: dict[TopicPartition, int] = {}
         self._offsets = OffsetTracker()
-        self._undelivered: list[tuple[FrameRef, list[Delivery]]] = []
+        self._holds = Holds(self._offsets, policy.policy.sightings)
+        self._told = set[str]()
+        self._undelivered: list[tuple[list[FrameRef], list[Delivery]]] = []
         self._committed_at = 0.0
         self.account = account
         self.waiting_for: str | None = None
@@ -102,6 +107,8 @@ class Pipeline:
             self._decide(frame, one, found, detected_at)
         self._settle(earlier)
         if not polled:
+            if (overdue := self._holds.overdue(self._clock.now())) and self._source.is_caught_up():
+                self._holds.let_go(overdue)
             self.drain()
         elif time.monotonic() - self._committed_at >= COMMIT_INTERVAL_S:
             self._commit()
@@ -117,7 +124,9 @@ class Pipeline:
         """The partitions have been shared anew. Those that are still here begin again at their last commit.
 
         What was written is awaited first, so that everything seen here so far is finished: frames of it that come
-        again are passed over, and passages and cool-downs of their cameras go on as if nothing had been.
+        again are passed over, and passages and cool-downs of their cameras go on as if nothing had been. What others
+        have alerted about must be given to `recall` next, for those that stayed as well: a member that was given up
+        and taken in again does not know who had them meanwhile.
 
         Raises:
             BrokerUnavailable: Something was not acknowledged.
@@ -125,6 +134,7 @@ class Pipeline:
         pending, self._undelivered = self._undelivered, []
         self._settle(pending)
         elsewhere = set(revoked).difference(owned)
+        self._holds.forget(elsewhere)
         self._offsets.forget(elsewhere)
         gone = set[str]()
         for partition in elsewhere:
@@ -133,6 +143,26 @@ class Pipeline:
         self._sightings.forget(sorted(gone.difference(*self._partition_cameras.values())))
         self._again_to = dict(self._seen_to)
         self._commit()
+
+    @property
+    def recall_from(self) -> datetime:
+        """Alerts that were written earlier are of no importance to `recall`: their cool-downs are over."""
+        quiet = timedelta(seconds=self._policy.sightings.cool_down_s)
+        replayed = timedelta(milliseconds=self._policy.max_frame_age_ms + self._policy.sightings.passage_gap_ms)
+        return self._clock.now() - quiet - replayed
+
+    def recall(self, alerts: Iterable[bytes]) -> None:
+        """Take over what others have alerted about: it is neither alerted again nor written again.
+
+        Args:
+            alerts: Everything that was written to the alerts topic since `recall_from`, in its order.
+        """
+        self._told = set()
+        for told in filter(None, map(parse_told, alerts)):
+            if told.deployment == self._context.deployment:
+                self._told.add(told.alert_id)
+                box, key = np.array(told.box, np.float32), (told.watchlist, told.entry)
+                self._sightings.recall(told.camera, key, told.passage, box, told.captured_at)
 
     def _is_new(self, ref: FrameRef) -> bool:
         """Whether a frame is not one of those that come again after a rebalance."""
@@ -157,7 +187,7 @@ class Pipeline:
         self._partition_cameras.setdefault(partition, set()).add(frame.camera)
         age_ms = (self._clock.now() - frame.captured_at).total_seconds() * 1000
         if age_ms > self._policy.max_frame_age_ms:
-            self._close(frame.ref, Outcome.SHED, Shed.TOO_OLD)
+            self._close([frame.ref], Outcome.SHED, Shed.TOO_OLD)
             return None
         return record, frame
 
@@ -200,14 +230,15 @@ class Pipeline:
         due = [sighting for sighting in sightings if sighting.verdict is Verdict.ALERT]
         self.account.faces.update(seen.gated)
         self.account.faces["compared"] += len(seen.faces)
+        done = [frame.ref, *self._holds.keep(frame, self._sightings.waits_for(frame.camera), detected_at)]
         if due:
-            self._close(
-                frame.ref, Outcome.ALERTED, "candidate", [self._alert(frame, seen, one, detected_at) for one in due]
-            )
+            alerts = [self._alert(frame, seen, one, detected_at) for one in due]
+            self._close(done, Outcome.ALERTED, "candidate", [each for each in alerts if each])
         else:
-            self._close(frame.ref, Outcome.NO_MATCH, _why_not(seen, sightings))
+            self._close(done, Outcome.NO_MATCH, _why_not(seen, sightings))
 
-    def _alert(self, frame: Frame, seen: Seen, sighting: Sighting, detected_at: datetime) -> Delivery:
+    def _alert(self, frame: Frame, seen: Seen, sighting: Sighting, detected_at: datetime) -> Delivery | None:
+        """Write one alert; None when another process has done so before it could commit the frame."""
         box = tuple(float(side) for side in seen.faces.boxes[sighting.face])
         alert = Alert(
             frame=frame,
@@ -220,6 +251,8 @@ class Pipeline:
             detected_at=detected_at,
             alerted_at=self._clock.now(),
         )
+        if alert_id(alert, self._context) in self._told:
+            return None
         value, headers = encode_alert(alert, self._context)
         self.account.alerts += 1
         return self._outlets.alerts.send(frame.camera, value, headers)
@@ -227,21 +260,26 @@ class Pipeline:
     def _dead_letter(self, record: Record, refused: FrameRefused) -> None:
         value = encode_dead_letter(record, refused.reason, refused.detail, self._clock.now())
         delivery = self._outlets.dead_letters.send(str(record.ref), value, [])
-        self._close(record.ref, Outcome.DEAD_LETTERED, refused.reason, [delivery])
+        self._close([record.ref], Outcome.DEAD_LETTERED, refused.reason, [delivery])
 
-    def _close(self, ref: FrameRef, outcome: Outcome, reason: str, deliveries: Sequence[Delivery] = ()) -> None:
-        """Account for a frame; it is finished once everything written for it is acknowledged."""
+    def _close(self, done: list[FrameRef], outcome: Outcome, reason: str, deliveries: Sequence[Delivery] = ()) -> None:
+        """Account for a frame; it, and those that waited for it, are finished once all that was written for it is."""
         self.account.close(outcome, reason)
-        if deliveries:
-            self._undelivered.append((ref, list(deliveries)))
+        lets_go = len(done) > 1  # of earlier frames, which may have led to an alert that is not written yet
+        if deliveries or (lets_go and self._undelivered):
+            self._undelivered.append((done, list(deliveries)))
         else:
-            self._offsets.finish(ref)
+            self._finish(done)
 
-    def _settle(self, pending: Sequence[tuple[FrameRef, list[Delivery]]]) -> None:
+    def _settle(self, pending: Sequence[tuple[list[FrameRef], list[Delivery]]]) -> None:
         """Wait for acknowledgements. One that does not come ends this process before anything is committed."""
-        for ref, deliveries in pending:
+        for done, deliveries in pending:
             for delivery in deliveries:
                 delivery.wait(DELIVERY_TIMEOUT_S)
+            self._finish(done)
+
+    def _finish(self, refs: Sequence[FrameRef]) -> None:
+        for ref in refs:
             self._offsets.finish(ref)
 
     def _commit(self) -> None:

@@ -45,6 +45,10 @@ class FrameSource(Protocol):
         """
         ...
 
+    def is_caught_up(self) -> bool:
+        """Whether every frame of these partitions that is there by now has been polled."""
+        ...
+
     def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
         """Store, for each (topic, partition), the offset from which a successor continues."""
         ...

@@ -6,13 +6,22 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from cluster.account import Account
 from cluster.clocks import SystemClock
-from cluster.kafka_io import ALERTS, DEAD_LETTERS, KafkaFrameSource, KafkaSink, close_producer, open_producer
+from cluster.kafka_io import (
+    ALERTS,
+    DEAD_LETTERS,
+    KafkaFrameSource,
+    KafkaSink,
+    close_producer,
+    open_producer,
+    read_since,
+)
+from cluster.offsets import TopicPartition
 from cluster.pipeline import Outlets, Pipeline
 from cluster.plan import Plan, open_vision
 from cluster.ports import Index
@@ -148,7 +157,7 @@ class Recogniser:
                 plan.settings.kafka,
                 plan.group,
                 f"recogniser-{self._slot}",
-                on_rebalance=lambda revoked, owned: pipeline.rebalance(revoked, owned),
+                on_rebalance=lambda revoked, owned: self._share(pipeline, revoked, owned),
             )
             closing.callback(source.close)
             outlets = Outlets(
@@ -171,6 +180,13 @@ class Recogniser:
             )
             self._pipeline, self._trouble = pipeline, None
             self._loop(pipeline, source)
+
+    def _share(self, pipeline: Pipeline, revoked: Sequence[TopicPartition], owned: Sequence[TopicPartition]) -> None:
+        """The group has shared the partitions anew: what others have alerted about is read first."""
+        pipeline.rebalance(revoked, owned)
+        if owned:
+            records = read_since(self._plan.settings.kafka, ALERTS, pipeline.recall_from)
+            pipeline.recall(record.value for record in records)
 
     def _loop(self, pipeline: Pipeline, source: KafkaFrameSource) -> None:
         measured_at = 0.0

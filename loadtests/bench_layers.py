@@ -149,6 +149,10 @@ class EndlessSource:
         """See `ports.FrameSource`."""
         return [self._next() for _ in range(max_records)]
 
+    def is_caught_up(self) -> bool:
+        """See `ports.FrameSource`."""
+        return False
+
     def commit(self, next_offsets: object) -> None:
         """See `ports.FrameSource`."""
 

@@ -17,6 +17,8 @@ from operators.boxes import overlaps
 from operators.decide import Match
 from operators.types import Float32, FrameRef
 
+Key = tuple[str, str]
+"""A list and an entry on it."""
 LONGEST_S = 366 * 86400  # a year of quiet about an entry; far below what `timedelta` can hold
 
 
@@ -81,8 +83,12 @@ class _Passage:
     name: str
     box: Float32
     seen_at: datetime
-    recent: deque[frozenset[tuple[str, str]]]
-    alerted: set[tuple[str, str]] = field(default_factory=set)
+    recent: deque[tuple[FrameRef, frozenset[Key]]]
+    alerted: set[Key] = field(default_factory=set)
+
+    def frames(self, key: Key) -> int:
+        """In how many of its last frames the entry reached the threshold."""
+        return sum(key in keys for _, keys in self.recent)
 
 
 class Sightings:
@@ -93,7 +99,7 @@ class Sightings:
         self._gap = timedelta(milliseconds=settings.passage_gap_ms)
         self._cool_down = timedelta(seconds=settings.cool_down_s)
         self._passages: dict[str, list[_Passage]] = {}
-        self._alerted_at: dict[str, dict[tuple[str, str], datetime]] = {}
+        self._alerted_at: dict[str, dict[Key, datetime]] = {}
 
     def update(
         self, camera: str, ref: FrameRef, at: datetime, boxes: Float32, matches: Sequence[Sequence[Match]]
@@ -110,14 +116,43 @@ class Sightings:
         sightings = []
         for face, passage in enumerate(self._follow(camera, ref, at, boxes)):
             entries = {(found.watchlist, found.best.entry): found for found in matches[face]}
-            passage.recent.append(
-                frozenset((one.watchlist, hit.entry) for one in matches[face] for hit in one.candidates)
-            )
+            keys = frozenset((one.watchlist, hit.entry) for one in matches[face] for hit in one.candidates)
+            passage.recent.append((ref, keys))
             for key, found in entries.items():
-                frames = sum(key in earlier for earlier in passage.recent)
+                frames = passage.frames(key)
                 verdict = self._judge(camera, passage, key, at, frames)
                 sightings.append(Sighting(face, found, passage.name, frames, verdict))
         return sightings
+
+    def waits_for(self, camera: str) -> set[FrameRef]:
+        """Frames of a camera that count towards an alert that is not confirmed yet.
+
+        Whoever goes on from there in another's place must begin with the first of them, or a person who is in view for
+        a moment only would pass unseen.
+        """
+        if self._settings.confirm_frames == 1:
+            return set()
+        passages = self._passages.get(camera, ())
+        return {ref for passage in passages for ref, keys in passage.recent if keys - passage.alerted}
+
+    def recall(self, camera: str, key: Key, passage: str, box: Float32, at: datetime) -> None:
+        """Take over what another process has alerted about, so that the same is not alerted again.
+
+        Args:
+            camera: Where.
+            key: List and entry.
+            passage: Identifier of the passage.
+            box: (4,) float32, pixels: where the face was in the frame of the alert.
+            at: When that frame was taken.
+        """
+        alerted_at = self._alerted_at.setdefault(camera, {})
+        alerted_at[key] = max(at, alerted_at.get(key, at))
+        passages = self._passages.setdefault(camera, [])
+        known = next((one for one in passages if one.name == passage), None)
+        if known is None:
+            known = _Passage(passage, box, at, deque(maxlen=self._settings.of_frames))
+            passages.append(known)
+        known.alerted.add(key)
 
     def forget(self, cameras: Sequence[str]) -> None:
         """Drop all state of cameras that another process now watches."""
@@ -130,7 +165,7 @@ class Sightings:
         """Cameras with any state."""
         return sorted(self._passages.keys() | self._alerted_at.keys())
 
-    def _judge(self, camera: str, passage: _Passage, key: tuple[str, str], at: datetime, frames: int) -> Verdict:
+    def _judge(self, camera: str, passage: _Passage, key: Key, at: datetime, frames: int) -> Verdict:
         if frames < self._settings.confirm_frames:
             return Verdict.UNCONFIRMED
         alerted_at = self._alerted_at.setdefault(camera, {})

@@ -1,11 +1,12 @@
 """The alerts topic: CloudEvents 1.0, Kafka binding, binary mode. Schema: `cluster/schemas/alert.schema.json`."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
-from cluster.wire.text import Headers, dump, format_time
+from cluster.wire.text import Headers, dump, format_time, parse_time
 from operators.decide import MAX_CANDIDATES, Match
 from operators.types import Frame
 
@@ -126,6 +127,45 @@ def encode_alert(alert: Alert, context: AlertContext) -> tuple[bytes, Headers]:
         "software": context.software,
     }
     return dump(body), _cloud_event(alert, context, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a successor must know of an alert that was written.
+
+    Attributes:
+        alert_id: See `alert_id`.
+        deployment: Whose.
+        camera: Where.
+        watchlist: List of the entry.
+        entry: Whom it is about.
+        passage: Identifier of the passage.
+        box: Left, top, right, bottom, pixels of the frame.
+        captured_at: When the frame was taken.
+    """
+
+    alert_id: str
+    deployment: str
+    camera: str
+    watchlist: str
+    entry: str
+    passage: str
+    box: tuple[float, float, float, float]
+    captured_at: datetime
+
+
+def parse_told(value: bytes) -> Told | None:
+    """What an alert says about whom and where; None when it is no alert that this version can read."""
+    try:
+        body = json.loads(value)
+        left, top, right, bottom = (float(side) for side in body["face"]["box_px"])
+        names = ("alert_id", "deployment", "camera", "watchlist", "entry")
+        texts = {name: body[name] for name in names} | {"passage": body["passage"]["id"]}
+        if not all(isinstance(text, str) for text in texts.values()):
+            return None
+        return Told(**texts, box=(left, top, right, bottom), captured_at=parse_time(body["captured_at"]))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def _cloud_event(alert: Alert, context: AlertContext, name: str) -> Headers:

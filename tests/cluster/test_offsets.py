@@ -36,6 +36,18 @@ def test_partitions_do_not_hold_each_other() -> None:
     assert tracker.take() == {("frames", 1): 2}
 
 
+def test_a_frame_that_is_held_is_finished_twice() -> None:
+    """Once for itself and once for what held it; a third time changes nothing."""
+    tracker = OffsetTracker()
+    tracker.start(_ref(5))
+    tracker.hold(_ref(5))
+    tracker.finish(_ref(5))
+    assert (tracker.ready(), tracker.unfinished) == ({}, 1)
+    tracker.finish(_ref(5))
+    tracker.finish(_ref(5))
+    assert tracker.take() == {FRAMES: 6}
+
+
 def test_frames_that_were_never_started_are_ignored() -> None:
     """Neither counted nor kept for a frame of that offset that may yet come."""
     tracker = OffsetTracker()

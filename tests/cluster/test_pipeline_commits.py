@@ -1,14 +1,17 @@
 """What is committed, and when: acknowledgements, rebalances, crashes."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from cluster import pipeline as pipeline_module
 from cluster.memory_io import MemoryDelivery, MemorySink, Message
 from operators.errors import BrokerUnavailable
-from tests.builders import Lane, outcomes, policy, record
+from tests.builders import NOW, Lane, outcomes, policy, record
 
 FRAMES = ("frames", 0)
 
@@ -176,4 +179,63 @@ def test_a_frame_that_comes_again_after_a_rebalance_confirms_nothing() -> None:
     lane.source.records.append(record(b"anna", 1))
     pipeline.step(0)
     assert outcomes(lane.account) == {("no_match", "unconfirmed"): 1, ("alerted", "candidate"): 1}
+    assert lane.source.committed == {}
+    pipeline.drain()
+    assert lane.source.committed == {FRAMES: 2}
+
+
+def _confirming(**changes: Any) -> Lane:
+    """A lane that needs two of three frames."""
+    return Lane(policy=policy(sightings=replace(policy().sightings, confirm_frames=2, of_frames=3)), **changes)
+
+
+def test_whoever_takes_over_needs_no_more_frames_than_the_policy_asks_for() -> None:
+    """The first frame of a person who is not confirmed yet is not committed: a successor counts it again."""
+    lane = _confirming()
+    lane.run([record(b"stranger", 0), record(b"anna", 1)])
     assert lane.source.committed == {FRAMES: 1}
+    assert lane.alerts.messages == []
+    lane.run([record(b"anna", 1), record(b"anna", 2), record(b"stranger", 3)])
+    assert len(lane.alerts.messages) == 1
+    assert lane.source.committed == {FRAMES: 4}
+
+
+def test_frames_that_led_to_an_alert_wait_until_it_is_written() -> None:
+    """Were the alert lost, whoever has to find it again would need them."""
+    lane = _confirming(alerts=MemorySink(acknowledges=False), poll_records=4)
+    pipeline = lane.pipeline()
+    lane.source.records.extend(record(b"anna" if offset < 2 else b"empty", offset) for offset in range(8))
+    pipeline.step(0)
+    with pytest.raises(BrokerUnavailable):
+        pipeline.step(0)
+    assert lane.source.finished == {}
+    assert lane.source.committed == {}
+
+
+def test_a_person_who_goes_unconfirmed_does_not_hold_a_partition_for_ever() -> None:
+    """When no frame waits to be read and the passage must be over, the offset moves on."""
+    lane = _confirming()
+    pipeline = lane.run([record(b"anna", 0)])
+    assert lane.source.committed == {}
+    lane.clock.time += timedelta(seconds=7)
+    lane.source.records.append(record(b"anna", 1, key=b"hall"))
+    pipeline.drain()
+    assert lane.source.committed == {}
+    lane.source.records.clear()
+    pipeline.step(0)
+    assert lane.source.committed == {FRAMES: 1}
+
+
+def test_what_others_have_alerted_about_is_neither_alerted_nor_written_again() -> None:
+    """The frame is accounted for as what it was; alerts of other deployments, and what is none, change nothing."""
+    before, lane = Lane(), Lane()
+    before.run([record(b"anna", 0)])
+    [told] = before.alerts.messages
+    pipeline = lane.pipeline()
+    pipeline.recall([told.value, b"garbage", told.value.replace(b'"deployment":"test"', b'"deployment":"other"')])
+    lane.source.records.extend([record(b"anna", 0), record(b"anna", 1), record(b"bert", 2)])
+    while pipeline.step(0):
+        pass
+    assert [json.loads(message.value)["entry"] for message in lane.alerts.messages] == ["bert"]
+    assert lane.source.committed == {FRAMES: 3}
+    assert pipeline.recall_from == NOW - timedelta(seconds=60 + 1 + 2)

@@ -245,3 +245,35 @@ def test_alerts_are_confirmed_and_apart(frames: list[Any], confirm: int, more: i
                 assert (one.passage, key) not in alerted
                 last[key] = now
                 alerted.add((one.passage, key))
+
+
+def test_frames_that_count_towards_an_alert_are_waited_for() -> None:
+    """Until it is given, or until they count no more; one frame is enough for some policies, then none is."""
+    camera = Camera(confirm_frames=2, of_frames=3)
+    waits_for = camera.sightings.waits_for
+    camera.verdict(0.0, "anna")
+    camera.verdict(0.1)
+    assert waits_for("gate") == {FrameRef("frames", 0, 1)}
+    camera.verdict(0.2, "anna", "bert")
+    assert waits_for("gate") == {FrameRef("frames", 0, 3)}  # of anna none, of bert one
+    for at_s in (0.3, 0.4, 0.5):
+        camera.verdict(at_s)
+    assert waits_for("gate") == set()
+    assert waits_for("nowhere") == set()
+    alone = Camera()
+    alone.verdict(0.0, "anna")
+    assert alone.sightings.waits_for("gate") == set()
+
+
+def test_what_another_process_has_alerted_about_is_not_alerted_again() -> None:
+    """Neither in that passage nor, within the cool-down, in a later one; other entries and cameras are."""
+    camera = Camera(cool_down_s=10.0)
+    box = np.array(HERE, np.float32)
+    camera.sightings.recall("gate", ("sought", "anna"), "p", box, NOW)
+    camera.sightings.recall("gate", ("sought", "anna"), "p", box, NOW - timedelta(seconds=5))
+    found = camera.show(0.5, (HERE, _match("anna")))
+    assert [(one.passage, one.verdict) for one in found] == [("p", REPEATED)]
+    assert camera.verdict(0.5, "anna", box=THERE) is REPEATED
+    assert camera.verdict(0.6, "bert") is ALERT
+    assert camera.verdict(0.6, "anna", camera="hall") is ALERT
+    assert camera.verdict(10.1, "anna") is ALERT

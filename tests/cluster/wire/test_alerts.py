@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.wire.alerts import Alert, alert_id, encode_alert
+from cluster.wire.alerts import Alert, alert_id, encode_alert, parse_told
 from operators.decide import Match
 from operators.types import Frame, FrameRef
 from tests.builders import ALERT_SCHEMA, CONTRACT, NOW, TOMORROW, alert_schema, context, hit
@@ -270,3 +270,19 @@ def test_the_image_is_nowhere_in_the_message() -> None:
     value, headers = encode_alert(_alert(), context())
     assert b"JPEG BYTES" not in value + b"".join(value for _, value in headers)
     assert not re.search(rb"[A-Za-z0-9+/=]{65,}", value)
+
+
+def test_a_successor_reads_back_what_it_must_know() -> None:
+    """Where, whom, when and in which passage; what is no alert is nothing."""
+    alert = _alert()
+    value, _ = encode_alert(alert, context())
+    told = parse_told(value)
+    assert told is not None
+    assert (told.alert_id, told.deployment) == (alert_id(alert, context()), "test")
+    assert (told.camera, told.watchlist, told.entry) == (alert.frame.camera, "sought", "anna")
+    assert (told.passage, told.box, told.captured_at) == (alert.passage, alert.box, alert.frame.captured_at)
+    body = json.loads(value)
+    broken = [{name: part for name, part in body.items() if name != gone} for gone in ("camera", "face", "passage")]
+    broken += [{**body, "captured_at": "x"}, {**body, "entry": 5}, {**body, "face": {"box_px": [1]}}]
+    for each in (b"", b"[]", b"\xff", *(json.dumps(one).encode() for one in broken)):
+        assert parse_told(each) is None

@@ -1,0 +1,57 @@
+"""Ten thousand schedules in `make faults`; some of them in every test run. A failing one names its seed."""
+
+import os
+from typing import Any
+
+import pytest
+
+from cluster.pipeline import Pipeline
+from tests.faults.simulator import NO_FAULTS, Faults, simulate
+
+FIRST = int(os.environ.get("BEHOLDEN_FAULTS_SEED", "1"))
+SCHEDULES = int(os.environ.get("BEHOLDEN_FAULTS_SCHEDULES", "60"))
+
+
+class CommitsEarly(Pipeline):
+    """With a bug: offsets are committed while alerts are still on their way."""
+
+    def _settle(self, pending: Any) -> None:
+        for done, _ in pending:
+            self._finish(done)
+
+
+class ForgetsPassages(Pipeline):
+    """With a bug: frames that count towards an unconfirmed alert are committed."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._holds.keep = lambda *_: []  # type: ignore[method-assign]
+
+
+class ForgetsAlerts(Pipeline):
+    """With a bug: what others have alerted about is not taken over."""
+
+    def recall(self, alerts: Any) -> None:
+        """Nothing."""
+
+
+def _wrong(make: type[Pipeline], faults: Faults, count: int) -> dict[int, list[str]]:
+    found = {seed: simulate(seed, faults, make) for seed in range(FIRST, FIRST + count)}
+    return {seed: wrong for seed, wrong in found.items() if wrong}
+
+
+def test_whatever_happens_no_alert_is_lost_and_none_is_too_much() -> None:
+    """Kills, silences, pauses, takeovers, zombies: a reader that gives each id once sees what nothing would disturb."""
+    wrong = _wrong(Pipeline, Faults(), SCHEDULES)
+    assert wrong == {}, f"seeds {FIRST} to {FIRST + SCHEDULES - 1}"
+
+
+def test_an_undisturbed_run_is_right() -> None:
+    """Takeovers by members that come and go in good order."""
+    assert _wrong(Pipeline, NO_FAULTS, 20) == {}
+
+
+@pytest.mark.parametrize("bug", [CommitsEarly, ForgetsPassages, ForgetsAlerts])
+def test_a_planted_bug_is_found(bug: type[Pipeline]) -> None:
+    """Without this the simulation would prove nothing."""
+    assert _wrong(bug, Faults(), 60)

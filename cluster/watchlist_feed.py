@@ -150,7 +150,7 @@ class WatchlistFeed:
         if self._folder:
             oldest = microseconds(self._clock.now() - FORGETS_AFTER)
             try:
-                snapshot = read(self._folder, identity, oldest)
+                snapshot = read(self._folder, identity, oldest, watchlist.block)
                 reader = TopicReader(
                     self._kafka, WATCHLIST, self._shard, self._shards, from_beginning=True, since=snapshot.next_offsets
                 )
@@ -158,7 +158,7 @@ class WatchlistFeed:
                 log.info("shard %d reads the topic from its beginning: %s", self._shard, refused)
             else:
                 watchlist.restore(snapshot)
-                self._restored = sum(len(columns) for columns in snapshot.blocks)
+                self._restored = sum(len(block.columns) for block in snapshot.blocks)
                 return reader
         return TopicReader(self._kafka, WATCHLIST, self._shard, self._shards, from_beginning=True)
 

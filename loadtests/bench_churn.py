@@ -22,6 +22,7 @@ from indexes.backends import Backend, best_backend
 from indexes.columns import Columns, microseconds
 from indexes.entry import Entry
 from indexes.generation import WatchlistGeneration
+from indexes.set_digest import SetDigest
 from indexes.snapshot import Snapshot, read, write
 from indexes.watchlist import Watchlist
 from loadtests.bench_index import DIMENSION, THRESHOLD, units
@@ -50,7 +51,7 @@ class Shard:
     enrolled: int = 0
 
 
-def people(rows: int, block_rows: int) -> Snapshot:
+def people(rows: int, block_rows: int) -> Snapshot[Columns]:
     """A list of random people, as it would be read from a disk."""
     rng, until = np.random.default_rng(_SEED), microseconds(datetime.now(UTC) + timedelta(days=1))
     blocks = []
@@ -66,7 +67,11 @@ def people(rows: int, block_rows: int) -> Snapshot:
                 units(rng.standard_normal((n, DIMENSION), np.float32)),
             )
         )
-    return Snapshot(_IDENTITY, {0: rows}, 0, [], blocks)
+    listed = SetDigest()
+    for columns in blocks:
+        for ref, digest in zip(columns.refs, columns.digests, strict=True):
+            listed.put(ref, digest.tobytes().hex())
+    return Snapshot(_IDENTITY, {0: rows}, 0, [], listed.lines(), blocks)
 
 
 def search(shard: Shard, asked: Float32, seconds: float) -> list[float]:
@@ -106,7 +111,7 @@ def churn(shard: Shard) -> Iterator[None]:
         thread.join()
 
 
-def restart(snapshot: Snapshot, backend: Backend, folder: Path) -> tuple[Shard, float, float]:
+def restart(snapshot: Snapshot[Columns], backend: Backend, folder: Path) -> tuple[Shard, float, float]:
     """A shard from its snapshot on a disk; seconds until it can search, and seconds to read the files alone."""
     write(snapshot, folder)
     _forget(folder)
@@ -119,7 +124,7 @@ def restart(snapshot: Snapshot, backend: Backend, folder: Path) -> tuple[Shard, 
     _forget(folder)
     started = time.perf_counter()
     watchlist = Watchlist(0, 1, "bench", backend)
-    watchlist.restore(read(folder, _IDENTITY, 0))
+    watchlist.restore(read(folder, _IDENTITY, 0, watchlist.block))
     current = watchlist.generation()
     shard = Shard(watchlist, backend, current.size, current)
     return shard, time.perf_counter() - started, alone_s

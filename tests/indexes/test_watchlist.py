@@ -1,5 +1,6 @@
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -256,7 +257,8 @@ class Records(RuleBasedStateMachine):
         taken = self.watchlist.snapshot({}, 0)()
         assert sum(len(columns) for columns in taken.blocks) == self.watchlist.generation().size
         self.watchlist = Watchlist(0, 1, CONTRACT, self.backend)
-        self.watchlist.restore(taken)
+        blocks = [self.watchlist.block(columns) for columns in taken.blocks]
+        self.watchlist.restore(replace(taken, blocks=blocks))
         assert self.watchlist.generation().name == before
 
     def _apply(self, name: str, new: Entry | None) -> None:

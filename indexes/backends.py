@@ -6,7 +6,7 @@ from functools import partial
 from typing import Protocol
 
 from indexes.exact import ExactIndex, Rows
-from indexes.faiss_flat import FaissFlat
+from indexes.faiss_flat import FaissFlat, FaissParts
 from indexes.int8 import Int8Index, is_exact_here
 from operators.types import Float32
 
@@ -43,8 +43,7 @@ def exact_backend() -> Backend:
 
 def faiss_backend(threads: int) -> Backend:
     """FAISS in float32, on any processor."""
-    flat = partial(FaissFlat, threads=threads)
-    return Backend(flat, flat)
+    return Backend(partial(FaissParts, threads=threads), partial(FaissFlat, threads=threads))
 
 
 def int8_backend(threads: int) -> Backend:

@@ -23,6 +23,7 @@ from indexes.generation import WatchlistGeneration
 from indexes.snapshot import SnapshotRefused, read
 from indexes.watchlist import Watchlist
 from operators.errors import IndexIncomplete
+from operators.onnx import Device
 from operators.types import Float32, Generation, Hit
 
 POLL_S = 0.2
@@ -66,17 +67,28 @@ class WatchlistFeed:
         contract: Digest of the embedding contract in force.
         threads: Of a search.
         folder: Where what has been read is kept for the next start; None: nowhere.
+        device: What is searched on.
+
+    Raises:
+        DeviceUnavailable: `device: cuda` without a GPU that FAISS can use.
     """
 
     def __init__(
-        self, kafka: KafkaSettings, shard: int, shards: int, contract: str, threads: int, folder: Path | None = None
+        self,
+        kafka: KafkaSettings,
+        shard: int,
+        shards: int,
+        contract: str,
+        threads: int,
+        folder: Path | None = None,
+        device: Device = Device.CPU,
     ) -> None:
         self._kafka = kafka
         self._shard = shard
         self._shards = shards
         self._contract = contract
         self._folder = folder
-        self._backend = best_backend(threads)
+        self._backend = best_backend(threads, device)
         self._clock = SystemClock()
         self._current: WatchlistGeneration | None = None
         self._foreign = 0

@@ -87,7 +87,8 @@ def _best(found: list[tuple[Float32, Rows]], sizes: list[int], k: int) -> tuple[
         return found[0]
     starts = np.cumsum([0, *sizes[:-1]])
     cosines = np.concatenate([part for part, _ in found], axis=1)
-    rows = np.concatenate([np.where(part < 0, -1, part + start) for (_, part), start in zip(found, starts, strict=True)], 1)
+    placed = [np.where(part < 0, -1, part + start) for (_, part), start in zip(found, starts, strict=True)]
+    rows = np.concatenate(placed, axis=1)
     order = np.argsort(-cosines, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(cosines, order, axis=1), np.take_along_axis(rows, order, axis=1)
 

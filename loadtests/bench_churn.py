@@ -28,6 +28,7 @@ from indexes.watchlist import Watchlist
 from loadtests.bench_index import DIMENSION, THRESHOLD, units
 from loadtests.bench_report import tell_rejected
 from loadtests.quiet import Gate, Load, load, look
+from operators.onnx import Device
 from operators.types import Float32
 
 QUERIES, K = 8, 3
@@ -142,7 +143,7 @@ def churn_command(rows: int, threads: int, rounds: int, seconds: float, check: b
     Exits with 1 when, with --check, changes slow the slowest searches by more than half or a restart takes more than
     three times the reading of its files; with 2 when the machine was not quiet.
     """
-    console, backend = Console(), best_backend(threads)
+    console, backend = Console(), best_backend(threads, Device.CPU)
     with tempfile.TemporaryDirectory() as folder:
         shard, ready_s, alone_s = restart(people(rows, backend.block_rows), backend, Path(folder) / "shard")
     asked = units(np.random.default_rng(_SEED).standard_normal((QUERIES, DIMENSION), np.float32))

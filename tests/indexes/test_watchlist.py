@@ -15,10 +15,11 @@ from indexes.exact import ExactIndex, Rows
 from indexes.watchlist import Watchlist
 from operators.types import Float32
 from tests.builders import CONTRACT, NOW, entry, random_units, unit
+from tests.indexes.halves import halves_backend
 from tests.indexes.model import exact_cosine
 
 EXACT = exact_backend()
-BACKENDS = [EXACT, faiss_backend(1), int8_backend(1)]
+BACKENDS = [EXACT, faiss_backend(1), int8_backend(1), halves_backend()]
 SECOND = timedelta(seconds=1)
 
 

@@ -15,7 +15,7 @@ from operators.types import Float32
 BLAS_FROM = 800
 # Of a part, which has one thread: two queries take 12.7 ms in FAISS's own loop and 15.5 ms in BLAS, four 26 and 14 ms.
 _PART_BLAS_FROM = 1600
-_PART_ROWS = 8192  # at least: 1 ms of one thread, of which handing over takes 0.05
+_PART_ROWS = 4096  # at least: 0.5 ms of one thread, of which handing over takes 0.05
 
 
 class FaissFlat:

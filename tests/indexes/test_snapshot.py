@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,14 @@ def test_an_unfinished_snapshot_leaves_the_one_before(tmp_path: Path, monkeypatc
     write(_watchlist(9).snapshot(IDENTITY, 2000)(), folder)
     assert read(folder, IDENTITY, 0).written_at_us == 2000
     assert [each.name for each in tmp_path.iterdir()] == ["snapshot"]
+
+
+def test_entries_that_are_not_those_of_the_set_digest_are_refused(tmp_path: Path) -> None:
+    """Blocks of one snapshot with the lines of another, each file as it was written: alerts would name a wrong list."""
+    taken = _watchlist().snapshot(IDENTITY, 1000)()
+    write(replace(taken, lines=_watchlist(9).snapshot(IDENTITY, 1000)().lines), tmp_path / "snapshot")
+    with pytest.raises(SnapshotRefused, match="set digest"):
+        read(tmp_path / "snapshot", IDENTITY, 0)
 
 
 def test_arrays_of_objects_are_never_read(tmp_path: Path) -> None:

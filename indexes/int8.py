@@ -67,10 +67,12 @@ def rounded(vectors: Float32, group: int) -> Rounded:
     numbers = np.empty(together.shape, np.int8)
     scales, lost, kept = (np.zeros(len(together)) for _ in range(3))
     step = max(1, _AT_ONCE // group)
+    scratch = np.empty((min(step, len(together)), *together.shape[1:]), np.float32)
     for start in range(0, len(together), step):
         part, here = together[start : start + step], slice(start, start + step)
         scale = np.maximum(part.max((1, 2)), -part.min((1, 2))) / np.float32(_LEVELS)
-        near = np.rint(part / np.where(scale > 0, scale, np.float32(1))[:, None, None])
+        near = np.divide(part, np.where(scale > 0, scale, np.float32(1))[:, None, None], out=scratch[: len(part)])
+        np.rint(near, out=near)
         numbers[here] = near
         near *= scale[:, None, None]
         scales[here], kept[here] = scale, _longest(near)

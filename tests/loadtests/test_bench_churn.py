@@ -1,12 +1,15 @@
 """Searches under changes: what is measured, on a small list."""
 
+import math
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from indexes.backends import Backend
 from indexes.exact import ExactIndex
 from indexes.snapshot import write
+from loadtests import bench_churn
 from loadtests.bench_churn import (
     ENROLLED,
     WITHDRAWN,
@@ -57,3 +60,16 @@ def test_a_change_is_watched_until_a_search_knows_of_it(tmp_path: Path) -> None:
     search(shard, asked, 0.01)
     assert [each.ref for each in shard.watched] == ["new-1"]
     assert [len(effects) for effects in shard.effects_ms.values()] == [1, 1]
+
+
+def test_a_change_that_no_search_comes_to_know_of_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list that is frozen by a defect must not look fast because nothing was measured."""
+    monkeypatch.setattr(bench_churn, "_LAST_S", 0.01)
+    write(people(50, 64), tmp_path / "shard")
+    shard = start(tmp_path / "shard", BACKEND)
+    frozen = shard.current
+    monkeypatch.setattr(shard.watchlist, "generation", lambda: frozen)
+    asked = units(np.random.default_rng(1).standard_normal((8, DIMENSION), np.float32))
+    found, _ = bench_churn._round(shard, asked, 0.15)
+    assert [set(found.effects[what]) for what in (ENROLLED, WITHDRAWN)] == [{math.inf}, {math.inf}]
+    assert shard.watched == []

@@ -47,7 +47,8 @@ class IndexShard(WatchlistFeed):
     def __init__(self, plan: Plan, shard: int) -> None:
         index = plan.settings.index
         folder = index.folder_of(f"shard-{shard}")
-        super().__init__(plan.settings.kafka, shard, index.shards, plan.contract.digest, index.threads, folder)
+        kafka, device = plan.settings.kafka, plan.settings.device
+        super().__init__(kafka, shard, index.shards, plan.contract.digest, index.threads, folder, device)
 
 
 def find_actor(name: str) -> Any:

@@ -184,7 +184,7 @@ def churn_command(rows: int, threads: int, rounds: int, seconds: float, check: b
         }
         shard = start(folder, backend)
     asked = units(np.random.default_rng(_SEED).standard_normal((QUERIES, DIMENSION), np.float32))
-    found = [each for _ in range(rounds) if (each := gate.take(lambda: _round(shard, asked, seconds)))]
+    found = [one for _ in range(rounds) if (one := gate.take(lambda: _round(shard, asked, seconds)))]
     if not found or not all(restarts.values()):
         raise SystemExit(2)
     _show_searches(found, shard, console)

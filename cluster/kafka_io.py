@@ -39,6 +39,7 @@ REQUEST_MS = 10_000
 ONE_MESSAGE_S = 30.0
 OVERHEAD_BYTES = 1024  # of a record beside its value: key, headers, framing
 SESSION_MS = 10_000  # a dead recogniser's partitions are handed over after this
+HEARTBEAT_MS = 500  # how soon the others learn that partitions are shared anew
 IN_FLIGHT_BYTES = 16 * 1024 * 1024  # kafka-python 3 has no memory bound of its own
 # The group is sharing its partitions anew: the frames come again, to whoever gets them.
 COMMIT_REFUSED = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
@@ -116,7 +117,7 @@ class KafkaFrameSource:
                 allow_auto_create_topics=False,
                 auto_offset_reset="earliest",
                 session_timeout_ms=SESSION_MS,
-                heartbeat_interval_ms=SESSION_MS // 4,
+                heartbeat_interval_ms=HEARTBEAT_MS,
                 max_partition_fetch_bytes=kafka.max_message_bytes + 64 * 1024,
                 fetch_max_bytes=FETCH_BYTES,
                 fetch_max_wait_ms=100,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from cluster.account import Account
 from cluster.clocks import SystemClock
+from cluster.kafka_admin import expel
 from cluster.kafka_io import (
     ALERTS,
     DEAD_LETTERS,
@@ -148,15 +149,16 @@ class Recogniser:
             raise
 
     def _watch(self) -> None:
-        """Join the group and process frames until stopped."""
+        """Join the group and process frames until stopped; whoever was this recogniser before is no member any more."""
         plan = self._plan
+        expel(plan.settings.kafka, plan.group, member_of(self._slot))
         with ExitStack() as closing:
-            producer = open_producer(plan.settings.kafka, f"recogniser-{self._slot}")
+            producer = open_producer(plan.settings.kafka, member_of(self._slot))
             closing.callback(close_producer, producer, 5.0)
             source = KafkaFrameSource(
                 plan.settings.kafka,
                 plan.group,
-                f"recogniser-{self._slot}",
+                member_of(self._slot),
                 on_rebalance=lambda revoked, owned: self._share(pipeline, revoked, owned),
             )
             closing.callback(source.close)
@@ -213,6 +215,11 @@ class Recogniser:
             return 0.0
         (earlier, before), (later, after) = self._rates[0], self._rates[-1]
         return (after - before) / (later - earlier)
+
+
+def member_of(slot: int) -> str:
+    """What the recogniser of a slot is called, in the group as in Ray."""
+    return f"recogniser-{slot}"
 
 
 def _whole_list(plan: Plan, slot: int) -> WatchlistFeed:

@@ -22,15 +22,16 @@ class Target:
     Attributes:
         run: Its folder, broker and commands.
         random: Chooses.
+        members: What it said of itself just before: asking takes seconds, and the fault is to come under load.
     """
 
     run: Temporary
     random: random.Random
+    members: list[dict[str, Any]]
 
     def pids(self, kind: str) -> list[int]:
         """Processes of recognisers or shards."""
-        members: list[dict[str, Any]] = self.run.status()
-        return [m["status"]["pid"] for m in members if m["name"].startswith(kind) and m["status"]]
+        return [one["status"]["pid"] for one in self.members if one["name"].startswith(kind) and one["status"]]
 
     def broker(self) -> list[int]:
         """Processes of the broker."""

@@ -62,7 +62,7 @@ class Bench:
     def one(self, seed: int, fault: str) -> Run:
         """Break something while people walk by, wait until it is whole again, and check."""
         chosen = random.Random(seed)  # noqa: S311 - a schedule, not a secret
-        target = Target(self._running.run, chosen)
+        target = Target(self._running.run, chosen, self._running.run.status())
         passages = [Passage(*next(self._pairs)) for _ in range(PASSAGES)]
         lasts_s = PASSAGES * (FRAMES_A_PASSAGE + 1) / FPS
         harm = threading.Thread(target=_later, args=(chosen.uniform(0.1, 0.6) * lasts_s, FAULTS[fault], target))

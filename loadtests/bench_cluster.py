@@ -102,6 +102,11 @@ class RunningCluster:
             return None, spent
         return Drained(sum(known), self._cpu_ms(before, after, sum(known) * spent.wall_s)), spent
 
+    def await_more(self, frames: int) -> None:
+        """Wait until so many more frames than before are finished."""
+        self._published += frames
+        self._await(self._published)
+
     def account(self) -> dict[str, Any]:
         """Where all frames went, with alerts, summed over the recognisers."""
         accounts = [lane["account"] for lane in lanes_of(self._run)]

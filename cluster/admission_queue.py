@@ -82,10 +82,10 @@ class AdmissionQueue:
             return [self._drop(line, Shed.SUPERSEDED)]
         return []
 
-    def take(self, now: datetime) -> tuple[list[Admitted], list[Dropped]]:
-        """The next batch, and what is shed instead."""
+    def take(self, now: datetime, most: int | None = None) -> tuple[list[Admitted], list[Dropped]]:
+        """The next batch, of no more frames than `most`, and what is shed instead."""
         dropped = list(self._expire(now))
-        shares = self._share()
+        shares = self._share(self._batch_frames if most is None else min(most, self._batch_frames))
         batch: list[Admitted] = []
         for camera, share in shares.items():
             line = self._lines[camera]
@@ -113,12 +113,12 @@ class AdmissionQueue:
             self._bytes.pop(partition, None)
         return before - len(self)
 
-    def _share(self) -> dict[str, int]:
+    def _share(self, most: int) -> dict[str, int]:
         """How many frames of which camera the next batch has: one each, turn by turn, until it is full."""
         shares: Counter[str] = Counter()
         room_bytes = self._batch_bytes
         turn = deque(self._turn)
-        while turn and shares.total() < self._batch_frames:
+        while turn and shares.total() < most:
             camera = turn.popleft()
             size = self._size(camera, shares[camera])
             if shares and size > room_bytes:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from cluster.account import Account, NoMatch, Outcome, Shed
 from cluster.admission_queue import AdmissionQueue, Admitted, Dropped
 from cluster.offsets import OffsetTracker, TopicPartition
+from cluster.pace import Pace
 from cluster.policy import PolicyInForce
 from cluster.ports import Clock, Delivery, FrameSource, Index, MessageSink, Record, Skipped
 from cluster.shed_book import ShedBook
@@ -31,6 +32,7 @@ RETRY_SEARCH_S = 0.25
 POLL_FRAMES = 256  # more are polled than a batch has only when more have come than a batch has
 BATCH_BYTES = 32 * 1024 * 1024  # of JPEGs in one batch
 QUEUE_BYTES = 32 * 1024 * 1024  # of JPEGs that wait; one poll may go beyond it, by what the client had fetched
+BATCHES_OF_AGE = 5  # a frame waits while one batch is fetched and one looked at, then a third is looked at with it
 SKIP_INTERVAL_S = 1.0  # Kafka is asked where fresh frames begin no more often than this
 MAX_AGE_MS = 10**13  # three centuries, for ages beyond any calendar
 SLOW_S = 1.0  # a frame that takes longer to be decoded and searched for faces is told of
@@ -92,6 +94,7 @@ class Pipeline:
         self._offsets = OffsetTracker()
         self._max_age = timedelta(milliseconds=min(self._policy.max_frame_age_ms, MAX_AGE_MS))
         self._queue = AdmissionQueue(self._policy.freshness, self._max_age, poll_records, BATCH_BYTES)
+        self._pace = Pace(poll_records, self._max_age.total_seconds() / BATCHES_OF_AGE)
         self._book = ShedBook(outlets.ledger, context.deployment, context.policy_digest, writer, account, self._offsets)
         self._skipped_at = 0.0
         self._undelivered: list[tuple[FrameRef, list[Delivery]]] = []
@@ -134,7 +137,7 @@ class Pipeline:
             if self._is_new(record.ref):
                 self._admit(record)
         self._skip(polled)
-        batch, dropped = self._queue.take(self._clock.now())
+        batch, dropped = self._queue.take(self._clock.now(), self._pace.frames)
         self._shed(dropped)
         return batch
 
@@ -226,8 +229,11 @@ class Pipeline:
 
     def _see(self, frames: Sequence[Admitted]) -> list[tuple[Frame, Seen]]:
         """Faces and vectors of every frame that can be decoded."""
+        began_s = time.perf_counter()
+        whole = self._vision.see([frame.jpeg for _, frame in frames])
+        self._pace.took(len(frames), time.perf_counter() - began_s)
         found = []
-        for (record, frame), seen in zip(frames, self._vision.see([f.jpeg for _, f in frames]), strict=True):
+        for (record, frame), seen in zip(frames, whole, strict=True):
             if isinstance(seen, FrameRefused):
                 self._dead_letter(record, seen)
             else:

@@ -1,8 +1,7 @@
 """Kafka as the pipeline's ports. With `kafka_admin.py` the only place that imports the client."""
 
 import logging
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from types import MappingProxyType
@@ -20,7 +19,8 @@ from kafka.errors import (
 from kafka.record import util as record_util
 from kafka.structs import OffsetAndMetadata
 
-from cluster.ports import Record
+from cluster.in_flight import InFlight
+from cluster.ports import Record, Skipped
 from cluster.settings import KafkaSettings
 from cluster.wire.frames import frame_headers
 from cluster.wire.text import headers_of
@@ -40,7 +40,8 @@ ONE_MESSAGE_S = 30.0
 OVERHEAD_BYTES = 1024  # of a record beside its value: key, headers, framing
 SESSION_MS = 10_000  # a dead recogniser's partitions are handed over after this
 HEARTBEAT_MS = 500  # how soon the others learn that partitions are shared anew
-IN_FLIGHT_BYTES = 16 * 1024 * 1024  # kafka-python 3 has no memory bound of its own
+IN_FLIGHT_BYTES = 16 * 1024 * 1024  # of a camera's frames; see `in_flight.py`
+RESULTS_IN_FLIGHT_BYTES = 4 * 1024 * 1024  # of a recogniser's alerts, dead letters and ledger: 2,000 alerts
 # The group is sharing its partitions anew: the frames come again, to whoever gets them.
 COMMIT_REFUSED = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
 FETCH_BYTES = 16 * 1024 * 1024  # what a recogniser may hold fetched and not yet polled
@@ -144,6 +145,31 @@ class KafkaFrameSource:
             ends = self._consumer.end_offsets(owned)
             return all((self._consumer.position(at, timeout_ms=100) or 0) >= end for at, end in ends.items())
 
+    def hold(self, partitions: Collection[tuple[str, int]]) -> None:
+        """See `ports.FrameSource`."""
+        with translated(self._kafka, "pausing partitions"):
+            held = {TopicPartition(*each) for each in partitions} & self._consumer.assignment()
+            paused = set(self._consumer.paused())
+            self._consumer.pause(*(held - paused))
+            self._consumer.resume(*(paused - held))
+
+    def skip(self, partitions: Collection[tuple[str, int]], before_ms: int) -> Sequence[Skipped]:
+        """See `ports.FrameSource`. A partition without any later record goes on at its end."""
+        with translated(self._kafka, "looking for newer frames"):
+            owned = [each for at in partitions if (each := TopicPartition(*at)) in self._consumer.assignment()]
+            if not owned:
+                return []
+            ends = self._consumer.end_offsets(owned)  # before the question: what comes in between is not skipped
+            found = self._consumer.offsets_for_times(dict.fromkeys(owned, before_ms))
+            skipped = []
+            for each in owned:
+                position = self._consumer.position(each)
+                target = found[each].offset if found.get(each) else ends[each]
+                if position is not None and target > position:
+                    self._consumer.seek(each, target)
+                    skipped.append(Skipped(each.topic, each.partition, position, target))
+            return skipped
+
     def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
         """See `ports.FrameSource`. Refused by Kafka when the partitions are another member's by now."""
         self._listener.finished = {}  # older than these
@@ -222,17 +248,38 @@ class KafkaDelivery:
 
 
 class KafkaSink:
-    """One topic, written with an idempotent producer and acknowledged by every replica in sync."""
+    """One topic, written with an idempotent producer and acknowledged by every replica in sync.
 
-    def __init__(self, kafka: KafkaSettings, producer: KafkaProducer, topic: str) -> None:
+    Args:
+        kafka: Which Kafka.
+        producer: Writes.
+        topic: Name without prefix.
+        in_flight: Bounds what all sinks that share it have on its way; None bounds nothing.
+    """
+
+    def __init__(
+        self, kafka: KafkaSettings, producer: KafkaProducer, topic: str, in_flight: InFlight | None = None
+    ) -> None:
+        self._in_flight = in_flight
         self._kafka = kafka
         self._producer = producer
         self._topic = kafka.topic_prefix + topic
 
     def send(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]]) -> KafkaDelivery:
-        """See `ports.MessageSink`."""
-        with translated(self._kafka, f"writing to {self._topic}"):
-            future = self._producer.send(self._topic, key=key.encode(), value=value, headers=list(headers))
+        """See `ports.MessageSink`. Waits while too many bytes are on their way."""
+        size = len(value) + OVERHEAD_BYTES
+        if self._in_flight:
+            self._in_flight.add(size)
+        try:
+            with translated(self._kafka, f"writing to {self._topic}"):
+                future = self._producer.send(self._topic, key=key.encode(), value=value, headers=list(headers))
+        except BrokerUnavailable:
+            if self._in_flight:
+                self._in_flight.remove(size)
+            raise
+        if self._in_flight:
+            in_flight = self._in_flight
+            future.add_both(lambda _: in_flight.remove(size))
         return KafkaDelivery(self._kafka, future)
 
 
@@ -294,8 +341,7 @@ class KafkaFramePublisher:
         self._kafka = kafka
         self._topic = kafka.topic_prefix + FRAMES
         self._producer = open_producer(kafka, "beholden-camera", CAMERA_DELIVERY_MS)
-        self._room = threading.Condition()
-        self._in_flight = 0
+        self._in_flight = InFlight(IN_FLIGHT_BYTES)
         self._failure: BaseException | None = None
 
     def publish(self, camera: str, jpeg: bytes, captured_at: datetime, stream: str, seq: int) -> None:
@@ -303,9 +349,7 @@ class KafkaFramePublisher:
         if len(jpeg) > self._kafka.max_message_bytes - OVERHEAD_BYTES:
             limit = self._kafka.max_message_bytes
             raise FrameRefused(FrameReason.TOO_LARGE, f"{len(jpeg)} bytes; a message may have {limit}")
-        with self._room:
-            self._room.wait_for(lambda: self._in_flight < IN_FLIGHT_BYTES or self._failure is not None)
-            self._in_flight += len(jpeg)
+        self._in_flight.add(len(jpeg))
         self._check()
         with translated(self._kafka, f"publishing to {self._topic} (made by 'beholden up' when it is missing)"):
             future = self._producer.send(
@@ -321,11 +365,9 @@ class KafkaFramePublisher:
             raise BrokerUnavailable(f"Kafka at {self._kafka.bootstrap} has not acknowledged the last frames")
 
     def _settle(self, size: int, outcome: object) -> None:
-        with self._room:
-            self._in_flight -= size
-            if isinstance(outcome, BaseException):
-                self._failure = outcome
-            self._room.notify_all()
+        if isinstance(outcome, BaseException):
+            self._failure = outcome
+        self._in_flight.remove(size)
 
     def _check(self) -> None:
         if self._failure is not None:

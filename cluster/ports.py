@@ -1,6 +1,6 @@
 """What the pipeline needs from the outside world. Kafka and Ray implement these at the edge; `memory_io` in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -27,6 +27,16 @@ class Record:
     timestamp_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Offsets of a partition that were jumped over: `first` up to, without it, `next`."""
+
+    topic: str
+    partition: int
+    first: int
+    next: int
+
+
 class Delivery(Protocol):
     """A message on its way to a topic."""
 
@@ -47,6 +57,14 @@ class FrameSource(Protocol):
 
     def is_caught_up(self) -> bool:
         """Whether every frame of these partitions that is there by now has been polled."""
+        ...
+
+    def hold(self, partitions: Collection[tuple[str, int]]) -> None:
+        """From these partitions, and only these, nothing is polled until they are no longer named."""
+        ...
+
+    def skip(self, partitions: Collection[tuple[str, int]], before_ms: int) -> Sequence[Skipped]:
+        """Go on, in each of these partitions, with the first record of `before_ms` (Unix milliseconds) or later."""
         ...
 
     def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:

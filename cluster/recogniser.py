@@ -12,10 +12,13 @@ from dataclasses import dataclass
 
 from cluster.account import Account
 from cluster.clocks import SystemClock
+from cluster.in_flight import InFlight
 from cluster.kafka_admin import expel
 from cluster.kafka_io import (
     ALERTS,
     DEAD_LETTERS,
+    LEDGER,
+    RESULTS_IN_FLIGHT_BYTES,
     KafkaFrameSource,
     KafkaSink,
     close_producer,
@@ -162,10 +165,9 @@ class Recogniser:
                 on_rebalance=lambda revoked, owned: self._share(pipeline, revoked, owned),
             )
             closing.callback(source.close)
-            outlets = Outlets(
-                KafkaSink(plan.settings.kafka, producer, ALERTS),
-                KafkaSink(plan.settings.kafka, producer, DEAD_LETTERS),
-            )
+            in_flight = InFlight(RESULTS_IN_FLIGHT_BYTES)
+            topics = (ALERTS, DEAD_LETTERS, LEDGER)
+            outlets = Outlets(*(KafkaSink(plan.settings.kafka, producer, topic, in_flight) for topic in topics))
             index = self._index or self._feed
             assert index is not None  # noqa: S101 - one of the two was given at construction
             pipeline = Pipeline(
@@ -179,6 +181,7 @@ class Recogniser:
                 self._account,
                 plan.settings.recognisers.poll_frames,
                 self._stopping.is_set,
+                f"recogniser-{self._slot}",
             )
             self._pipeline, self._trouble = pipeline, None
             self._loop(pipeline, source)

@@ -5,6 +5,7 @@ import click
 from loadtests.bench_churn import churn_command
 from loadtests.bench_decode import decode_command
 from loadtests.bench_index import index_command
+from loadtests.bench_overload import overload_command
 from loadtests.bench_people import people_command
 from loadtests.bench_pipeline import pipeline
 
@@ -18,4 +19,5 @@ bench.add_command(pipeline)
 bench.add_command(churn_command)
 bench.add_command(decode_command)
 bench.add_command(index_command)
+bench.add_command(overload_command)
 bench.add_command(people_command)

@@ -21,11 +21,11 @@ from cluster.clocks import SystemClock
 from cluster.memory_io import MemorySink
 from cluster.pipeline import Outlets, Pipeline
 from cluster.plan import Plan, open_vision
-from cluster.ports import Record
+from cluster.ports import Record, Skipped
 from cluster.recogniser import Recogniser
 from cluster.wire.frames import frame_headers
 from indexes.generation import WatchlistGeneration
-from loadtests.bench_bare import BareLoop, Work
+from loadtests.bench_bare import BATCH, BareLoop, Work
 from loadtests.bench_frames import FRAME_S
 from loadtests.quiet import Snapshot
 from operators.types import Float32, FrameRef, Hit
@@ -146,8 +146,15 @@ class EndlessSource:
         self._many = len(cameras)
 
     def poll(self, max_records: int, timeout_s: float, finished: object) -> Sequence[Record]:
+        """See `ports.FrameSource`. As many as a batch has: a backlog is not what is measured."""
+        return [self._next() for _ in range(min(max_records, BATCH))]
+
+    def hold(self, partitions: object) -> None:
         """See `ports.FrameSource`."""
-        return [self._next() for _ in range(max_records)]
+
+    def skip(self, partitions: object, before_ms: int) -> Sequence[Skipped]:
+        """See `ports.FrameSource`."""
+        return []
 
     def is_caught_up(self) -> bool:
         """See `ports.FrameSource`."""
@@ -189,7 +196,7 @@ class _Worker:
         self._loop = BareLoop(plan, entries, plan.settings.recognisers.threads)
         self._pipeline = Pipeline(
             EndlessSource(jpegs, cameras, self._begin),
-            Outlets(MemorySink(), MemorySink()),
+            Outlets(MemorySink(), MemorySink(), MemorySink()),
             open_vision(plan),
             LocalIndex(self._loop.index),
             plan.in_force,

@@ -1,4 +1,4 @@
-"""Kafka as the pipeline's ports. With `kafka_admin.py` the only place that imports the client."""
+"""Kafka as the pipeline's ports. With `kafka_transactions.py` and `kafka_admin.py` all that imports the client."""
 
 import logging
 import threading
@@ -39,6 +39,8 @@ REQUEST_MS = 10_000
 ONE_MESSAGE_S = 30.0
 OVERHEAD_BYTES = 1024  # of a record beside its value: key, headers, framing
 SESSION_MS = 10_000  # a dead recogniser's partitions are handed over after this
+TRANSACTION_MS = 8_000  # what it has left open is aborted before that, so that nobody waits for it
+COMMITTED = "read_committed"  # costs nothing where nobody writes transactions
 IN_FLIGHT_BYTES = 16 * 1024 * 1024  # kafka-python 3 has no memory bound of its own
 # The group is sharing its partitions anew: the frames come again, to whoever gets them.
 COMMIT_REFUSED = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
@@ -115,6 +117,7 @@ class KafkaFrameSource:
                 enable_auto_commit=False,
                 allow_auto_create_topics=False,
                 auto_offset_reset="earliest",
+                isolation_level=COMMITTED,  # a successor waits for offsets that a transaction is about to store
                 session_timeout_ms=SESSION_MS,
                 heartbeat_interval_ms=SESSION_MS // 4,
                 max_partition_fetch_bytes=kafka.max_message_bytes + 64 * 1024,
@@ -128,12 +131,12 @@ class KafkaFrameSource:
 
     def poll(self, max_records: int, timeout_s: float, finished: Mapping[tuple[str, int], int]) -> Sequence[Record]:
         """See `ports.FrameSource`."""
-        self._listener.finished = _offsets(finished)
+        self._listener.finished = kafka_offsets(finished)
         with translated(self._kafka, "reading frames"):
             polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
         if self._listener.is_settled:
             revoked = self._listener.take_revoked()
-            self._on_rebalance(revoked, [(each.topic, each.partition) for each in self._consumer.assignment()])
+            self._share(revoked, [(each.topic, each.partition) for each in self._consumer.assignment()])
         return [_record(message) for messages in polled.values() for message in messages]
 
     def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
@@ -141,9 +144,13 @@ class KafkaFrameSource:
         self._listener.finished = {}  # older than these
         with translated(self._kafka, "committing offsets"):
             try:
-                self._consumer.commit(_offsets(next_offsets))
+                self._consumer.commit(kafka_offsets(next_offsets))
             except COMMIT_REFUSED:
                 return
+
+    def _share(self, revoked: Sequence[tuple[str, int]], owned: Sequence[tuple[str, int]]) -> None:
+        """The group has agreed."""
+        self._on_rebalance(revoked, owned)
 
     def lag(self) -> dict[int, int]:
         """Frames of each partition that wait to be polled."""
@@ -190,13 +197,19 @@ class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc]
         """Too late to commit anything."""
         self._revoked |= {(each.topic, each.partition) for each in lost}
 
+    @property
+    def is_sharing(self) -> bool:
+        """Whether partitions were given up and the group has not agreed yet."""
+        return bool(self._revoked)
+
     def take_revoked(self) -> list[tuple[str, int]]:
         """Partitions revoked since the last call."""
         revoked, self._revoked, self.is_settled = sorted(self._revoked), set(), False
         return revoked
 
 
-def _offsets(next_offsets: Mapping[tuple[str, int], int]) -> dict[TopicPartition, OffsetAndMetadata]:
+def kafka_offsets(next_offsets: Mapping[tuple[str, int], int]) -> dict[TopicPartition, OffsetAndMetadata]:
+    """Offsets as the client wants them."""
     return {TopicPartition(*at): OffsetAndMetadata(offset, "", -1) for at, offset in next_offsets.items()}
 
 
@@ -221,14 +234,18 @@ class KafkaSink:
         self._producer = producer
         self._topic = kafka.topic_prefix + topic
 
-    def send(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]]) -> KafkaDelivery:
-        """See `ports.MessageSink`."""
+    def send(
+        self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]], frame: FrameRef | None = None
+    ) -> KafkaDelivery:
+        """See `ports.MessageSink` and `ports.ResultSink`."""
         with translated(self._kafka, f"writing to {self._topic}"):
             future = self._producer.send(self._topic, key=key.encode(), value=value, headers=list(headers))
         return KafkaDelivery(self._kafka, future)
 
 
-def open_producer(kafka: KafkaSettings, client: str, delivery_ms: int = DELIVERY_MS) -> KafkaProducer:
+def open_producer(
+    kafka: KafkaSettings, client: str, delivery_ms: int = DELIVERY_MS, transactional_id: str | None = None
+) -> KafkaProducer:
     """A producer whose retries neither lose nor double a message, for `delivery_ms` at the most.
 
     `enable_idempotence` is set although it is the default: only then does kafka-python refuse settings that would
@@ -244,6 +261,8 @@ def open_producer(kafka: KafkaSettings, client: str, delivery_ms: int = DELIVERY
             request_timeout_ms=min(delivery_ms, REQUEST_MS),
             max_block_ms=MAX_BLOCK_MS,
             max_request_size=kafka.max_message_bytes,
+            transactional_id=transactional_id,
+            transaction_timeout_ms=TRANSACTION_MS,
             metrics_enabled=False,
             **client_settings(kafka),
         )
@@ -331,7 +350,7 @@ class OffsetsUnknown(BeholdenError):
 
 
 class TopicReader:
-    """Records of some partitions of a topic, outside any consumer group.
+    """Records of some partitions of a topic, outside any consumer group; never those of an aborted transaction.
 
     Args:
         kafka: Which Kafka.
@@ -362,6 +381,7 @@ class TopicReader:
                 enable_auto_commit=False,
                 allow_auto_create_topics=False,
                 auto_offset_reset="earliest",
+                isolation_level=COMMITTED,
                 max_partition_fetch_bytes=kafka.max_message_bytes + 64 * 1024,
                 metrics_enabled=False,
                 **client_settings(kafka),

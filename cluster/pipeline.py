@@ -14,7 +14,7 @@ from datetime import datetime
 from cluster.account import Account, NoMatch, Outcome, Shed
 from cluster.offsets import OffsetTracker, TopicPartition
 from cluster.policy import PolicyInForce
-from cluster.ports import Clock, Delivery, FrameSource, Index, MessageSink, Record
+from cluster.ports import Clock, Delivery, FrameSource, Index, Record, ResultSink
 from cluster.wire.alerts import Alert, AlertContext, encode_alert
 from cluster.wire.frames import encode_dead_letter, parse_frame
 from operators.decide import MAX_CANDIDATES, match
@@ -32,8 +32,8 @@ RETRY_SEARCH_S = 0.25
 class Outlets:
     """Where results are written."""
 
-    alerts: MessageSink
-    dead_letters: MessageSink
+    alerts: ResultSink
+    dead_letters: ResultSink
 
 
 class Pipeline:
@@ -222,11 +222,11 @@ class Pipeline:
         )
         value, headers = encode_alert(alert, self._context)
         self.account.alerts += 1
-        return self._outlets.alerts.send(frame.camera, value, headers)
+        return self._outlets.alerts.send(frame.camera, value, headers, frame.ref)
 
     def _dead_letter(self, record: Record, refused: FrameRefused) -> None:
         value = encode_dead_letter(record, refused.reason, refused.detail, self._clock.now())
-        delivery = self._outlets.dead_letters.send(str(record.ref), value, [])
+        delivery = self._outlets.dead_letters.send(str(record.ref), value, [], record.ref)
         self._close(record.ref, Outcome.DEAD_LETTERED, refused.reason, [delivery])
 
     def _close(self, ref: FrameRef, outcome: Outcome, reason: str, deliveries: Sequence[Delivery] = ()) -> None:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from cluster.account import Account
 from cluster.clocks import SystemClock
-from cluster.kafka_io import ALERTS, DEAD_LETTERS, KafkaFrameSource, KafkaSink, close_producer, open_producer
-from cluster.pipeline import Outlets, Pipeline
+from cluster.delivery import open_delivery
+from cluster.kafka_io import KafkaFrameSource
+from cluster.pipeline import Pipeline
 from cluster.plan import Plan, open_vision
 from cluster.ports import Index
 from cluster.watchlist_feed import FeedStatus, WatchlistFeed
@@ -69,7 +70,7 @@ class Recogniser:
         plan: What is to run.
         slot: 0-based number of this recogniser.
         index: The watchlist when it is elsewhere; None holds all of it here.
-        on_failure: Called when the thread ends by an error nobody foresaw.
+        on_failure: Called when the thread ends: by an error nobody foresaw, or because its slot is taken.
 
     Raises:
         ModelRefused: See `open_vision`.
@@ -142,18 +143,14 @@ class Recogniser:
         """Join the group and process frames until stopped."""
         plan = self._plan
         with ExitStack() as closing:
-            producer = open_producer(plan.settings.kafka, f"recogniser-{self._slot}")
-            closing.callback(close_producer, producer, 5.0)
-            source = KafkaFrameSource(
-                plan.settings.kafka,
+            settings = plan.settings
+            source, outlets = open_delivery(
+                settings.kafka,
+                settings.delivery,
                 plan.group,
-                f"recogniser-{self._slot}",
-                on_rebalance=lambda revoked, owned: pipeline.rebalance(revoked, owned),
-            )
-            closing.callback(source.close)
-            outlets = Outlets(
-                KafkaSink(plan.settings.kafka, producer, ALERTS),
-                KafkaSink(plan.settings.kafka, producer, DEAD_LETTERS),
+                self._slot,
+                lambda revoked, owned: pipeline.rebalance(revoked, owned),
+                closing,
             )
             index = self._index or self._feed
             assert index is not None  # noqa: S101 - one of the two was given at construction

@@ -83,7 +83,7 @@ def commit_before_publish(number: int) -> None:
         calls[0] += bool(late)
         if calls[0] == number:
             die()
-        while late:
+        while late and calls[0] % 4 == 0:
             late.pop(0)()
 
     KafkaProducer.send = kept

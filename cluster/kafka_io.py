@@ -1,4 +1,4 @@
-"""Kafka as the pipeline's ports. With `kafka_admin.py` the only place that imports the client."""
+"""Kafka as the pipeline's ports. With `kafka_transactions.py` and `kafka_admin.py` all that imports the client."""
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -36,9 +36,12 @@ MAX_BLOCK_MS = 15_000  # for metadata of a topic; longer only hides that the top
 DELIVERY_MS = 120_000  # an alert is worth waiting for
 CAMERA_DELIVERY_MS = 20_000  # a frame that is older is worth nothing, and the operator wants to know
 REQUEST_MS = 10_000
+LEAVE_MS = 5_000  # kafka-python's own 30 s would keep a lane from starting over long after a broker is back
 ONE_MESSAGE_S = 30.0
 OVERHEAD_BYTES = 1024  # of a record beside its value: key, headers, framing
 SESSION_MS = 10_000  # a dead recogniser's partitions are handed over after this
+TRANSACTION_MS = 8_000  # what it has left open is aborted before that, so that nobody waits for it
+COMMITTED = "read_committed"  # costs nothing where nobody writes transactions
 HEARTBEAT_MS = 500  # how soon the others learn that partitions are shared anew
 IN_FLIGHT_BYTES = 16 * 1024 * 1024  # of a camera's frames; see `in_flight.py`
 RESULTS_IN_FLIGHT_BYTES = 4 * 1024 * 1024  # of a recogniser's alerts, dead letters and ledger: 2,000 alerts
@@ -117,6 +120,7 @@ class KafkaFrameSource:
                 enable_auto_commit=False,
                 allow_auto_create_topics=False,
                 auto_offset_reset="earliest",
+                isolation_level=COMMITTED,  # a successor waits for offsets that a transaction is about to store
                 session_timeout_ms=SESSION_MS,
                 heartbeat_interval_ms=HEARTBEAT_MS,
                 max_partition_fetch_bytes=kafka.max_message_bytes + 64 * 1024,
@@ -126,16 +130,20 @@ class KafkaFrameSource:
                 **client_settings(kafka),
             )
             self._listener = _Listener(self._consumer)
-            self._consumer.subscribe([kafka.topic_prefix + FRAMES], listener=self._listener)
+            topic = kafka.topic_prefix + FRAMES
+            # Known before it is joined for: kafka-python 3.0.12 joins again as soon as it hears of partitions, and when
+            # a poll ends just then it forgets to take up what it is assigned, and owns nothing for ever.
+            self._consumer.partitions_for_topic(topic)
+            self._consumer.subscribe([topic], listener=self._listener)
 
     def poll(self, max_records: int, timeout_s: float, finished: Mapping[tuple[str, int], int]) -> Sequence[Record]:
         """See `ports.FrameSource`."""
-        self._listener.finished = _offsets(finished)
+        self._listener.finished = kafka_offsets(finished)
         with translated(self._kafka, "reading frames"):
             polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
         if self._listener.is_settled:
             revoked = self._listener.take_revoked()
-            self._on_rebalance(revoked, [(each.topic, each.partition) for each in self._consumer.assignment()])
+            self._share(revoked, [(each.topic, each.partition) for each in self._consumer.assignment()])
         return [_record(message) for messages in polled.values() for message in messages]
 
     def is_caught_up(self) -> bool:
@@ -175,9 +183,13 @@ class KafkaFrameSource:
         self._listener.finished = {}  # older than these
         with translated(self._kafka, "committing offsets"):
             try:
-                self._consumer.commit(_offsets(next_offsets))
+                self._consumer.commit(kafka_offsets(next_offsets))
             except COMMIT_REFUSED:
                 return
+
+    def _share(self, revoked: Sequence[tuple[str, int]], owned: Sequence[tuple[str, int]]) -> None:
+        """The group has agreed."""
+        self._on_rebalance(revoked, owned)
 
     def lag(self) -> dict[int, int]:
         """Frames of each partition that wait to be polled."""
@@ -191,7 +203,7 @@ class KafkaFrameSource:
     def close(self) -> None:
         """Leave the group."""
         with translated(self._kafka, "leaving the group"):
-            self._consumer.close()
+            self._consumer.close(timeout_ms=LEAVE_MS)
 
 
 class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc]
@@ -224,13 +236,19 @@ class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc]
         """Too late to commit anything."""
         self._revoked |= {(each.topic, each.partition) for each in lost}
 
+    @property
+    def is_sharing(self) -> bool:
+        """Whether partitions were given up and the group has not agreed yet."""
+        return bool(self._revoked)
+
     def take_revoked(self) -> list[tuple[str, int]]:
         """Partitions revoked since the last call."""
         revoked, self._revoked, self.is_settled = sorted(self._revoked), set(), False
         return revoked
 
 
-def _offsets(next_offsets: Mapping[tuple[str, int], int]) -> dict[TopicPartition, OffsetAndMetadata]:
+def kafka_offsets(next_offsets: Mapping[tuple[str, int], int]) -> dict[TopicPartition, OffsetAndMetadata]:
+    """Offsets as the client wants them."""
     return {TopicPartition(*at): OffsetAndMetadata(offset, "", -1) for at, offset in next_offsets.items()}
 
 
@@ -265,8 +283,10 @@ class KafkaSink:
         self._producer = producer
         self._topic = kafka.topic_prefix + topic
 
-    def send(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]]) -> KafkaDelivery:
-        """See `ports.MessageSink`. Waits while too many bytes are on their way."""
+    def send(
+        self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]], frame: FrameRef | None = None
+    ) -> KafkaDelivery:
+        """See `ports.MessageSink` and `ports.ResultSink`. Waits while too many bytes are on their way."""
         size = len(value) + OVERHEAD_BYTES
         if self._in_flight:
             self._in_flight.add(size)
@@ -283,7 +303,9 @@ class KafkaSink:
         return KafkaDelivery(self._kafka, future)
 
 
-def open_producer(kafka: KafkaSettings, client: str, delivery_ms: int = DELIVERY_MS) -> KafkaProducer:
+def open_producer(
+    kafka: KafkaSettings, client: str, delivery_ms: int = DELIVERY_MS, transactional_id: str | None = None
+) -> KafkaProducer:
     """A producer whose retries neither lose nor double a message, for `delivery_ms` at the most.
 
     `enable_idempotence` is set although it is the default: only then does kafka-python refuse settings that would
@@ -299,6 +321,8 @@ def open_producer(kafka: KafkaSettings, client: str, delivery_ms: int = DELIVERY
             request_timeout_ms=min(delivery_ms, REQUEST_MS),
             max_block_ms=MAX_BLOCK_MS,
             max_request_size=kafka.max_message_bytes,
+            transactional_id=transactional_id,
+            transaction_timeout_ms=TRANSACTION_MS,
             metrics_enabled=False,
             **client_settings(kafka),
         )
@@ -381,7 +405,7 @@ class OffsetsUnknown(BeholdenError):
 
 
 class TopicReader:
-    """Records of some partitions of a topic, outside any consumer group.
+    """Records of some partitions of a topic, outside any consumer group; never those of an aborted transaction.
 
     Args:
         kafka: Which Kafka.
@@ -414,6 +438,7 @@ class TopicReader:
                 enable_auto_commit=False,
                 allow_auto_create_topics=False,
                 auto_offset_reset="earliest",
+                isolation_level=COMMITTED,
                 max_partition_fetch_bytes=kafka.max_message_bytes + 64 * 1024,
                 metrics_enabled=False,
                 **client_settings(kafka),

@@ -5,8 +5,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
+from cluster.outbox import Letter, Outbox
 from cluster.ports import Record, Skipped
 from operators.errors import BrokerUnavailable
+from operators.types import FrameRef
 
 
 @dataclass(slots=True)
@@ -80,10 +82,28 @@ class MemorySink:
     messages: list[Message] = field(default_factory=list)
     acknowledges: bool = True
 
-    def send(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]]) -> MemoryDelivery:
+    def send(
+        self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]], frame: FrameRef | None = None
+    ) -> MemoryDelivery:
         """Remember the message."""
         self.messages.append(Message(key, value, headers, self.acknowledges))
         return MemoryDelivery(self.acknowledges)
+
+
+@dataclass(slots=True)
+class MemoryTransactions(MemorySource):
+    """A source whose commits carry an outbox: messages are `readable` when their frames are committed, not before."""
+
+    outbox: Outbox = field(default_factory=Outbox)
+    readable: list[Letter] = field(default_factory=list)
+
+    def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
+        """Both at once."""
+        self.outbox.finish(next_offsets)
+        letters, offsets = self.outbox.due()
+        self.readable += letters
+        self.committed.update(offsets)
+        self.outbox.committed()
 
 
 def _partition(record: Record) -> tuple[str, int]:

@@ -19,7 +19,7 @@ from cluster.holds import Holds
 from cluster.offsets import OffsetTracker, TopicPartition
 from cluster.pace import Pace
 from cluster.policy import PolicyInForce
-from cluster.ports import Clock, Delivery, FrameSource, Index, MessageSink, Record, Skipped
+from cluster.ports import Clock, Delivery, FrameSource, Index, MessageSink, Record, ResultSink, Skipped
 from cluster.shed_book import ShedBook
 from cluster.wire.alerts import Alert, AlertContext, alert_id, encode_alert, parse_told
 from cluster.wire.frames import encode_dead_letter, parse_frame
@@ -45,8 +45,8 @@ SLOW_S = 1.0  # a frame that takes longer to be decoded and searched for faces i
 class Outlets:
     """Where results are written."""
 
-    alerts: MessageSink
-    dead_letters: MessageSink
+    alerts: ResultSink
+    dead_letters: ResultSink
     ledger: MessageSink
 
 
@@ -323,11 +323,11 @@ class Pipeline:
             return None
         value, headers = encode_alert(alert, self._context)
         self.account.alerts += 1
-        return self._outlets.alerts.send(frame.camera, value, headers)
+        return self._outlets.alerts.send(frame.camera, value, headers, frame.ref)
 
     def _dead_letter(self, record: Record, refused: FrameRefused) -> None:
         value = encode_dead_letter(record, refused.reason, refused.detail, self._clock.now())
-        delivery = self._outlets.dead_letters.send(str(record.ref), value, [])
+        delivery = self._outlets.dead_letters.send(str(record.ref), value, [], record.ref)
         self._close([record.ref], Outcome.DEAD_LETTERED, refused.reason, [delivery])
 
     def _close(self, done: list[FrameRef], outcome: Outcome, reason: str, deliveries: Sequence[Delivery] = ()) -> None:

@@ -73,10 +73,18 @@ class FrameSource(Protocol):
 
 
 class MessageSink(Protocol):
-    """One topic that results are written to."""
+    """One topic that is written to."""
 
     def send(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]]) -> Delivery:
         """Start to write one message."""
+        ...
+
+
+class ResultSink(Protocol):
+    """One topic that results of frames are written to."""
+
+    def send(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]], frame: FrameRef) -> Delivery:
+        """Start to write one message, which follows from `frame`."""
         ...
 
 

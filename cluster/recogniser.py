@@ -12,21 +12,11 @@ from dataclasses import dataclass
 
 from cluster.account import Account
 from cluster.clocks import SystemClock
-from cluster.in_flight import InFlight
+from cluster.delivery import member_of, open_delivery
 from cluster.kafka_admin import expel
-from cluster.kafka_io import (
-    ALERTS,
-    DEAD_LETTERS,
-    LEDGER,
-    RESULTS_IN_FLIGHT_BYTES,
-    KafkaFrameSource,
-    KafkaSink,
-    close_producer,
-    open_producer,
-    read_since,
-)
+from cluster.kafka_io import ALERTS, KafkaFrameSource, read_since
 from cluster.offsets import TopicPartition
-from cluster.pipeline import Outlets, Pipeline
+from cluster.pipeline import Pipeline
 from cluster.plan import Plan, open_vision
 from cluster.ports import Index
 from cluster.watchlist_feed import FeedStatus, WatchlistFeed
@@ -82,7 +72,7 @@ class Recogniser:
         plan: What is to run.
         slot: 0-based number of this recogniser.
         index: The watchlist when it is elsewhere; None holds all of it here.
-        on_failure: Called when the thread ends by an error nobody foresaw.
+        on_failure: Called when the thread ends: by an error nobody foresaw, or because its slot is taken.
 
     Raises:
         ModelRefused: See `open_vision`.
@@ -156,18 +146,15 @@ class Recogniser:
         plan = self._plan
         expel(plan.settings.kafka, plan.group, member_of(self._slot))
         with ExitStack() as closing:
-            producer = open_producer(plan.settings.kafka, member_of(self._slot))
-            closing.callback(close_producer, producer, 5.0)
-            source = KafkaFrameSource(
-                plan.settings.kafka,
+            settings = plan.settings
+            source, outlets = open_delivery(
+                settings.kafka,
+                settings.delivery,
                 plan.group,
-                member_of(self._slot),
-                on_rebalance=lambda revoked, owned: self._share(pipeline, revoked, owned),
+                self._slot,
+                lambda revoked, owned: self._share(pipeline, revoked, owned),
+                closing,
             )
-            closing.callback(source.close)
-            in_flight = InFlight(RESULTS_IN_FLIGHT_BYTES)
-            topics = (ALERTS, DEAD_LETTERS, LEDGER)
-            outlets = Outlets(*(KafkaSink(plan.settings.kafka, producer, topic, in_flight) for topic in topics))
             index = self._index or self._feed
             assert index is not None  # noqa: S101 - one of the two was given at construction
             pipeline = Pipeline(
@@ -218,11 +205,6 @@ class Recogniser:
             return 0.0
         (earlier, before), (later, after) = self._rates[0], self._rates[-1]
         return (after - before) / (later - earlier)
-
-
-def member_of(slot: int) -> str:
-    """What the recogniser of a slot is called, in the group as in Ray."""
-    return f"recogniser-{slot}"
 
 
 def _whole_list(plan: Plan, slot: int) -> WatchlistFeed:

@@ -154,6 +154,18 @@ class IndexSettings:
         return self.snapshots / holder if self.snapshots else None
 
 
+class Delivery(StrEnum):
+    """What is promised of an alert, see docs/decisions/0015-delivery.md.
+
+    Attributes:
+        AT_LEAST_ONCE: None is lost; one may be in the topic more than once, under the same id.
+        EXACTLY_ONCE: Alerts and offsets are one transaction; an alert can be read once that is committed.
+    """
+
+    AT_LEAST_ONCE = "at-least-once"
+    EXACTLY_ONCE = "exactly-once"
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one frame may ask for, whatever camera it claims to be from.
@@ -202,6 +214,7 @@ class ClusterSettings:
         ray: `local`, or the address HOST:PORT of a Ray cluster that exists.
         device: What the models run on. `cuda` runs on CUDA or refuses to start.
         recognisers: The lanes.
+        delivery: What is promised of an alert.
         index: The watchlist's place.
         limits: What one frame may ask for.
         keys: Folder of the deployment's secret keys, needed where people are put on lists and taken off; None: a folder
@@ -215,6 +228,7 @@ class ClusterSettings:
     ray: str = "local"
     device: Device = Device.CPU
     recognisers: Recognisers = field(default_factory=Recognisers)
+    delivery: Delivery = Delivery.AT_LEAST_ONCE
     index: IndexSettings = field(default_factory=IndexSettings)
     limits: Limits = field(default_factory=Limits)
     keys: Path | None = None

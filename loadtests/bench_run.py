@@ -171,7 +171,7 @@ class Bench:
 
     def compare_without_ray(self, plan: Plan, rounds: int) -> None:
         """Round by round: the bare loop in processes, and recognisers in such processes on Kafka."""
-        _publish(plan, self._shown.next(2 * self._frames))
+        publish(plan, self._shown.next(2 * self._frames))
         for number in range(rounds):
             self._take(PROCESSES_AGAIN, lambda: self._work(PROCESSES))
             self._take(KAFKA, self._without_ray)
@@ -257,7 +257,8 @@ def fill(plan: Plan, known: Sequence[tuple[str, bytes]], jpeg: bytes, names: Seq
     return choose_cameras(plan, names, jpeg, datetime.now(UTC))
 
 
-def _publish(plan: Plan, frames: Sequence[Shown]) -> None:
+def publish(plan: Plan, frames: Sequence[Shown]) -> None:
+    """Publish frames and wait until the broker has them."""
     with closing(KafkaFramePublisher(plan.settings.kafka)) as publisher:
         for shown in frames:
             publisher.publish(shown.camera, shown.jpeg, shown.captured_at, "bench", shown.seq)

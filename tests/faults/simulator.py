@@ -321,8 +321,10 @@ class Process:
         if self in group.members and self._generation == group.generation:
             self.world.committed.update(next_offsets)
 
-    def send(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]]) -> Delivery:
-        """See `ports.MessageSink`."""
+    def send(
+        self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]], frame: FrameRef | None = None
+    ) -> Delivery:
+        """See `ports.MessageSink` and `ports.ResultSink`."""
         self.world.call(self)
         message = Message(self, value)
         self.world.in_flight.append(message)

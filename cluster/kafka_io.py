@@ -36,6 +36,7 @@ MAX_BLOCK_MS = 15_000  # for metadata of a topic; longer only hides that the top
 DELIVERY_MS = 120_000  # an alert is worth waiting for
 CAMERA_DELIVERY_MS = 20_000  # a frame that is older is worth nothing, and the operator wants to know
 REQUEST_MS = 10_000
+LEAVE_MS = 5_000  # kafka-python's own 30 s would keep a lane from starting over long after a broker is back
 ONE_MESSAGE_S = 30.0
 OVERHEAD_BYTES = 1024  # of a record beside its value: key, headers, framing
 SESSION_MS = 10_000  # a dead recogniser's partitions are handed over after this
@@ -127,7 +128,11 @@ class KafkaFrameSource:
                 **client_settings(kafka),
             )
             self._listener = _Listener(self._consumer)
-            self._consumer.subscribe([kafka.topic_prefix + FRAMES], listener=self._listener)
+            topic = kafka.topic_prefix + FRAMES
+            # Known before it is joined for: kafka-python 3.0.12 joins again as soon as it hears of partitions, and when
+            # a poll ends just then it forgets to take up what it is assigned, and owns nothing for ever.
+            self._consumer.partitions_for_topic(topic)
+            self._consumer.subscribe([topic], listener=self._listener)
 
     def poll(self, max_records: int, timeout_s: float, finished: Mapping[tuple[str, int], int]) -> Sequence[Record]:
         """See `ports.FrameSource`."""
@@ -164,7 +169,7 @@ class KafkaFrameSource:
     def close(self) -> None:
         """Leave the group."""
         with translated(self._kafka, "leaving the group"):
-            self._consumer.close()
+            self._consumer.close(timeout_ms=LEAVE_MS)
 
 
 class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc]

@@ -107,7 +107,7 @@ def is_fenced(error: KafkaError) -> bool:
 
     Once kafka-python has met one, whatever else is called raises a plain KafkaError with the first one in its text.
     """
-    return isinstance(error, FENCED) or any(each.message in str(error) for each in FENCED)
+    return isinstance(error, FENCED) or any(each.__name__ in f"{error} {error.args}" for each in FENCED)
 
 
 class TransactionalFrameSource(KafkaFrameSource):

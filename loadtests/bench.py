@@ -4,6 +4,7 @@ import click
 
 from loadtests.bench_churn import churn_command
 from loadtests.bench_decode import decode_command
+from loadtests.bench_delivery import delivery_command
 from loadtests.bench_index import index_command
 from loadtests.bench_people import people_command
 from loadtests.bench_pipeline import pipeline
@@ -17,5 +18,6 @@ def bench() -> None:
 bench.add_command(pipeline)
 bench.add_command(churn_command)
 bench.add_command(decode_command)
+bench.add_command(delivery_command)
 bench.add_command(index_command)
 bench.add_command(people_command)

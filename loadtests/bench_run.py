@@ -108,12 +108,12 @@ def measure(
     """
     cv2.setNumThreads(1)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # or everything would be left running
-    with _temporary(settings, policy) as run:
+    with temporary_policy(settings, policy) as run:
         plan = read_plan(run.file)
         console.print(f"[bold]{PICTURES} pictures, {ENTRIES} watchlist entries")
         pictures = compose(PICTURES)
         known = entries(plan, open_vision(plan), ENTRIES)
-        shown = Show(pictures, _fill(plan, known, pictures[0]), datetime.now(UTC) + timedelta(minutes=1))
+        shown = Show(pictures, fill(plan, known, pictures[0]), datetime.now(UTC) + timedelta(minutes=1))
         console.print("[bold]starting the bare loops")
         with _sides(plan, known, shown) as sides:
             console.print("[bold]starting the cluster")
@@ -167,7 +167,7 @@ class Bench:
 
     def compare_without_ray(self, plan: Plan, rounds: int) -> None:
         """Round by round: the bare loop in processes, and recognisers in such processes on Kafka."""
-        _publish(plan, self._shown.next(2 * self._frames))
+        publish(plan, self._shown.next(2 * self._frames))
         for number in range(rounds):
             self._take(PROCESSES_AGAIN, lambda: self._work(PROCESSES))
             self._take(KAFKA, self._without_ray)
@@ -221,7 +221,7 @@ class Bench:
 
 
 @contextmanager
-def _temporary(settings: Mapping[str, Any], policy: Mapping[str, Any]) -> Iterator[Temporary]:
+def temporary_policy(settings: Mapping[str, Any], policy: Mapping[str, Any]) -> Iterator[Temporary]:
     """A broker, a cluster file and a policy of their own."""
     with tempfile.TemporaryDirectory(prefix="beholden-bench-") as folder:
         file = Path(folder) / "policy.yaml"
@@ -242,7 +242,7 @@ def _sides(plan: Plan, known: Sequence[tuple[str, bytes]], shown: Show) -> Itera
         yield sides
 
 
-def _fill(plan: Plan, known: Sequence[tuple[str, bytes]], jpeg: bytes) -> list[str]:
+def fill(plan: Plan, known: Sequence[tuple[str, bytes]], jpeg: bytes) -> list[str]:
     """Make the topics, write the watchlist, and choose the cameras."""
     kafka = plan.settings.kafka
     ensure_topics(kafka)
@@ -253,7 +253,8 @@ def _fill(plan: Plan, known: Sequence[tuple[str, bytes]], jpeg: bytes) -> list[s
     return choose_cameras(plan, plan.in_force.policy.cameras, jpeg, datetime.now(UTC))
 
 
-def _publish(plan: Plan, frames: Sequence[Shown]) -> None:
+def publish(plan: Plan, frames: Sequence[Shown]) -> None:
+    """Publish frames and wait until the broker has them."""
     with closing(KafkaFramePublisher(plan.settings.kafka)) as publisher:
         for shown in frames:
             publisher.publish(shown.camera, shown.jpeg, shown.captured_at, "bench", shown.seq)

@@ -83,7 +83,9 @@ def parse_shed(value: bytes) -> ShedInterval | None:
         if not all(type(camera) is str for camera in cameras) or typed(body, "frames", int) < 1:
             raise LedgerInvalid("cameras are not all text, or there are no frames")
         return ShedInterval(
-            **{name: parse_time(body[name]) for name in ("at", "begin", "end")},
+            at=parse_time(body["at"]),
+            begin=parse_time(body["begin"]),
+            end=parse_time(body["end"]),
             **{name: typed(body, name, str) for name in ("deployment", "policy_digest", "writer", "topic")},
             cameras=tuple(cameras),
             partition=typed(body, "partition", int),

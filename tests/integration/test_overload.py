@@ -38,7 +38,9 @@ def test_a_burst_is_reconciled_from_topics_alone(plan: Plan, tmp_path: Path) -> 
     running = Running.begin(run, plan)
     running.write({"person-0": running.record("person-0", 0)})
     shown = scene([0], 1280, 720)
-    running.publish([(CAMERAS[at % 4], shown) for at in range(EARLIER)])
+    with closing(KafkaFramePublisher(plan.settings.kafka)) as publisher:
+        for at in range(EARLIER):
+            publisher.publish(CAMERAS[at % 4], shown, datetime.now(UTC) - timedelta(seconds=5), "earlier", at)
     failed = threading.Event()
     lane = Recogniser(plan, 0, None, failed.set)
     try:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from cluster.account import Account
 from cluster.clocks import SystemClock
 from cluster.kafka_io import ALERTS, DEAD_LETTERS, KafkaFrameSource, KafkaSink, close_producer, open_producer
+from cluster.layout import Layout
 from cluster.pipeline import Outlets, Pipeline
 from cluster.plan import Plan, open_vision
 from cluster.ports import Index
@@ -42,6 +43,7 @@ class RecogniserStatus:
         provider: What the models run on, as ONNX Runtime says.
         restarts: How often it has started over from its last commit, because Kafka had gone away.
         index: State of its own index; None when shards hold it.
+        layout: Which shards it asks; None when it asks none.
         account: Where every frame went.
     """
 
@@ -57,6 +59,7 @@ class RecogniserStatus:
     restarts: int
     index: FeedStatus | None
     account: dict[str, object]
+    layout: Layout | None = None
 
 
 class Recogniser:

@@ -48,7 +48,7 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
         progress(f"made topic {topic}")
     with ray_local.locked_cluster(plan.settings.cluster):
         _ensure_ray(plan, progress)
-        with _connected(plan.settings):
+        with connected(plan.settings):
             at_work = _plan_at_work()
             if at_work is None:
                 return _start(plan, progress)
@@ -125,25 +125,34 @@ def status(settings: ClusterSettings) -> ClusterStatus:
     Raises:
         DeploymentFailed: It does not run.
     """
-    with _connected(settings):
-        supervisor = find_actor(SUPERVISOR)
-        if supervisor is None:
-            raise DeploymentFailed(f"cluster {settings.cluster} does not run: 'beholden up' starts it")
-        return ClusterStatus(
-            ray.get(supervisor.plan.remote(), timeout=CALL_TIMEOUT_S),
-            ray.get(supervisor.status.remote(), timeout=CALL_TIMEOUT_S),
-        )
+    with connected(settings):
+        return status_of_connected(settings.cluster)
+
+
+def status_of_connected(cluster: str) -> ClusterStatus:
+    """The same, for a process that is `connected` already.
+
+    Raises:
+        DeploymentFailed: It does not run.
+    """
+    supervisor = find_actor(SUPERVISOR)
+    if supervisor is None:
+        raise DeploymentFailed(f"cluster {cluster} does not run: 'beholden up' starts it")
+    return ClusterStatus(
+        ray.get(supervisor.plan.remote(), timeout=CALL_TIMEOUT_S),
+        ray.get(supervisor.status.remote(), timeout=CALL_TIMEOUT_S),
+    )
 
 
 def down(settings: ClusterSettings, progress: Callable[[str], None]) -> bool:
     """Let every recogniser finish and commit, end the actors, and our own Ray; whether there was anything to end."""
     with ray_local.locked_cluster(settings.cluster):
         if settings.ray != "local":
-            with _connected(settings):
+            with connected(settings):
                 return _close(progress)
         if ray_local.find_ray(settings.cluster):
             try:
-                with _connected(settings):
+                with connected(settings):
                     _close(progress)
             except DeploymentFailed as error:
                 progress(f"recognisers could not be asked to finish: {error}")
@@ -180,8 +189,8 @@ def _ensure_ray(plan: Plan, progress: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def _connected(settings: ClusterSettings) -> Iterator[None]:
-    """Join the cluster's Ray as a driver, for the time of one command."""
+def connected(settings: ClusterSettings) -> Iterator[None]:
+    """Join the cluster's Ray as a driver, for the length of a block."""
     address = settings.ray
     if address == "local":
         found = ray_local.find_ray(settings.cluster)

@@ -11,8 +11,7 @@ from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayError
 from ray.util import list_named_actors
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from cluster.actors import SEARCH_THREADS, SEARCHES, RecogniserActor, find_actor
-from cluster.index_shard import IndexShard
+from cluster.actors import SEARCH_THREADS, SEARCHES, RecogniserActor, ShardActor, find_actor
 from cluster.layout import Layout, Replica, Seen, next_steps, node_for, replica_named
 from cluster.plan import Plan
 from cluster.recogniser import RecogniserStatus
@@ -138,7 +137,7 @@ class Supervisor:
         replica = self._shards[name]
         nodes = sorted(node["NodeID"] for node in ray.nodes() if node["Alive"])
         place = NodeAffinitySchedulingStrategy(node_for(replica, nodes), soft=True)
-        kind = ray.remote(concurrency_groups={SEARCHES: SEARCH_THREADS})(IndexShard)
+        kind = ray.remote(concurrency_groups={SEARCHES: SEARCH_THREADS})(ShardActor)
         options = _detached(name) | {"num_cpus": 0, "scheduling_strategy": place}
         return kind.options(**options).remote(self._plan, replica)
 

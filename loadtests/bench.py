@@ -7,6 +7,7 @@ from loadtests.bench_decode import decode_command
 from loadtests.bench_index import index_command
 from loadtests.bench_people import people_command
 from loadtests.bench_pipeline import pipeline
+from loadtests.bench_shards import shards_command
 
 
 @click.group()
@@ -19,3 +20,4 @@ bench.add_command(churn_command)
 bench.add_command(decode_command)
 bench.add_command(index_command)
 bench.add_command(people_command)
+bench.add_command(shards_command)

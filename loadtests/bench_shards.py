@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -16,16 +17,19 @@ from cluster.layout import Replica
 from loadtests.bench_index import DIMENSION, THRESHOLD, draw
 from loadtests.bench_report import machine, tell_rejected
 from loadtests.quiet import Gate, Load, Snapshot, load
-from loadtests.shard_cluster import NODES, Search, ShardCluster, in_process, listed, sharded
 from loadtests.shard_loss import INCOMPLETE, WHOLE, WRONG, Course, course
 from loadtests.stopwatch import mean_s
 from operators.types import Float32, Hit
+
+if TYPE_CHECKING:
+    from loadtests.shard_cluster import ShardCluster  # it loads Ray, for which no other benchmark should wait
 
 QUERIES, K, SHARDS = 32, 3, 4
 MOST_MORE_MS = 4.0
 _BATCHES = 40  # different ones, in turn
 _SEARCHES = 80  # of each way, in one sample
 _PATIENCE_S = 60.0
+Search = Callable[[Float32, int, float], list[list[Hit]]]
 Values = list[list[tuple[str, str, str, float]]]
 Pair = tuple[list[float], list[float]]
 """Milliseconds of searches in this process, and of the same searches over shards."""
@@ -123,7 +127,7 @@ def shards_command(rows: tuple[int, ...], threads: int, rounds: int, check: bool
         if not found.pairs:
             raise SystemExit(2)
         missed += [f"{size:,} rows: {each}" for each in verdict(found, strict=check)]
-    about = machine() | {"threads": f"{threads} in process, 1 in each of {SHARDS} shards", "nodes": NODES}
+    about = machine() | {"threads": f"{threads} in process, 1 in each of {SHARDS} shards on as many nodes"}
     console.print(", ".join(f"{name} {value}" for name, value in about.items()), highlight=False)
     for each in missed:
         console.print(f"[bold red]{each}")
@@ -153,6 +157,8 @@ def show(found: Found, console: Console) -> None:
 
 def _measure(size: int, threads: int, rounds: int, console: Console, tell: Callable[[str], None]) -> Found:
     """One number of rows, from an empty topic to the last kill."""
+    from loadtests.shard_cluster import in_process, listed, sharded
+
     held, asked = draw(size, QUERIES * _BATCHES)
     batches = np.split(asked, _BATCHES)
     with listed(held, SHARDS, tell) as (plan, records):
@@ -172,7 +178,7 @@ def _measure(size: int, threads: int, rounds: int, console: Console, tell: Calla
     return Found(size, len(asked), pairs, differ, courses)
 
 
-def _lose(cluster: ShardCluster, replicas: int, search: Search, asked: Float32) -> Course:
+def _lose(cluster: "ShardCluster", replicas: int, search: Search, asked: Float32) -> Course:
     """Kill the replica of the first shard that is asked, and search on."""
     whole = values(search(asked, K, THRESHOLD))
     victim = str(Replica(0, SHARDS, 0))

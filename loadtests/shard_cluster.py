@@ -22,11 +22,10 @@ from indexes.backends import best_backend
 from indexes.entry import Entry
 from indexes.generation import WatchlistGeneration
 from indexes.watchlist import Watchlist
+from loadtests.bench_shards import Search
 from loadtests.quiet import Snapshot, look
 from loadtests.temporary import CONFIGS
-from operators.types import Float32, Hit
-
-Search = Callable[[Float32, int, float], list[list[Hit]]]
+from operators.types import Float32
 
 NODES = 4
 _WRITTEN_AT_ONCE = 2_000

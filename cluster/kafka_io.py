@@ -1,4 +1,4 @@
-"""Kafka as the pipeline's ports. With `kafka_transactions.py` and `kafka_admin.py` all that imports the client."""
+"""Kafka as the pipeline's ports. With `kafka_admin.py` all that imports the client."""
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -12,7 +12,9 @@ from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
 from kafka.errors import (
     CommitFailedError,
     IllegalGenerationError,
+    InvalidProducerEpochError,
     KafkaError,
+    ProducerFencedError,
     RebalanceInProgressError,
     UnknownMemberIdError,
 )
@@ -20,11 +22,11 @@ from kafka.record import util as record_util
 from kafka.structs import OffsetAndMetadata
 
 from cluster.in_flight import InFlight
+from cluster.outbox import Letter
 from cluster.ports import Record, Skipped
 from cluster.settings import KafkaSettings
-from cluster.wire.frames import frame_headers
 from cluster.wire.text import headers_of
-from operators.errors import BeholdenError, BrokerUnavailable, FrameReason, FrameRefused
+from operators.errors import BeholdenError, BrokerUnavailable, SlotTaken
 from operators.types import FrameRef
 
 FRAMES, ALERTS, WATCHLIST, DEAD_LETTERS = "frames", "alerts", "watchlist", "dead-letters"
@@ -47,6 +49,7 @@ IN_FLIGHT_BYTES = 16 * 1024 * 1024  # of a camera's frames; see `in_flight.py`
 RESULTS_IN_FLIGHT_BYTES = 4 * 1024 * 1024  # of a recogniser's alerts, dead letters and ledger: 2,000 alerts
 # The group is sharing its partitions anew: the frames come again, to whoever gets them.
 COMMIT_REFUSED = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
+FENCED = (ProducerFencedError, InvalidProducerEpochError)
 FETCH_BYTES = 16 * 1024 * 1024  # what a recogniser may hold fetched and not yet polled
 
 
@@ -328,6 +331,52 @@ def open_producer(
         )
 
 
+def write_transaction(
+    kafka: KafkaSettings,
+    producer: KafkaProducer,
+    letters: Sequence[Letter],
+    offsets: Mapping[tuple[str, int], int],
+    member: Any,
+) -> bool:
+    """Write messages and offsets together, or neither; False when the group is sharing its partitions anew.
+
+    None of these calls has a time-out of its own.
+
+    Raises:
+        SlotTaken: Another producer of the same name was opened since.
+    """
+    try:
+        try:
+            producer.begin_transaction()
+            sent = [
+                producer.send(
+                    kafka.topic_prefix + each.topic, key=each.key.encode(), value=each.value, headers=list(each.headers)
+                )
+                for each in letters
+            ]
+            for future in sent:
+                future.get()
+            producer.send_offsets_to_transaction(kafka_offsets(offsets), member)
+            producer.commit_transaction()
+        except COMMIT_REFUSED:
+            producer.abort_transaction()
+            return False
+    except KafkaError as error:
+        if is_fenced(error):
+            name = producer.config["transactional_id"]
+            raise SlotTaken(f"{name}: another process has taken this slot; this one must end") from None
+        raise
+    return True
+
+
+def is_fenced(error: KafkaError) -> bool:
+    """Whether an error says that a later producer has the same name.
+
+    Once kafka-python has met one, whatever else is called raises a plain KafkaError with the first one in its text.
+    """
+    return isinstance(error, FENCED) or any(each.__name__ in f"{error} {error.args}" for each in FENCED)
+
+
 def close_producer(producer: KafkaProducer, timeout_s: float) -> bool:
     """Let go of a producer, waiting for what is on its way; whether all of it was acknowledged or refused in time.
 
@@ -356,48 +405,6 @@ def write_one(
         KafkaSink(kafka, producer, topic).send(key, value, headers).wait(ONE_MESSAGE_S)
     finally:
         close_producer(producer, 5.0)
-
-
-class KafkaFramePublisher:
-    """A camera's side of the frames topic; see `ports.FramePublisher`."""
-
-    def __init__(self, kafka: KafkaSettings) -> None:
-        self._kafka = kafka
-        self._topic = kafka.topic_prefix + FRAMES
-        self._producer = open_producer(kafka, "beholden-camera", CAMERA_DELIVERY_MS)
-        self._in_flight = InFlight(IN_FLIGHT_BYTES)
-        self._failure: BaseException | None = None
-
-    def publish(self, camera: str, jpeg: bytes, captured_at: datetime, stream: str, seq: int) -> None:
-        """See `ports.FramePublisher`."""
-        if len(jpeg) > self._kafka.max_message_bytes - OVERHEAD_BYTES:
-            limit = self._kafka.max_message_bytes
-            raise FrameRefused(FrameReason.TOO_LARGE, f"{len(jpeg)} bytes; a message may have {limit}")
-        self._in_flight.add(len(jpeg))
-        self._check()
-        with translated(self._kafka, f"publishing to {self._topic} (made by 'beholden up' when it is missing)"):
-            future = self._producer.send(
-                self._topic, key=camera.encode(), value=jpeg, headers=frame_headers(captured_at, stream, seq)
-            )
-        future.add_both(lambda outcome: self._settle(len(jpeg), outcome))
-
-    def close(self) -> None:
-        """See `ports.FramePublisher`."""
-        flushed = close_producer(self._producer, CAMERA_DELIVERY_MS / 1000 + 5)
-        self._check()
-        if not flushed:
-            raise BrokerUnavailable(f"Kafka at {self._kafka.bootstrap} has not acknowledged the last frames")
-
-    def _settle(self, size: int, outcome: object) -> None:
-        if isinstance(outcome, BaseException):
-            self._failure = outcome
-        self._in_flight.remove(size)
-
-    def _check(self) -> None:
-        if self._failure is not None:
-            close_producer(self._producer, 0)
-            with translated(self._kafka, f"publishing to {self._topic}"):
-                raise self._failure
 
 
 class OffsetsUnknown(BeholdenError):

@@ -5,28 +5,25 @@ it speaks cannot promise is in docs/decisions/0015-delivery.md.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from kafka.errors import InvalidProducerEpochError, KafkaError, ProducerFencedError
-
 from cluster.kafka_io import (
-    COMMIT_REFUSED,
     TRANSACTION_MS,
     KafkaFrameSource,
     close_producer,
-    kafka_offsets,
     open_producer,
     translated,
+    write_transaction,
 )
 from cluster.offsets import TopicPartition
 from cluster.outbox import Letter, Outbox
 from cluster.ports import Record
 from cluster.settings import KafkaSettings
 from cluster.watchdog import GivenUp, within
-from operators.errors import BrokerUnavailable, SlotTaken
+from operators.errors import BrokerUnavailable
 
 WATCH_S = TRANSACTION_MS / 1000 - 2.0  # given up before Kafka does, so that "fenced" always means a successor
-FENCED = (ProducerFencedError, InvalidProducerEpochError)
 
 
 class TransactionalProducer:
@@ -67,7 +64,9 @@ class TransactionalProducer:
         """
         try:
             with translated(self._kafka, "writing a transaction"):
-                return within(WATCH_S, lambda: self._write(letters, offsets, member))
+                return within(
+                    WATCH_S, partial(write_transaction, self._kafka, self._producer, letters, offsets, member)
+                )
         except GivenUp as given_up:
             self.close(0.0)
             raise BrokerUnavailable(f"writing a transaction: Kafka at {self._kafka.bootstrap}: {given_up}") from None
@@ -75,39 +74,6 @@ class TransactionalProducer:
     def close(self, timeout_s: float) -> None:
         """Let go of it."""
         close_producer(self._producer, timeout_s)
-
-    def _write(self, letters: Sequence[Letter], offsets: Mapping[TopicPartition, int], member: Any) -> bool:
-        try:
-            try:
-                self._commit(letters, offsets, member)
-            except COMMIT_REFUSED:
-                self._producer.abort_transaction()
-                return False
-        except KafkaError as error:
-            if is_fenced(error):
-                raise SlotTaken(f"{self._name}: another process has taken this slot; this one must end") from None
-            raise
-        return True
-
-    def _commit(self, letters: Sequence[Letter], offsets: Mapping[TopicPartition, int], member: Any) -> None:
-        producer, prefix = self._producer, self._kafka.topic_prefix
-        producer.begin_transaction()
-        sent = [
-            producer.send(prefix + each.topic, key=each.key.encode(), value=each.value, headers=list(each.headers))
-            for each in letters
-        ]
-        for future in sent:
-            future.get()
-        producer.send_offsets_to_transaction(kafka_offsets(offsets), member)
-        producer.commit_transaction()
-
-
-def is_fenced(error: KafkaError) -> bool:
-    """Whether an error says that a later producer has the same name.
-
-    Once kafka-python has met one, whatever else is called raises a plain KafkaError with the first one in its text.
-    """
-    return isinstance(error, FENCED) or any(each.__name__ in f"{error} {error.args}" for each in FENCED)
 
 
 class TransactionalFrameSource(KafkaFrameSource):

@@ -15,6 +15,7 @@ from cluster.clocks import SystemClock
 from cluster.delivery import member_of, open_delivery
 from cluster.kafka_admin import expel
 from cluster.kafka_io import ALERTS, KafkaFrameSource, read_since
+from cluster.layout import Layout
 from cluster.offsets import TopicPartition
 from cluster.pipeline import Pipeline
 from cluster.plan import Plan, open_vision
@@ -45,6 +46,7 @@ class RecogniserStatus:
         provider: What the models run on, as ONNX Runtime says.
         restarts: How often it has started over from its last commit, because Kafka had gone away.
         index: State of its own index; None when shards hold it.
+        layout: Which shards it asks; None when it asks none.
         account: Where every frame went.
     """
 
@@ -60,6 +62,7 @@ class RecogniserStatus:
     restarts: int
     index: FeedStatus | None
     account: dict[str, object]
+    layout: Layout | None = None
 
 
 class Recogniser:

@@ -9,6 +9,7 @@ from loadtests.bench_index import index_command
 from loadtests.bench_overload import overload_command
 from loadtests.bench_people import people_command
 from loadtests.bench_pipeline import pipeline
+from loadtests.bench_shards import shards_command
 
 
 @click.group()
@@ -23,3 +24,4 @@ bench.add_command(delivery_command)
 bench.add_command(index_command)
 bench.add_command(overload_command)
 bench.add_command(people_command)
+bench.add_command(shards_command)

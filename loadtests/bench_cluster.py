@@ -13,7 +13,8 @@ from typing import Any
 import psutil
 
 from cluster.account import Outcome
-from cluster.kafka_io import FRAMES, KafkaFramePublisher, TopicReader
+from cluster.frame_publisher import KafkaFramePublisher
+from cluster.kafka_io import FRAMES, TopicReader
 from cluster.plan import Plan
 from loadtests.bench_commits import Commits, curve, rate
 from loadtests.bench_frames import Shown

@@ -85,7 +85,7 @@ def entries(plan: Plan, vision: Vision, total: int) -> list[tuple[str, bytes]]:
     draw = np.random.default_rng(SEED)
     noise = draw.standard_normal((max(0, total - len(found)), plan.embedder.dimension or 0)).astype(np.float32)
     for number, vector in enumerate(noise / np.linalg.norm(noise, axis=1, keepdims=True)):
-        found.append((f"random-{number:06d}", _record(f"random-{number:06d}", vector, plan, now)))
+        found.append((f"random-{number:06d}", random_record(f"random-{number:06d}", vector, plan, now)))
     return found
 
 
@@ -103,7 +103,8 @@ def schedule(
         )
 
 
-def _record(ref: str, vector: Float32, plan: Plan, now: datetime) -> bytes:
+def random_record(ref: str, vector: Float32, plan: Plan, now: datetime) -> bytes:
+    """The record of an entry that nobody is: a vector (d,) of random numbers, of unit length."""
     about = listing(ref, plan, now)
     entry = Entry(ref, about.watchlist, vector[None], about.not_after, plan.contract.digest, "")
     photo = Photo(hashlib.sha256(vector.tobytes()).hexdigest(), "random numbers", now.date(), b"")

@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from cluster.account import Outcome
-from cluster.kafka_io import ALERTS, DEAD_LETTERS, LEDGER, KafkaFramePublisher, TopicReader
+from cluster.frame_publisher import KafkaFramePublisher
+from cluster.kafka_io import ALERTS, DEAD_LETTERS, LEDGER, TopicReader
 from cluster.plan import Plan, open_vision, read_plan
 from cluster.ports import Record
 from cluster.settings import Placement

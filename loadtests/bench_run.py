@@ -18,8 +18,9 @@ import numpy as np
 import yaml
 from rich.console import Console
 
+from cluster.frame_publisher import KafkaFramePublisher
 from cluster.kafka_admin import ensure_topics
-from cluster.kafka_io import WATCHLIST, KafkaFramePublisher, KafkaSink, open_producer
+from cluster.kafka_io import WATCHLIST, KafkaSink, open_producer
 from cluster.plan import Plan, open_vision, read_plan
 from loadtests.bench_bare import BareThreads, Work
 from loadtests.bench_cluster import RunningCluster, broker_pids, choose_cameras

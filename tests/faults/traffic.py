@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import product
 
-from cluster.kafka_io import KafkaFramePublisher
+from cluster.frame_publisher import KafkaFramePublisher
 from cluster.settings import KafkaSettings
 from tests.drawn import CAMERAS, scene
 

@@ -21,8 +21,9 @@ from cluster import kafka_transactions
 from cluster.alert_reader import AlertReader
 from cluster.broker.control import running_broker
 from cluster.broker.state import load_state
+from cluster.frame_publisher import KafkaFramePublisher
 from cluster.kafka_admin import ensure_topics
-from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, KafkaFramePublisher, KafkaFrameSource, TopicReader
+from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, KafkaFrameSource, TopicReader
 from cluster.plan import Plan
 from cluster.recogniser import Recogniser
 from cluster.settings import Delivery, KafkaSettings

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, LEDGER, KafkaFramePublisher, TopicReader
+from cluster.frame_publisher import KafkaFramePublisher
+from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, LEDGER, TopicReader
 from cluster.plan import Plan
 from cluster.ports import Record
 from cluster.recogniser import Recogniser

@@ -19,8 +19,8 @@ class IndexShard(WatchlistFeed):
 
     def __init__(self, plan: Plan, replica: Replica) -> None:
         index, contract = plan.settings.index, plan.contract.digest
-        folder = index.folder_of(str(replica))
-        super().__init__(plan.settings.kafka, replica.shard, replica.shards, contract, index.threads, folder)
+        kafka, device, folder = plan.settings.kafka, plan.settings.device, index.folder_of(str(replica))
+        super().__init__(kafka, replica.shard, replica.shards, contract, index.threads, folder, device)
         self._batches = SearchBatches(super().search)
 
     def search(self, vectors: Float32, k: int, at_least: float) -> list[list[Hit]]:

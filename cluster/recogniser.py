@@ -213,4 +213,5 @@ class Recogniser:
 def _whole_list(plan: Plan, slot: int) -> WatchlistFeed:
     index = plan.settings.index
     folder = index.folder_of(f"recogniser-{slot}")
-    return WatchlistFeed(plan.settings.kafka, 0, 1, plan.contract.digest, index.threads, folder)
+    kafka, device = plan.settings.kafka, plan.settings.device
+    return WatchlistFeed(kafka, 0, 1, plan.contract.digest, index.threads, folder, device)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from indexes.backends import Backend
 from indexes.blocks import Block
-from indexes.columns import microseconds
+from indexes.columns import Columns, microseconds
 from indexes.snapshot import Snapshot, write
 from indexes.watchlist import Merge, Watchlist
 
@@ -90,5 +90,5 @@ class Aside:
             self._writing = self._pool.submit(_write, take, self._folder)
 
 
-def _write(take: Callable[[], Snapshot], folder: Path) -> None:
+def _write(take: Callable[[], Snapshot[Columns]], folder: Path) -> None:
     write(take(), folder)

@@ -23,6 +23,7 @@ from indexes.generation import WatchlistGeneration
 from indexes.snapshot import SnapshotRefused, read
 from indexes.watchlist import Watchlist
 from operators.errors import IndexIncomplete
+from operators.onnx import Device
 from operators.types import Float32, Generation, Hit
 
 POLL_S = 0.2
@@ -66,17 +67,28 @@ class WatchlistFeed:
         contract: Digest of the embedding contract in force.
         threads: Of a search.
         folder: Where what has been read is kept for the next start; None: nowhere.
+        device: What is searched on.
+
+    Raises:
+        DeviceUnavailable: `device: cuda` without a GPU that FAISS can use.
     """
 
     def __init__(
-        self, kafka: KafkaSettings, shard: int, shards: int, contract: str, threads: int, folder: Path | None = None
+        self,
+        kafka: KafkaSettings,
+        shard: int,
+        shards: int,
+        contract: str,
+        threads: int,
+        folder: Path | None = None,
+        device: Device = Device.CPU,
     ) -> None:
         self._kafka = kafka
         self._shard = shard
         self._shards = shards
         self._contract = contract
         self._folder = folder
-        self._backend = best_backend(threads)
+        self._backend = best_backend(threads, device)
         self._clock = SystemClock()
         self._current: WatchlistGeneration | None = None
         self._foreign = 0
@@ -150,7 +162,7 @@ class WatchlistFeed:
         if self._folder:
             oldest = microseconds(self._clock.now() - FORGETS_AFTER)
             try:
-                snapshot = read(self._folder, identity, oldest)
+                snapshot = read(self._folder, identity, oldest, watchlist.block)
                 reader = TopicReader(
                     self._kafka, WATCHLIST, self._shard, self._shards, from_beginning=True, since=snapshot.next_offsets
                 )
@@ -158,7 +170,7 @@ class WatchlistFeed:
                 log.info("shard %d reads the topic from its beginning: %s", self._shard, refused)
             else:
                 watchlist.restore(snapshot)
-                self._restored = sum(len(columns) for columns in snapshot.blocks)
+                self._restored = sum(len(block.columns) for block in snapshot.blocks)
                 return reader
         return TopicReader(self._kafka, WATCHLIST, self._shard, self._shards, from_beginning=True)
 

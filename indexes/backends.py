@@ -6,8 +6,10 @@ from functools import partial
 from typing import Protocol
 
 from indexes.exact import ExactIndex, Rows
-from indexes.faiss_flat import FaissFlat
+from indexes.faiss_flat import FaissFlat, FaissParts
+from indexes.faiss_gpu import check_gpu, gpu_flat
 from indexes.int8 import Int8Index, is_exact_here
+from operators.onnx import Device
 from operators.types import Float32
 
 
@@ -43,8 +45,7 @@ def exact_backend() -> Backend:
 
 def faiss_backend(threads: int) -> Backend:
     """FAISS in float32, on any processor."""
-    flat = partial(FaissFlat, threads=threads)
-    return Backend(flat, flat)
+    return Backend(partial(FaissParts, threads=threads), partial(FaissFlat, threads=threads))
 
 
 def int8_backend(threads: int) -> Backend:
@@ -56,6 +57,28 @@ def int8_backend(threads: int) -> Backend:
     return Backend(partial(Int8Index, threads=threads), partial(FaissFlat, threads=threads))
 
 
-def best_backend(threads: int) -> Backend:
-    """The fastest that is exact on this processor."""
+def gpu_backend(threads: int, half: bool = True) -> Backend:
+    """FAISS on a GPU, then float32; the tail, which changes with every record, stays on the processor.
+
+    A launch costs more than the products of 32,768 rows, so blocks are large.
+
+    Args:
+        threads: Of a search of the tail.
+        half: Rows on the GPU in float16; False: in float32.
+
+    Raises:
+        DeviceUnavailable: FAISS cannot use a GPU here.
+    """
+    check_gpu()
+    return Backend(partial(gpu_flat, half=half), partial(FaissFlat, threads=threads), block_rows=1 << 20)
+
+
+def best_backend(threads: int, device: Device) -> Backend:
+    """The fastest that is exact on this device.
+
+    Raises:
+        DeviceUnavailable: There is no such device; another one is never taken instead.
+    """
+    if device is Device.CUDA:
+        return gpu_backend(threads)
     return int8_backend(threads) if is_exact_here() else faiss_backend(threads)

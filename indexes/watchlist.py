@@ -5,11 +5,9 @@ block, and a generation is the blocks, the marks and the tail of one moment. A l
 that are small or hold withdrawn rows are put together anew (`due`, `Merge.build`, `install`), beside the search.
 """
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 from indexes.backends import Backend
 from indexes.blocks import Block
@@ -31,13 +29,26 @@ class _Held:
     def __init__(self, block: Block) -> None:
         self.block = block
         self.gone: set[int] = set()
-        self._numbers = {ref: number for number, ref in enumerate(block.columns.refs)}
         self._part = Part(block, frozenset())
+
+    def __contains__(self, ref: str) -> bool:
+        number = self._numbers.get(ref)
+        return number is not None and number not in self.gone
+
+    @property
+    def size(self) -> int:
+        """Entries that count."""
+        return len(self.block.columns) - len(self.gone)
 
     @property
     def rows(self) -> int:
         """Rows of the block."""
         return len(self.block.columns.rows)
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        """Made with the first change after a start, which need not wait for it."""
+        return {ref: number for number, ref in enumerate(self.block.columns.refs)}
 
     def drop(self, ref: str) -> None:
         """One counts no longer."""
@@ -57,6 +68,14 @@ class _Tail:
         self._backend = backend
         self.entries: dict[str, Entry] = {}
         self._part: Part | None = None
+
+    def __contains__(self, ref: str) -> bool:
+        return ref in self.entries
+
+    @property
+    def size(self) -> int:
+        """Entries."""
+        return len(self.entries)
 
     def drop(self, ref: str) -> None:
         """One is here no longer."""
@@ -112,7 +131,6 @@ class Watchlist:
         self._backend = backend
         self._held: list[_Held] = []
         self._tails: dict[_Kind, _Tail] = {}
-        self._places: dict[str, _Held | _Tail] = {}
         self._digest = SetDigest()
         self._next_offsets: dict[int, int] = {}
         self.foreign: set[str] = set()
@@ -124,7 +142,6 @@ class Watchlist:
         if entry is not None and entry.contract == self._contract:
             tail = self._tails.setdefault(_kind(entry), _Tail(self._backend))
             tail.add(entry)
-            self._places[ref] = tail
             self._digest.put(ref, entry.digest)
         elif entry is not None:
             self.foreign.add(ref)
@@ -135,7 +152,7 @@ class Watchlist:
         parts += [tail.part() for tail in self._tails.values() if tail.entries]
         number = sum(self._next_offsets.values())
         name = Generation(self._shard, self._shards, number, self._digest.hexdigest())
-        return WatchlistGeneration(name, len(self._places), parts)
+        return WatchlistGeneration(name, sum(home.size for home in self._homes()), parts)
 
     def due(self, erase: bool = False) -> Merge | None:
         """What should be put together next; None when all is well.
@@ -159,37 +176,31 @@ class Watchlist:
             return
         new = _Held(block)
         for entry in merge.new:
-            home = self._places.get(entry.ref)
-            if isinstance(home, _Tail) and home.entries[entry.ref] is entry:
-                home.drop(entry.ref)
-                self._places[entry.ref] = new
+            tail = self._tails[_kind(entry)]
+            if tail.entries.get(entry.ref) is entry:
+                tail.drop(entry.ref)
             else:
                 new.drop(entry.ref)
-        for ref in block.columns.refs[len(merge.new) :]:
-            if self._places.get(ref) in replaced:
-                self._places[ref] = new
-            else:
-                new.drop(ref)
+        for held, part in merge.instead:
+            for number in held.gone - part.gone:
+                new.drop(held.block.columns.refs[number])
         self._held.append(new)
 
-    def snapshot(self, identity: Mapping[str, str], now_us: int) -> Callable[[], Snapshot]:
+    def snapshot(self, identity: Mapping[str, str], now_us: int) -> Callable[[], Snapshot[Columns]]:
         """Everything there is at this moment, without withdrawn rows: a function that makes it, in any thread."""
-        parts, foreign = self.generation().parts, sorted(self.foreign)
-        return partial(_snapshot, parts, identity, dict(self._next_offsets), now_us, foreign)
+        parts, foreign, lines = self.generation().parts, sorted(self.foreign), self._digest.lines()
+        return partial(_snapshot, parts, identity, dict(self._next_offsets), now_us, foreign, lines)
 
-    def restore(self, snapshot: Snapshot) -> None:
+    def block(self, columns: Columns) -> Block:
+        """What `restore` wants of the columns of a snapshot; may run in any thread."""
+        return Block(columns, self._backend.block)
+
+    def restore(self, snapshot: Snapshot[Block]) -> None:
         """Take the place of the one that was written; only before anything else is applied."""
         self._next_offsets = dict(snapshot.next_offsets)
         self.foreign = set(snapshot.foreign)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            blocks = list(pool.map(partial(Block, index=self._backend.block), snapshot.blocks))
-        for block in blocks:
-            columns, held = block.columns, _Held(block)
-            self._held.append(held)
-            self._places.update(dict.fromkeys(columns.refs, held))
-            digests = columns.digests.tobytes().hex()
-            for number, ref in enumerate(columns.refs):
-                self._digest.put(ref, digests[64 * number : 64 * (number + 1)])
+        self._digest.take(snapshot.lines)
+        self._held = [_Held(block) for block in snapshot.blocks]
 
     def merge_all(self) -> None:
         """Put together whatever is due, here and now."""
@@ -198,9 +209,14 @@ class Watchlist:
 
     def _drop(self, ref: str) -> None:
         self.foreign.discard(ref)
-        self._digest.remove(ref)
-        if home := self._places.pop(ref, None):
-            home.drop(ref)
+        for home in self._homes():
+            if ref in home:
+                self._digest.remove(ref)
+                home.drop(ref)
+
+    def _homes(self) -> list[_Held | _Tail]:
+        """Every entry that counts is in one of them: 30 look-ups at a million, in the place of a dictionary of all."""
+        return [*self._tails.values(), *self._held]
 
     def _with_small_blocks(self, tail: _Tail) -> Merge:
         """The tail, up to a full block, and blocks that are no larger: each row is moved a few times in its life."""
@@ -215,10 +231,15 @@ class Watchlist:
 
 
 def _snapshot(
-    parts: Sequence[Part], identity: Mapping[str, str], next_offsets: Mapping[int, int], now_us: int, foreign: list[str]
-) -> Snapshot:
+    parts: Sequence[Part],
+    identity: Mapping[str, str],
+    next_offsets: Mapping[int, int],
+    now_us: int,
+    foreign: Sequence[str],
+    lines: Sequence[bytes],
+) -> Snapshot[Columns]:
     living = [part.living() for part in parts]
-    return Snapshot(identity, next_offsets, now_us, foreign, [columns for columns in living if len(columns)])
+    return Snapshot(identity, next_offsets, now_us, foreign, lines, [columns for columns in living if len(columns)])
 
 
 def _kind_of(columns: Columns) -> _Kind:

@@ -22,6 +22,7 @@ from operators.detect import open_detector
 from operators.embed import open_embedder
 from operators.jpeg import check_header
 from operators.models import read_model
+from operators.onnx import Device
 from operators.quality import gate_geometry, gate_sharpness
 
 BATCH = 8  # frames whose faces are embedded and searched at once, as `poll_frames` of a recogniser
@@ -71,7 +72,7 @@ class BareLoop:
         self._max_side_px = policy.detect.max_side_px
         self._at_least = policy.lowest_threshold
         known = {ref: parse_entry(ref.encode(), record).entry for ref, record in entries}
-        watchlist = Watchlist(0, 1, plan.contract.digest, best_backend(threads))
+        watchlist = Watchlist(0, 1, plan.contract.digest, best_backend(threads, Device.CPU))
         for offset, (ref, entry) in enumerate(known.items()):
             watchlist.apply(0, offset, ref, entry)
         watchlist.merge_all()

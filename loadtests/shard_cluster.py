@@ -27,6 +27,7 @@ from loadtests.quiet import Snapshot, look
 from loadtests.temporary import CONFIGS
 from operators.align import TEMPLATE_NAME
 from operators.models import EmbeddingContract
+from operators.onnx import Device
 from operators.types import Float32
 
 NODES = 4
@@ -129,7 +130,7 @@ def sharded(plan: Plan, tell: Callable[[str], None]) -> Iterator[ShardCluster]:
 
 def in_process(records: Sequence[bytes], contract: str, threads: int) -> WatchlistGeneration:
     """The same people searched in this process."""
-    watchlist = Watchlist(0, 1, contract, best_backend(threads))
+    watchlist = Watchlist(0, 1, contract, best_backend(threads, Device.CPU))
     for number, record in enumerate(records):
         ref = f"case-{number}"
         watchlist.apply(0, number, ref, parse_entry(ref.encode(), record).entry)

@@ -1,4 +1,4 @@
-"""Figures of an evaluation. The only file that knows matplotlib."""
+"""Figures of an evaluation, and the style of all figures."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,13 +15,13 @@ from loadtests.evaluate.rates import Rate
 from loadtests.evaluate.subjects import GROUPS
 from loadtests.evaluate.verdicts import RECALL_FLOOR, TPIR_FLOOR, TPIR_GOAL
 
-_BLUE, _RED, _GREY, _INK = "#1f6f9f", "#c4512d", "#8a8f98", "#22262b"
-_STYLE: Any = {
+BLUE, RED, GREY, INK = "#1f6f9f", "#c4512d", "#8a8f98", "#22262b"
+STYLE: Any = {
     "font.size": 10,
     "font.family": "DejaVu Sans",
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _GREY,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": GREY,
     "axes.grid": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -42,12 +42,12 @@ def draw(findings: Findings, folder: Path) -> list[Path]:
     """Draw all figures into a folder, and say where they are."""
     folder.mkdir(parents=True, exist_ok=True)
     there = findings.identification
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         return [
-            _save(folder / "det.png", 5.2, lambda axes: det(there, axes)),
-            _save(folder / "cosines.png", 4.4, lambda axes: cosines(there, axes)),
-            _save(folder / "conditions.png", 6.4, lambda axes: conditions(there, axes)),
-            _save(folder / "recall.png", 4.2, lambda axes: recall(findings.detection, axes)),
+            save(folder / "det.png", 5.2, lambda axes: det(there, axes)),
+            save(folder / "cosines.png", 4.4, lambda axes: cosines(there, axes)),
+            save(folder / "conditions.png", 6.4, lambda axes: conditions(there, axes)),
+            save(folder / "recall.png", 4.2, lambda axes: recall(findings.detection, axes)),
         ]
 
 
@@ -57,14 +57,12 @@ def det(there: Identification, axes: Axes) -> None:
     least = 0.5 / max(n, there.mated.taken)
     x = np.array([max(rate.value, least) for rate in curve.fpir])
     misses = np.array([[1 - rate.value, 1 - rate.widest[1], 1 - rate.widest[0]] for rate in curve.tpir]).clip(least)
-    axes.fill_between(
-        x, misses[:, 1], misses[:, 2], color=_BLUE, alpha=0.15, linewidth=0, label="95 % interval of FNIR"
-    )
-    axes.plot(x, misses[:, 0], color=_BLUE, linewidth=2)
+    axes.fill_between(x, misses[:, 1], misses[:, 2], color=BLUE, alpha=0.15, linewidth=0, label="95 % interval of FNIR")
+    axes.plot(x, misses[:, 0], color=BLUE, linewidth=2)
     for point, marker in zip(there.points, "os^Dv", strict=False):
         at = max(point.fpir.value, least), max(1 - point.tpir.value, least)
         label = f"{point.name}: threshold {point.threshold:.3f}, TPIR {100 * point.tpir.value:.1f} %"
-        axes.plot(*at, marker, color=_RED, markersize=8, markeredgecolor="white", label=label, linestyle="none")
+        axes.plot(*at, marker, color=RED, markersize=8, markeredgecolor="white", label=label, linestyle="none")
     axes.set(xscale="log", yscale="log", xlim=(0.8 * least, 1), ylim=(min(misses[:, 1].min(), 0.01) * 0.8, 1))
     axes.set_xlabel("FPIR: unlisted probes that raise an alert")
     axes.set_ylabel("FNIR: mated probes that are missed")
@@ -72,7 +70,7 @@ def det(there: Identification, axes: Axes) -> None:
     axes.yaxis.set_major_formatter(_as_percent)
     axes.set_title(f"Misses against false alerts, N = {there.references.searched:,} entries")
     axes.legend(loc="best", fontsize=9)
-    _foot(
+    foot(
         axes,
         f"n = {there.mated.taken:,} mated and {n:,} unlisted probes; people who do not exist; 0 is drawn at 0.5 / n",
     )
@@ -82,8 +80,8 @@ def cosines(there: Identification, axes: Axes) -> None:
     """How alike mated and other probes are to the watchlist."""
     edges = np.array(there.histogram.edges)
     for counts, colour, label in (
-        (there.histogram.unlisted, _RED, "unlisted probes, best of all entries"),
-        (there.histogram.mated, _BLUE, "mated probes, own entry"),
+        (there.histogram.unlisted, RED, "unlisted probes, best of all entries"),
+        (there.histogram.mated, BLUE, "mated probes, own entry"),
     ):
         total = max(1, sum(counts))
         shares = 100 * np.array(counts) / total
@@ -91,7 +89,7 @@ def cosines(there: Identification, axes: Axes) -> None:
         axes.stairs(shares, edges, color=colour, linewidth=1.6, label=f"{label}, n = {sum(counts):,}")
     for point, style in zip(there.points, (":", "--", "-", "-", "-"), strict=False):
         label = f"{point.name}: {point.threshold:.3f}"
-        axes.axvline(point.threshold, color=_INK, linewidth=1.3, linestyle=style, label=label)
+        axes.axvline(point.threshold, color=INK, linewidth=1.3, linestyle=style, label=label)
     used = np.flatnonzero(np.array(there.histogram.mated) + np.array(there.histogram.unlisted))
     if len(used):
         axes.set_xlim(float(edges[used[0]]) - 0.04, 1.02)
@@ -100,7 +98,7 @@ def cosines(there: Identification, axes: Axes) -> None:
     axes.set_ylabel("% of probes in a bin of 0.02")
     axes.set_title("Cosines, and the thresholds")
     axes.legend(loc="upper left", fontsize=9, ncols=2)
-    _foot(axes, f"N = {there.references.searched:,} entries; probes that could not be compared are left out")
+    foot(axes, f"N = {there.references.searched:,} entries; probes that could not be compared are left out")
 
 
 def conditions(there: Identification, axes: Axes) -> None:
@@ -114,13 +112,13 @@ def conditions(there: Identification, axes: Axes) -> None:
         for group, rate in enumerate(tones.tpir.groups)
     ]
     places = _places([kind for kind, _, _ in rows])
-    axes.axvline(100 * strict.tpir.value, color=_GREY, linewidth=1)
+    axes.axvline(100 * strict.tpir.value, color=GREY, linewidth=1)
     for goal, style in ((TPIR_FLOOR, ":"), (TPIR_GOAL, "--")):
-        axes.axvline(100 * goal, color=_RED, linewidth=1, linestyle=style)
+        axes.axvline(100 * goal, color=RED, linewidth=1, linestyle=style)
     for place, (_, _, rate) in zip(places, rows, strict=True):
         low, high = rate.widest
-        axes.plot([100 * low, 100 * high], [place, place], color=_BLUE, linewidth=2, solid_capstyle="butt", alpha=0.6)
-        axes.plot(100 * rate.value, place, "o", color=_BLUE, markersize=5)
+        axes.plot([100 * low, 100 * high], [place, place], color=BLUE, linewidth=2, solid_capstyle="butt", alpha=0.6)
+        axes.plot(100 * rate.value, place, "o", color=BLUE, markersize=5)
         axes.annotate(
             f"{100 * rate.value:.1f} %  (n = {rate.of:,})" if rate.of else "none",
             (1.01, place),
@@ -134,7 +132,7 @@ def conditions(there: Identification, axes: Axes) -> None:
     axes.set_xlim(min(80.0, *(100 * rate.widest[0] - 1 for _, _, rate in rows)), 100.3)
     axes.set_xlabel("TPIR, % of mated probes, with 95 % interval")
     axes.set_title(f"TPIR by condition at FPIR {percent(STRICT)}, threshold {strict.threshold:.3f}")
-    _foot(
+    foot(
         axes,
         f"N = {there.references.searched:,} entries; grey: all probes; red: {percent(TPIR_FLOOR)} and "
         f"{percent(TPIR_GOAL)}; skin 0 is the lightest",
@@ -145,8 +143,8 @@ def recall(seen: Detection, axes: Axes) -> None:
     """Recall by width of the face, with intervals."""
     places = np.arange(len(seen.sizes))
     for rates, shift, colour, label in (
-        ([each.recall for each in seen.sizes], -0.12, _BLUE, "found by the detector"),
-        ([each.passing for each in seen.sizes], 0.12, _GREY, "and past the policy's gates"),
+        ([each.recall for each in seen.sizes], -0.12, BLUE, "found by the detector"),
+        ([each.passing for each in seen.sizes], 0.12, GREY, "and past the policy's gates"),
     ):
         values = np.array([100 * rate.value for rate in rates])
         ends = np.array([[100 * side for side in rate.widest] for rate in rates])
@@ -155,7 +153,7 @@ def recall(seen: Detection, axes: Axes) -> None:
             places + shift, values, reach, fmt="o", color=colour, markersize=7, elinewidth=2, capsize=0, label=label
         )
     axes.axhline(
-        100 * RECALL_FLOOR, color=_RED, linewidth=1, linestyle=":", label=f"{percent(RECALL_FLOOR)}, asked from 40 px"
+        100 * RECALL_FLOOR, color=RED, linewidth=1, linestyle=":", label=f"{percent(RECALL_FLOOR)}, asked from 40 px"
     )
     axes.set_xticks(places, [f"{each.label}\nn = {each.recall.of:,}" for each in seen.sizes])
     axes.grid(visible=False, axis="x")
@@ -163,7 +161,7 @@ def recall(seen: Detection, axes: Axes) -> None:
     axes.set_ylabel("% of true faces, with 95 % interval")
     axes.set_title(f"Faces found in {seen.scenes} street scenes, by width")
     axes.legend(loc="lower right", fontsize=9)
-    _foot(axes, f"false faces in 100 frames: {seen.per_100(seen.false_faces):.2f}; people who do not exist")
+    foot(axes, f"false faces in 100 frames: {seen.per_100(seen.false_faces):.2f}; people who do not exist")
 
 
 def _places(kinds: Sequence[str]) -> list[float]:
@@ -179,14 +177,17 @@ def _as_percent(value: float, _: float) -> str:
     return percent(value)
 
 
-def _foot(axes: Axes, text: str) -> None:
+def foot(axes: Axes, text: str) -> None:
+    """A small line below the whole figure."""
     figure = axes.figure
     figure.text(0.012, 0.015, text, fontsize=8, color="#5b616a").set_in_layout(False)
 
 
-def _save(file: Path, height: float, paint: Callable[[Axes], None]) -> Path:
+def save(file: Path, height: float, *paints: Callable[[Axes], None]) -> Path:
+    """Draw into a file, each of the functions into axes of its own, side by side; `height` in inches."""
     room = ConstrainedLayoutEngine(rect=(0.01, 0.3 / height, 0.98, 1 - 0.35 / height))
     figure = Figure(figsize=(_WIDE, height), layout=room)
-    paint(figure.add_subplot())
+    for paint, axes in zip(paints, figure.subplots(1, len(paints), squeeze=False).flat, strict=True):
+        paint(axes)
     figure.savefig(file, dpi=_DPI, metadata={"Software": None}, pil_kwargs={"optimize": True})
     return file

@@ -14,10 +14,10 @@ from cluster.index_shard import IndexShard
 from cluster.layout import Replica
 from cluster.plan import Plan, read_plan
 from cluster.ports import Record
-from cluster.wire.entries import EntryRecord, encode_entry
+from cluster.wire.entries import encode_entry
 from operators.errors import IndexIncomplete
 from operators.types import FrameRef
-from tests.builders import NOW, entry, random_units
+from tests.builders import NOW, entry_record, random_units
 from tests.drawn import write_deployment
 
 REPLICA = Replica(0, 2, 1)
@@ -59,9 +59,8 @@ def shard(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> Iterator[IndexShard]:
     until = NOW.replace(year=9999)
     records = []
     for at, row in enumerate(rows):
-        one = entry(f"e{at}", row, contract=plan.contract.digest, not_after=until)
-        value = encode_entry(EntryRecord(one, "drawn", "the test", NOW))
-        records.append(Record(FrameRef("watchlist", 0, at), one.ref.encode(), value, {}, 0))
+        value = encode_entry(entry_record(f"e{at}", row, contract=plan.contract, not_after=until))
+        records.append(Record(FrameRef("watchlist", 0, at), f"e{at}".encode(), value, {}, 0))
     monkeypatch.setattr(Reader, "go", threading.Event())
     monkeypatch.setattr(watchlist_feed, "TopicReader", lambda *_, **__: Reader(records))
     monkeypatch.setattr(watchlist_feed, "topic_id", lambda *_: "topic-1")

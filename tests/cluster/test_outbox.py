@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cluster import pipeline as pipeline_module
 from cluster.account import Account
 from cluster.clocks import HandClock
-from cluster.memory_io import MemoryTransactions
+from cluster.memory_io import MemorySink, MemoryTransactions
 from cluster.outbox import Letter, Outbox, OutboxSink
 from cluster.pipeline import Outlets, Pipeline
 from cluster.policy import PolicyInForce
@@ -95,7 +95,7 @@ def lane(
     """A lane that starts at the last commits."""
     left = [one for one in topic if one.ref.offset >= committed.get((one.ref.topic, one.ref.partition), 0)]
     source = MemoryTransactions(records=deque(left), committed=dict(committed), readable=readable)
-    outlets = Outlets(OutboxSink(source.outbox, "alerts"), OutboxSink(source.outbox, "dead-letters"))
+    outlets = Outlets(OutboxSink(source.outbox, "alerts"), OutboxSink(source.outbox, "dead-letters"), MemorySink())
     alerts_each_time = policy(sightings=SightingSettings(1, 1, 0.3, 1, 0), max_frame_age_ms=10**9)
     pipeline = Pipeline(
         source,

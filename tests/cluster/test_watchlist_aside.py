@@ -90,12 +90,12 @@ def test_a_snapshot_is_written_at_once_and_then_when_something_has_changed(tmp_p
     aside.step(NOW)
     watchlist.apply(0, 3, "e0", None)
     assert later.run() == 1
-    assert read(folder, IDENTITY, 0).next_offsets == {0: 3}
+    assert read(folder, IDENTITY, 0, lambda columns: columns).next_offsets == {0: 3}
     aside.step(NOW + SECOND)
     assert later.run() == 0
     aside.step(NOW + WRITE_EVERY)
     assert later.run() == 1
-    assert sorted(read(folder, IDENTITY, 0).blocks[0].refs) == ["e1", "e2"]
+    assert sorted(read(folder, IDENTITY, 0, lambda columns: columns).blocks[0].refs) == ["e1", "e2"]
     aside.step(NOW + 3 * WRITE_EVERY)
     assert later.run() == 0
 
@@ -114,4 +114,4 @@ def test_a_snapshot_that_cannot_be_written_is_told_of_and_tried_again(
     folder.parent.unlink()
     aside.step(NOW + WRITE_EVERY)
     assert later.run() == 1
-    assert len(read(folder, IDENTITY, 0).blocks[0]) == 3
+    assert len(read(folder, IDENTITY, 0, lambda columns: columns).blocks[0]) == 3

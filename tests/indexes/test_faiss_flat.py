@@ -6,14 +6,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indexes import faiss_flat
 from indexes.exact import ExactIndex
-from indexes.faiss_flat import FaissFlat
+from indexes.faiss_flat import FaissFlat, FaissParts
 from operators.types import Float32
 from tests.builders import random_units
 
 
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a few rows are several parts."""
+    monkeypatch.setattr(faiss_flat, "_PART_ROWS", 4)
+
+
 def _check(rows: Float32, queries: Float32, k: int, threads: int) -> None:
-    cosines, found = FaissFlat(rows, threads).search(queries, k)
+    for index in (FaissFlat(rows, threads), FaissParts(rows, threads)):
+        _check_one(index, rows, queries, k)
+
+
+def _check_one(index: FaissFlat | FaissParts, rows: Float32, queries: Float32, k: int) -> None:
+    cosines, found = index.search(queries, k)
     expected, _ = ExactIndex(rows).search(queries, k)
     assert cosines.dtype == np.float32
     assert found.dtype == np.intp
@@ -32,7 +44,7 @@ def test_the_answers_are_those_of_the_reference(seed: int, n: int, q: int, k: in
     rows = random_units(seed, n, dimension)
     rows = rows[np.random.default_rng(seed).integers(0, n, n)]
     queries = np.concatenate([rows, random_units(seed + 1, 20, dimension)])[:q]
-    _check(rows, queries, k, 1)
+    _check(rows, queries, k, 3)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -46,9 +58,10 @@ def test_both_ways_of_computing_agree_with_the_reference(threads: int, queries: 
 def test_the_shapes_of_little_are_those_of_the_reference(n: int, q: int, k: int) -> None:
     """No rows, no queries, nothing asked for, one row."""
     rows, queries = random_units(0, n), random_units(1, q)
-    cosines, found = FaissFlat(rows, 1).search(queries, k)
     expected, _ = ExactIndex(rows).search(queries, k)
-    assert cosines.shape == found.shape == expected.shape
+    for index in (FaissFlat(rows, 1), FaissParts(rows, 2)):
+        cosines, found = index.search(queries, k)
+        assert cosines.shape == found.shape == expected.shape
 
 
 def test_rows_are_copied() -> None:
@@ -64,10 +77,22 @@ def test_rows_are_copied() -> None:
     np.testing.assert_allclose(cosines, [[1]], atol=1e-6)
 
 
-def test_searches_from_several_threads_do_not_mix() -> None:
+def test_parts_lie_in_the_rows_they_were_given() -> None:
+    """A million entries are in memory once; what is not contiguous is taken too, as a copy."""
+    rows = random_units(5, 30, 16)
+    index = FaissParts(rows, 3)
+    assert [np.shares_memory(part, rows) for part in index._parts] == [True] * 3
+    strided = rows[::2, ::2] / np.linalg.norm(rows[::2, ::2], axis=1, keepdims=True)
+    view = np.repeat(strided, 2, 1)[:, ::2]
+    assert not view.flags.c_contiguous
+    assert FaissParts(view, 3).search(strided, 1)[1].tolist() == [[at] for at in range(15)]
+
+
+@pytest.mark.parametrize("kind", [FaissFlat, FaissParts])
+def test_searches_from_several_threads_do_not_mix(kind: type[FaissFlat] | type[FaissParts]) -> None:
     """One index, four threads, each with queries of its own."""
     rows = random_units(5, 300, 32)
-    index, reference = FaissFlat(rows, 2), ExactIndex(rows)
+    index, reference = kind(rows, 2), ExactIndex(rows)
     wrong: list[int] = []
 
     def search(seed: int) -> None:

@@ -1,18 +1,26 @@
 import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from indexes import snapshot
 from indexes.backends import exact_backend
-from indexes.snapshot import Snapshot, SnapshotRefused, read, write
+from indexes.columns import Columns
+from indexes.snapshot import Snapshot, SnapshotRefused, write
 from indexes.watchlist import Watchlist
 from tests.builders import CONTRACT, NOW, entry, random_units
 
 REFUSED = r"SHA-256 differs|no snapshot can be read"  # the second where a file's head is no longer one
 IDENTITY = {"shard": "0 of 1", "contract": CONTRACT}
+
+
+def read(folder: Path, identity: dict[str, str], not_before_us: int) -> Snapshot[Columns]:
+    """With its blocks as the columns they were written from."""
+    return snapshot.read(folder, identity, not_before_us, lambda columns: columns)
 
 
 def _watchlist(people: int = 5) -> Watchlist:
@@ -25,19 +33,19 @@ def _watchlist(people: int = 5) -> Watchlist:
     return found
 
 
-def _written(folder: Path) -> Snapshot:
-    snapshot = _watchlist().snapshot(IDENTITY, 1000)()
-    write(snapshot, folder)
-    return snapshot
+def _written(folder: Path) -> Snapshot[Columns]:
+    taken = _watchlist().snapshot(IDENTITY, 1000)()
+    write(taken, folder)
+    return taken
 
 
 def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
     """Searched, it answers as before, bit by bit, under the same name."""
     folder = tmp_path / "snapshot"
     _written(folder)
-    found = read(folder, IDENTITY, 1000)
-    assert (found.next_offsets, found.written_at_us, found.foreign) == ({0: 6, 1: 8}, 1000, ["stranger"])
     again = Watchlist(0, 1, CONTRACT, exact_backend())
+    found = snapshot.read(folder, IDENTITY, 1000, again.block)
+    assert (found.next_offsets, found.written_at_us, found.foreign) == ({0: 6, 1: 8}, 1000, ["stranger"])
     again.restore(found)
     old, new = _watchlist().generation(), again.generation()
     queries = random_units(1, 5)
@@ -79,7 +87,7 @@ def test_one_of_something_else_or_of_long_ago_is_refused(
         read(tmp_path / "snapshot", identity, not_before_us)
 
 
-@pytest.mark.parametrize("text", [None, "", "{}", "[]", '{"form": "beholden.snapshot.v1"}', '{"form": 7}', "\0"])
+@pytest.mark.parametrize("text", [None, "", "{}", "[]", '{"form": "beholden.snapshot.v2"}', '{"form": 7}', "\0"])
 def test_what_is_no_snapshot_is_refused(tmp_path: Path, text: str | None) -> None:
     """Nothing there, a file cut off, something else: the reason is given and nothing else happens."""
     folder = tmp_path / "snapshot"
@@ -106,6 +114,14 @@ def test_an_unfinished_snapshot_leaves_the_one_before(tmp_path: Path, monkeypatc
     write(_watchlist(9).snapshot(IDENTITY, 2000)(), folder)
     assert read(folder, IDENTITY, 0).written_at_us == 2000
     assert [each.name for each in tmp_path.iterdir()] == ["snapshot"]
+
+
+def test_entries_that_are_not_those_of_the_set_digest_are_refused(tmp_path: Path) -> None:
+    """Blocks of one snapshot with the lines of another, each file as it was written: alerts would name a wrong list."""
+    taken = _watchlist().snapshot(IDENTITY, 1000)()
+    write(replace(taken, lines=_watchlist(9).snapshot(IDENTITY, 1000)().lines), tmp_path / "snapshot")
+    with pytest.raises(SnapshotRefused, match="set digest"):
+        read(tmp_path / "snapshot", IDENTITY, 0)
 
 
 def test_arrays_of_objects_are_never_read(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -14,10 +15,11 @@ from indexes.exact import ExactIndex, Rows
 from indexes.watchlist import Watchlist
 from operators.types import Float32
 from tests.builders import CONTRACT, NOW, entry, random_units, unit
+from tests.indexes.halves import halves_backend
 from tests.indexes.model import exact_cosine
 
 EXACT = exact_backend()
-BACKENDS = [EXACT, faiss_backend(1), int8_backend(1)]
+BACKENDS = [EXACT, faiss_backend(1), int8_backend(1), halves_backend()]
 SECOND = timedelta(seconds=1)
 
 
@@ -256,7 +258,8 @@ class Records(RuleBasedStateMachine):
         taken = self.watchlist.snapshot({}, 0)()
         assert sum(len(columns) for columns in taken.blocks) == self.watchlist.generation().size
         self.watchlist = Watchlist(0, 1, CONTRACT, self.backend)
-        self.watchlist.restore(taken)
+        blocks = [self.watchlist.block(columns) for columns in taken.blocks]
+        self.watchlist.restore(replace(taken, blocks=blocks))
         assert self.watchlist.generation().name == before
 
     def _apply(self, name: str, new: Entry | None) -> None:

@@ -1,15 +1,29 @@
 """The comparison of back ends: what it counts, and that it can fail."""
 
+from functools import partial
 from io import StringIO
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from indexes.exact import Rows
-from indexes.int8 import Int8Index
+from indexes.exact import ExactIndex, Rows
 from loadtests import bench_index
-from loadtests.bench_index import FLOOR_AT, INSTALLED, INT8, TUNED, Timed, disagreements, draw, measure, ratios, verdict
+from loadtests.bench_index import (
+    FLOAT,
+    INSTALLED,
+    INT8,
+    READ,
+    SGEMM,
+    TUNED,
+    Timed,
+    back_ends,
+    disagreements,
+    draw,
+    measure,
+    ratios,
+    verdict,
+)
 from loadtests.quiet import Gate, look
 from operators.types import Float32
 
@@ -27,14 +41,19 @@ def test_all_ways_are_measured_at_all_batches(monkeypatch: pytest.MonkeyPatch) -
     """Round by round, each over the same queries."""
     monkeypatch.setattr(bench_index, "_SAMPLE_S", 0.001)
     held, asked = draw(200, 64)
-    found = measure(held, asked, 1, 2, Gate(look, limit_cores=1000, sleep=lambda _: None))
+    searches = {name: partial(way.search, k=3, at_least=0.4) for name, way in back_ends(held, 1).items()}
+    limits = {READ: lambda _: None, SGEMM: lambda _: None}
+    found = measure(searches, limits, held, asked, 2, Gate(look, limit_cores=1000, sleep=lambda _: None))
     assert {(each.batch, each.way, len(each.ms)) for each in found} == {
-        (batch, way, 2) for batch in (1, 8, 64) for way in (INSTALLED, TUNED, INT8)
+        (batch, way, 2)
+        for batch, limit in ((1, READ), (8, READ), (64, SGEMM))
+        for way in (INSTALLED, TUNED, FLOAT, limit, *({INT8} & searches.keys()))
     }
-    assert len(ratios(found, 200, 8, TUNED)) == 2
+    assert len(ratios(found, 200, 8, TUNED, FLOAT)) == 2
+    assert ratios(found, 200, 8, SGEMM, FLOAT) == []
 
 
-class Forgetful(Int8Index):
+class Forgetful(ExactIndex):
     """Never finds row 0."""
 
     def search(self, queries: Float32, k: int, at_least: float = -np.inf) -> tuple[Float32, Rows]:
@@ -43,21 +62,39 @@ class Forgetful(Int8Index):
         return cosines, np.where(rows == 0, -1, rows)
 
 
-def test_a_person_who_is_never_found_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_person_who_is_never_found_is_noticed() -> None:
     """Every alert is held against brute force: none differs, until one row is lost."""
     held, asked = draw(300, 200)
     asked[0] = held[0]
-    assert disagreements(held, asked, 1) == 0
-    monkeypatch.setattr(bench_index, "Int8Index", Forgetful)
-    assert disagreements(held, asked, 1) >= 1
+    for index in back_ends(held, 1).values():
+        assert disagreements(held, asked, index) == 0
+    assert disagreements(held, asked, Forgetful(held)) >= 1
 
 
 @pytest.mark.parametrize(
-    ("tuned_ms", "wrong", "check", "code"),
-    [(40.0, 0, True, 0), (20.0, 0, True, 1), (20.0, 0, False, 0), (40.0, 1, False, 1), (None, 0, True, 2)],
+    ("changed", "wrong", "check", "code"),
+    [
+        ({}, 0, True, 0),
+        ({TUNED: 20.0}, 0, True, 1),
+        ({INSTALLED: 140.0}, 0, True, 1),
+        ({READ: 7.0}, 0, True, 1),
+        ({SGEMM: 31.0}, 0, True, 1),
+        ({TUNED: 20.0}, 0, False, 0),
+        ({}, 1, False, 1),
+        ({TUNED: None}, 0, True, 2),
+        ({INT8: None, SGEMM: 31.0}, 0, True, 1),
+    ],
 )
-def test_the_exit_status_says_what_was_found(tuned_ms: float | None, wrong: int, check: bool, code: int) -> None:
+def test_the_exit_status_says_what_was_found(
+    changed: dict[str, float | None], wrong: int, check: bool, code: int
+) -> None:
     """1: alerts differ, or a floor is missed and was to be checked; 2: nothing quiet enough was measured."""
-    times = {INSTALLED: 500.0, TUNED: tuned_ms, INT8: 10.0}
-    found = [Timed(*FLOOR_AT, way, (ms,) if ms and tuned_ms else ()) for way, ms in times.items()]
-    assert verdict(found, {100_000: wrong}, check, Console(file=StringIO())) == code
+    times = {INSTALLED: 500.0, TUNED: 40.0, FLOAT: 40.0, INT8: 10.0, SGEMM: 45.0} | changed
+    found = [Timed(100_000, 64, way, (ms,) if ms else ()) for way, ms in times.items() if way != READ]
+    found += [Timed(100_000, 1, FLOAT, (9.0,)), Timed(100_000, 1, READ, (changed.get(READ) or 8.0,))]
+    assert verdict(found, {"100,000 rows": wrong}, check, Console(file=StringIO())) == code
+
+
+def test_a_size_without_a_floor_misses_none() -> None:
+    """A short run at one size is no failure."""
+    assert verdict([Timed(1_000, 64, INT8, (1.0,))], {}, True, Console(file=StringIO())) == 0

@@ -1,3 +1,5 @@
+import gc
+import weakref
 from importlib import metadata
 from types import SimpleNamespace
 from typing import Any
@@ -5,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
+from onnx import StringStringEntryProto, TensorProto, helper
 
 from operators.errors import DeviceUnavailable, ModelRefused
 from operators.onnx import Device, Port, open_session, providers
@@ -19,6 +22,43 @@ def test_a_session_tells_its_ports_and_runs(embedder: Any) -> None:
     (raw,) = session.run(np.zeros((3, 3, 112, 112), np.float32))
     assert raw.shape == (3, 16)
     assert not raw.any()
+
+
+def _scaled(location: str) -> bytes:
+    """A graph that multiplies its input by three numbers that it does not hold."""
+    scale = TensorProto(
+        name="scale",
+        data_type=TensorProto.FLOAT,
+        dims=[3],
+        data_location=TensorProto.EXTERNAL,
+        external_data=[StringStringEntryProto(key="location", value=location)],
+    )
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3]) for name in ("input", "output")]
+    node = helper.make_node("Mul", ["input", "scale"], ["output"])
+    graph = helper.make_graph([node], "scaled", ports[:1], ports[1:], [scale])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    return bytes(model.SerializeToString())
+
+
+def test_weights_are_used_where_they_lie_for_as_long_as_the_session_lives() -> None:
+    """Nobody else keeps them: without care the memory would be given to somebody else."""
+    scale = np.array([2, 3, 4], np.float32)
+    kept = weakref.ref(scale)
+    session = open_session(_scaled("scale"), Device.CPU, 1, {"scale": scale})
+    del scale
+    gc.collect()
+    assert kept() is not None
+    (found,) = session.run(np.ones((1, 3), np.float32))
+    np.testing.assert_array_equal(found, [[2, 3, 4]])
+    del session
+    gc.collect()
+    assert kept() is None
+
+
+def test_a_graph_whose_weights_are_nowhere_is_refused() -> None:
+    """Neither in it nor given with it."""
+    with pytest.raises(ModelRefused, match="could not be loaded"):
+        open_session(_scaled("nowhere.bin"), Device.CPU, 1)
 
 
 @pytest.mark.parametrize("model", [b"", b"not a model", bytes(200), b"\x08\x09" + b"\xff" * 30])

@@ -1,17 +1,22 @@
 """Promise 4: a withdrawn or expired entry cannot alert."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from indexes.backends import Backend, exact_backend, faiss_backend, int8_backend
 from indexes.watchlist import Watchlist
-from tests.builders import CONTRACT, NOW, TOMORROW, Lane, entry, record, unit
+from tests.builders import CONTRACT, NOW, TOMORROW, Lane, entry, random_units, record, unit
+from tests.indexes.halves import halves_backend
 
 MOMENT = timedelta(microseconds=1)
+BACKENDS = [exact_backend(), faiss_backend(1), int8_backend(1), halves_backend()]
 
 
-@pytest.mark.parametrize("backend", [exact_backend(), faiss_backend(1), int8_backend(1)])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_an_entry_matches_until_it_ends_and_never_from_then_on(backend: Backend) -> None:
     """One and the same generation, searched a moment before, at and after the end."""
     watchlist = Watchlist(0, 1, CONTRACT, backend)
@@ -21,7 +26,7 @@ def test_an_entry_matches_until_it_ends_and_never_from_then_on(backend: Backend)
     assert found == [True, False, False]
 
 
-@pytest.mark.parametrize("backend", [exact_backend(), faiss_backend(1), int8_backend(1)])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_a_withdrawn_entry_is_in_no_generation_made_after_it(backend: Backend) -> None:
     """With all its vectors, alone or among others; the others stay."""
     watchlist = Watchlist(0, 1, CONTRACT, backend)
@@ -30,6 +35,38 @@ def test_a_withdrawn_entry_is_in_no_generation_made_after_it(backend: Backend) -
     watchlist.apply(0, 2, "anna", None)
     hits = watchlist.generation().search(unit(1)[None], 3, -1, NOW)[0]
     assert [hit.entry for hit in hits] == ["bert"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@settings(max_examples=20, deadline=None)
+@given(gone=st.sets(st.integers(0, 11), min_size=1), later=st.integers(0, 11))
+def test_a_withdrawn_entry_matches_neither_at_once_nor_in_the_block_made_anew(
+    backend: Backend, gone: set[int], later: int
+) -> None:
+    """Marked in its block, in the block that was being built when one more was withdrawn, and in the one after it."""
+    rows, watchlist = random_units(7, 12), Watchlist(0, 1, CONTRACT, replace(backend, tail_rows=4))
+    for at, row in enumerate(rows):
+        watchlist.apply(0, at, f"e{at}", entry(f"e{at}", row))
+    watchlist.merge_all()
+
+    def matching() -> set[int]:
+        found = watchlist.generation().search(rows, 12, 0.999, NOW)
+        return {at for at, hits in enumerate(found) if f"e{at}" in {hit.entry for hit in hits}}
+
+    for at in gone:
+        watchlist.apply(0, 12 + at, f"e{at}", None)
+    assert matching() == set(range(12)) - gone
+    due = watchlist.due(erase=True)
+    assert due
+    block = due.build(watchlist._backend)
+    watchlist.apply(0, 30, f"e{later}", None)
+    assert matching() == set(range(12)) - gone - {later}
+    watchlist.install(due, block)
+    assert matching() == set(range(12)) - gone - {later}
+    while due := watchlist.due(erase=True):
+        watchlist.install(due, due.build(watchlist._backend))
+    assert matching() == set(range(12)) - gone - {later}
+    assert sum(len(part.block.columns) for part in watchlist.generation().parts) == 12 - len(gone | {later})
 
 
 def test_a_changed_entry_matches_as_it_is_now_only() -> None:

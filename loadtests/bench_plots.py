@@ -1,0 +1,64 @@
+"""The figure of `beholden bench index`: what a search costs, by the size of the list."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+
+from loadtests.bench_index import DIMENSION, FLOAT, INSTALLED, INT8, READ, TUNED, Timed
+from loadtests.evaluate.plots import BLUE, GREY, INK, RED, STYLE, foot, save
+
+# Dark to light and each with a marker of its own, so that they can be told apart in grey.
+_LOOKS: Mapping[str, Mapping[str, object]] = {
+    INSTALLED: {"color": GREY, "marker": "v", "linestyle": "-"},
+    TUNED: {"color": RED, "marker": "s", "linestyle": "--"},
+    FLOAT: {"color": BLUE, "marker": "D", "linestyle": "-"},
+    INT8: {"color": INK, "marker": "o", "linestyle": "-"},
+}
+_NAMES = {FLOAT: "float32, rows shared by threads", INT8: "8 bits, then float32"}
+
+
+def draw_costs(found: Sequence[Timed], folder: Path) -> Path:
+    """Draw `performance-index.png` into a folder, and say where it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ms = {(each.way, each.batch, each.rows): float(np.median(each.ms)) for each in found if each.ms}
+    low, high = 0.6 * min(ms.values()), 1.8 * max(ms.values())
+    with mpl.rc_context(STYLE):
+        paints = [partial(_costs, ms, batch, (low, high)) for batch in (1, 64)]
+        return save(folder / "performance-index.png", 4.6, *paints)
+
+
+def _costs(ms: Mapping[tuple[str, int, int], float], batch: int, limits: tuple[float, float], axes: Axes) -> None:
+    for way, look in _LOOKS.items():
+        x, y = _line(ms, way, batch)
+        axes.plot(x, y, label=_NAMES.get(way, way), linewidth=1.8, markersize=6, markeredgecolor="white", **look)  # type: ignore[arg-type]
+    x, y = _line(ms, READ, 1)
+    at_once = [y[-1] * rows / x[-1] for rows in x]  # of the largest list, which no cache holds
+    speed = f"{x[-1] * DIMENSION * 4 / y[-1] / 1e6:.0f} GB/s"
+    axes.plot(x, at_once, color=INK, linewidth=1.2, linestyle=":", label=f"memory: all rows read once, {speed}")
+    axes.set(xscale="log", yscale="log", ylim=limits)
+    axes.xaxis.set_major_formatter(FuncFormatter(_rows))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.minorticks_off()
+    axes.set_xlabel(f"rows of {DIMENSION} numbers")
+    if batch == 1:
+        axes.set_ylabel("ms for a search")
+        axes.set_title("1 query")
+        axes.legend(loc="upper left", fontsize=9)
+        foot(axes, "two threads; medians; FAISS tuned differs from FAISS as installed in how many queries go to BLAS")
+    else:
+        axes.set_title(f"{batch} queries at once")
+        axes.tick_params(labelleft=False)
+
+
+def _rows(value: float, _: float) -> str:
+    return "1 million" if value == 1_000_000 else f"{value:,.0f}"
+
+
+def _line(ms: Mapping[tuple[str, int, int], float], way: str, batch: int) -> tuple[list[int], list[float]]:
+    points = sorted((rows, value) for (name, at, rows), value in ms.items() if (name, at) == (way, batch))
+    return [rows for rows, _ in points], [value for _, value in points]

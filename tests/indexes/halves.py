@@ -1,0 +1,36 @@
+"""What stands in for FAISS on a GPU: an index that rounds rows and queries to float16, in NumPy."""
+
+from functools import partial
+
+import numpy as np
+
+from indexes.backends import Backend
+from indexes.exact import ExactIndex, Rows
+from indexes.rescored import MOST, Rescored
+from operators.types import Float32
+
+
+class Halves:
+    """Proposes rows by float16 products summed in float32; counts what it was asked for."""
+
+    def __init__(self, rows: Float32) -> None:
+        self._exact = ExactIndex(_halved(rows))
+        self.size = len(rows)
+        self.asked: list[tuple[int, int]] = []
+
+    def search(self, queries: Float32, k: int) -> tuple[Float32, Rows]:
+        """See `Coarse.search`; refuses what FAISS refuses."""
+        assert 0 < k <= min(MOST, self.size)
+        self.asked.append((len(queries), k))
+        with np.errstate(invalid="ignore"):
+            return self._exact.search(_halved(queries), k)
+
+
+def halves_backend() -> Backend:
+    """The back end of a GPU, without one."""
+    return Backend(partial(Rescored, coarse=Halves, kind=np.float16), ExactIndex)
+
+
+def _halved(vectors: Float32) -> Float32:
+    with np.errstate(over="ignore"):
+        return vectors.astype(np.float16).astype(np.float32)

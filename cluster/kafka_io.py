@@ -1,6 +1,7 @@
 """Kafka as the pipeline's ports. With `kafka_admin.py` all that imports the client."""
 
 import logging
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -44,6 +45,7 @@ OVERHEAD_BYTES = 1024  # of a record beside its value: key, headers, framing
 SESSION_MS = 10_000  # a dead recogniser's partitions are handed over after this
 TRANSACTION_MS = 8_000  # what it has left open is aborted before that, so that nobody waits for it
 COMMITTED = "read_committed"  # costs nothing where nobody writes transactions
+JOIN_S = 1.0  # a lane that has frames in hand goes on with them after so long
 HEARTBEAT_MS = 500  # how soon the others learn that partitions are shared anew
 IN_FLIGHT_BYTES = 16 * 1024 * 1024  # of a camera's frames; see `in_flight.py`
 RESULTS_IN_FLIGHT_BYTES = 4 * 1024 * 1024  # of a recogniser's alerts, dead letters and ledger: 2,000 alerts
@@ -144,10 +146,28 @@ class KafkaFrameSource:
         self._listener.finished = kafka_offsets(finished)
         with translated(self._kafka, "reading frames"):
             polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
+            if self._consumer._coordinator.rejoining:  # noqa: SLF001 - see there
+                polled = self._join(max_records)  # instead: what was polled before it comes again
+            records = [_record(message) for messages in polled.values() for message in messages]
         if self._listener.is_settled:
             revoked = self._listener.take_revoked()
             self._share(revoked, [(each.topic, each.partition) for each in self._consumer.assignment()])
-        return [_record(message) for messages in polled.values() for message in messages]
+        return records
+
+    def _join(self, max_records: int) -> dict[TopicPartition, list[Any]]:
+        """While the group is sharing anew, stay within polls; what comes at their end.
+
+        kafka-python 3.0.12 takes up what it is assigned only within a poll: an answer that comes between two is thrown
+        away and asked for again, or, when the reason to join was news of partitions, forgotten for ever.
+        """
+        coordinator = self._consumer._coordinator  # noqa: SLF001 - there is no public way
+        deadline = time.monotonic() + JOIN_S
+        polled: dict[TopicPartition, list[Any]] = {}
+        while coordinator.rejoining and not polled and time.monotonic() < deadline:
+            if not coordinator.need_rejoin():
+                coordinator.request_rejoin()
+            polled = self._consumer.poll(timeout_ms=int(JOIN_S * 1000), max_records=max_records)
+        return polled
 
     def is_caught_up(self) -> bool:
         """See `ports.FrameSource`. Asks Kafka: what was last fetched says nothing while the group shares anew."""

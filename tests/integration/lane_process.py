@@ -96,6 +96,9 @@ class Kept:
     def get(self, timeout: float | None = None) -> None:
         """As if it were acknowledged."""
 
+    def add_both(self, _: Callable[[Any], None]) -> None:
+        """Nobody is told."""
+
 
 POINTS: dict[str, Callable[[int], None]] = {
     "before-offsets": lambda number: before(KafkaProducer, "send_offsets_to_transaction", number, die),

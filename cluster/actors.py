@@ -5,12 +5,10 @@ ends, the supervisor replaces one that Ray has given up.
 """
 
 import os
-import pickle
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import ray
 from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayError, RayTaskError
 from ray.util import list_named_actors
@@ -22,6 +20,7 @@ from cluster.layout import Layout, Replica, node_for
 from cluster.plan import Plan
 from cluster.recogniser import Recogniser, RecogniserStatus
 from cluster.sharded_index import ShardedIndex
+from cluster.wire.queries import decode_hits, decode_query, encode_hits, encode_query
 from operators.errors import IndexIncomplete
 from operators.onnx import Device
 from operators.types import Float32, Hit
@@ -122,7 +121,7 @@ class _RayCalls:
             if actor is None:
                 raise IndexIncomplete("is not there")
             self._searches[replica] = actor.search_packed.options(concurrency_group=SEARCHES)
-        return self._searches[replica].remote(vectors.tobytes(), vectors.shape[1], k, at_least)
+        return self._searches[replica].remote(encode_query(vectors, k, at_least))
 
     def wait(self, replies: Sequence[Any], enough: int, timeout_s: float) -> Collection[Any]:
         come: list[Any] = ray.wait(replies, num_returns=enough, timeout=timeout_s)[0]
@@ -130,7 +129,7 @@ class _RayCalls:
 
     def answer(self, reply: Any) -> list[list[Hit]]:
         try:
-            found: list[list[Hit]] = pickle.loads(ray.get(reply))  # noqa: S301 - a shard's own, as all that Ray brings
+            found = decode_hits(ray.get(reply))
         except RayTaskError as error:
             raise error.cause from None  # what the shard itself raised, without Ray's frame around it
         except RayError as error:
@@ -150,12 +149,11 @@ def sharded_index(layout: Layout, slot: int = 0) -> ShardedIndex[Any]:
 
 
 class ShardActor(IndexShard):
-    """A shard that speaks in bytes: Ray takes 1.4 ms less for four shards and 32 queries than with arrays and hits."""
+    """A shard that is asked, and answers, in bytes."""
 
-    def search_packed(self, rows: bytes, dimension: int, k: int, at_least: float) -> bytes:
-        """`search` of (n, dimension) float32 rows; the hits are pickled."""
-        vectors = np.frombuffer(rows, np.float32).reshape(-1, dimension)
-        return pickle.dumps(self.search(vectors, k, at_least), pickle.HIGHEST_PROTOCOL)
+    def search_packed(self, query: bytes) -> bytes:
+        """See `IndexShard.search` and `cluster.wire.queries`."""
+        return encode_hits(self.search(*decode_query(query)))
 
 
 class RecogniserActor(Recogniser):

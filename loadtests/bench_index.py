@@ -184,7 +184,7 @@ def index_command(
     if plots:
         from loadtests.bench_plots import draw_costs  # matplotlib is in the extra `evaluate`
 
-        console.print(str(draw_costs(found, plots)))
+        console.print(str(draw_costs(found, threads, plots)))
     raise SystemExit(verdict(found, wrong, check, console))
 
 

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test unit check fix bench train lock clean
+.PHONY: help install demo test unit faults check fix bench train lock clean
 
 help: ## Show what each target does.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test: $(STAMP) ## Run every test: unit, promises, and integration with a real br
 
 unit: $(STAMP) ## Run the unit tests alone, in seconds.
 	@$(BIN)/python -m pytest -q -n logical --maxprocesses=8 -m "not integration and not testdata"
+
+faults: $(STAMP) ## Ten thousand seeded schedules of kills, silences, pauses and takeovers, simulated.
+	@BEHOLDEN_FAULTS_SCHEDULES=10000 $(BIN)/python -m pytest -q tests/faults
 
 check: $(STAMP) ## Style, types, import contracts.
 	@$(BIN)/ruff check .

@@ -58,7 +58,7 @@ def enrol(
     entry = Entry(
         ref=person.ref,
         watchlist=person.watchlist,
-        vectors=np.concatenate([only_face(one) for one in seen]),
+        vectors=np.concatenate([one.vectors for one in seen]),
         not_after=person.not_after,
         contract=plan.contract.digest,
         digest="",  # follows from the record's bytes, known to whoever reads them

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -411,19 +411,6 @@ class TopicReader:
     def close(self) -> None:
         """Let go of the connection."""
         self._consumer.close()
-
-
-def read_since(kafka: KafkaSettings, topic: str, after: datetime) -> list[Record]:
-    """Everything that was written to a topic from a moment on, UTC-aware, until now.
-
-    Raises:
-        BrokerUnavailable: It cannot be read.
-    """
-    records: list[Record] = []
-    with closing(TopicReader(kafka, topic, 0, 1, from_beginning=True, after=after)) as reader:
-        while not reader.is_caught_up():
-            records += reader.poll(0.2)
-    return records
 
 
 def _record(message: Any) -> Record:

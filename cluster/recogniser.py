@@ -19,12 +19,12 @@ from cluster.kafka_io import (
     KafkaSink,
     close_producer,
     open_producer,
-    read_since,
 )
 from cluster.offsets import TopicPartition
 from cluster.pipeline import Outlets, Pipeline
 from cluster.plan import Plan, open_vision
 from cluster.ports import Index
+from cluster.register import read_topic
 from cluster.watchlist_feed import FeedStatus, WatchlistFeed
 from operators.errors import BrokerUnavailable, IndexIncomplete
 
@@ -185,8 +185,8 @@ class Recogniser:
         """The group has shared the partitions anew: what others have alerted about is read first."""
         pipeline.rebalance(revoked, owned)
         if owned:
-            records = read_since(self._plan.settings.kafka, ALERTS, pipeline.recall_from)
-            pipeline.recall(record.value for record in records)
+            records = read_topic(self._plan.settings.kafka, ALERTS, pipeline.recall_from)
+            pipeline.recall([record.value for record in records])
 
     def _loop(self, pipeline: Pipeline, source: KafkaFrameSource) -> None:
         measured_at = 0.0

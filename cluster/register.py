@@ -1,8 +1,9 @@
-"""Reading what stands in the topics `watchlist` and `ledger`, from their beginning to their present end."""
+"""Reading topics to their present end, and what stands in `watchlist` and `ledger`."""
 
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from cluster.kafka_io import LEDGER, WATCHLIST, TopicReader
 from cluster.ports import Record
@@ -71,7 +72,7 @@ def read_register(kafka: KafkaSettings) -> Register:
         BrokerUnavailable: The topic cannot be read.
     """
     register = Register()
-    for record in _records(kafka, WATCHLIST):
+    for record in read_topic(kafka, WATCHLIST):
         register.take(record)
     return register
 
@@ -83,12 +84,22 @@ def read_events(kafka: KafkaSettings, deployment: str) -> Events:
         BrokerUnavailable: The topic cannot be read.
     """
     events = Events()
-    for record in _records(kafka, LEDGER):
+    for record in read_topic(kafka, LEDGER):
         events.take(record, deployment)
     return events
 
 
-def _records(kafka: KafkaSettings, topic: str) -> Iterator[Record]:
-    with closing(TopicReader(kafka, topic, 0, 1, from_beginning=True)) as reader:
+def read_topic(kafka: KafkaSettings, topic: str, after: datetime | None = None) -> Iterator[Record]:
+    """Every record of a topic up to its present end.
+
+    Args:
+        kafka: Which Kafka.
+        topic: Name without prefix.
+        after: Only those that were written at or after this moment, UTC-aware; None: all.
+
+    Raises:
+        BrokerUnavailable: It cannot be read.
+    """
+    with closing(TopicReader(kafka, topic, 0, 1, from_beginning=True, after=after)) as reader:
         while not reader.is_caught_up():
             yield from reader.poll(_POLL_S)

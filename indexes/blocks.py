@@ -7,12 +7,10 @@ import numpy as np
 
 from indexes.backends import Rowwise
 from indexes.columns import Columns
-from indexes.entry import cosine_of
+from indexes.entry import ROUNDING, cosine_of
 from indexes.exact import Rows
 from operators.types import Float32
 
-# Bound on what float32 accumulation may lose against float64 for unit vectors of up to 2,048 dimensions: d * 2**-24.
-_ROUNDING = 2048 * 2.0**-24
 _FETCH_MORE = 4  # rows fetched beyond k, for entries with several vectors and entries that no longer count
 
 Found = list[tuple[float, int]]
@@ -46,7 +44,7 @@ class Block:
             now_us: Microseconds since 1970, UTC; entries that have ended by then are not in force.
             gone: Entries that do not count any more.
         """
-        enough = at_least - _ROUNDING
+        enough = at_least - ROUNDING
         cosines, rows = self._index.search(vectors, k + _FETCH_MORE, enough)
         found = []
         for query, vector in enumerate(vectors):
@@ -76,4 +74,4 @@ class Block:
 def _is_settled(seen: Float32, best: Found, k: int, at_least: float) -> bool:
     """Whether no row beyond those seen can be among the best: `seen` descends, so its last bounds all the others."""
     wanted = best[-1][0] if len(best) == k else at_least
-    return bool(seen[-1] < wanted - _ROUNDING)
+    return bool(seen[-1] < wanted - ROUNDING)

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from indexes.columns import Columns
-from indexes.entry import cosine_of
+from indexes.entry import ROUNDING, cosine_of
 
 _AT_ONCE = 1024
-_ROUNDING = 2048 * 2.0**-24  # what float32 may lose against float64 for unit vectors of up to 2,048 dimensions
 
 
 def near(columns: Columns, at_least: float, first: int = 0) -> Iterator[tuple[str, str, float]]:
@@ -26,7 +25,7 @@ def near(columns: Columns, at_least: float, first: int = 0) -> Iterator[tuple[st
     best: dict[tuple[int, int], float] = {}
     for start in range(begin, len(columns.rows), _AT_ONCE):
         part = columns.rows[start : start + _AT_ONCE]
-        rows, others = np.nonzero(part @ columns.rows[: start + len(part)].T >= at_least - _ROUNDING)
+        rows, others = np.nonzero(part @ columns.rows[: start + len(part)].T >= at_least - ROUNDING)
         for row, other in zip((rows + start).tolist(), others.tolist(), strict=True):
             pair = int(owners[other]), int(owners[row])
             if pair[0] < pair[1]:

@@ -145,7 +145,7 @@ def _parse(key: bytes | None, value: bytes) -> EntryRecord:
     return EntryRecord(
         entry=entry,
         category=_line(body, "category"),
-        necessity=_text(body, "necessity"),
+        necessity=_line(body, "necessity", MAX_TEXT_BYTES),
         approver=_line(body, "approver"),
         minor=_minor(body),
         photos=tuple(_photo(image) for image in images),
@@ -171,7 +171,7 @@ def _minor(body: Mapping[str, Any]) -> Minor | None:
     minor = body["minor"]
     if minor is None:
         return None
-    found = Minor(_line(minor, "approver"), _text(minor, "reason"))
+    found = Minor(_line(minor, "approver"), _line(minor, "reason", MAX_TEXT_BYTES))
     if found.approver == body["approver"]:
         raise EntryInvalid("both approvers are the same")
     return found
@@ -181,21 +181,19 @@ def _photo(image: Mapping[str, Any]) -> Photo:
     if len(bytes.fromhex(image["sha256"])) != 32:
         raise EntryInvalid("sha256 is no digest")
     captured_on = date.fromisoformat(image["captured_on"])
-    return Photo(image["sha256"], _text(image, "source"), captured_on, base64.b64decode(image["crop"], validate=True))
+    return Photo(
+        image["sha256"],
+        _line(image, "source", MAX_TEXT_BYTES),
+        captured_on,
+        base64.b64decode(image["crop"], validate=True),
+    )
 
 
-def _line(body: Mapping[str, Any], field: str) -> str:
+def _line(body: Mapping[str, Any], field: str, most: int = MAX_LINE_BYTES) -> str:
     line = body[field]
-    if not isinstance(line, str) or not is_line(line, MAX_LINE_BYTES):
-        raise EntryInvalid(f"{field} is not one printable line of at most {MAX_LINE_BYTES} bytes")
+    if not isinstance(line, str) or not is_line(line, most):
+        raise EntryInvalid(f"{field} is not one printable line of at most {most} bytes")
     return line
-
-
-def _text(body: Mapping[str, Any], field: str) -> str:
-    text = body[field]
-    if not isinstance(text, str) or not is_line(text, MAX_TEXT_BYTES):
-        raise EntryInvalid(f"{field} is not one printable line of at most {MAX_TEXT_BYTES} bytes")
-    return text
 
 
 def _vectors(texts: Sequence[str], dimension: int) -> Float32:

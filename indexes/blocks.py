@@ -26,6 +26,7 @@ class Block:
 
     Attributes:
         columns: As given.
+        numbers: The number of each entry, by its reference.
     """
 
     def __init__(self, columns: Columns, index: Callable[[Float32], Rowwise]) -> None:
@@ -33,6 +34,7 @@ class Block:
         counts = np.diff(columns.ends, prepend=0)
         self._owners = np.repeat(np.arange(len(columns)), counts)
         self._index = index(columns.rows)
+        self.numbers = {ref: number for number, ref in enumerate(columns.refs)}
 
     def search(self, vectors: Float32, k: int, at_least: float, now_us: int, gone: AbstractSet[int]) -> list[Found]:
         """For each vector the best `k` entries that are in force, equal ones by reference.

@@ -7,7 +7,7 @@ that are small or hold withdrawn rows are put together anew (`due`, `Merge.build
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 
 from indexes.backends import Backend
 from indexes.blocks import Block
@@ -32,7 +32,7 @@ class _Held:
         self._part = Part(block, frozenset())
 
     def __contains__(self, ref: str) -> bool:
-        number = self._numbers.get(ref)
+        number = self.block.numbers.get(ref)
         return number is not None and number not in self.gone
 
     @property
@@ -45,14 +45,9 @@ class _Held:
         """Rows of the block."""
         return len(self.block.columns.rows)
 
-    @cached_property
-    def _numbers(self) -> dict[str, int]:
-        """Made with the first change after a start, which need not wait for it."""
-        return {ref: number for number, ref in enumerate(self.block.columns.refs)}
-
     def drop(self, ref: str) -> None:
         """One counts no longer."""
-        self.gone.add(self._numbers[ref])
+        self.gone.add(self.block.numbers[ref])
 
     def part(self) -> Part:
         """As it stands; the marks are copied only when they have changed."""

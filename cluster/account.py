@@ -1,6 +1,7 @@
 """Where every frame went: frames in = alerted + no match + shed + dead-lettered, by reason, always."""
 
 from collections import Counter
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -27,6 +28,13 @@ class Shed(StrEnum):
     """Why a frame was passed over unseen."""
 
     TOO_OLD = "too_old"
+    SUPERSEDED = "superseded"  # a newer one took its place
+    SAMPLED = "sampled"
+    SKIPPED = "skipped"  # not even fetched: what was read had fallen too far behind
+
+
+AGE_STEP_MS = 50  # ages are counted in steps of this size
+MAX_AGE_STEP = 1200  # a minute; what is older is counted there
 
 
 class Account:
@@ -38,6 +46,28 @@ class Account:
         self.given_back = 0
         self.faces: Counter[str] = Counter()
         self.alerts = 0
+        self.watched: Counter[str] = Counter()
+        self.slow: Counter[str] = Counter()
+        self.ages: Counter[int] = Counter()
+        self._unwritten: Counter[Shed] = Counter()
+
+    def take_in(self, frames: int = 1) -> None:
+        """Frames have come, or have been jumped over."""
+        self.frames_in += frames
+
+    def shed(self, reason: Shed, frames: int = 1) -> None:
+        """Frames have reached their end unseen; until `written`, the ledger does not know yet."""
+        self.frames_out[Outcome.SHED, reason] += frames
+        self._unwritten[reason] += frames
+
+    def written(self, reason: Shed, frames: int) -> None:
+        """The ledger has so many of the frames shed."""
+        self._unwritten[reason] -= frames
+
+    def decided(self, camera: str, age_ms: float) -> None:
+        """A frame of a camera has been looked at, so long after it was captured."""
+        self.watched[camera] += 1
+        self.ages[min(MAX_AGE_STEP, max(0, int(age_ms // AGE_STEP_MS) + 1))] += 1
 
     def close(self, outcome: Outcome, reason: str) -> None:
         """One frame has reached its end."""
@@ -45,16 +75,28 @@ class Account:
 
     @property
     def open(self) -> int:
-        """Frames taken in that have no outcome yet; 0 between batches."""
+        """Frames taken in that have no outcome yet: between batches, those that wait."""
         return self.frames_in - self.frames_out.total()
 
     def give_back(self) -> None:
-        """The open frames were not finished and not committed: whoever reads them next accounts for them."""
-        self.given_back += self.open
-        self.frames_in -= self.open
+        """What is open, and what was shed without the ledger knowing, is accounted for by whoever reads it next."""
+        self.take_back(self.open, self._unwritten.copy())
+
+    def take_back(self, waiting: int, shed: Mapping[Shed, int]) -> None:
+        """Frames that are another's to account for: some that had no end yet, some shed and not yet written."""
+        for reason, frames in shed.items():
+            self.frames_out[Outcome.SHED, reason] -= frames
+            self._unwritten[reason] -= frames
+        self.frames_out, self._unwritten = +self.frames_out, +self._unwritten
+        frames = waiting + sum(shed.values())
+        self.given_back += frames
+        self.frames_in -= frames
 
     def summary(self) -> dict[str, object]:
-        """Counts by outcome and reason, and faces by what the gates said."""
+        """Counts by outcome and reason, faces by what the gates said, cameras by frames looked at and by slow frames.
+
+        Ages of frames when they were decided are counted by the end of their step, milliseconds.
+        """
         outcomes: dict[str, dict[str, int]] = {outcome: {} for outcome in Outcome}
         for (outcome, reason), count in sorted(self.frames_out.items()):
             outcomes[outcome][reason] = count
@@ -65,4 +107,7 @@ class Account:
             **outcomes,
             "faces": dict(self.faces),
             "alerts": self.alerts,
+            "watched": dict(self.watched),
+            "slow": dict(self.slow),
+            "ages_ms": {str(step * AGE_STEP_MS): count for step, count in sorted(self.ages.items())},
         }

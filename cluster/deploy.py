@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from cluster import ray_local
@@ -15,13 +14,14 @@ ray_local.authenticate()  # Ray reads its authentication settings when it is imp
 import ray
 from ray.exceptions import RayError
 
-from cluster.actors import SUPERVISOR, Member, Supervisor, find_actor
+from cluster.actors import find_actor
 from cluster.clocks import SystemClock
 from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import POLICY, has_fast_crc, write_one
 from cluster.plan import Plan
-from cluster.recogniser import RecogniserStatus
 from cluster.settings import ClusterSettings
+from cluster.status import ClusterStatus
+from cluster.supervisor import SUPERVISOR, Supervisor
 from cluster.wire.policies import policy_headers
 from operators.errors import DeploymentFailed
 
@@ -30,38 +30,17 @@ CLOSE_TIMEOUT_S = 30.0
 CALL_TIMEOUT_S = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterStatus:
-    """A running cluster.
-
-    Attributes:
-        plan: What was asked for.
-        members: Every wanted actor.
-    """
-
-    plan: Plan
-    members: list[Member]
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether every shard answers, every recogniser watches its share, and someone watches every partition."""
-        lanes = [member.status for member in self.members if isinstance(member.status, RecogniserStatus)]
-        partitions = self.plan.settings.kafka.frame_partitions
-        owned = [len(lane.partitions) for lane in lanes]
-        shared = sum(owned) == partitions and (all(owned) or len(lanes) > partitions)
-        at_work = all(member.state in ("watching", "ready") for member in self.members)
-        known = all(lane.index is None or lane.index.generation for lane in lanes)
-        return at_work and known and shared
-
-
 def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
-    """Start what `plan` asks for and wait until it watches. A cluster that runs already is left as it is.
+    """Start what `plan` asks for and wait until it watches.
+
+    A cluster that runs already is left as it is, unless `plan` asks for another number of shards or replicas: then the
+    watchlist is divided anew beside the recognisers' work.
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
         SettingsRefused: A topic that exists has other partitions than the cluster file says.
         DeploymentFailed: Ray or an actor did not start; the message says which and why. What this call had started is
-            taken down again.
+            taken down again; a cluster that ran before goes on.
     """
     if not has_fast_crc():
         raise DeploymentFailed("the C code for CRC-32C is missing: pip install 'kafka-python[crc32c]'")
@@ -69,22 +48,58 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
         progress(f"made topic {topic}")
     with ray_local.locked_cluster(plan.settings.cluster):
         _ensure_ray(plan, progress)
-        with _connected(plan.settings):
-            supervisor = find_actor(SUPERVISOR)
-            if supervisor is None:
+        with connected(plan.settings):
+            at_work = _plan_at_work()
+            if at_work is None:
                 return _start(plan, progress)
-            if ray.get(supervisor.plan.remote(), timeout=CALL_TIMEOUT_S) != plan:
+            if not plan.differs_in_layout_only(at_work):
                 raise DeploymentFailed(
                     f"cluster {plan.settings.cluster} runs with other settings: 'beholden down', then 'beholden up'"
                 )
-            return _wait(plan, supervisor, progress)
+            return _wait(plan, _supervisor_of(plan, progress), progress)
+
+
+def _plan_at_work() -> Plan | None:
+    """What runs: the supervisor's plan, or that of a recogniser whose supervisor is gone."""
+    for name in (SUPERVISOR, "recogniser-0"):
+        if actor := find_actor(name):
+            plan: Plan = ray.get(actor.plan.remote(), timeout=CALL_TIMEOUT_S)
+            return plan
+    return None
+
+
+def _supervisor_of(plan: Plan, progress: Callable[[str], None]) -> Any:
+    """The supervisor with this plan; one with another is replaced, and finds the actors of the one before.
+
+    It is replaced, not told, because Ray restarts an actor with the arguments it was made with.
+    """
+    supervisor = find_actor(SUPERVISOR)
+    if supervisor is not None:
+        if ray.get(supervisor.plan.remote(), timeout=CALL_TIMEOUT_S) == plan:
+            return supervisor
+        ray.kill(supervisor)
+    index = plan.settings.index
+    progress(f"dividing the watchlist anew: shards: {index.shards}, replicas: {index.replicas}")
+    return _make_supervisor(plan)
+
+
+def _make_supervisor(plan: Plan) -> Any:
+    """A supervisor; the name of one that was killed is free after a moment."""
+    options = {"name": SUPERVISOR, "lifetime": "detached", "max_restarts": -1, "num_cpus": 0, "max_concurrency": 4}
+    deadline = time.monotonic() + CALL_TIMEOUT_S
+    while True:
+        try:
+            return ray.remote(Supervisor).options(**options).remote(plan)
+        except ValueError as taken:
+            if time.monotonic() > deadline:
+                raise DeploymentFailed(f"the supervisor before does not end: {taken}") from None
+            time.sleep(0.1)
 
 
 def _start(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
     record_policy(plan)
     progress(f"policy {plan.in_force.policy.policy} is in force, written to topic policy")
-    options = {"name": SUPERVISOR, "lifetime": "detached", "max_restarts": -1, "num_cpus": 0}
-    supervisor = ray.remote(Supervisor).options(**options, max_concurrency=4).remote(plan)
+    supervisor = _make_supervisor(plan)
     try:
         return _wait(plan, supervisor, progress)
     except BaseException:
@@ -110,25 +125,34 @@ def status(settings: ClusterSettings) -> ClusterStatus:
     Raises:
         DeploymentFailed: It does not run.
     """
-    with _connected(settings):
-        supervisor = find_actor(SUPERVISOR)
-        if supervisor is None:
-            raise DeploymentFailed(f"cluster {settings.cluster} does not run: 'beholden up' starts it")
-        return ClusterStatus(
-            ray.get(supervisor.plan.remote(), timeout=CALL_TIMEOUT_S),
-            ray.get(supervisor.status.remote(), timeout=CALL_TIMEOUT_S),
-        )
+    with connected(settings):
+        return status_of_connected(settings.cluster)
+
+
+def status_of_connected(cluster: str) -> ClusterStatus:
+    """The same, for a process that is `connected` already.
+
+    Raises:
+        DeploymentFailed: It does not run.
+    """
+    supervisor = find_actor(SUPERVISOR)
+    if supervisor is None:
+        raise DeploymentFailed(f"cluster {cluster} does not run: 'beholden up' starts it")
+    return ClusterStatus(
+        ray.get(supervisor.plan.remote(), timeout=CALL_TIMEOUT_S),
+        ray.get(supervisor.status.remote(), timeout=CALL_TIMEOUT_S),
+    )
 
 
 def down(settings: ClusterSettings, progress: Callable[[str], None]) -> bool:
     """Let every recogniser finish and commit, end the actors, and our own Ray; whether there was anything to end."""
     with ray_local.locked_cluster(settings.cluster):
         if settings.ray != "local":
-            with _connected(settings):
+            with connected(settings):
                 return _close(progress)
         if ray_local.find_ray(settings.cluster):
             try:
-                with _connected(settings):
+                with connected(settings):
                     _close(progress)
             except DeploymentFailed as error:
                 progress(f"recognisers could not be asked to finish: {error}")
@@ -165,8 +189,8 @@ def _ensure_ray(plan: Plan, progress: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def _connected(settings: ClusterSettings) -> Iterator[None]:
-    """Join the cluster's Ray as a driver, for the time of one command."""
+def connected(settings: ClusterSettings) -> Iterator[None]:
+    """Join the cluster's Ray as a driver, for the length of a block."""
     address = settings.ray
     if address == "local":
         found = ray_local.find_ray(settings.cluster)
@@ -194,8 +218,8 @@ def _wait(plan: Plan, supervisor: Any, progress: Callable[[str], None]) -> Clust
         now = ClusterStatus(plan, ray.get(supervisor.status.remote(), timeout=CALL_TIMEOUT_S))
         for member in now.members:
             if told.get(member.name) != member.state:
-                told[member.name] = member.state
                 progress(f"{member.name}: {member.state}")
+        told = {member.name: member.state for member in now.members}
         failed = [f"{member.name}: {member.state}" for member in now.members if member.state.startswith("failed")]
         if failed or time.monotonic() > deadline:
             raise DeploymentFailed("\n".join(failed or [f"not ready within {READY_TIMEOUT_S:.0f} s: {told}"]))

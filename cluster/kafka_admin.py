@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaAdminClient
+from kafka.admin import MemberToRemove
 
 from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, LEDGER, POLICY, WATCHLIST, client_settings, translated
 from cluster.settings import KafkaSettings
@@ -55,6 +56,30 @@ def topic_id(kafka: KafkaSettings, topic: str) -> str:
     if not found:
         raise BrokerUnavailable(f"topic {name} does not exist at {kafka.bootstrap}: 'beholden up' makes it")
     return str(found[0]["topic_id"])
+
+
+def expel(kafka: KafkaSettings, group: str, member: str) -> int:
+    """Take a member of a consumer group out of it, dead or alive; how many of that name there were.
+
+    Its partitions are shared anew at once, not when its session has run out; if it lives, its commits are refused.
+
+    Args:
+        kafka: Which Kafka.
+        group: The group.
+        member: The name it gave itself (`client.id`).
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+    with (
+        translated(kafka, f"taking {member} out of {group}"),
+        closing(KafkaAdminClient(**client_settings(kafka))) as it,
+    ):
+        members = it.describe_groups([group])[group]["members"]
+        found = [MemberToRemove(member_id=one["member_id"]) for one in members if one["client_id"] == member]
+        if found:
+            it.remove_group_members(group, found)
+    return len(found)
 
 
 def ensure_topics(kafka: KafkaSettings) -> list[str]:

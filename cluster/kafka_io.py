@@ -1,8 +1,8 @@
-"""Kafka as the pipeline's ports. With `kafka_admin.py` the only place that imports the client."""
+"""Kafka as the pipeline's ports. With `kafka_admin.py` all that imports the client."""
 
 import logging
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from types import MappingProxyType
@@ -13,18 +13,21 @@ from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
 from kafka.errors import (
     CommitFailedError,
     IllegalGenerationError,
+    InvalidProducerEpochError,
     KafkaError,
+    ProducerFencedError,
     RebalanceInProgressError,
     UnknownMemberIdError,
 )
 from kafka.record import util as record_util
 from kafka.structs import OffsetAndMetadata
 
-from cluster.ports import Record
+from cluster.in_flight import InFlight
+from cluster.outbox import Letter
+from cluster.ports import Record, Skipped
 from cluster.settings import KafkaSettings
-from cluster.wire.frames import frame_headers
 from cluster.wire.text import headers_of
-from operators.errors import BeholdenError, BrokerUnavailable, FrameReason, FrameRefused
+from operators.errors import BeholdenError, BrokerUnavailable, SlotTaken
 from operators.types import FrameRef
 
 FRAMES, ALERTS, WATCHLIST, DEAD_LETTERS = "frames", "alerts", "watchlist", "dead-letters"
@@ -36,12 +39,19 @@ MAX_BLOCK_MS = 15_000  # for metadata of a topic; longer only hides that the top
 DELIVERY_MS = 120_000  # an alert is worth waiting for
 CAMERA_DELIVERY_MS = 20_000  # a frame that is older is worth nothing, and the operator wants to know
 REQUEST_MS = 10_000
+LEAVE_MS = 5_000  # kafka-python's own 30 s would keep a lane from starting over long after a broker is back
 ONE_MESSAGE_S = 30.0
 OVERHEAD_BYTES = 1024  # of a record beside its value: key, headers, framing
 SESSION_MS = 10_000  # a dead recogniser's partitions are handed over after this
-IN_FLIGHT_BYTES = 16 * 1024 * 1024  # kafka-python 3 has no memory bound of its own
+TRANSACTION_MS = 8_000  # what it has left open is aborted before that, so that nobody waits for it
+COMMITTED = "read_committed"  # costs nothing where nobody writes transactions
+JOIN_S = 1.0  # a lane that has frames in hand goes on with them after so long
+HEARTBEAT_MS = 500  # how soon the others learn that partitions are shared anew
+IN_FLIGHT_BYTES = 16 * 1024 * 1024  # of a camera's frames; see `in_flight.py`
+RESULTS_IN_FLIGHT_BYTES = 4 * 1024 * 1024  # of a recogniser's alerts, dead letters and ledger: 2,000 alerts
 # The group is sharing its partitions anew: the frames come again, to whoever gets them.
 COMMIT_REFUSED = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
+FENCED = (ProducerFencedError, InvalidProducerEpochError)
 FETCH_BYTES = 16 * 1024 * 1024  # what a recogniser may hold fetched and not yet polled
 
 
@@ -115,8 +125,9 @@ class KafkaFrameSource:
                 enable_auto_commit=False,
                 allow_auto_create_topics=False,
                 auto_offset_reset="earliest",
+                isolation_level=COMMITTED,  # a successor waits for offsets that a transaction is about to store
                 session_timeout_ms=SESSION_MS,
-                heartbeat_interval_ms=SESSION_MS // 4,
+                heartbeat_interval_ms=HEARTBEAT_MS,
                 max_partition_fetch_bytes=kafka.max_message_bytes + 64 * 1024,
                 fetch_max_bytes=FETCH_BYTES,
                 fetch_max_wait_ms=100,
@@ -124,17 +135,39 @@ class KafkaFrameSource:
                 **client_settings(kafka),
             )
             self._listener = _Listener(self._consumer)
-            self._consumer.subscribe([kafka.topic_prefix + FRAMES], listener=self._listener)
+            topic = kafka.topic_prefix + FRAMES
+            # Known before it is joined for: kafka-python 3.0.12 joins again as soon as it hears of partitions, and when
+            # a poll ends just then it forgets to take up what it is assigned, and owns nothing for ever.
+            self._consumer.partitions_for_topic(topic)
+            self._consumer.subscribe([topic], listener=self._listener)
 
     def poll(self, max_records: int, timeout_s: float, finished: Mapping[tuple[str, int], int]) -> Sequence[Record]:
         """See `ports.FrameSource`."""
-        self._listener.finished = _offsets(finished)
+        self._listener.finished = kafka_offsets(finished)
         with translated(self._kafka, "reading frames"):
             polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
+            if self._consumer._coordinator.rejoining:  # noqa: SLF001 - see there
+                polled = self._join(max_records)  # instead: what was polled before it comes again
+            records = [_record(message) for messages in polled.values() for message in messages]
         if self._listener.is_settled:
             revoked = self._listener.take_revoked()
-            self._on_rebalance(revoked, [(each.topic, each.partition) for each in self._consumer.assignment()])
-        return [_record(message) for messages in polled.values() for message in messages]
+            self._share(revoked, [(each.topic, each.partition) for each in self._consumer.assignment()])
+        return records
+
+    def _join(self, max_records: int) -> dict[TopicPartition, list[Any]]:
+        """While the group is sharing anew, stay within polls; what comes at their end.
+
+        kafka-python 3.0.12 takes up what it is assigned only within a poll: an answer that comes between two is thrown
+        away and asked for again, or, when the reason to join was news of partitions, forgotten for ever.
+        """
+        coordinator = self._consumer._coordinator  # noqa: SLF001 - there is no public way
+        deadline = time.monotonic() + JOIN_S
+        polled: dict[TopicPartition, list[Any]] = {}
+        while coordinator.rejoining and not polled and time.monotonic() < deadline:
+            if not coordinator.need_rejoin():
+                coordinator.request_rejoin()
+            polled = self._consumer.poll(timeout_ms=int(JOIN_S * 1000), max_records=max_records)
+        return polled
 
     def is_caught_up(self) -> bool:
         """See `ports.FrameSource`. Asks Kafka: what was last fetched says nothing while the group shares anew."""
@@ -143,14 +176,43 @@ class KafkaFrameSource:
             ends = self._consumer.end_offsets(owned)
             return all((self._consumer.position(at, timeout_ms=100) or 0) >= end for at, end in ends.items())
 
+    def hold(self, partitions: Collection[tuple[str, int]]) -> None:
+        """See `ports.FrameSource`."""
+        with translated(self._kafka, "pausing partitions"):
+            held = {TopicPartition(*each) for each in partitions} & self._consumer.assignment()
+            paused = set(self._consumer.paused())
+            self._consumer.pause(*(held - paused))
+            self._consumer.resume(*(paused - held))
+
+    def skip(self, partitions: Collection[tuple[str, int]], before_ms: int) -> Sequence[Skipped]:
+        """See `ports.FrameSource`. A partition without any later record goes on at its end."""
+        with translated(self._kafka, "looking for newer frames"):
+            owned = [each for at in partitions if (each := TopicPartition(*at)) in self._consumer.assignment()]
+            if not owned:
+                return []
+            ends = self._consumer.end_offsets(owned)  # before the question: what comes in between is not skipped
+            found = self._consumer.offsets_for_times(dict.fromkeys(owned, before_ms))
+            skipped = []
+            for each in owned:
+                position = self._consumer.position(each)
+                target = found[each].offset if found.get(each) else ends[each]
+                if position is not None and target > position:
+                    self._consumer.seek(each, target)
+                    skipped.append(Skipped(each.topic, each.partition, position, target))
+            return skipped
+
     def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
         """See `ports.FrameSource`. Refused by Kafka when the partitions are another member's by now."""
         self._listener.finished = {}  # older than these
         with translated(self._kafka, "committing offsets"):
             try:
-                self._consumer.commit(_offsets(next_offsets))
+                self._consumer.commit(kafka_offsets(next_offsets))
             except COMMIT_REFUSED:
                 return
+
+    def _share(self, revoked: Sequence[tuple[str, int]], owned: Sequence[tuple[str, int]]) -> None:
+        """The group has agreed."""
+        self._on_rebalance(revoked, owned)
 
     def lag(self) -> dict[int, int]:
         """Frames of each partition that wait to be polled."""
@@ -164,7 +226,7 @@ class KafkaFrameSource:
     def close(self) -> None:
         """Leave the group."""
         with translated(self._kafka, "leaving the group"):
-            self._consumer.close()
+            self._consumer.close(timeout_ms=LEAVE_MS)
 
 
 class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc]
@@ -197,13 +259,19 @@ class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc]
         """Too late to commit anything."""
         self._revoked |= {(each.topic, each.partition) for each in lost}
 
+    @property
+    def is_sharing(self) -> bool:
+        """Whether partitions were given up and the group has not agreed yet."""
+        return bool(self._revoked)
+
     def take_revoked(self) -> list[tuple[str, int]]:
         """Partitions revoked since the last call."""
         revoked, self._revoked, self.is_settled = sorted(self._revoked), set(), False
         return revoked
 
 
-def _offsets(next_offsets: Mapping[tuple[str, int], int]) -> dict[TopicPartition, OffsetAndMetadata]:
+def kafka_offsets(next_offsets: Mapping[tuple[str, int], int]) -> dict[TopicPartition, OffsetAndMetadata]:
+    """Offsets as the client wants them."""
     return {TopicPartition(*at): OffsetAndMetadata(offset, "", -1) for at, offset in next_offsets.items()}
 
 
@@ -221,21 +289,46 @@ class KafkaDelivery:
 
 
 class KafkaSink:
-    """One topic, written with an idempotent producer and acknowledged by every replica in sync."""
+    """One topic, written with an idempotent producer and acknowledged by every replica in sync.
 
-    def __init__(self, kafka: KafkaSettings, producer: KafkaProducer, topic: str) -> None:
+    Args:
+        kafka: Which Kafka.
+        producer: Writes.
+        topic: Name without prefix.
+        in_flight: Bounds what all sinks that share it have on its way; None bounds nothing.
+    """
+
+    def __init__(
+        self, kafka: KafkaSettings, producer: KafkaProducer, topic: str, in_flight: InFlight | None = None
+    ) -> None:
+        self._in_flight = in_flight
         self._kafka = kafka
         self._producer = producer
         self._topic = kafka.topic_prefix + topic
 
-    def send(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]]) -> KafkaDelivery:
-        """See `ports.MessageSink`."""
-        with translated(self._kafka, f"writing to {self._topic}"):
-            future = self._producer.send(self._topic, key=key.encode(), value=value, headers=list(headers))
+    def send(
+        self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]], frame: FrameRef | None = None
+    ) -> KafkaDelivery:
+        """See `ports.MessageSink` and `ports.ResultSink`. Waits while too many bytes are on their way."""
+        size = len(value) + OVERHEAD_BYTES
+        if self._in_flight:
+            self._in_flight.add(size)
+        try:
+            with translated(self._kafka, f"writing to {self._topic}"):
+                future = self._producer.send(self._topic, key=key.encode(), value=value, headers=list(headers))
+        except BrokerUnavailable:
+            if self._in_flight:
+                self._in_flight.remove(size)
+            raise
+        if self._in_flight:
+            in_flight = self._in_flight
+            future.add_both(lambda _: in_flight.remove(size))
         return KafkaDelivery(self._kafka, future)
 
 
-def open_producer(kafka: KafkaSettings, client: str, delivery_ms: int = DELIVERY_MS) -> KafkaProducer:
+def open_producer(
+    kafka: KafkaSettings, client: str, delivery_ms: int = DELIVERY_MS, transactional_id: str | None = None
+) -> KafkaProducer:
     """A producer whose retries neither lose nor double a message, for `delivery_ms` at the most.
 
     `enable_idempotence` is set although it is the default: only then does kafka-python refuse settings that would
@@ -251,9 +344,57 @@ def open_producer(kafka: KafkaSettings, client: str, delivery_ms: int = DELIVERY
             request_timeout_ms=min(delivery_ms, REQUEST_MS),
             max_block_ms=MAX_BLOCK_MS,
             max_request_size=kafka.max_message_bytes,
+            transactional_id=transactional_id,
+            transaction_timeout_ms=TRANSACTION_MS,
             metrics_enabled=False,
             **client_settings(kafka),
         )
+
+
+def write_transaction(
+    kafka: KafkaSettings,
+    producer: KafkaProducer,
+    letters: Sequence[Letter],
+    offsets: Mapping[tuple[str, int], int],
+    member: Any,
+) -> bool:
+    """Write messages and offsets together, or neither; False when the group is sharing its partitions anew.
+
+    None of these calls has a time-out of its own.
+
+    Raises:
+        SlotTaken: Another producer of the same name was opened since.
+    """
+    try:
+        try:
+            producer.begin_transaction()
+            sent = [
+                producer.send(
+                    kafka.topic_prefix + each.topic, key=each.key.encode(), value=each.value, headers=list(each.headers)
+                )
+                for each in letters
+            ]
+            for future in sent:
+                future.get()
+            producer.send_offsets_to_transaction(kafka_offsets(offsets), member)
+            producer.commit_transaction()
+        except COMMIT_REFUSED:
+            producer.abort_transaction()
+            return False
+    except KafkaError as error:
+        if is_fenced(error):
+            name = producer.config["transactional_id"]
+            raise SlotTaken(f"{name}: another process has taken this slot; this one must end") from None
+        raise
+    return True
+
+
+def is_fenced(error: KafkaError) -> bool:
+    """Whether an error says that a later producer has the same name.
+
+    Once kafka-python has met one, whatever else is called raises a plain KafkaError with the first one in its text.
+    """
+    return isinstance(error, FENCED) or any(each.__name__ in f"{error} {error.args}" for each in FENCED)
 
 
 def close_producer(producer: KafkaProducer, timeout_s: float) -> bool:
@@ -286,59 +427,12 @@ def write_one(
         close_producer(producer, 5.0)
 
 
-class KafkaFramePublisher:
-    """A camera's side of the frames topic; see `ports.FramePublisher`."""
-
-    def __init__(self, kafka: KafkaSettings) -> None:
-        self._kafka = kafka
-        self._topic = kafka.topic_prefix + FRAMES
-        self._producer = open_producer(kafka, "beholden-camera", CAMERA_DELIVERY_MS)
-        self._room = threading.Condition()
-        self._in_flight = 0
-        self._failure: BaseException | None = None
-
-    def publish(self, camera: str, jpeg: bytes, captured_at: datetime, stream: str, seq: int) -> None:
-        """See `ports.FramePublisher`."""
-        if len(jpeg) > self._kafka.max_message_bytes - OVERHEAD_BYTES:
-            limit = self._kafka.max_message_bytes
-            raise FrameRefused(FrameReason.TOO_LARGE, f"{len(jpeg)} bytes; a message may have {limit}")
-        with self._room:
-            self._room.wait_for(lambda: self._in_flight < IN_FLIGHT_BYTES or self._failure is not None)
-            self._in_flight += len(jpeg)
-        self._check()
-        with translated(self._kafka, f"publishing to {self._topic} (made by 'beholden up' when it is missing)"):
-            future = self._producer.send(
-                self._topic, key=camera.encode(), value=jpeg, headers=frame_headers(captured_at, stream, seq)
-            )
-        future.add_both(lambda outcome: self._settle(len(jpeg), outcome))
-
-    def close(self) -> None:
-        """See `ports.FramePublisher`."""
-        flushed = close_producer(self._producer, CAMERA_DELIVERY_MS / 1000 + 5)
-        self._check()
-        if not flushed:
-            raise BrokerUnavailable(f"Kafka at {self._kafka.bootstrap} has not acknowledged the last frames")
-
-    def _settle(self, size: int, outcome: object) -> None:
-        with self._room:
-            self._in_flight -= size
-            if isinstance(outcome, BaseException):
-                self._failure = outcome
-            self._room.notify_all()
-
-    def _check(self) -> None:
-        if self._failure is not None:
-            close_producer(self._producer, 0)
-            with translated(self._kafka, f"publishing to {self._topic}"):
-                raise self._failure
-
-
 class OffsetsUnknown(BeholdenError):
     """Records are asked for that a topic has never had."""
 
 
 class TopicReader:
-    """Records of some partitions of a topic, outside any consumer group.
+    """Records of some partitions of a topic, outside any consumer group; never those of an aborted transaction.
 
     Args:
         kafka: Which Kafka.
@@ -371,6 +465,7 @@ class TopicReader:
                 enable_auto_commit=False,
                 allow_auto_create_topics=False,
                 auto_offset_reset="earliest",
+                isolation_level=COMMITTED,
                 max_partition_fetch_bytes=kafka.max_message_bytes + 64 * 1024,
                 metrics_enabled=False,
                 **client_settings(kafka),

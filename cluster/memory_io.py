@@ -1,11 +1,14 @@
 """The ports in memory: for tests, dry runs and anything that needs no broker."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
-from cluster.ports import Record
+from cluster.outbox import Letter, Outbox
+from cluster.ports import Record, Skipped
 from operators.errors import BrokerUnavailable
+from operators.types import FrameRef
 
 
 @dataclass(slots=True)
@@ -15,11 +18,31 @@ class MemorySource:
     records: deque[Record] = field(default_factory=deque)
     committed: dict[tuple[str, int], int] = field(default_factory=dict)
     finished: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    held: Collection[tuple[str, int]] = ()
 
     def poll(self, max_records: int, timeout_s: float, finished: Mapping[tuple[str, int], int]) -> Sequence[Record]:
-        """The next records; never waits."""
+        """The next records that are not held; never waits."""
         self.finished = finished
-        return [self.records.popleft() for _ in range(min(max_records, len(self.records)))]
+        free = [record for record in self.records if _partition(record) not in self.held][:max_records]
+        taken = {id(record) for record in free}
+        self.records = deque(record for record in self.records if id(record) not in taken)
+        return free
+
+    def hold(self, partitions: Collection[tuple[str, int]]) -> None:
+        """Remember them."""
+        self.held = partitions
+
+    def skip(self, partitions: Collection[tuple[str, int]], before_ms: int) -> Sequence[Skipped]:
+        """Drop records of these partitions up to the first that is not older."""
+        skipped = []
+        for topic, number in partitions:
+            there = [record for record in self.records if _partition(record) == (topic, number)]
+            old = list(takewhile(lambda record: record.timestamp_ms < before_ms, there))
+            if old:
+                skipped.append(Skipped(topic, number, old[0].ref.offset, old[-1].ref.offset + 1))
+                gone = {id(record) for record in old}
+                self.records = deque(record for record in self.records if id(record) not in gone)
+        return skipped
 
     def is_caught_up(self) -> bool:
         """Whether none is left."""
@@ -49,6 +72,7 @@ class Message:
     key: str
     value: bytes
     headers: Sequence[tuple[str, bytes]]
+    acknowledged: bool = True
 
 
 @dataclass(slots=True)
@@ -58,7 +82,29 @@ class MemorySink:
     messages: list[Message] = field(default_factory=list)
     acknowledges: bool = True
 
-    def send(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]]) -> MemoryDelivery:
+    def send(
+        self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]], frame: FrameRef | None = None
+    ) -> MemoryDelivery:
         """Remember the message."""
-        self.messages.append(Message(key, value, headers))
+        self.messages.append(Message(key, value, headers, self.acknowledges))
         return MemoryDelivery(self.acknowledges)
+
+
+@dataclass(slots=True)
+class MemoryTransactions(MemorySource):
+    """A source whose commits carry an outbox: messages are `readable` when their frames are committed, not before."""
+
+    outbox: Outbox = field(default_factory=Outbox)
+    readable: list[Letter] = field(default_factory=list)
+
+    def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
+        """Both at once."""
+        self.outbox.finish(next_offsets)
+        letters, offsets = self.outbox.due()
+        self.readable += letters
+        self.committed.update(offsets)
+        self.outbox.committed()
+
+
+def _partition(record: Record) -> tuple[str, int]:
+    return record.ref.topic, record.ref.partition

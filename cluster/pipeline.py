@@ -1,6 +1,6 @@
 """The whole dataflow of one recogniser on one page. It knows neither Kafka nor Ray.
 
-    poll -> admit -> see (decode, detect, gate, align, embed) -> search -> decide -> publish -> commit
+    poll -> admit -> queue -> see (decode, detect, gate, align, embed) -> search -> decide -> publish -> commit
 
 One process owns a frame from poll to commit. Pixels and vectors of faces that do not match are gone when `step`
 returns.
@@ -9,15 +9,18 @@ returns.
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from cluster.account import Account, NoMatch, Outcome, Shed
+from cluster.admission_queue import AdmissionQueue, Admitted, Dropped
 from cluster.holds import Holds
 from cluster.offsets import OffsetTracker, TopicPartition
+from cluster.pace import Pace
 from cluster.policy import PolicyInForce
-from cluster.ports import Clock, Delivery, FrameSource, Index, MessageSink, Record
+from cluster.ports import Clock, Delivery, FrameSource, Index, MessageSink, Record, ResultSink, Skipped
+from cluster.shed_book import ShedBook
 from cluster.wire.alerts import Alert, AlertContext, alert_id, encode_alert, parse_told
 from cluster.wire.frames import encode_dead_letter, parse_frame
 from operators.decide import MAX_CANDIDATES, match
@@ -29,14 +32,22 @@ from operators.vision import Seen, Vision
 DELIVERY_TIMEOUT_S = 120.0  # kafka-python's own delivery time-out: after it the broker's answer is not going to come
 COMMIT_INTERVAL_S = 1.0  # frames processed again after a crash, against a round trip for each batch
 RETRY_SEARCH_S = 0.25
+POLL_FRAMES = 256  # more are polled than a batch has only when more have come than a batch has
+BATCH_BYTES = 32 * 1024 * 1024  # of JPEGs in one batch
+QUEUE_BYTES = 32 * 1024 * 1024  # of JPEGs that wait; one poll may go beyond it, by what the client had fetched
+BATCHES_OF_AGE = 5  # a frame waits while one batch is fetched and one looked at, then a third is looked at with it
+SKIP_INTERVAL_S = 1.0  # Kafka is asked where fresh frames begin no more often than this
+MAX_AGE_MS = 10**13  # three centuries, for ages beyond any calendar
+SLOW_S = 1.0  # a frame that takes longer to be decoded and searched for faces is told of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outlets:
     """Where results are written."""
 
-    alerts: MessageSink
-    dead_letters: MessageSink
+    alerts: ResultSink
+    dead_letters: ResultSink
+    ledger: MessageSink
 
 
 class Pipeline:
@@ -44,7 +55,7 @@ class Pipeline:
 
     Args:
         source: Frames in.
-        outlets: Alerts and dead letters out.
+        outlets: Alerts, dead letters and shed frames out.
         vision: The models.
         index: The watchlist.
         policy: What decides.
@@ -53,6 +64,7 @@ class Pipeline:
         account: Where frames are accounted for.
         poll_records: Most frames of one batch.
         stopping: Whether to give up waiting for an index that does not answer.
+        writer: Name of this recogniser in the ledger.
     """
 
     def __init__(
@@ -67,6 +79,7 @@ class Pipeline:
         account: Account,
         poll_records: int,
         stopping: Callable[[], bool] = lambda: False,
+        writer: str = "recogniser",
     ) -> None:
         self._source = source
         self._outlets = outlets
@@ -75,7 +88,6 @@ class Pipeline:
         self._policy = policy.policy
         self._context = context
         self._clock = clock
-        self._poll_records = poll_records
         self._stopping = stopping
         self._sightings = Sightings(policy.policy.sightings)
         self._cameras = frozenset(policy.policy.cameras)
@@ -85,37 +97,58 @@ class Pipeline:
         self._offsets = OffsetTracker()
         self._holds = Holds(self._offsets, policy.policy.sightings)
         self._told = set[str]()
+        self._max_age = timedelta(milliseconds=min(self._policy.max_frame_age_ms, MAX_AGE_MS))
+        self._queue = AdmissionQueue(self._policy.freshness, self._max_age, poll_records, BATCH_BYTES)
+        self._pace = Pace(poll_records, self._max_age.total_seconds() / BATCHES_OF_AGE)
+        self._book = ShedBook(outlets.ledger, context.deployment, context.policy_digest, writer, account, self._offsets)
+        self._skipped_at = 0.0
         self._undelivered: list[tuple[list[FrameRef], list[Delivery]]] = []
         self._committed_at = 0.0
         self.account = account
         self.waiting_for: str | None = None
 
     def step(self, timeout_s: float) -> int:
-        """Process one batch, waiting up to `timeout_s` for its first frame; how many frames it had.
+        """Process one batch, waiting up to `timeout_s` for its first frame; how many frames reached their end.
 
         The broker's acknowledgements of one batch are awaited after the next has been computed, so that the wait is
         over when it begins.
         """
-        polled = self._source.poll(self._poll_records, timeout_s, self._offsets.ready())
-        records = [record for record in polled if self._is_new(record.ref)]
+        ended = self.account.frames_out.total()
+        batch = self._next_batch(timeout_s)
         earlier, self._undelivered = self._undelivered, []
-        admitted = [pair for record in records if (pair := self._admit(record)) is not None]
-        seen = self._see(admitted)
+        seen = self._see(batch)
         detected_at = self._clock.now()
         hits = self._search([one for _, one in seen])
         for (frame, one), found in zip(seen, hits, strict=True):
             self._decide(frame, one, found, detected_at)
         self._settle(earlier)
-        if not polled:
+        self._book.write(self._clock.now())
+        if not batch:
             if (overdue := self._holds.overdue(self._clock.now())) and self._source.is_caught_up():
                 self._holds.let_go(overdue)
-            self.drain()
+            self._flush()
         elif time.monotonic() - self._committed_at >= COMMIT_INTERVAL_S:
             self._commit()
-        return len(records)
+        return self.account.frames_out.total() - ended
 
     def drain(self) -> None:
-        """Wait for everything that was written and commit what is finished."""
+        """Wait for everything that was written, shed frames included, and commit what is finished."""
+        self._book.write_all(self._clock.now())
+        self._flush()
+
+    def _next_batch(self, timeout_s: float) -> list[Admitted]:
+        """Poll, take in what has come, and give each camera its turn."""
+        self._source.hold(self._queue.full(QUEUE_BYTES))
+        polled = self._source.poll(POLL_FRAMES, 0.0 if len(self._queue) else timeout_s, self._offsets.ready())
+        for record in polled:
+            if self._is_new(record.ref):
+                self._admit(record)
+        self._skip(polled)
+        batch, dropped = self._queue.take(self._clock.now(), self._pace.frames)
+        self._shed(dropped)
+        return batch
+
+    def _flush(self) -> None:
         pending, self._undelivered = self._undelivered, []
         self._settle(pending)
         self._commit()
@@ -136,6 +169,7 @@ class Pipeline:
         elsewhere = set(revoked).difference(owned)
         self._holds.forget(elsewhere)
         self._offsets.forget(elsewhere)
+        self.account.take_back(self._queue.forget(elsewhere), self._book.forget(elsewhere))
         gone = set[str]()
         for partition in elsewhere:
             self._seen_to.pop(partition, None)
@@ -173,36 +207,69 @@ class Pipeline:
         self._seen_to[partition] = ref.offset + 1
         return True
 
-    def _admit(self, record: Record) -> tuple[Record, Frame] | None:
+    def _admit(self, record: Record) -> None:
         """Take a frame in: understood, of a camera the policy covers, and fresh."""
-        self.account.frames_in += 1
+        self.account.take_in()
         self._offsets.start(record.ref)
         try:
             frame = parse_frame(record)
             self._check_scope(frame)
         except FrameRefused as refused:
             self._dead_letter(record, refused)
-            return None
+            return
         partition = (record.ref.topic, record.ref.partition)
         self._partition_cameras.setdefault(partition, set()).add(frame.camera)
-        age_ms = (self._clock.now() - frame.captured_at).total_seconds() * 1000
-        if age_ms > self._policy.max_frame_age_ms:
-            self._close([frame.ref], Outcome.SHED, Shed.TOO_OLD)
-            return None
-        return record, frame
+        self._shed(self._queue.put(record, frame, self._clock.now()))
+
+    def _shed(self, dropped: Sequence[Dropped]) -> None:
+        """Account for frames that nobody looks at; each is finished once the ledger has it."""
+        for each in dropped:
+            at = each.frame.captured_at
+            self._book.add(each.frame.ref, (each.frame.camera,), each.reason, (at, at), self._clock.now())
+
+    def _skip(self, polled: Sequence[Record]) -> None:
+        """Where Kafka has frames that have grown too old, go on with the first that has not."""
+        begin_ms = int((self._clock.now() - self._max_age).timestamp() * 1000) if polled else 0
+        last_ms = {(record.ref.topic, record.ref.partition): record.timestamp_ms for record in polled}
+        behind = {partition for partition, at_ms in last_ms.items() if at_ms < begin_ms}
+        if not behind or time.monotonic() - self._skipped_at < SKIP_INTERVAL_S:
+            return
+        self._skipped_at = time.monotonic()
+        for skipped in self._source.skip(behind, begin_ms):
+            partition = (skipped.topic, skipped.partition)
+            span = (_time(last_ms[partition]), _time(begin_ms))
+            self._account_for(skipped, span)
+
+    def _account_for(self, skipped: Skipped, span: tuple[datetime, datetime]) -> None:
+        """Frames jumped over count as many as the offsets do; whose they were is not known."""
+        partition = (skipped.topic, skipped.partition)
+        frames = skipped.next - max(skipped.first, self._seen_to.get(partition, 0))
+        if frames < 1:
+            return  # they come again after a rebalance
+        last = FrameRef(skipped.topic, skipped.partition, skipped.next - 1)
+        self._seen_to[partition] = skipped.next
+        self._offsets.start(last)
+        self.account.take_in(frames)
+        cameras = tuple(sorted(self._partition_cameras.get(partition, ())))
+        self._book.add(last, cameras, Shed.SKIPPED, span, self._clock.now(), frames)
 
     def _check_scope(self, frame: Frame) -> None:
         if frame.camera not in self._cameras:
             raise FrameRefused(FrameReason.UNKNOWN_CAMERA, "the policy in force does not cover this camera")
 
-    def _see(self, frames: Sequence[tuple[Record, Frame]]) -> list[tuple[Frame, Seen]]:
+    def _see(self, frames: Sequence[Admitted]) -> list[tuple[Frame, Seen]]:
         """Faces and vectors of every frame that can be decoded."""
+        began_s = time.perf_counter()
+        whole = self._vision.see([frame.jpeg for _, frame in frames])
+        self._pace.took(len(frames), time.perf_counter() - began_s)
         found = []
-        for (record, frame), seen in zip(frames, self._vision.see([f.jpeg for _, f in frames]), strict=True):
+        for (record, frame), seen in zip(frames, whole, strict=True):
             if isinstance(seen, FrameRefused):
                 self._dead_letter(record, seen)
             else:
                 found.append((frame, seen))
+                if seen.took_s > SLOW_S:
+                    self.account.slow[frame.camera] += 1
         return found
 
     def _search(self, seen: Sequence[Seen]) -> list[list[list[Hit]]]:
@@ -230,6 +297,7 @@ class Pipeline:
         due = [sighting for sighting in sightings if sighting.verdict is Verdict.ALERT]
         self.account.faces.update(seen.gated)
         self.account.faces["compared"] += len(seen.faces)
+        self.account.decided(frame.camera, (self._clock.now() - frame.captured_at).total_seconds() * 1000)
         done = [frame.ref, *self._holds.keep(frame, self._sightings.waits_for(frame.camera), detected_at)]
         if due:
             alerts = [self._alert(frame, seen, one, detected_at) for one in due]
@@ -255,11 +323,11 @@ class Pipeline:
             return None
         value, headers = encode_alert(alert, self._context)
         self.account.alerts += 1
-        return self._outlets.alerts.send(frame.camera, value, headers)
+        return self._outlets.alerts.send(frame.camera, value, headers, frame.ref)
 
     def _dead_letter(self, record: Record, refused: FrameRefused) -> None:
         value = encode_dead_letter(record, refused.reason, refused.detail, self._clock.now())
-        delivery = self._outlets.dead_letters.send(str(record.ref), value, [])
+        delivery = self._outlets.dead_letters.send(str(record.ref), value, [], record.ref)
         self._close([record.ref], Outcome.DEAD_LETTERED, refused.reason, [delivery])
 
     def _close(self, done: list[FrameRef], outcome: Outcome, reason: str, deliveries: Sequence[Delivery] = ()) -> None:
@@ -277,6 +345,7 @@ class Pipeline:
             for delivery in deliveries:
                 delivery.wait(DELIVERY_TIMEOUT_S)
             self._finish(done)
+        self._book.settle(DELIVERY_TIMEOUT_S)
 
     def _finish(self, refs: Sequence[FrameRef]) -> None:
         for ref in refs:
@@ -287,6 +356,14 @@ class Pipeline:
         ready = self._offsets.take()
         if ready:
             self._source.commit(ready)
+
+
+def _time(at_ms: int) -> datetime:
+    """A record's time; one outside the calendar is the calendar's beginning."""
+    try:
+        return datetime.fromtimestamp(at_ms / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _why_not(seen: Seen, sightings: Sequence[Sighting]) -> NoMatch:

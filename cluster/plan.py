@@ -1,6 +1,6 @@
 """A cluster file, its policy and its models' manifests, checked together: all that a process needs to take part."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -34,6 +34,14 @@ class Plan:
     def contract(self) -> EmbeddingContract:
         """What vectors must have in common to be comparable."""
         return EmbeddingContract.of(self.embedder, self.detector, TEMPLATE_NAME)
+
+    def differs_in_layout_only(self, other: "Plan") -> bool:
+        """Whether two plans are equal but for the number of index shards and their replicas, or altogether."""
+        index, theirs = self.settings.index, other.settings.index
+        if index.layout is None or theirs.layout is None:
+            return self == other
+        index = replace(index, shards=theirs.shards, replicas=theirs.replicas)
+        return replace(self, settings=replace(self.settings, index=index)) == other
 
     @property
     def group(self) -> str:

@@ -1,6 +1,6 @@
 """What the pipeline needs from the outside world. Kafka and Ray implement these at the edge; `memory_io` in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -27,6 +27,16 @@ class Record:
     timestamp_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Offsets of a partition that were jumped over: `first` up to, without it, `next`."""
+
+    topic: str
+    partition: int
+    first: int
+    next: int
+
+
 class Delivery(Protocol):
     """A message on its way to a topic."""
 
@@ -49,16 +59,32 @@ class FrameSource(Protocol):
         """Whether every frame of these partitions that is there by now has been polled."""
         ...
 
+    def hold(self, partitions: Collection[tuple[str, int]]) -> None:
+        """From these partitions, and only these, nothing is polled until they are no longer named."""
+        ...
+
+    def skip(self, partitions: Collection[tuple[str, int]], before_ms: int) -> Sequence[Skipped]:
+        """Go on, in each of these partitions, with the first record of `before_ms` (Unix milliseconds) or later."""
+        ...
+
     def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
         """Store, for each (topic, partition), the offset from which a successor continues."""
         ...
 
 
 class MessageSink(Protocol):
-    """One topic that results are written to."""
+    """One topic that is written to."""
 
     def send(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]]) -> Delivery:
         """Start to write one message."""
+        ...
+
+
+class ResultSink(Protocol):
+    """One topic that results of frames are written to."""
+
+    def send(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]], frame: FrameRef) -> Delivery:
+        """Start to write one message, which follows from `frame`."""
         ...
 
 

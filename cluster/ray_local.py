@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,21 +40,26 @@ class LocalRay:
 
     Attributes:
         address: HOST:PORT.
-        pid: Leader of its process group.
+        pid: Leader of its session.
         started_at: Start time of that process, to tell it from a later one of the same number.
+        more: The same of further nodes, (pid, start time) of each.
     """
 
     address: str
     pid: int
     started_at: float
+    more: Sequence[tuple[int, float]] = ()
 
     @property
     def is_alive(self) -> bool:
         """Whether that very process runs."""
-        try:
-            return abs(psutil.Process(self.pid).create_time() - self.started_at) < 1.0
-        except psutil.NoSuchProcess:
-            return False
+        return _runs(self.pid, self.started_at)
+
+    @property
+    def leaders(self) -> set[int]:
+        """Leaders of the sessions of all its nodes that run."""
+        nodes = [(self.pid, self.started_at), *self.more]
+        return {pid for pid, started_at in nodes if _runs(pid, started_at)}
 
 
 def find_ray(cluster: str) -> LocalRay | None:
@@ -94,8 +99,14 @@ def locked_cluster(cluster: str) -> Iterator[None]:
         yield
 
 
-def start_ray(cluster: str, cpus: int, progress: Callable[[str], None]) -> LocalRay:
-    """Start a head node and wait until it takes connections.
+def start_ray(cluster: str, cpus: int, progress: Callable[[str], None], nodes: int = 1) -> LocalRay:
+    """Start a head node, and wait until it takes connections.
+
+    Args:
+        cluster: Whose Ray it is.
+        cpus: Cores that each node says it has.
+        progress: Is told what happens.
+        nodes: How many, all on this machine: more than one shows how a cluster of several machines behaves.
 
     Raises:
         DeploymentFailed: It did not come up; the message names its log.
@@ -105,33 +116,57 @@ def start_ray(cluster: str, cpus: int, progress: Callable[[str], None]) -> Local
     _private(_temp(cluster).parent)
     port = free_port()
     progress(f"starting Ray on port {port}, with token authentication")
-    log = folder / "ray.log"
+    address = f"127.0.0.1:{port}"
+    started: list[tuple[int, float]] = []
+    for number in range(nodes):
+        place = ["--head", f"--port={port}", f"--temp-dir={_temp(cluster)}", "--include-dashboard=false"]
+        log = folder / f"ray-{number}.log"
+        process = _start_node(place if number == 0 else [f"--address={address}"], cpus, log)
+        started.append((process.pid, psutil.Process(process.pid).create_time()))
+        running = LocalRay(address, *started[0], more=started[1:])
+        (folder / "ray.json").write_text(json.dumps(asdict(running)))
+        if not _await(process, log):
+            stop_ray(cluster)
+            raise DeploymentFailed(f"Ray did not start; its output is in {log}")
+    return running
+
+
+def _start_node(place: Sequence[str], cpus: int, log: Path) -> subprocess.Popen[bytes]:
+    command = [str(Path(sys.executable).parent / "ray"), "start", "--block", "--node-ip-address=127.0.0.1", *place]
+    command += [
+        f"--num-cpus={cpus}",
+        f"--object-store-memory={OBJECT_STORE_BYTES}",
+        "--disable-usage-stats",
+    ]
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            _command(cluster, port, cpus),
+        return subprocess.Popen(
+            command,
             env={**os.environ, **HEALTH_CHECKS},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    running = LocalRay(f"127.0.0.1:{port}", process.pid, psutil.Process(process.pid).create_time())
-    (folder / "ray.json").write_text(json.dumps(asdict(running)))
+
+
+def _await(process: subprocess.Popen[bytes], log: Path) -> bool:
+    """Whether a node has come up."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while b"Ray runtime started" not in log.read_bytes():
         if process.poll() is not None or time.monotonic() > deadline:
-            stop_ray(cluster)
-            raise DeploymentFailed(f"Ray did not start; its output is in {log}")
+            return False
         time.sleep(0.1)
-    return running
+    return True
 
 
 def stop_ray(cluster: str) -> bool:
     """End the local Ray of this cluster with all its processes and files; whether there was one."""
     found = find_ray(cluster)
     if found:
-        members = _members(found.pid)
-        os.kill(found.pid, signal.SIGTERM)
+        leaders = found.leaders
+        members = _members(leaders)
+        for leader in leaders:
+            os.kill(leader, signal.SIGTERM)
         _, left = psutil.wait_procs(members, timeout=STOP_TIMEOUT_S)
         for process in left:
             process.kill()
@@ -141,32 +176,23 @@ def stop_ray(cluster: str) -> bool:
     return found is not None
 
 
-def _members(leader: int) -> list[psutil.Process]:
-    """Every process of the leader's session, itself included."""
+def _runs(pid: int, started_at: float) -> bool:
+    try:
+        return abs(psutil.Process(pid).create_time() - started_at) < 1.0
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _members(leaders: Collection[int]) -> list[psutil.Process]:
+    """Every process of these leaders' sessions, themselves included."""
     found = []
     for process in psutil.process_iter():
         try:
-            if os.getsid(process.pid) == leader:
+            if os.getsid(process.pid) in leaders:
                 found.append(process)
         except (ProcessLookupError, PermissionError):
             continue
     return found
-
-
-def _command(cluster: str, port: int, cpus: int) -> list[str]:
-    return [
-        str(Path(sys.executable).parent / "ray"),
-        "start",
-        "--head",
-        "--block",
-        f"--port={port}",
-        "--node-ip-address=127.0.0.1",
-        f"--num-cpus={cpus}",
-        f"--object-store-memory={OBJECT_STORE_BYTES}",
-        "--include-dashboard=false",
-        "--disable-usage-stats",
-        f"--temp-dir={_temp(cluster)}",
-    ]
 
 
 def _folder(cluster: str) -> Path:

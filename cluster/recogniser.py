@@ -12,16 +12,12 @@ from dataclasses import dataclass
 
 from cluster.account import Account
 from cluster.clocks import SystemClock
-from cluster.kafka_io import (
-    ALERTS,
-    DEAD_LETTERS,
-    KafkaFrameSource,
-    KafkaSink,
-    close_producer,
-    open_producer,
-)
+from cluster.delivery import member_of, open_delivery
+from cluster.kafka_admin import expel
+from cluster.kafka_io import ALERTS, KafkaFrameSource
+from cluster.layout import Layout
 from cluster.offsets import TopicPartition
-from cluster.pipeline import Outlets, Pipeline
+from cluster.pipeline import Pipeline
 from cluster.plan import Plan, open_vision
 from cluster.ports import Index
 from cluster.register import read_topic
@@ -51,6 +47,7 @@ class RecogniserStatus:
         provider: What the models run on, as ONNX Runtime says.
         restarts: How often it has started over from its last commit, because Kafka had gone away.
         index: State of its own index; None when shards hold it.
+        layout: Which shards it asks; None when it asks none.
         account: Where every frame went.
     """
 
@@ -66,6 +63,7 @@ class RecogniserStatus:
     restarts: int
     index: FeedStatus | None
     account: dict[str, object]
+    layout: Layout | None = None
 
 
 class Recogniser:
@@ -78,7 +76,7 @@ class Recogniser:
         plan: What is to run.
         slot: 0-based number of this recogniser.
         index: The watchlist when it is elsewhere; None holds all of it here.
-        on_failure: Called when the thread ends by an error nobody foresaw.
+        on_failure: Called when the thread ends: by an error nobody foresaw, or because its slot is taken.
 
     Raises:
         ModelRefused: See `open_vision`.
@@ -148,21 +146,18 @@ class Recogniser:
             raise
 
     def _watch(self) -> None:
-        """Join the group and process frames until stopped."""
+        """Join the group and process frames until stopped; whoever was this recogniser before is no member any more."""
         plan = self._plan
+        expel(plan.settings.kafka, plan.group, member_of(self._slot))
         with ExitStack() as closing:
-            producer = open_producer(plan.settings.kafka, f"recogniser-{self._slot}")
-            closing.callback(close_producer, producer, 5.0)
-            source = KafkaFrameSource(
-                plan.settings.kafka,
+            settings = plan.settings
+            source, outlets = open_delivery(
+                settings.kafka,
+                settings.delivery,
                 plan.group,
-                f"recogniser-{self._slot}",
-                on_rebalance=lambda revoked, owned: self._share(pipeline, revoked, owned),
-            )
-            closing.callback(source.close)
-            outlets = Outlets(
-                KafkaSink(plan.settings.kafka, producer, ALERTS),
-                KafkaSink(plan.settings.kafka, producer, DEAD_LETTERS),
+                self._slot,
+                lambda revoked, owned: self._share(pipeline, revoked, owned),
+                closing,
             )
             index = self._index or self._feed
             assert index is not None  # noqa: S101 - one of the two was given at construction
@@ -177,6 +172,7 @@ class Recogniser:
                 self._account,
                 plan.settings.recognisers.poll_frames,
                 self._stopping.is_set,
+                f"recogniser-{self._slot}",
             )
             self._pipeline, self._trouble = pipeline, None
             self._loop(pipeline, source)

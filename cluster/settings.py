@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from cluster.folders import state_folder
+from cluster.layout import Layout
 from cluster.strict_yaml import read
 from operators.errors import SettingsRefused
 from operators.jpeg import JpegLimits
@@ -134,6 +135,8 @@ class IndexSettings:
     Attributes:
         placement: `in-lane`: every recogniser holds all of it; `sharded`: index shards share it.
         shards: Number of shards when sharded.
+        replicas: Processes that hold each shard when sharded; each search asks one, and with 2 another answers when one
+            is lost. Each needs the shard's memory, and is put on another machine where there is one.
         threads: Of one search, in a recogniser or a shard.
         snapshots: Folder on a local disk in which each holder of the list keeps what it has read, so that a restart
             need not read the topic from its beginning. It holds vectors: protect it as the topic. Not needed.
@@ -141,17 +144,36 @@ class IndexSettings:
 
     placement: Placement = Placement.IN_LANE
     shards: int = 1
+    replicas: int = 1
     threads: int = 1
     snapshots: Path | None = None
 
     def __post_init__(self) -> None:
-        _be_counts(self, "shards", "threads")
-        if self.placement is Placement.IN_LANE and self.shards != 1:
-            raise ValueError("shards: only 'placement: sharded' can have more than 1")
+        _be_counts(self, "shards", "replicas", "threads")
+        for name in ("shards", "replicas"):
+            if self.placement is Placement.IN_LANE and getattr(self, name) != 1:
+                raise ValueError(f"{name}: only 'placement: sharded' can have more than 1")
+
+    @property
+    def layout(self) -> Layout | None:
+        """How shards divide the list; None when every recogniser holds all of it."""
+        return Layout(self.shards, self.replicas) if self.placement is Placement.SHARDED else None
 
     def folder_of(self, holder: str) -> Path | None:
         """Where one holder of the list keeps what it has read; no two share a folder."""
         return self.snapshots / holder if self.snapshots else None
+
+
+class Delivery(StrEnum):
+    """What is promised of an alert, see docs/decisions/0015-delivery.md.
+
+    Attributes:
+        AT_LEAST_ONCE: None is lost; one may be in the topic more than once, under the same id.
+        EXACTLY_ONCE: Alerts and offsets are one transaction; an alert can be read once that is committed.
+    """
+
+    AT_LEAST_ONCE = "at-least-once"
+    EXACTLY_ONCE = "exactly-once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +224,7 @@ class ClusterSettings:
         ray: `local`, or the address HOST:PORT of a Ray cluster that exists.
         device: What the models run on. `cuda` runs on CUDA or refuses to start.
         recognisers: The lanes.
+        delivery: What is promised of an alert.
         index: The watchlist's place.
         limits: What one frame may ask for.
         keys: Folder of the deployment's secret keys, needed where people are put on lists and taken off; None: a folder
@@ -215,6 +238,7 @@ class ClusterSettings:
     ray: str = "local"
     device: Device = Device.CPU
     recognisers: Recognisers = field(default_factory=Recognisers)
+    delivery: Delivery = Delivery.AT_LEAST_ONCE
     index: IndexSettings = field(default_factory=IndexSettings)
     limits: Limits = field(default_factory=Limits)
     keys: Path | None = None

@@ -4,9 +4,12 @@ import click
 
 from loadtests.bench_churn import churn_command
 from loadtests.bench_decode import decode_command
+from loadtests.bench_delivery import delivery_command
 from loadtests.bench_index import index_command
+from loadtests.bench_overload import overload_command
 from loadtests.bench_people import people_command
 from loadtests.bench_pipeline import pipeline
+from loadtests.bench_shards import shards_command
 
 
 @click.group()
@@ -17,5 +20,8 @@ def bench() -> None:
 bench.add_command(pipeline)
 bench.add_command(churn_command)
 bench.add_command(decode_command)
+bench.add_command(delivery_command)
 bench.add_command(index_command)
+bench.add_command(overload_command)
 bench.add_command(people_command)
+bench.add_command(shards_command)

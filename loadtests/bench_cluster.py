@@ -13,7 +13,8 @@ from typing import Any
 import psutil
 
 from cluster.account import Outcome
-from cluster.kafka_io import FRAMES, KafkaFramePublisher, TopicReader
+from cluster.frame_publisher import KafkaFramePublisher
+from cluster.kafka_io import FRAMES, TopicReader
 from cluster.plan import Plan
 from loadtests.bench_commits import Commits, curve, rate
 from loadtests.bench_frames import Shown
@@ -102,6 +103,11 @@ class RunningCluster:
             return None, spent
         return Drained(sum(known), self._cpu_ms(before, after, sum(known) * spent.wall_s)), spent
 
+    def await_more(self, frames: int) -> None:
+        """Wait until so many more frames than before are finished."""
+        self._published += frames
+        self._await(self._published)
+
     def account(self) -> dict[str, Any]:
         """Where all frames went, with alerts, summed over the recognisers."""
         accounts = [lane["account"] for lane in lanes_of(self._run)]
@@ -161,7 +167,9 @@ def choose_cameras(plan: Plan, names: Sequence[str], jpeg: bytes, now: datetime)
     with closing(TopicReader(kafka, FRAMES, 0, 1, from_beginning=True)) as reader:
         while not reader.is_caught_up():
             for record in reader.poll(1.0):
-                chosen.setdefault(record.ref.partition, (record.key or b"").decode())
+                camera = (record.key or b"").decode()
+                if camera in names:
+                    chosen.setdefault(record.ref.partition, camera)
     if len(chosen) < kafka.frame_partitions:
         raise RuntimeError(f"{len(names)} cameras reach {len(chosen)} of {kafka.frame_partitions} partitions")
     return [chosen[partition] for partition in sorted(chosen)]

@@ -33,7 +33,7 @@ LISTED = 50
 LISTED_EVERY = 10  # every tenth picture shows a listed person: more alerts than any street
 FRAME_S = 0.2  # between two frames of one camera
 SEED = 20261123
-_PEOPLE = 0  # seed of who they are, see `loadtests/sought.py`
+PEOPLE = 0  # seed of who they are, see `loadtests/sought.py`
 _WALKING = replace(STREET, yaw_deg=20, pitch_deg=8)
 
 
@@ -61,7 +61,7 @@ def compose(count: int) -> list[bytes]:
         count: How many.
     """
     draw = np.random.default_rng(SEED)
-    listed, others = cycle(sought(_PEOPLE, LISTED).values()), cycle(strangers(_PEOPLE))
+    listed, others = cycle(sought(PEOPLE, LISTED).values()), cycle(strangers(PEOPLE))
     pictures = []
     for number in range(count):
         seen = [next(listed if number % LISTED_EVERY == 0 else others)]
@@ -76,7 +76,7 @@ def entries(plan: Plan, vision: Vision, total: int) -> list[tuple[str, bytes]]:
     A random vector of 128 dimensions has a cosine of 0.55 with a face once in 3,000,000,000 pairs: it never matches.
     """
     now = datetime.now(UTC)
-    jpegs = portraits(vision, sought(_PEOPLE, LISTED))
+    jpegs = portraits(vision, sought(PEOPLE, LISTED))
     keys = new_keys()
     found = [
         (ref, enrol(listing(ref, plan, now), [picture(jpeg, now)], plan, vision, keys, now))
@@ -85,7 +85,7 @@ def entries(plan: Plan, vision: Vision, total: int) -> list[tuple[str, bytes]]:
     draw = np.random.default_rng(SEED)
     noise = draw.standard_normal((max(0, total - len(found)), plan.embedder.dimension or 0)).astype(np.float32)
     for number, vector in enumerate(noise / np.linalg.norm(noise, axis=1, keepdims=True)):
-        found.append((f"random-{number:06d}", _record(f"random-{number:06d}", vector, plan, now)))
+        found.append((f"random-{number:06d}", random_record(f"random-{number:06d}", vector, plan, now)))
     return found
 
 
@@ -103,7 +103,8 @@ def schedule(
         )
 
 
-def _record(ref: str, vector: Float32, plan: Plan, now: datetime) -> bytes:
+def random_record(ref: str, vector: Float32, plan: Plan, now: datetime) -> bytes:
+    """The record of an entry that nobody is: a vector (d,) of random numbers, of unit length."""
     about = listing(ref, plan, now)
     entry = Entry(ref, about.watchlist, vector[None], about.not_after, plan.contract.digest, "")
     photo = Photo(hashlib.sha256(vector.tobytes()).hexdigest(), "random numbers", now.date(), b"")

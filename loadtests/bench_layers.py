@@ -21,11 +21,12 @@ from cluster.clocks import SystemClock
 from cluster.memory_io import MemorySink
 from cluster.pipeline import Outlets, Pipeline
 from cluster.plan import Plan, open_vision
-from cluster.ports import Record
+from cluster.ports import Record, Skipped
 from cluster.recogniser import Recogniser
+from cluster.settings import Delivery
 from cluster.wire.frames import frame_headers
 from indexes.generation import WatchlistGeneration
-from loadtests.bench_bare import BareLoop, Work
+from loadtests.bench_bare import BATCH, BareLoop, Work
 from loadtests.bench_frames import FRAME_S
 from loadtests.quiet import Snapshot
 from operators.types import Float32, FrameRef, Hit
@@ -66,19 +67,26 @@ class Workers:
         """Have all of them work for `seconds`; `layer` is bare or memory."""
         return together(self.ask(layer, seconds))
 
-    def run_kafka(self, group: str, seconds: float, look: Callable[[], Snapshot]) -> tuple[Work, Snapshot, Snapshot]:
+    def run_kafka(
+        self,
+        group: str,
+        seconds: float,
+        look: Callable[[], Snapshot],
+        delivery: Delivery = Delivery.AT_LEAST_ONCE,
+    ) -> tuple[Work, Snapshot, Snapshot]:
         """Have all of them read the frames topic from its beginning, as a group of their own.
 
         Args:
             group: Its name; one that has not read yet.
             seconds: How long they are measured, once each has its partitions.
             look: Gives the machine's processes, as they are at the begin and the end of that time.
+            delivery: Their mode of delivery.
 
         Raises:
             RuntimeError: They did not share all partitions in time.
         """
         try:
-            self._begin_kafka(group)
+            self._begin_kafka(group, delivery)
             time.sleep(SETTLE_S)
             before, begin = look(), self.ask("count")
             time.sleep(seconds)
@@ -101,8 +109,8 @@ class Workers:
             process.terminate()
             process.join()
 
-    def _begin_kafka(self, group: str) -> None:
-        self.ask("open", group)
+    def _begin_kafka(self, group: str, delivery: Delivery) -> None:
+        self.ask("open", (group, delivery))
         deadline = time.monotonic() + JOIN_TIMEOUT_S
         while sum(owned := [found.frames for found in self.ask("partitions")]) != self._partitions or not all(owned):
             if time.monotonic() > deadline:
@@ -146,8 +154,15 @@ class EndlessSource:
         self._many = len(cameras)
 
     def poll(self, max_records: int, timeout_s: float, finished: object) -> Sequence[Record]:
+        """See `ports.FrameSource`. As many as a batch has: a backlog is not what is measured."""
+        return [self._next() for _ in range(min(max_records, BATCH))]
+
+    def hold(self, partitions: object) -> None:
         """See `ports.FrameSource`."""
-        return [self._next() for _ in range(max_records)]
+
+    def skip(self, partitions: object, before_ms: int) -> Sequence[Skipped]:
+        """See `ports.FrameSource`."""
+        return []
 
     def is_caught_up(self) -> bool:
         """See `ports.FrameSource`."""
@@ -189,7 +204,7 @@ class _Worker:
         self._loop = BareLoop(plan, entries, plan.settings.recognisers.threads)
         self._pipeline = Pipeline(
             EndlessSource(jpegs, cameras, self._begin),
-            Outlets(MemorySink(), MemorySink()),
+            Outlets(MemorySink(), MemorySink(), MemorySink()),
             open_vision(plan),
             LocalIndex(self._loop.index),
             plan.in_force,
@@ -212,8 +227,8 @@ class _Worker:
                 return self._loop.run(self._jpegs, seconds, self._begin)
             case "memory", float(seconds):
                 return self._run_pipeline(seconds)
-            case "open", str(group):
-                return self._open(group)
+            case "open", (str(group), Delivery() as delivery):
+                return self._open(group, delivery)
             case "partitions", _:
                 return self._partitions()
             case "count", _:
@@ -227,8 +242,8 @@ class _Worker:
             frames += self._pipeline.step(0.0)
         return frames, time.perf_counter() - started
 
-    def _open(self, group: str) -> tuple[int, float]:
-        plan = replace(self._plan, settings=replace(self._plan.settings, cluster=group))
+    def _open(self, group: str, delivery: Delivery) -> tuple[int, float]:
+        plan = replace(self._plan, settings=replace(self._plan.settings, cluster=group, delivery=delivery))
         self._recogniser = Recogniser(plan, self._slot, None, on_failure=lambda: None)
         return 0, 1.0
 

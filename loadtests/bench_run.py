@@ -18,8 +18,9 @@ import numpy as np
 import yaml
 from rich.console import Console
 
+from cluster.frame_publisher import KafkaFramePublisher
 from cluster.kafka_admin import ensure_topics
-from cluster.kafka_io import WATCHLIST, KafkaFramePublisher, KafkaSink, open_producer
+from cluster.kafka_io import WATCHLIST, KafkaSink, open_producer
 from cluster.plan import Plan, open_vision, read_plan
 from loadtests.bench_bare import BareThreads, Work
 from loadtests.bench_cluster import RunningCluster, broker_pids, choose_cameras
@@ -108,12 +109,16 @@ def measure(
     """
     cv2.setNumThreads(1)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # or everything would be left running
-    with _temporary(settings, policy) as run:
+    with temporary_run(settings, policy) as run:
         plan = read_plan(run.file)
         console.print(f"[bold]{PICTURES} pictures, {ENTRIES} watchlist entries")
         pictures = compose(PICTURES)
         known = entries(plan, open_vision(plan), ENTRIES)
-        shown = Show(pictures, _fill(plan, known, pictures[0]), datetime.now(UTC) + timedelta(minutes=1))
+        shown = Show(
+            pictures,
+            fill(plan, known, pictures[0], plan.in_force.policy.cameras),
+            datetime.now(UTC) + timedelta(minutes=1),
+        )
         console.print("[bold]starting the bare loops")
         with _sides(plan, known, shown) as sides:
             console.print("[bold]starting the cluster")
@@ -167,7 +172,7 @@ class Bench:
 
     def compare_without_ray(self, plan: Plan, rounds: int) -> None:
         """Round by round: the bare loop in processes, and recognisers in such processes on Kafka."""
-        _publish(plan, self._shown.next(2 * self._frames))
+        publish(plan, self._shown.next(2 * self._frames))
         for number in range(rounds):
             self._take(PROCESSES_AGAIN, lambda: self._work(PROCESSES))
             self._take(KAFKA, self._without_ray)
@@ -221,7 +226,7 @@ class Bench:
 
 
 @contextmanager
-def _temporary(settings: Mapping[str, Any], policy: Mapping[str, Any]) -> Iterator[Temporary]:
+def temporary_run(settings: Mapping[str, Any], policy: Mapping[str, Any]) -> Iterator[Temporary]:
     """A broker, a cluster file and a policy of their own."""
     with tempfile.TemporaryDirectory(prefix="beholden-bench-") as folder:
         file = Path(folder) / "policy.yaml"
@@ -242,18 +247,19 @@ def _sides(plan: Plan, known: Sequence[tuple[str, bytes]], shown: Show) -> Itera
         yield sides
 
 
-def _fill(plan: Plan, known: Sequence[tuple[str, bytes]], jpeg: bytes) -> list[str]:
-    """Make the topics, write the watchlist, and choose the cameras."""
+def fill(plan: Plan, known: Sequence[tuple[str, bytes]], jpeg: bytes, names: Sequence[str]) -> list[str]:
+    """Make the topics, write the watchlist, and choose the cameras among `names`."""
     kafka = plan.settings.kafka
     ensure_topics(kafka)
     with closing(open_producer(kafka, "bench")) as producer:
         sink = KafkaSink(kafka, producer, WATCHLIST)
         for delivery in [sink.send(ref, record, []) for ref, record in known]:
             delivery.wait(30.0)
-    return choose_cameras(plan, plan.in_force.policy.cameras, jpeg, datetime.now(UTC))
+    return choose_cameras(plan, names, jpeg, datetime.now(UTC))
 
 
-def _publish(plan: Plan, frames: Sequence[Shown]) -> None:
+def publish(plan: Plan, frames: Sequence[Shown]) -> None:
+    """Publish frames and wait until the broker has them."""
     with closing(KafkaFramePublisher(plan.settings.kafka)) as publisher:
         for shown in frames:
             publisher.publish(shown.camera, shown.jpeg, shown.captured_at, "bench", shown.seq)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import cv2
 
-from cluster.kafka_io import KafkaFramePublisher
+from cluster.frame_publisher import KafkaFramePublisher
 from cluster.settings import KafkaSettings
 from loadtests.people.camera import Camera
 from loadtests.people.scenes import Schedule

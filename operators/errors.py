@@ -8,6 +8,7 @@
       EnrolmentRefused        a person or an image that cannot become a watchlist entry
       IndexIncomplete         a search could not cover the whole watchlist
       BrokerUnavailable       Kafka does not answer
+      SlotTaken               another process has taken this recogniser's place
       SourceUnavailable       a camera, video or folder that gives no pictures
       DeploymentFailed        Ray or the local broker could not be brought up
 
@@ -122,6 +123,10 @@ class BrokerUnavailable(BeholdenError):
     """Kafka does not answer."""
 
     retriable = True
+
+
+class SlotTaken(BeholdenError):
+    """Another process has taken this recogniser's place; this one must end."""
 
 
 class SourceUnavailable(BeholdenError):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from operators.decide import WatchlistRule
 from operators.detect import DetectSettings
+from operators.freshness import FreshnessRule
 from operators.models import ModelManifest, People
 from operators.quality import QualitySettings
 from operators.sightings import SightingSettings
@@ -42,6 +43,7 @@ class Policy:
             and load tests.
         cameras: Ids of the cameras it covers; frames of any other are refused.
         max_frame_age_ms: Older frames are shed. Too low sheds on every hiccup, too high alerts when the person is gone.
+        freshness: Which frames are looked at when not all of them can be.
         detector: Which detector.
         detect: Its settings.
         quality: Which faces are good enough to be compared, at enrolment and in a frame.
@@ -57,6 +59,7 @@ class Policy:
     people: People
     cameras: tuple[str, ...]
     max_frame_age_ms: int
+    freshness: FreshnessRule
     detector: ModelChoice
     detect: DetectSettings
     quality: QualitySettings
@@ -77,10 +80,11 @@ class Policy:
     def _check_cameras(self) -> None:
         if len(set(self.cameras)) != len(self.cameras):
             raise ValueError("cameras: an id is given twice")
-        for name, rule in self.watchlists.items():
-            strangers = sorted(set(rule.cameras) - set(self.cameras))
+        exceptions = {f"watchlists.{name}": set(rule.cameras) for name, rule in self.watchlists.items()}
+        for part, named in {**exceptions, "freshness": set(self.freshness.cameras)}.items():
+            strangers = sorted(named - set(self.cameras))
             if strangers:
-                raise ValueError(f"watchlists.{name}.cameras: not among the policy's cameras: {', '.join(strangers)}")
+                raise ValueError(f"{part}.cameras: not among the policy's cameras: {', '.join(strangers)}")
 
     @property
     def lowest_threshold(self) -> float:

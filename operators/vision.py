@@ -1,7 +1,8 @@
 """From JPEG bytes to faces and vectors: the chain of vision operators, for frames and for enrolment alike."""
 
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,12 +27,14 @@ class Seen:
         numbers: (n,) which of all detected faces, by descending confidence, each is.
         vectors: (n, d) float32 unit vectors.
         gated: How many faces were not good enough, by reason.
+        took_s: How long it took to decode the frame and to find the faces; of several at once, each one's part.
     """
 
     faces: Faces
     numbers: npt.NDArray[np.intp]
     vectors: Float32
     gated: Counter[str]
+    took_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +45,7 @@ class _Cut:
     numbers: npt.NDArray[np.intp]
     crops: npt.NDArray[np.uint8]
     gated: Counter[str]
+    took_s: float
 
 
 class Vision:
@@ -105,7 +109,8 @@ class Vision:
         whole = [cut for cut in flat if isinstance(cut, _Cut)]
         vectors = iter(self._embed([cut.crops for cut in whole]))
         return [
-            Seen(cut.faces, cut.numbers, next(vectors), cut.gated) if isinstance(cut, _Cut) else cut for cut in flat
+            Seen(cut.faces, cut.numbers, next(vectors), cut.gated, cut.took_s) if isinstance(cut, _Cut) else cut
+            for cut in flat
         ]
 
     def join(self, seen: Sequence[Seen]) -> Float32:
@@ -120,9 +125,13 @@ class Vision:
         return np.split(vectors, np.cumsum([len(part) for part in crops])[:-1])
 
     def _cut_batch(self, jpegs: Sequence[bytes]) -> list[_Cut | FrameRefused]:
+        began_s = time.perf_counter()
         images = [self._decode(jpeg) for jpeg in jpegs]
-        faces = self._detect([found[0] for found in images if not isinstance(found, FrameRefused)])
-        return [found if isinstance(found, FrameRefused) else self._cut(*found, next(faces)) for found in images]
+        faces = iter(self._detect([found[0] for found in images if not isinstance(found, FrameRefused)]))
+        took_s = (time.perf_counter() - began_s) / len(jpegs)
+        return [
+            found if isinstance(found, FrameRefused) else self._cut(*found, next(faces), took_s) for found in images
+        ]
 
     def _decode(self, jpeg: bytes) -> tuple[Image, float] | FrameRefused:
         """The image, and how many frame pixels one of its pixels is."""
@@ -133,13 +142,13 @@ class Vision:
             return refused
         return image, header.width / image.shape[1]
 
-    def _detect(self, images: list[Image]) -> Iterator[Faces]:
+    def _detect(self, images: list[Image]) -> list[Faces]:
         """Faces of each image; images of one size in one call where the detector's batch allows it."""
         if self._detect_batch == 1 or len({image.shape for image in images}) > 1:
-            return (self._detector.detect(image) for image in images)
-        return iter(self._detector.detect_batch(images) if images else [])
+            return [self._detector.detect(image) for image in images]
+        return self._detector.detect_batch(images) if images else []
 
-    def _cut(self, image: Image, scale: float, found: Faces) -> _Cut | FrameRefused:
+    def _cut(self, image: Image, scale: float, found: Faces, took_s: float) -> _Cut | FrameRefused:
         if len(found) > self._max_faces:
             return FrameRefused(FrameReason.TOO_MANY_FACES, f"{len(found)} faces; {self._max_faces} at most")
         reasons = gate_geometry(found, image.shape, self._quality)
@@ -151,4 +160,4 @@ class Vision:
         sharp = np.flatnonzero([reason is None for reason in blurred])
         kept = found.take(numbers[sharp])
         faces = Faces(kept.boxes * np.float32(scale), kept.confidence, kept.landmarks * np.float32(scale))
-        return _Cut(faces, numbers[sharp], crops[sharp], gated)
+        return _Cut(faces, numbers[sharp], crops[sharp], gated, took_s)

@@ -20,12 +20,14 @@ from cluster.policy import PolicyInForce
 from cluster.ports import Record
 from cluster.wire.alerts import AlertContext
 from cluster.wire.entries import EntryRecord, Photo
+from cluster.wire.shed import ShedInterval, parse_shed
 from indexes.backends import exact_backend
 from indexes.entry import Entry
 from indexes.watchlist import Watchlist
 from operators.decide import WatchlistRule
 from operators.detect import DetectSettings
 from operators.errors import FrameReason, FrameRefused, IndexIncomplete
+from operators.freshness import FreshnessRule, Rule
 from operators.models import EmbeddingContract, People
 from operators.policy import ModelChoice, Policy
 from operators.quality import QualitySettings
@@ -48,6 +50,7 @@ POLICY: dict[str, Any] = {
     "people": "synthetic",
     "cameras": list(CAMERAS),
     "max_frame_age_ms": 1000,
+    "freshness": {"rule": "every"},
     "detector": {"model": "sees", "sha256": "a" * 64},
     "detect": {"confidence": 0.7, "overlap": 0.3, "max_side_px": 1280},
     "quality": {
@@ -94,6 +97,7 @@ def policy(**changes: Any) -> Policy:
         **POLICY,
         "people": People(POLICY["people"]),
         "cameras": CAMERAS,
+        "freshness": FreshnessRule(Rule.EVERY),
         "detector": ModelChoice(**POLICY["detector"]),
         "detect": DetectSettings(**POLICY["detect"]),
         "quality": QualitySettings(**POLICY["quality"]),
@@ -227,6 +231,7 @@ class Lane:
     source: MemorySource = field(default_factory=MemorySource)
     alerts: MemorySink = field(default_factory=MemorySink)
     dead_letters: MemorySink = field(default_factory=MemorySink)
+    ledger: MemorySink = field(default_factory=MemorySink)
     clock: HandClock = field(default_factory=lambda: HandClock(NOW))
     index: FakeIndex = field(default_factory=FakeIndex)
     account: Account = field(default_factory=Account)
@@ -238,7 +243,7 @@ class Lane:
         """A pipeline that starts anew."""
         return Pipeline(
             self.source,
-            Outlets(self.alerts, self.dead_letters),
+            Outlets(self.alerts, self.dead_letters, self.ledger),
             cast("Vision", FakeVision()),
             self.index,
             PolicyInForce(self.policy, b"{}"),
@@ -255,7 +260,22 @@ class Lane:
         pipeline = self.pipeline()
         while pipeline.step(0):
             pass
+        pipeline.drain()
         return pipeline
+
+
+def intervals(lane: Lane) -> list[ShedInterval]:
+    """What the ledger says of frames that were shed, as far as it was acknowledged."""
+    found = [parse_shed(message.value) for message in lane.ledger.messages if message.acknowledged]
+    return [each for each in found if each is not None]
+
+
+def shed_in_ledger(lane: Lane) -> Counter[str]:
+    """Frames shed by reason, in the ledger."""
+    counts = Counter[str]()
+    for each in intervals(lane):
+        counts[each.reason] += each.frames
+    return counts
 
 
 def outcomes(account: Account) -> Mapping[tuple[str, str], int]:

@@ -105,6 +105,7 @@ def _policy(digests: dict[str, str]) -> dict[str, Any]:
         "people": "synthetic",
         "cameras": list(CAMERAS),
         "max_frame_age_ms": 600_000,
+        "freshness": {"rule": "every"},
         "detector": {"model": "drawn-detector", "sha256": digests["drawn-detector"]},
         "detect": {"confidence": 0.95, "overlap": 0.3, "max_side_px": 2600},
         "quality": {

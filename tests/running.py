@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import yaml
+
 from cluster.admission import Origin
 from cluster.enrol import Picture, enrol
-from cluster.kafka_io import ALERTS, DEAD_LETTERS, KafkaFramePublisher, TopicReader
+from cluster.frame_publisher import KafkaFramePublisher
+from cluster.kafka_io import ALERTS, DEAD_LETTERS, TopicReader
 from cluster.keys import read_keys
 from cluster.plan import Plan, open_vision
 from cluster.ports import Record
@@ -54,12 +57,34 @@ class Running:
             self.wait(lambda: self.entries() == entries - 1, f"one entry less than {entries}")
 
     def entries(self) -> int | None:
-        """How many entries the shards search; None while no cluster runs."""
+        """How many entries every replica of the shards searches; None while no cluster runs."""
         try:
             members = self.run.status()
         except subprocess.CalledProcessError:
             return None
-        return sum(member["status"]["entries"] for member in members if "entries" in (member["status"] or {}))
+        fewest: dict[str, int] = {}
+        for member in members:
+            if "entries" in (member["status"] or {}):
+                shard = member["name"].rsplit("-", 1)[0]
+                fewest[shard] = min(member["status"]["entries"], fewest.get(shard, member["status"]["entries"]))
+        return sum(fewest.values())
+
+    def divide(self, shards: int, replicas: int) -> None:
+        """Divide the watchlist as an operator does, unless it is divided so: another number in the file, then `up`."""
+        content = yaml.safe_load(self.run.file.read_text())
+        if content["index"].get("shards") == shards and content["index"].get("replicas", 1) == replicas:
+            return
+        content["index"] |= {"shards": shards, "replicas": replicas}
+        self.run.file.write_text(yaml.safe_dump(content, allow_unicode=True))
+        self.run.beholden("up", "-f", str(self.run.file))
+
+    def shards(self) -> dict[str, dict[str, Any]]:
+        """Every index shard there is, by name."""
+        return {member["name"]: member for member in self.run.status() if member["name"].startswith("shard")}
+
+    def lanes(self) -> list[dict[str, Any]]:
+        """Every recogniser."""
+        return [member for member in self.run.status() if member["name"].startswith("recogniser")]
 
     def publish(self, frames: Sequence[tuple[str, bytes]], seq: int = 0) -> None:
         """Publish frames of cameras and wait until the broker has them."""

@@ -1,6 +1,9 @@
 """`beholden alerts`."""
 
 import json
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +12,11 @@ from rich.console import Console
 from rich.text import Text
 
 from cluster.cli.options import kafka_place
+from cluster.settings import KafkaSettings, kafka_from_cli
 
 if TYPE_CHECKING:
+    from cluster.alert_reader import AlertReader
+    from cluster.kafka_io import TopicReader
     from cluster.ports import Record
 
 
@@ -23,6 +29,12 @@ def alerts() -> None:
 @kafka_place
 @click.option("--json", "as_json", is_flag=True, help="For machines: each alert's own JSON, one a line.")
 @click.option("--from-beginning", is_flag=True, help="Every alert that is still kept, not only new ones.")
+@click.option(
+    "--store",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Go on where the last reading with this file ended, and show no alert twice.",
+)
 @click.option("--limit", type=click.IntRange(min=1), help="Stop after so many.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Stop when none has come for so long.")
 def tail(
@@ -30,27 +42,55 @@ def tail(
     bootstrap: str | None,
     as_json: bool,
     from_beginning: bool,
+    store: Path | None,
     limit: int | None,
     timeout: float | None,
 ) -> None:
     """Print alerts as they come. Each is a lead for a person to judge."""
-    import time
+    if store and from_beginning:
+        raise click.UsageError(
+            "--from-beginning: not with --store, which reads at first all that is kept, then goes on"
+        )
+    console, shown = Console(), 0
 
+    def show(record: "Record", _: object = None) -> None:
+        nonlocal shown
+        if shown == limit:
+            raise _Enough
+        click.echo(record.value) if as_json else console.print(_readable(record), soft_wrap=True)
+        shown += 1
+
+    with closing(_reading(kafka_from_cli(file, bootstrap), store, from_beginning)) as reader, suppress(_Enough):
+        quiet_since = time.monotonic()
+        while shown != limit and (timeout is None or time.monotonic() - quiet_since < timeout):
+            if reader.read(show, 0.2):
+                quiet_since = time.monotonic()
+
+
+class _Enough(Exception):
+    """As many as were wanted have been shown; the one after them stays unread."""
+
+
+class _Plain:
+    """Every record, as it comes."""
+
+    def __init__(self, reader: "TopicReader") -> None:
+        self._reader = reader
+        self.close = reader.close
+
+    def read(self, take: Callable[["Record"], None], timeout_s: float) -> int:
+        """See `AlertReader.read`."""
+        records = self._reader.poll(timeout_s)
+        for record in records:
+            take(record)
+        return len(records)
+
+
+def _reading(kafka: KafkaSettings, store: Path | None, from_beginning: bool) -> "AlertReader | _Plain":
+    from cluster.alert_reader import AlertReader
     from cluster.kafka_io import ALERTS, TopicReader
-    from cluster.settings import kafka_from_cli
 
-    reader = TopicReader(kafka_from_cli(file, bootstrap), ALERTS, 0, 1, from_beginning)
-    console = Console()
-    count, quiet_since = 0, time.monotonic()
-    try:
-        while timeout is None or time.monotonic() - quiet_since < timeout:
-            for record in reader.poll(0.2):
-                click.echo(record.value) if as_json else console.print(_readable(record), soft_wrap=True)
-                count, quiet_since = count + 1, time.monotonic()
-                if count == limit:
-                    return
-    finally:
-        reader.close()
+    return AlertReader(kafka, store) if store else _Plain(TopicReader(kafka, ALERTS, 0, 1, from_beginning))
 
 
 def _readable(record: "Record") -> Text:

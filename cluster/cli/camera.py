@@ -101,7 +101,7 @@ def publish(
 
 
 def _publisher(file: Path | None, bootstrap: str | None) -> FramePublisher:
-    from cluster.kafka_io import KafkaFramePublisher
+    from cluster.frame_publisher import KafkaFramePublisher
     from cluster.settings import kafka_from_cli
 
     return KafkaFramePublisher(kafka_from_cli(file, bootstrap))

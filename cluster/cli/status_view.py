@@ -6,9 +6,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from cluster.actors import Member
-from cluster.deploy import ClusterStatus
+from cluster.layout import Layout
 from cluster.recogniser import RecogniserStatus
+from cluster.status import READY, WATCHING, ClusterStatus, Member
 from cluster.watchlist_feed import FeedStatus
 from operators.types import Generation
 
@@ -16,11 +16,16 @@ _DIGITS = 8  # of a digest: enough to tell two versions apart at a glance
 
 
 def show(status: ClusterStatus, console: Console) -> None:
-    """Print recognisers, index shards and the account of all frames."""
+    """Print recognisers, index shards and the account of all frames.
+
+    While the watchlist is divided anew, the shards of both layouts are there, and each recogniser's row says which it
+    asks.
+    """
     settings, in_force = status.plan.settings, status.plan.in_force
     console.print(
         f"[bold]{settings.cluster}[/]  policy {in_force.policy.policy} ({in_force.digest[:_DIGITS]})  "
-        f"kafka {settings.kafka.bootstrap}  index {settings.index.placement}  device {settings.device}"
+        f"kafka {settings.kafka.bootstrap}  index {settings.index.placement}{_division(settings.index.layout)}  "
+        f"device {settings.device}"
     )
     lanes = [member for member in status.members if member.name.startswith("recogniser")]
     shards = [member for member in status.members if member.name.startswith("shard")]
@@ -48,7 +53,9 @@ def account_line(accounts: Sequence[Mapping[str, Any]]) -> str:
 
 def _lanes(members: Sequence[Member], sharded: bool) -> Table:
     table = _table("recogniser", "state", "pid", "partitions", "lag", "frames/s", "frames", "alerts", "policy")
-    if not sharded:
+    if sharded:
+        table.add_column("asks", no_wrap=True)
+    else:
         for column in ("entries", "foreign", "invalid"):
             table.add_column(column, justify="right")
         table.add_column("generation", no_wrap=True)
@@ -68,6 +75,8 @@ def _lanes(members: Sequence[Member], sharded: bool) -> Table:
             str(status.account["alerts"]),
             status.policy_digest[:_DIGITS],
         ]
+        if status.layout:
+            row.append(_division(status.layout).strip())
         if status.index:
             counts = (status.index.entries, status.index.foreign, status.index.invalid)
             row += [*(str(count) for count in counts), _generation(status.index.generation)]
@@ -107,9 +116,13 @@ def _ranges(numbers: Sequence[int]) -> str:
     return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs) or "-"
 
 
+def _division(layout: Layout | None) -> str:
+    return f" {layout.shards} x {layout.replicas}" if layout else ""
+
+
 def _generation(generation: Generation | None) -> str:
     return f"{generation.number} ({generation.digest[:_DIGITS]})" if generation else "-"
 
 
 def _state(state: str) -> str:
-    return f"[green]{state}" if state in ("watching", "ready") else f"[yellow]{state}"
+    return f"[green]{state}" if state in (READY, WATCHING) else f"[yellow]{state}"

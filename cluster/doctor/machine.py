@@ -58,7 +58,7 @@ def memory(available_bytes: float, plan: Plan | None, running: bool) -> list[Fin
     if plan:
         lanes, index = plan.settings.recognisers, plan.settings.index
         models = MODEL_COPIES * (plan.detector.size_bytes + plan.embedder.size_bytes)
-        shards = index.shards if index.placement == "sharded" else 0
+        shards = len(index.layout.all()) if index.layout else 0
         need = RAY_BYTES + shards * SHARD_BYTES + lanes.count * (LANE_BYTES + models)
     text += f", about {need / 1e9:.1f} needed besides broker and watchlist"
     if available_bytes < need:

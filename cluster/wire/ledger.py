@@ -1,4 +1,7 @@
-"""The ledger topic: what happened to lists, in records that name nobody and hold no picture and no vector."""
+"""The ledger topic: what happened to lists, in records that name nobody and hold no picture and no vector.
+
+When cameras were not watched stands in the same topic: `cluster/wire/shed.py`.
+"""
 
 import json
 from collections.abc import Mapping
@@ -107,23 +110,28 @@ def parse_event(value: bytes) -> ListEvent | None:
         body: Mapping[str, Any] = json.loads(value)
         if body["form"] != LEDGER_FORM:
             raise LedgerInvalid(f"its form is not {LEDGER_FORM}")
-        if _typed(body, "type", str) not in list(Change):
+        if typed(body, "type", str) not in list(Change):
             return None
         texts = ("deployment", "policy_digest", "by", "members_id", "member", "watchlist", "category", "record")
         return ListEvent(
             change=Change(body["type"]),
             at=parse_time(body["at"]),
-            **{name: _typed(body, name, str) for name in texts},
+            **{name: typed(body, name, str) for name in texts},
             not_after=parse_time(body["not_after"]) if body["not_after"] is not None else None,
-            images=_typed(body, "images", int),
-            minor=_typed(body, "minor", bool),
+            images=typed(body, "images", int),
+            minor=typed(body, "minor", bool),
             why=Withdrawal(body["why"]) if body["why"] is not None else None,
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise LedgerInvalid(f"not a record of the ledger: {type(error).__name__}") from None
 
 
-def _typed(body: Mapping[str, Any], name: str, kind: type) -> Any:
+def typed(body: Mapping[str, Any], name: str, kind: type) -> Any:
+    """A member of a record, which must be of this kind and no other.
+
+    Raises:
+        LedgerInvalid: It is of another one.
+    """
     value = body[name]
     if type(value) is not kind:
         raise LedgerInvalid(f"{name} is not of its kind")

@@ -42,4 +42,7 @@ def test_the_summary_names_every_outcome_and_is_json() -> None:
         "dead_lettered": {"empty": 1},
         "faces": {"compared": 3},
         "alerts": 0,
+        "watched": {},
+        "slow": {},
+        "ages_ms": {},
     }

@@ -2,12 +2,16 @@
 
 import importlib
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
+from kafka.future import Future
 from kafka.record import util
 
-from cluster.kafka_io import has_fast_crc
+from cluster.in_flight import InFlight
+from cluster.kafka_io import KafkaSink, has_fast_crc
+from cluster.settings import KafkaSettings
 
 CRC_OF_DIGITS = 0xE3069283  # CRC-32C of b"123456789", the check value of RFC 3720
 
@@ -34,3 +38,35 @@ def test_no_fast_crc() -> None:
     """Where crc32c cannot be loaded, kafka-python goes on without a word in Python, and this must be seen."""
     assert not has_fast_crc()
     assert util.calc_crc32c(b"123456789") == CRC_OF_DIGITS
+
+
+class FrozenProducer:
+    """Takes everything and acknowledges nothing by itself."""
+
+    def __init__(self) -> None:
+        self.futures: list[Future] = []
+
+    def send(self, *_: object, **__: object) -> Future:
+        """Another message on its way."""
+        self.futures.append(Future())
+        return self.futures[-1]
+
+
+def test_what_is_on_its_way_to_a_frozen_broker_is_bounded() -> None:
+    """Over all sinks of one producer: whoever writes waits, until something is acknowledged or given up."""
+    producer, bound = FrozenProducer(), InFlight(2000)
+    sinks = [KafkaSink(KafkaSettings(), producer, topic, bound) for topic in ("alerts", "ledger")]
+    sent = [threading.Event() for _ in range(3)]
+
+    def write() -> None:
+        for number, event in enumerate(sent):
+            sinks[number % 2].send("k", b"x" * 500, [])
+            event.set()
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    assert sent[1].wait(5.0)
+    assert not sent[2].wait(0.02)
+    producer.futures[0].failure(RuntimeError("given up"))
+    assert sent[2].wait(5.0)
+    writer.join()

@@ -11,6 +11,7 @@ import pytest
 from cluster import pipeline as pipeline_module
 from cluster.memory_io import MemoryDelivery, MemorySink, Message
 from operators.errors import BrokerUnavailable
+from operators.types import FrameRef
 from tests.builders import NOW, Lane, outcomes, policy, record
 
 FRAMES = ("frames", 0)
@@ -57,7 +58,9 @@ class NotedSink(MemorySink):
         super().__init__()
         self.waited: list[int] = []
 
-    def send(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]]) -> MemoryDelivery:
+    def send(
+        self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]], frame: FrameRef | None = None
+    ) -> MemoryDelivery:
         """See `MemorySink`."""
         self.messages.append(Message(key, value, headers))
         return NotedDelivery(self.waited, len(self.messages) - 1)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from cluster.plan import Plan, open_vision, read_plan
+from cluster.settings import IndexSettings
 from operators.align import TEMPLATE_NAME
 from operators.errors import ModelRefused, SettingsRefused
 from operators.models import EmbeddingContract
@@ -47,6 +48,28 @@ def test_the_context_names_every_setting_that_decides(plan: Plan) -> None:
 def test_reading_twice_gives_equal_plans(file: Path) -> None:
     """So that a running cluster can be compared with a file."""
     assert read_plan(file) == read_plan(file)
+
+
+def test_plans_that_differ_in_shards_and_replicas_alone_are_told_apart_from_others(plan: Plan) -> None:
+    """Only such a change may be made while the cluster runs; another placement or anything else may not."""
+    index = plan.settings.index
+
+    def with_index(**changes: Any) -> Plan:
+        return _with(plan, index=dataclasses.replace(index, **changes))
+
+    assert plan.differs_in_layout_only(plan)
+    assert plan.differs_in_layout_only(with_index(shards=4, replicas=2))
+    assert with_index(replicas=2).differs_in_layout_only(with_index(shards=8))
+    assert not plan.differs_in_layout_only(with_index(shards=4, threads=2))
+    assert not plan.differs_in_layout_only(_with(with_index(shards=4), ray="elsewhere:1"))
+    in_lane = _with(plan, index=IndexSettings())
+    assert in_lane.differs_in_layout_only(in_lane)
+    assert not in_lane.differs_in_layout_only(plan)
+    assert not plan.differs_in_layout_only(in_lane)
+
+
+def _with(plan: Plan, **changes: Any) -> Plan:
+    return dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, **changes))
 
 
 def test_a_missing_policy_or_manifest_is_named(file: Path, tmp_path: Path) -> None:

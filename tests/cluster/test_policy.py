@@ -106,6 +106,13 @@ def test_no_value_may_be_of_another_kind(write_document: Any, at: tuple[Any, ...
         (("sightings", "cool_down_s"), 1e300, "cool_down_s"),
         (("sightings", "cool_down_s"), 10**20, "cool_down_s"),
         (("detector", "sha256"), "A" * 64, "sha256"),
+        (("freshness", "rule"), "latest", "'every', 'newest' or 'sample'"),
+        (("freshness", "rule"), "sample", "frames_per_s: is given with"),
+        (("freshness", "frames_per_s"), 2, "frames_per_s: is given with"),
+        (("freshness",), {"rule": "sample", "frames_per_s": 0}, "between 0.001 and 1000"),
+        (("freshness", "cameras"), {"roof": {"rule": "newest"}}, "freshness.cameras: not among the policy's cameras"),
+        (("freshness", "cameras"), {"hall": {"rule": "sample"}}, "frames_per_s: is given with"),
+        (("freshness", "cameras"), {"hall": {"rule": "newest", "cameras": {}}}, "is not a known key"),
     ],
 )
 def test_a_policy_that_must_not_come_into_force_is_refused(
@@ -177,6 +184,8 @@ def test_the_digest_changes_with_every_value(write_document: Any, digest: str, a
         changed = old + (1 if isinstance(old, int) else 1e-9)
     if at == ("people",):
         changed = "real"
+    if at == ("freshness", "rule"):
+        changed = "newest"
     if at == ("cameras", 1):
         _drop(document, EXCEPTION)
     if at == ("sightings", "confirm_frames"):

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from cluster.layout import Layout
 from cluster.settings import (
     ClusterSettings,
     KafkaSettings,
@@ -67,6 +68,8 @@ def test_relative_paths_start_from_the_files_folder(write_document: Any, tmp_pat
         ({"recognisers": {"gpu_share": -0.5}}, "gpu_share: "),
         ({"index": {"shards": 0, "placement": "sharded"}}, "shards: must be at least 1"),
         ({"index": {"shards": 2}}, "only 'placement: sharded'"),
+        ({"index": {"replicas": 2}}, "replicas: only 'placement: sharded'"),
+        ({"index": {"replicas": 0, "placement": "sharded"}}, "replicas: must be at least 1"),
         ({"index": {"shards": 9, "placement": "sharded"}}, "must not exceed kafka.watchlist_partitions"),
         ({"kafka": {"frame_partitions": 0}}, "frame_partitions: must be at least 1"),
         ({"kafka": {"watchlist_partitions": 0}}, "watchlist_partitions: must be at least 1"),
@@ -125,6 +128,14 @@ def test_the_nearest_word_about_kafka_wins(write_document: Any) -> None:
     assert kafka_from_cli(path, None, {}).bootstrap == "file:1"
     assert kafka_from_cli(None, None, environment).bootstrap == "env:1"
     assert kafka_from_cli(None, None, {}) == KafkaSettings()
+
+
+def test_only_shards_have_a_layout(write_document: Any) -> None:
+    """One replica of each unless more are asked for."""
+    assert read_cluster(write_document(FILE), {}).index.layout is None
+    index = {"placement": "sharded", "shards": 3}
+    assert read_cluster(write_document({**FILE, "index": index}), {}).index.layout == Layout(3, 1)
+    assert read_cluster(write_document({**FILE, "index": index | {"replicas": 2}}), {}).index.layout == Layout(3, 2)
 
 
 def test_security_is_read_as_written(write_document: Any) -> None:

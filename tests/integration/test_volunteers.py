@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.kafka_io import ALERTS, KafkaFramePublisher, TopicReader
+from cluster.frame_publisher import KafkaFramePublisher
+from cluster.kafka_io import ALERTS, TopicReader
 from cluster.plan import open_vision, read_plan
 from cluster.settings import KafkaSettings
 from loadtests.demo import cluster_document, settle

@@ -54,7 +54,7 @@ def _watch(plan: Plan, vision: Vision, records: dict[str, bytes], jpeg: bytes) -
     lane.source.records.append(record(jpeg, key=b"entrance"))
     pipeline = Pipeline(
         lane.source,
-        Outlets(lane.alerts, lane.dead_letters),
+        Outlets(lane.alerts, lane.dead_letters, lane.ledger),
         vision,
         cast("Any", Found(watchlist)),
         plan.in_force,

@@ -1,0 +1,63 @@
+"""How a recogniser is tied to Kafka: the one place that knows the modes of delivery."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+
+from cluster.in_flight import InFlight
+from cluster.kafka_io import (
+    ALERTS,
+    DEAD_LETTERS,
+    LEDGER,
+    RESULTS_IN_FLIGHT_BYTES,
+    KafkaFrameSource,
+    KafkaSink,
+    close_producer,
+    open_producer,
+)
+from cluster.kafka_transactions import TransactionalFrameSource, TransactionalProducer
+from cluster.offsets import TopicPartition
+from cluster.outbox import Outbox, OutboxSink
+from cluster.pipeline import Outlets
+from cluster.settings import Delivery, KafkaSettings
+
+CLOSE_S = 5.0
+
+OnRebalance = Callable[[Sequence[TopicPartition], Sequence[TopicPartition]], None]
+
+
+def open_delivery(
+    kafka: KafkaSettings, delivery: Delivery, group: str, slot: int, on_rebalance: OnRebalance, closing: ExitStack
+) -> tuple[KafkaFrameSource, Outlets]:
+    """Where a recogniser's frames come from and its results go.
+
+    Args:
+        kafka: Which Kafka.
+        delivery: What is promised of an alert.
+        group: Consumer group of all recognisers.
+        slot: 0-based number of this one.
+        on_rebalance: See `KafkaFrameSource`.
+        closing: Lets go of everything at its end.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+    member, in_flight = member_of(slot), InFlight(RESULTS_IN_FLIGHT_BYTES)
+    producer = open_producer(kafka, member)
+    closing.callback(close_producer, producer, CLOSE_S)
+    ledger = KafkaSink(kafka, producer, LEDGER, in_flight)
+    if delivery is Delivery.EXACTLY_ONCE:
+        # The producer first: from then on no other process of this slot writes anything.
+        outbox, writer = Outbox(), TransactionalProducer(kafka, f"{group}.{member}")
+        closing.callback(writer.close, CLOSE_S)
+        source: KafkaFrameSource = TransactionalFrameSource(kafka, group, member, on_rebalance, writer, outbox)
+        closing.callback(source.close)
+        return source, Outlets(OutboxSink(outbox, ALERTS), OutboxSink(outbox, DEAD_LETTERS), ledger)
+    source = KafkaFrameSource(kafka, group, member, on_rebalance)
+    closing.callback(source.close)
+    alerts, dead_letters = (KafkaSink(kafka, producer, topic, in_flight) for topic in (ALERTS, DEAD_LETTERS))
+    return source, Outlets(alerts, dead_letters, ledger)
+
+
+def member_of(slot: int) -> str:
+    """What the recogniser of a slot is called, in the group as in Ray."""
+    return f"recogniser-{slot}"

@@ -1,0 +1,139 @@
+"""Alerts, dead letters and offsets in one Kafka transaction.
+
+kafka-python 3.0.12 gives the calls of a transaction no time-out, so all of it runs under a watchdog. What the protocol
+it speaks cannot promise is in docs/decisions/0015-delivery.md.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from cluster.kafka_io import (
+    TRANSACTION_MS,
+    KafkaFrameSource,
+    close_producer,
+    open_producer,
+    translated,
+    write_transaction,
+)
+from cluster.offsets import TopicPartition
+from cluster.outbox import Letter, Outbox
+from cluster.ports import Record
+from cluster.settings import KafkaSettings
+from cluster.watchdog import GivenUp, within
+from operators.errors import BrokerUnavailable
+
+WATCH_S = TRANSACTION_MS / 1000 - 2.0  # given up before Kafka does, so that "fenced" always means a successor
+
+
+class TransactionalProducer:
+    """Writes messages and offsets together, or neither.
+
+    Opening it ends what an earlier producer of the same name has left open, and bars that one for ever.
+
+    Args:
+        kafka: Which Kafka.
+        name: Its transactional id, the same whenever this slot starts.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+
+    def __init__(self, kafka: KafkaSettings, name: str) -> None:
+        self._kafka = kafka
+        self._name = name
+        self._producer = open_producer(kafka, name, transactional_id=name)
+        try:
+            with translated(kafka, "taking over a slot's transactions"):
+                self._producer.init_transactions()
+        except BaseException:
+            self.close(0.0)
+            raise
+
+    def write(self, letters: Sequence[Letter], offsets: Mapping[TopicPartition, int], member: Any) -> bool:
+        """Write one transaction; False when the group is sharing its partitions anew, and nothing was written.
+
+        Args:
+            letters: Messages.
+            offsets: Next offset of each partition.
+            member: Who commits, as its consumer says: `group_metadata()`.
+
+        Raises:
+            BrokerUnavailable: Whether it was written is unknown until the producer is opened anew.
+            SlotTaken: Another process writes under this name now.
+        """
+        try:
+            with translated(self._kafka, "writing a transaction"):
+                return within(
+                    WATCH_S, partial(write_transaction, self._kafka, self._producer, letters, offsets, member)
+                )
+        except GivenUp as given_up:
+            self.close(0.0)
+            raise BrokerUnavailable(f"writing a transaction: Kafka at {self._kafka.bootstrap}: {given_up}") from None
+
+    def close(self, timeout_s: float) -> None:
+        """Let go of it."""
+        close_producer(self._producer, timeout_s)
+
+
+class TransactionalFrameSource(KafkaFrameSource):
+    """A `KafkaFrameSource` whose commits carry an outbox with them.
+
+    A partition that leaves takes nothing along: what it has in the outbox is dropped, and whoever owns it next begins
+    at its last transaction. The listener cannot write one, since it must not block.
+
+    Args:
+        kafka: Which Kafka.
+        group: Consumer group.
+        member: Name of this member in logs and tools.
+        on_rebalance: See `KafkaFrameSource`.
+        producer: What writes.
+        outbox: Where results wait.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        group: str,
+        member: str,
+        on_rebalance: Callable[[Sequence[TopicPartition], Sequence[TopicPartition]], None],
+        producer: TransactionalProducer,
+        outbox: Outbox,
+    ) -> None:
+        super().__init__(kafka, group, member, on_rebalance)
+        self._producer = producer
+        self._outbox = outbox
+        self._generation: tuple[int, str] | None = None
+
+    def poll(self, max_records: int, timeout_s: float, finished: Mapping[TopicPartition, int]) -> Sequence[Record]:
+        """See `ports.FrameSource`. The listener is given nothing to commit: it would be offsets without alerts."""
+        return super().poll(max_records, timeout_s, {})
+
+    def commit(self, next_offsets: Mapping[TopicPartition, int]) -> None:
+        """See `ports.FrameSource`. While the partitions are shared anew, everything stays in the outbox."""
+        self._outbox.finish(next_offsets)
+        letters, offsets = self._outbox.due()
+        if not offsets or self._listener.is_sharing:
+            return
+        if self._producer.write(letters, offsets, self._consumer.group_metadata()):
+            self._outbox.committed()
+
+    def _share(self, revoked: Sequence[TopicPartition], owned: Sequence[TopicPartition]) -> None:
+        """What was here all the time goes on, and everything else begins anew at its last commit.
+
+        A partition may have been another's in between although it is here again: then that one may have written the
+        same alerts, and going on would write them twice.
+        """
+        before, self._generation = self._generation, self._membership()
+        number, member = self._generation
+        if before != (number - 1, member):
+            self._outbox.drop(revoked)
+            self._on_rebalance(revoked, [])
+        else:
+            self._outbox.drop(set(revoked).difference(owned))
+        self._on_rebalance(revoked, owned)
+        self.commit({})
+
+    def _membership(self) -> tuple[int, str]:
+        found = self._consumer.group_metadata()
+        return found.generation_id, found.member_id

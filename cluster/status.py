@@ -1,0 +1,58 @@
+"""A running cluster, as its supervisor sees it."""
+
+from dataclasses import dataclass
+
+from cluster.plan import Plan
+from cluster.recogniser import RecogniserStatus
+from cluster.watchlist_feed import FeedStatus
+
+READY, WATCHING = "ready", "watching"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One actor as the supervisor sees it.
+
+    Attributes:
+        name: Name in Ray.
+        state: What it does, or why it does nothing.
+        status: What it says of itself; None when it says nothing.
+    """
+
+    name: str
+    state: str
+    status: RecogniserStatus | FeedStatus | None = None
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it does what it is there for."""
+        return self.state in (READY, WATCHING)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterStatus:
+    """A running cluster.
+
+    Attributes:
+        plan: What was asked for.
+        members: Every wanted actor, and shards of another layout that are still there.
+    """
+
+    plan: Plan
+    members: list[Member]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all is as the plan says, and nothing else is there.
+
+        Every replica of every shard answers, every recogniser asks these shards and watches its share, and someone
+        watches every partition.
+        """
+        lanes = [member.status for member in self.members if isinstance(member.status, RecogniserStatus)]
+        partitions = self.plan.settings.kafka.frame_partitions
+        owned = [len(lane.partitions) for lane in lanes]
+        shared = sum(owned) == partitions and (all(owned) or len(lanes) > partitions)
+        at_work = all(member.is_at_work for member in self.members)
+        layout = self.plan.settings.index.layout
+        known = all(lane.layout == layout and (lane.index is None or lane.index.generation) for lane in lanes)
+        return at_work and known and shared

@@ -1,0 +1,146 @@
+"""Keeps the wanted actors alive, leads them from one layout of the watchlist to another, and reports on them."""
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from cluster.actors import Silent, actor_names, end, find_actor, hear, start_lane, start_shard, wait_for
+from cluster.layout import Layout, Replica, Seen, next_steps, replica_named
+from cluster.plan import Plan
+from cluster.recogniser import RecogniserStatus
+from cluster.status import READY, Member
+from cluster.watchlist_feed import FeedStatus
+
+SUPERVISOR = "supervisor"
+LEAVING = "asked until every recogniser asks the new shards"
+RECONCILE_S = 2.0
+HURRY_S = 0.5  # between two looks while something is on its way
+STATUS_TIMEOUT_S = 2.0
+RETIRE_S = 10.0
+
+log = logging.getLogger("beholden.supervisor")
+
+
+class Supervisor:
+    """Keeps the wanted actors alive and reports on them; it is not in the path of any frame.
+
+    Everything it must know it reads from its plan and from the actors themselves, so that it can be replaced at any
+    time, also by one with another layout of the watchlist.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._layout = plan.settings.index.layout
+        self._shards = {str(replica): replica for replica in (self._layout.all() if self._layout else [])}
+        self._lanes = {f"recogniser-{slot}": slot for slot in range(plan.settings.recognisers.count)}
+        self._actors: dict[str, Any] = {}
+        self._members = {name: Member(name, "starting") for name in (*self._shards, *self._lanes)}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+        self._thread.start()
+
+    def plan(self) -> Plan:
+        """What it keeps alive."""
+        return self._plan
+
+    def status(self) -> list[Member]:
+        """Every actor as it was within the last seconds: shards, those that are about to leave, recognisers."""
+        return list(self._members.values())
+
+    def close(self, timeout_s: float) -> None:
+        """Let every recogniser finish and commit, then end all actors; from now on nothing watches."""
+        self._stopping.set()
+        self._thread.join(timeout_s)
+        self._members = {name: Member(name, "closing") for name in self._members}
+        names = [name for name in actor_names() if name in self._lanes or replica_named(name)]
+        actors = {name: actor for name in names if (actor := find_actor(name)) is not None}
+        lanes = [actor.close.remote(timeout_s) for name, actor in actors.items() if name in self._lanes]
+        wait_for(lanes, timeout_s)
+        end(actors.values())
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            settled = False
+            try:
+                settled = self._reconcile()
+            except Exception as error:  # a supervisor that ends silently would show its last states for ever
+                log.exception("reconciling")
+                self._members = {name: Member(name, f"unknown: {error}") for name in self._members}
+            self._stopping.wait(RECONCILE_S if settled else HURRY_S)
+
+    def _reconcile(self) -> bool:
+        """Make who is missing, hear everyone, and take the next steps; whether all are at work and none was due."""
+        there = [name for name in actor_names() if replica_named(name)]
+        leaving = sorted(set(there).difference(self._shards))
+        replies = {name: actor.status.remote() for name in leaving if (actor := find_actor(name)) is not None}
+        replies |= {name: self._actor(name).status.remote() for name in (*self._shards, *self._lanes)}
+        wait_for(list(replies.values()), STATUS_TIMEOUT_S)
+        heard = {name: self._hear(name, reply) for name, reply in replies.items()}
+        shown = [*self._shards, *leaving, *self._lanes]
+        self._members = {name: _leaving(heard[name], name in leaving) for name in shown if name in heard}
+        due = self._lead(heard, [*self._shards, *there])
+        return not due and all(member.is_at_work for member in heard.values())
+
+    def _lead(self, heard: Mapping[str, Member], there: Sequence[str]) -> bool:
+        """Take the next steps towards the wanted layout; whether there were any."""
+        if self._layout is None:
+            return False
+        ready = [name for name in heard if heard[name].state == READY]
+        lanes = {name: heard[name] for name in self._lanes}
+        steps = next_steps(
+            self._layout,
+            Seen(
+                replicas=_replicas(there),
+                ready=_replicas(ready),
+                asks={name: _asks(member) for name, member in lanes.items() if not member.state.startswith("failed")},
+            ),
+        )
+        for name in steps.tell:
+            log.info("%s is told to ask %s", name, self._layout)
+            self._actors[name].use.remote(self._layout)
+        self._end(steps.end)
+        return bool(steps.tell or steps.end)
+
+    def _end(self, replicas: Sequence[Replica]) -> None:
+        """End replicas that nobody asks; what they kept on a disk goes with them."""
+        actors = {str(replica): actor for replica in replicas if (actor := find_actor(str(replica))) is not None}
+        retired = {actor.retire.remote(): name for name, actor in actors.items()}
+        for reply in wait_for(list(retired), RETIRE_S):
+            log.warning("%s ends without an answer: its snapshot, if it had one, is still there", retired[reply])
+        end(actors.values())
+
+    def _actor(self, name: str) -> Any:
+        if name not in self._actors:
+            is_shard = name in self._shards
+            self._actors[name] = (
+                start_shard(self._plan, self._shards[name]) if is_shard else start_lane(self._plan, self._lanes[name])
+            )
+        return self._actors[name]
+
+    def _hear(self, name: str, reply: Any) -> Member:
+        """What an actor says of itself, or what is known of one that says nothing."""
+        status = hear(reply)
+        if isinstance(status, Silent):
+            if status.is_gone:
+                del self._actors[name]  # the next round makes a new one
+            return Member(name, status.why)
+        state = status.state if isinstance(status, RecogniserStatus) else status.trouble or _shard_state(status)
+        return Member(name, state, status)
+
+
+def _replicas(names: Sequence[str]) -> set[Replica]:
+    return {replica for name in names if (replica := replica_named(name)) is not None}
+
+
+def _asks(member: Member) -> Layout | None:
+    return member.status.layout if isinstance(member.status, RecogniserStatus) else None
+
+
+def _leaving(member: Member, is_leaving: bool) -> Member:
+    return replace(member, state=f"{member.state}, {LEAVING}") if is_leaving else member
+
+
+def _shard_state(status: FeedStatus) -> str:
+    return READY if status.generation else "reading the watchlist"

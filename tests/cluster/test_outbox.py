@@ -1,0 +1,122 @@
+"""Messages and offsets that are committed together."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cluster import pipeline as pipeline_module
+from cluster.account import Account
+from cluster.clocks import HandClock
+from cluster.memory_io import MemorySink, MemoryTransactions
+from cluster.outbox import Letter, Outbox, OutboxSink
+from cluster.pipeline import Outlets, Pipeline
+from cluster.policy import PolicyInForce
+from cluster.ports import Record
+from operators.sightings import SightingSettings
+from operators.types import FrameRef
+from operators.vision import Vision
+from tests.builders import NOW, FakeIndex, FakeVision, context, policy, record
+
+HALL, GATE = ("frames", 0), ("frames", 1)
+
+
+def names(letters: Sequence[Letter]) -> list[str]:
+    """Their keys."""
+    return [letter.key for letter in letters]
+
+
+def test_a_message_waits_for_its_frame() -> None:
+    """It is due with the first commit past its frame, and once."""
+    outbox = Outbox()
+    for partition, offset in ((0, 3), (1, 3), (0, 4)):
+        OutboxSink(outbox, "alerts").send(f"{partition}/{offset}", b"", [], FrameRef("frames", partition, offset)).wait(
+            0
+        )
+    outbox.finish({HALL: 4})
+    letters, offsets = outbox.due()
+    assert (names(letters), offsets) == (["0/3"], {HALL: 4})
+    outbox.committed()
+    outbox.finish({HALL: 5})
+    outbox.finish({GATE: 9})
+    letters, offsets = outbox.due()
+    assert (names(letters), offsets) == (["1/3", "0/4"], {HALL: 5, GATE: 9})
+
+
+def test_what_was_not_written_is_due_again_unless_it_is_dropped() -> None:
+    """A refused commit keeps everything; a partition that leaves takes nothing along."""
+    outbox = Outbox()
+    for partition in (0, 1):
+        OutboxSink(outbox, "alerts").send(str(partition), b"", [], FrameRef("frames", partition, 0))
+    outbox.finish({HALL: 1, GATE: 1})
+    assert names(outbox.due()[0]) == ["0", "1"]
+    outbox.drop([HALL])
+    letters, offsets = outbox.due()
+    assert (names(letters), offsets) == (["1"], {GATE: 1})
+
+
+PICTURES = (b"anna", b"empty", b"rubbish", b"anna bert")
+EXPECTED = {b"anna": 1, b"empty": 0, b"rubbish": 1, b"anna bert": 2}
+
+
+@settings(max_examples=20)
+@given(
+    shots=st.lists(st.tuples(st.integers(0, 1), st.sampled_from(PICTURES)), max_size=24),
+    lives=st.lists(st.integers(1, 4), max_size=6),
+    interval_s=st.sampled_from([0.0, 1e9]),
+)
+def test_killed_at_any_step_every_result_is_readable_once(
+    shots: list[tuple[int, bytes]], lives: list[int], interval_s: float
+) -> None:
+    """After every step what can be read are the results of the committed frames, no more and no less."""
+    apart = int(NOW.timestamp() * 1000)  # each frame a passage of its own, so that everyone alerts every time
+    topic = [
+        record(jpeg, 10 * at, partition, timestamp_ms=apart + 100 * at) for at, (partition, jpeg) in enumerate(shots)
+    ]
+    readable: list[Letter] = []
+    committed: dict[tuple[str, int], int] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline_module, "COMMIT_INTERVAL_S", interval_s)
+        for steps in [*lives, len(topic) + 2]:
+            source, pipeline = lane(topic, committed, readable)
+            for _ in range(steps):
+                pipeline.step(0)
+                check(source.readable, topic, source.committed)
+            readable, committed = source.readable, source.committed
+    assert len(readable) == sum(EXPECTED[jpeg] for _, jpeg in shots)
+
+
+def lane(
+    topic: Sequence[Record], committed: Mapping[tuple[str, int], int], readable: list[Letter]
+) -> tuple[MemoryTransactions, Pipeline]:
+    """A lane that starts at the last commits."""
+    left = [one for one in topic if one.ref.offset >= committed.get((one.ref.topic, one.ref.partition), 0)]
+    source = MemoryTransactions(records=deque(left), committed=dict(committed), readable=readable)
+    outlets = Outlets(OutboxSink(source.outbox, "alerts"), OutboxSink(source.outbox, "dead-letters"), MemorySink())
+    alerts_each_time = policy(sightings=SightingSettings(1, 1, 0.3, 1, 0), max_frame_age_ms=10**9)
+    pipeline = Pipeline(
+        source,
+        outlets,
+        cast("Vision", FakeVision()),
+        FakeIndex(),
+        PolicyInForce(alerts_each_time, b"{}"),
+        context(),
+        HandClock(NOW),
+        Account(),
+        poll_records=3,
+    )
+    return source, pipeline
+
+
+def check(readable: Sequence[Letter], topic: Sequence[Record], committed: Mapping[tuple[str, int], int]) -> None:
+    """Results that can be read are those of committed frames."""
+    expected = [
+        one.ref
+        for one in topic
+        if one.ref.offset < committed.get((one.ref.topic, one.ref.partition), 0)
+        for _ in range(EXPECTED[one.value])
+    ]
+    assert sorted((letter.frame for letter in readable), key=str) == sorted(expected, key=str)

@@ -1,0 +1,99 @@
+"""When a cluster is ready, and how it is shown."""
+
+import dataclasses
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from cluster.account import Account
+from cluster.cli.status_view import show
+from cluster.layout import Layout, Replica
+from cluster.plan import Plan, read_plan
+from cluster.recogniser import RecogniserStatus
+from cluster.status import READY, WATCHING, ClusterStatus, Member
+from cluster.watchlist_feed import FeedStatus
+from operators.types import Generation
+from tests.drawn import write_deployment
+
+ASKED, OLD = Layout(2, 2), Layout(3, 1)
+
+
+@pytest.fixture
+def plan(write_document: Any, tmp_path: Path) -> Plan:
+    """Two recognisers over two shards with two replicas each."""
+    index = {"placement": "sharded", "shards": ASKED.shards, "replicas": ASKED.replicas}
+    return read_plan(write_document({"cluster": "drawn", **write_deployment(tmp_path), "index": index}))
+
+
+def shard(replica: Replica, state: str = READY) -> Member:
+    """A replica that has read the list."""
+    generation = Generation(replica.shard, replica.shards, 9, "f" * 64)
+    return Member(str(replica), state, FeedStatus(generation, 5, 0, 0, 0, None, 100))
+
+
+def lane(slot: int, layout: Layout | None = ASKED, partitions: int = 4, state: str = WATCHING) -> Member:
+    """A recogniser that owns so many partitions."""
+    owned = dict.fromkeys(range(slot * 4, slot * 4 + partitions), 0)
+    about = (1, "d" * 64, "CPU", 0, None, Account().summary())
+    return Member(f"recogniser-{slot}", state, RecogniserStatus(slot, 7, "here", state, owned, 0.0, *about, layout))
+
+
+def members(**changes: Member) -> list[Member]:
+    """All that is asked for, with other ones in the place of some."""
+    usual = {str(replica).replace("-", "_"): shard(replica) for replica in ASKED.all()}
+    return list((usual | {"recogniser_0": lane(0), "recogniser_1": lane(1)} | changes).values())
+
+
+def test_a_cluster_is_ready_when_all_is_as_asked(plan: Plan) -> None:
+    """Every replica, every recogniser, every partition."""
+    assert ClusterStatus(plan, members()).is_ready
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"shard_1_of_2_r1": Member("shard-1-of-2-r1", "restarting")},
+        {"shard_1_of_2_r1": shard(Replica(1, 2, 1), "reading the watchlist")},
+        {"recogniser_1": lane(1, OLD)},
+        {"recogniser_1": lane(1, None)},
+        {"recogniser_1": lane(1, partitions=3)},
+        {"recogniser_1": lane(1, state="watchlist shard 0 of 2 does not answer")},
+        {"recogniser_1": Member("recogniser-1", "starting")},
+        {"old": shard(Replica(0, 3, 0), "ready, asked until every recogniser asks the new shards")},
+    ],
+)
+def test_a_cluster_is_not_ready_while_anything_is_missing_or_left_over(plan: Plan, changes: dict[str, Member]) -> None:
+    """One replica that reads, one recogniser that still asks other shards, one partition that nobody watches."""
+    assert not ClusterStatus(plan, members(**changes)).is_ready
+
+
+def test_without_shards_each_recogniser_has_its_own_list(plan: Plan) -> None:
+    """It is ready when that has been read."""
+    index = dataclasses.replace(plan.settings.index, placement="in-lane", shards=1, replicas=1)
+    alone = dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, index=index))
+    lanes = []
+    for generation in (Generation(0, 1, 9, "f" * 64), None):
+        feed = FeedStatus(generation, 5, 0, 0, 0, None, 100)
+        status = lane(0, None, partitions=8).status
+        assert isinstance(status, RecogniserStatus)
+        lanes.append(Member("recogniser-0", WATCHING, dataclasses.replace(status, index=feed)))
+    assert ClusterStatus(alone, lanes[:1]).is_ready
+    assert not ClusterStatus(alone, lanes[1:]).is_ready
+
+
+def test_both_layouts_are_shown_while_one_takes_the_others_place(plan: Plan) -> None:
+    """Every shard by its name, and which shards each recogniser asks."""
+    leaving = [shard(replica, "ready, leaving") for replica in OLD.all()]
+    status = ClusterStatus(plan, [*members(recogniser_1=lane(1, OLD)), *leaving])
+    out = StringIO()
+    show(status, Console(file=out, width=200))
+    lines = out.getvalue().splitlines()
+    assert "index sharded 2 x 2" in lines[0]
+    named = {line.split()[0]: line for line in lines if line.startswith(("shard", "recogniser-"))}
+    assert set(named) == {"recogniser-0", "recogniser-1", *map(str, [*ASKED.all(), *OLD.all()])}
+    assert named["recogniser-0"].rstrip().endswith("2 x 2")
+    assert named["recogniser-1"].rstrip().endswith("3 x 1")
+    assert "leaving" in named["shard-2-of-3-r0"]

@@ -1,0 +1,152 @@
+"""Faults under load: `python -m tests.faults.suite --runs 200 --seed 1` (`make faults`).
+
+One cluster runs; people walk by its cameras while something is broken; then the alerts are held against the truth. The
+cluster is not put right between runs but by itself.
+"""
+
+import json
+import platform
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from cluster.kafka_io import ALERTS
+from cluster.plan import read_plan
+from cluster.register import read_topic
+from loadtests.temporary import temporary
+from operators.errors import BeholdenError
+from tests.drawn import write_deployment
+from tests.faults.checker import Verdict, check
+from tests.faults.inject import FAULTS, Target
+from tests.faults.traffic import FPS, FRAMES_A_PASSAGE, PEOPLE, Pair, Passage, pairs, publish, ref_of
+from tests.running import Running
+
+PASSAGES = 24
+WAIT_S = 90.0
+BEGIN = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run.
+
+    Attributes:
+        seed: Of this run.
+        fault: Name of what was broken.
+        verdict: What it left.
+        settled_s: From the last frame until everything had been alerted about, or until waiting ended.
+    """
+
+    seed: int
+    fault: str
+    verdict: Verdict
+    settled_s: float
+
+
+class Bench:
+    """A running cluster, and who has walked by so far."""
+
+    def __init__(self, running: Running, seed: int) -> None:
+        self._running = running
+        self._began = datetime.now(UTC) - BEGIN
+        self._pairs = pairs(seed)
+        self._known: set[Pair] = set()
+
+    def one(self, seed: int, fault: str) -> Run:
+        """Break something while people walk by, wait until it is whole again, and check."""
+        chosen = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+        target = Target(self._running.run, chosen, self._running.run.status())
+        passages = [Passage(*next(self._pairs)) for _ in range(PASSAGES)]
+        lasts_s = PASSAGES * (FRAMES_A_PASSAGE + 1) / FPS
+        harm = threading.Thread(target=_later, args=(chosen.uniform(0.1, 0.6) * lasts_s, FAULTS[fault], target))
+        harm.start()
+        expected: dict[Pair, datetime] = {}
+        while not expected:
+            try:
+                expected = publish(self._running.plan.settings.kafka, passages, f"run-{seed}")
+            except BeholdenError:
+                time.sleep(1.0)  # a camera that finds no broker begins again: what it showed may be shown twice
+        harm.join()
+        ended = time.monotonic()
+        verdict = self._check(expected)
+        while verdict.lost and time.monotonic() - ended < WAIT_S:
+            time.sleep(0.5)
+            verdict = self._check(expected)
+        settled_s = time.monotonic() - ended
+        time.sleep(1.0)
+        verdict = self._check(expected)
+        self._known |= expected.keys()
+        return Run(seed, fault, verdict, settled_s)
+
+    def _check(self, expected: dict[Pair, datetime]) -> Verdict:
+        try:
+            records = list(read_topic(self._running.plan.settings.kafka, ALERTS, self._began))
+        except BeholdenError:
+            records = []
+        return check([record.value for record in records], expected, self._known)
+
+
+@contextmanager
+def bench(folder: Path, seed: int, **cluster: object) -> Iterator[Bench]:
+    """A broker, two recognisers, two shards of two replicas, and a list of drawn people."""
+    document = write_deployment(folder) | cluster
+    with temporary(document) as run:
+        running = Running.begin(run, read_plan(run.file))
+        running.write({ref_of(number): running.record(ref_of(number), number) for number in range(PEOPLE)})
+        run.beholden("up", "-f", str(run.file))
+        yield Bench(running, seed)
+
+
+def _later(seconds: float, harm: Callable[[Target], None], target: Target) -> None:
+    time.sleep(seconds)
+    harm(target)
+
+
+@click.command()
+@click.option("--runs", default=9, show_default=True)
+@click.option("--seed", default=1, show_default=True)
+@click.option("--fault", "only", multiple=True, type=click.Choice(list(FAULTS)), help="Only these.")
+@click.option("--delivery", default="at-least-once", show_default=True)
+@click.option("--records", type=click.Path(path_type=Path), help="Append a line of JSON for each run.")
+def main(runs: int, seed: int, only: Sequence[str], delivery: str, records: Path | None) -> None:
+    """Run faults in turn; exit with 1 when an alert is lost, doubled or wrong."""
+    import tempfile
+
+    bad, names = 0, list(only or FAULTS)
+    with tempfile.TemporaryDirectory() as folder, bench(Path(folder), seed, **_mode(delivery)) as cluster:
+        for number in range(runs):
+            run = cluster.one(seed * 100_000 + number, names[number % len(names)])
+            bad += not run.verdict.is_good
+            click.echo(f"{number + 1}/{runs} {run.fault}: {_line(run)}")
+            if records:
+                with records.open("a") as file:
+                    machine = f"{platform.machine()}, Python {platform.python_version()}"
+                    about = {"delivery": delivery, "machine": machine, "at": f"{datetime.now(UTC):%Y-%m-%d}"}
+                    file.write(json.dumps({**asdict(run), **about}) + "\n")
+    sys.exit(1 if bad else 0)
+
+
+def _mode(delivery: str) -> dict[str, object]:
+    return {} if delivery == "at-least-once" else {"delivery": delivery}
+
+
+def _line(run: Run) -> str:
+    verdict = run.verdict
+    counts = {"lost": len(verdict.lost), "doubled": len(verdict.doubled), "wrong": len(verdict.wrong)}
+    said = ", ".join(f"{count} {name}" for name, count in counts.items())
+    return (
+        f"{verdict.expected} passages, {said}, {verdict.repeated} repeated under the same id; "
+        f"longest wait {verdict.longest_wait_s:.1f} s (seed {run.seed})"
+    )
+
+
+if __name__ == "__main__":
+    main()

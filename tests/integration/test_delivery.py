@@ -1,0 +1,234 @@
+"""Recognisers that are killed around their commits, on a real broker: what their successors leave in the topics."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from cluster import kafka_transactions
+from cluster.alert_reader import AlertReader
+from cluster.broker.control import running_broker
+from cluster.broker.state import load_state
+from cluster.frame_publisher import KafkaFramePublisher
+from cluster.kafka_admin import ensure_topics
+from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, KafkaFrameSource, TopicReader
+from cluster.plan import Plan
+from cluster.recogniser import Recogniser
+from cluster.settings import Delivery, KafkaSettings
+from loadtests.temporary import Temporary
+from tests.builders import NOW
+from tests.drawn import CAMERAS as DRAWN_CAMERAS
+from tests.drawn import scene
+from tests.integration.lane_process import CAMERAS, PARTITIONS, before, kafka_of
+from tests.running import Running
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).resolve().parents[2]
+WAIT_S = 30.0
+PICTURES = (b"anna", b"empty", b"bert", b"rubbish")
+FRAMES_SENT = 160
+ALERTS_DUE, LETTERS_DUE = FRAMES_SENT // 2, FRAMES_SENT // 4
+
+
+@dataclass(slots=True)
+class Scene:
+    """Topics of their own, with frames in them, and the processes that work on them.
+
+    Attributes:
+        kafka: Whose topics.
+        prefix: Of their names.
+        delivery: The mode.
+        processes: Those that were started.
+        sent: Frames published.
+    """
+
+    kafka: KafkaSettings
+    prefix: str
+    delivery: Delivery
+    processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    sent: int = 0
+
+    def begin(self) -> None:
+        """Make the topics and publish."""
+        ensure_topics(self.kafka)
+        self.publish()
+
+    def publish(self) -> None:
+        """Publish frames of all kinds."""
+        begin, self.sent = self.sent, self.sent + FRAMES_SENT
+        with closing(KafkaFramePublisher(self.kafka)) as publisher:
+            for number in range(begin, self.sent):
+                camera, jpeg = CAMERAS[number // 4 % 2], PICTURES[number % 4]
+                publisher.publish(camera, jpeg, NOW + timedelta(milliseconds=10 * number), "test", number)
+
+    def start(self, slot: int, *point: str) -> "subprocess.Popen[bytes]":
+        """A lane; with a point it is killed there."""
+        arguments = (self.kafka.bootstrap, self.prefix, str(self.delivery), str(slot), *point)
+        command = [sys.executable, "-m", "tests.integration.lane_process", *arguments]
+        self.processes.append(subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL))
+        return self.processes[-1]
+
+    def committed(self) -> int:
+        """Frames before the group's offsets."""
+        with closing(
+            KafkaConsumer(bootstrap_servers=self.kafka.bootstrap, group_id=f"{self.prefix}group", metrics_enabled=False)
+        ) as consumer:
+            places = [TopicPartition(self.prefix + FRAMES, number) for number in range(PARTITIONS)]
+            return sum(consumer.committed(place) or 0 for place in places)
+
+    def read(self, topic: str) -> list[str]:
+        """What readers of a topic are given, by id; for dead letters, by frame."""
+        with closing(TopicReader(self.kafka, topic, 0, 1, from_beginning=True)) as reader:
+            found = []
+            while not reader.is_caught_up():
+                found += reader.poll(0.2)
+        name = "ce_id" if topic == ALERTS else None
+        return [(record.headers[name] if name else record.key or b"").decode() for record in found]
+
+    def close(self) -> None:
+        """End what runs."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One broker for all."""
+    with running_broker(tmp_path_factory.mktemp("broker") / "broker") as found:
+        yield found
+
+
+@contextmanager
+def scenes(bootstrap: str, wanted: Mapping[str, Delivery]) -> Iterator[dict[str, Scene]]:
+    """Scenes by prefix, with frames in their topics; everything that runs in them is ended."""
+    with ExitStack() as stack:
+        found = {}
+        for prefix, delivery in wanted.items():
+            found[prefix] = stack.enter_context(closing(Scene(kafka_of(bootstrap, prefix), prefix, delivery)))
+            found[prefix].begin()
+        yield found
+
+
+def wait(until: Callable[[], bool], what: str) -> None:
+    """Wait for something to become true."""
+    deadline = time.monotonic() + WAIT_S
+    while not until():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)
+
+
+def test_a_member_that_polls_briefly_gets_its_partitions(bootstrap: str) -> None:
+    """A poll that ends in the middle of joining must not leave a member without partitions for ever."""
+    kafka = kafka_of(bootstrap, "brief.")
+    ensure_topics(kafka)
+    for number in range(5):
+        with closing(KafkaFrameSource(kafka, f"brief-{number}", "brief", lambda revoked, owned: None)) as source:
+            wait(lambda source=source: bool(source.poll(1, 0.002, {}) or source.lag()), "no partitions")
+
+
+def test_killed_around_a_commit_and_succeeded(bootstrap: str, tmp_path: Path) -> None:
+    """Exactly-once: every alert and dead letter is readable once, whenever the kill came and whoever took over.
+
+    At-least-once: every one is there, what is there twice has the same id, and the reader for control rooms gives it
+    once. With a deliberate bug, offsets before alerts, the same check finds alerts missing.
+    """
+    once, least = Delivery.EXACTLY_ONCE, Delivery.AT_LEAST_ONCE
+    draw = random.Random(20261125)  # noqa: S311 - not a secret
+    plans = {
+        "a.": (once, "before-offsets", 0),
+        "b.": (once, "before-commit", 1),  # another slot must wait until Kafka has given up the first one's transaction
+        "c.": (once, "during-commit", 0),
+        "d.": (least, "before-plain-commit", 0),
+        "e.": (least, "commit-before-publish", 0),
+    }
+    with scenes(bootstrap, {prefix: delivery for prefix, (delivery, _, _) in plans.items()}) as found:
+        for prefix, (_, point, _) in plans.items():
+            found[prefix].start(0, point, str(draw.randint(2, 4)))
+        for prefix, (_, _, successor) in plans.items():
+            assert found[prefix].processes[0].wait(WAIT_S) == -signal.SIGKILL
+            assert found[prefix].committed() < FRAMES_SENT
+            found[prefix].start(successor)
+        for scene in found.values():
+            wait(lambda scene=scene: scene.committed() == FRAMES_SENT, f"{scene.prefix} is not finished")
+        for prefix in ("a.", "b.", "c."):
+            assert counts(found[prefix]) == ((ALERTS_DUE, ALERTS_DUE), (LETTERS_DUE, LETTERS_DUE))
+        (alerts, ids), (letters, frames) = counts(found["d."])
+        assert (ids, frames) == (ALERTS_DUE, LETTERS_DUE)
+        assert alerts + letters > ids + frames
+        assert sorted(control_room(found["d."], tmp_path)) == sorted(set(found["d."].read(ALERTS)))
+        assert counts(found["e."])[0][1] < ALERTS_DUE
+
+
+def control_room(scene: Scene, folder: Path) -> list[str]:
+    """What the reader that gives each alert once gives, started twice."""
+    shown: list[str] = []
+    for _ in range(2):
+        with closing(AlertReader(scene.kafka, folder / "alerts.sqlite")) as reader:
+            while reader.read(lambda record, _: shown.append(record.headers["ce_id"].decode()), 1.0):
+                pass
+    return shown
+
+
+def test_a_zombie_ends(bootstrap: str) -> None:
+    """Whoever starts in a slot later has it: the earlier one ends at its next commit, having written nothing twice."""
+    with scenes(bootstrap, {"zombie.": Delivery.EXACTLY_ONCE}) as found:
+        scene = found["zombie."]
+        zombie = scene.start(0)
+        wait(lambda: scene.committed() == FRAMES_SENT, "not finished")
+        scene.start(0)
+        deadline = time.monotonic() + WAIT_S
+        while zombie.poll() is None:
+            assert time.monotonic() < deadline, "the zombie lives"
+            scene.publish()
+        assert zombie.returncode == 1
+        sent = scene.sent
+        wait(lambda: scene.committed() == sent, "the successor has not finished")
+        assert counts(scene) == ((sent // 2, sent // 2), (sent // 4, sent // 4))
+
+
+def test_a_broker_that_freezes_in_a_commit(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lane gives the transaction up, says so, and goes on when Kafka is back: every alert is readable once."""
+    plan = replace(plan, settings=replace(plan.settings, delivery=Delivery.EXACTLY_ONCE))
+    running = Running.begin(Temporary(tmp_path, plan.settings.kafka.bootstrap, tmp_path / "cluster.yaml", {}), plan)
+    people = {f"person-{seed}": seed for seed in range(4)}
+    running.write({ref: running.record(ref, seed) for ref, seed in people.items()})
+    broker = load_state(tmp_path / "broker").pids[0]
+    before(KafkaProducer, "commit_transaction", 1, lambda: os.kill(broker, signal.SIGSTOP), monkeypatch.setattr)
+    monkeypatch.setattr(kafka_transactions, "WATCH_S", 2.0)
+    failed = threading.Event()
+    recogniser = Recogniser(plan, 0, None, failed.set)
+    try:
+        wait(lambda: bool(recogniser.status().partitions) and bool(recogniser.status().index.generation), "not ready")
+        running.publish([(DRAWN_CAMERAS[at % 4], scene([at // 4])) for at in range(16)])
+        wait(lambda: recogniser.status().restarts > 0, "the transaction is not given up")
+        assert "no answer within 2 s" in recogniser.status().state
+        os.kill(broker, signal.SIGCONT)
+        alerts = running.alerts(set(people))
+        wait(lambda: recogniser.status().state == "watching", "not watching")
+    finally:
+        os.kill(broker, signal.SIGCONT)
+        recogniser.close(20.0)
+    assert not failed.is_set()
+    ids = [alert["alert_id"] for found in alerts.values() for alert in found]
+    assert len(ids) == len(set(ids))
+
+
+def counts(scene: Scene) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Of alerts and of dead letters: how many are read, and how many of them differ."""
+    alerts, letters = Counter(scene.read(ALERTS)), Counter(scene.read(DEAD_LETTERS))
+    return (alerts.total(), len(alerts)), (letters.total(), len(letters))

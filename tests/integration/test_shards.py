@@ -1,0 +1,147 @@
+"""The sharded watchlist under loss and change, on one real cluster; every test divides it as it needs it."""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+
+from cluster.kafka_io import ALERTS
+from cluster.layout import Layout
+from cluster.ports import Record
+from tests.drawn import CAMERAS, scene
+from tests.running import Running
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_killed_replica_is_not_missed_and_comes_back(running: Running) -> None:
+    """SIGKILL to one replica of each shard: every listed person alerts meanwhile, and no recogniser starts over."""
+    kept = running.shards()
+    running.divide(2, 2)
+    people = {f"person-{seed}": seed for seed in range(100, 116)}
+    running.enrol(people)
+    before = running.shards()
+    assert set(before) == _names(2, 2)
+    assert _pids(before, kept) == _pids(kept, kept)
+    victims = ("shard-0-of-2-r0", "shard-1-of-2-r1")
+    for pid in _pids(before, victims):
+        os.kill(pid, signal.SIGKILL)
+    running.publish([(CAMERAS[at % 4], scene([seed])) for at, seed in enumerate(people.values())])
+    running.alerts(set(people))
+    assert [(lane["state"], lane["status"]["restarts"]) for lane in running.lanes()] == [("watching", 0)] * 2
+    running.wait(lambda: _are_others(running.shards(), before, victims), "they are back, and ready")
+
+
+def test_a_shard_without_replicas_stops_everything_and_nothing_is_lost(running: Running) -> None:
+    """While both are silent no one alerts, not even people of the other shard; once they are back everyone has."""
+    running.divide(2, 2)
+    people = {f"person-{seed}": seed for seed in range(120, 132)}
+    running.enrol(people)
+    shards = running.shards()
+    pids = _pids(shards, [name for name in shards if name.startswith("shard-1-of-2")])
+    with _stopped(pids):
+        running.publish([(CAMERAS[at % 4], scene([seed])) for at, seed in enumerate(people.values())])
+        running.wait(
+            lambda: all("watchlist shard 1 of 2 does not answer" in lane["state"] for lane in running.lanes()),
+            "every recogniser says what it waits for",
+        )
+        assert not people.keys() & _alerted(running.read(ALERTS, bool))
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+    running.alerts(set(people))
+    running.wait(lambda: all(lane["state"] == "watching" for lane in running.lanes()), "they watch again")
+
+
+def test_a_replica_is_taken_away(running: Running) -> None:
+    """Those that stay are not touched."""
+    running.divide(2, 2)
+    before = running.shards()
+    running.divide(2, 1)
+    after = running.shards()
+    assert set(after) == _names(2, 1)
+    assert _pids(after, after) == _pids(before, after)
+
+
+def test_the_list_is_divided_anew_while_frames_flow(running: Running) -> None:
+    """From 2 shards to 4: everyone who passes alerts, before, meanwhile and afterwards; the old shards are gone."""
+    running.divide(2, 1)
+    people = {f"person-{seed}": seed for seed in range(140, 170)}
+    running.enrol(people)
+    begun, enough = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        shown = pool.submit(_pass_by, running, list(people.values()), begun, enough)
+        assert begun.wait(20)
+        running.divide(4, 1)
+        enough.set()
+        shown.result(60)
+    alerts = running.alerts(set(people))
+    assert {found[0]["generation"]["shards"] for found in alerts.values()} == {2, 4}
+    assert all(len({alert["alert_id"] for alert in found}) == 1 for found in alerts.values())
+    assert set(running.shards()) == _names(4, 1)
+
+
+def test_a_recogniser_that_comes_back_is_told_the_layout_in_force(running: Running) -> None:
+    """It was made for 2 shards, and Ray makes it for 2 again, which are gone; it watches over 4."""
+    running.divide(4, 1)
+    victim = running.lanes()[0]["status"]["pid"]
+    os.kill(victim, signal.SIGKILL)
+    running.wait(lambda: _watches(running.lanes()[0], victim), "the recogniser is back")
+    assert [lane["status"]["layout"] for lane in running.lanes()] == [{"shards": 4, "replicas": 1}] * 2
+    people = {f"person-{seed}": seed for seed in range(180, 184)}
+    running.enrol(people)
+    running.publish([(CAMERAS[at], scene([seed])) for at, seed in enumerate(people.values())])
+    alerts = running.alerts(set(people))
+    assert {found["generation"]["shards"] for each in alerts.values() for found in each} == {4}
+
+
+def _names(shards: int, replicas: int) -> set[str]:
+    return {str(replica) for replica in Layout(shards, replicas).all()}
+
+
+def _pids(members: dict[str, dict[str, Any]], names: Iterable[str]) -> list[int]:
+    return [members[name]["status"]["pid"] for name in names]
+
+
+def _are_others(now: dict[str, dict[str, Any]], before: dict[str, dict[str, Any]], names: Iterable[str]) -> bool:
+    """Whether these are ready and other processes than before."""
+    ready = all(now[name]["state"] == "ready" for name in names)
+    return ready and not set(_pids(now, names)) & set(_pids(before, names))
+
+
+def _watches(lane: dict[str, Any], victim: int) -> bool:
+    return lane["state"] == "watching" and lane["status"]["pid"] != victim
+
+
+def _alerted(records: Iterable[Record]) -> set[str]:
+    return {json.loads(record.value)["entry"] for record in records}
+
+
+def _pass_by(running: Running, seeds: list[int], begun: threading.Event, enough: threading.Event) -> None:
+    """Show one person after the other, the last of them when it is `enough`."""
+    for at, seed in enumerate(seeds):
+        if at == 4:
+            begun.set()
+        if at == len(seeds) - 1:
+            assert enough.wait(60)
+        running.publish([(CAMERAS[at % 4], scene([seed]))])
+        time.sleep(0.2)
+
+
+@contextmanager
+def _stopped(pids: list[int]) -> Iterator[None]:
+    """Hold processes still; whoever has not been killed meanwhile goes on afterwards."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)

@@ -1,5 +1,6 @@
 """Questions and changes to a Kafka cluster as a whole."""
 
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -7,10 +8,14 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import MemberToRemove
+from kafka.errors import RetriableError
 
 from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, LEDGER, POLICY, WATCHLIST, client_settings, translated
 from cluster.settings import KafkaSettings
 from operators.errors import BrokerUnavailable, SettingsRefused
+
+COORDINATOR_S = 10.0
+COORDINATOR_RETRY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +80,23 @@ def expel(kafka: KafkaSettings, group: str, member: str) -> int:
         translated(kafka, f"taking {member} out of {group}"),
         closing(KafkaAdminClient(**client_settings(kafka))) as it,
     ):
-        members = it.describe_groups([group])[group]["members"]
+        members = _members(it, group)
         found = [MemberToRemove(member_id=one["member_id"]) for one in members if one["client_id"] == member]
         if found:
             it.remove_group_members(group, found)
     return len(found)
+
+
+def _members(admin: KafkaAdminClient, group: str) -> list[dict[str, Any]]:
+    """Members of a group. A broker that has just started has no coordinator yet and makes one when it is asked."""
+    deadline = time.monotonic() + COORDINATOR_S
+    while True:
+        try:
+            return list(admin.describe_groups([group])[group]["members"])
+        except RetriableError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(COORDINATOR_RETRY_S)
 
 
 def ensure_topics(kafka: KafkaSettings) -> list[str]:

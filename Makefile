@@ -25,7 +25,7 @@ unit: $(STAMP) ## Run the unit tests alone, in seconds.
 	@$(BIN)/python -m pytest -q -n logical --maxprocesses=8 -m "not integration and not testdata"
 
 faults: $(STAMP) ## Ten thousand seeded schedules of kills, silences, pauses and takeovers, simulated.
-	@BEHOLDEN_FAULTS_SCHEDULES=10000 $(BIN)/python -m pytest -q tests/faults
+	@BEHOLDEN_FAULTS_SCHEDULES=10000 $(BIN)/python -m pytest -q -n logical --maxprocesses=8 tests/faults
 
 check: $(STAMP) ## Style, types, import contracts.
 	@$(BIN)/ruff check .

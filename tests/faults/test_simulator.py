@@ -10,6 +10,8 @@ from tests.faults.simulator import NO_FAULTS, Faults, simulate
 
 FIRST = int(os.environ.get("BEHOLDEN_FAULTS_SEED", "1"))
 SCHEDULES = int(os.environ.get("BEHOLDEN_FAULTS_SCHEDULES", "60"))
+PART = 500
+"""Schedules of one test: pytest-xdist gives parts to all cores."""
 
 
 class CommitsEarly(Pipeline):
@@ -35,23 +37,24 @@ class ForgetsAlerts(Pipeline):
         """Nothing."""
 
 
-def _wrong(make: type[Pipeline], faults: Faults, count: int) -> dict[int, list[str]]:
-    found = {seed: simulate(seed, faults, make) for seed in range(FIRST, FIRST + count)}
+def _wrong(make: type[Pipeline], faults: Faults, seeds: range) -> dict[int, list[str]]:
+    found = {seed: simulate(seed, faults, make) for seed in seeds}
     return {seed: wrong for seed, wrong in found.items() if wrong}
 
 
-def test_whatever_happens_no_alert_is_lost_and_none_is_too_much() -> None:
+@pytest.mark.parametrize("first", range(FIRST, FIRST + SCHEDULES, PART))
+def test_whatever_happens_no_alert_is_lost_and_none_is_too_much(first: int) -> None:
     """Kills, silences, pauses, takeovers, zombies: a reader that gives each id once sees what nothing would disturb."""
-    wrong = _wrong(Pipeline, Faults(), SCHEDULES)
-    assert wrong == {}, f"seeds {FIRST} to {FIRST + SCHEDULES - 1}"
+    seeds = range(first, min(first + PART, FIRST + SCHEDULES))
+    assert _wrong(Pipeline, Faults(), seeds) == {}, seeds
 
 
 def test_an_undisturbed_run_is_right() -> None:
     """Takeovers by members that come and go in good order."""
-    assert _wrong(Pipeline, NO_FAULTS, 20) == {}
+    assert _wrong(Pipeline, NO_FAULTS, range(20)) == {}
 
 
 @pytest.mark.parametrize("bug", [CommitsEarly, ForgetsPassages, ForgetsAlerts])
 def test_a_planted_bug_is_found(bug: type[Pipeline]) -> None:
     """Without this the simulation would prove nothing."""
-    assert _wrong(bug, Faults(), 60)
+    assert _wrong(bug, Faults(), range(60))

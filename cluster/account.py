@@ -31,6 +31,7 @@ class Shed(StrEnum):
     SUPERSEDED = "superseded"  # a newer one took its place
     SAMPLED = "sampled"
     SKIPPED = "skipped"  # not even fetched: what was read had fallen too far behind
+    EXPIRED = "expired"  # Kafka had deleted them before anybody read them
 
 
 AGE_STEP_MS = 50  # ages are counted in steps of this size

@@ -1,6 +1,5 @@
 """How a recogniser is tied to Kafka: the one place that knows the modes of delivery."""
 
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from cluster.in_flight import InFlight
@@ -11,18 +10,16 @@ from cluster.kafka_io import (
     RESULTS_IN_FLIGHT_BYTES,
     KafkaFrameSource,
     KafkaSink,
+    OnRebalance,
     close_producer,
     open_producer,
 )
 from cluster.kafka_transactions import TransactionalFrameSource, TransactionalProducer
-from cluster.offsets import TopicPartition
 from cluster.outbox import Outbox, OutboxSink
 from cluster.pipeline import Outlets
 from cluster.settings import Delivery, KafkaSettings
 
 CLOSE_S = 5.0
-
-OnRebalance = Callable[[Sequence[TopicPartition], Sequence[TopicPartition]], None]
 
 
 def open_delivery(

@@ -55,6 +55,8 @@ FENCED = (ProducerFencedError, InvalidProducerEpochError)
 FETCH_BYTES = 16 * 1024 * 1024  # what a recogniser may hold fetched and not yet polled
 
 
+OnRebalance = Callable[[Sequence[tuple[str, int]], Mapping[tuple[str, int], int | None]], None]
+
 log = logging.getLogger("beholden.kafka")
 
 
@@ -105,8 +107,8 @@ class KafkaFrameSource:
         group: Consumer group.
         member: Name of this member in logs and tools.
         on_rebalance: Called within `poll`, by the same thread, once the group has shared the partitions anew: with
-            those that were taken away, and those that are this member's now. A partition may be both: it then begins
-            again at its last commit.
+            those that were taken away, and those that are this member's now, each with its last commit. A partition
+            may be both: it then begins again there.
     """
 
     def __init__(
@@ -114,7 +116,7 @@ class KafkaFrameSource:
         kafka: KafkaSettings,
         group: str,
         member: str,
-        on_rebalance: Callable[[Sequence[tuple[str, int]], Sequence[tuple[str, int]]], None],
+        on_rebalance: OnRebalance,
     ) -> None:
         self._kafka = kafka
         self._on_rebalance = on_rebalance
@@ -151,7 +153,7 @@ class KafkaFrameSource:
             records = [_record(message) for messages in polled.values() for message in messages]
         if self._listener.is_settled:
             revoked = self._listener.take_revoked()
-            self._share(revoked, [(each.topic, each.partition) for each in self._consumer.assignment()])
+            self._share(revoked, self._owned())
         return records
 
     def _join(self, max_records: int) -> dict[TopicPartition, list[Any]]:
@@ -168,6 +170,11 @@ class KafkaFrameSource:
                 coordinator.request_rejoin()
             polled = self._consumer.poll(timeout_ms=int(JOIN_S * 1000), max_records=max_records)
         return polled
+
+    def first(self, partition: tuple[str, int]) -> int:
+        """See `ports.FrameSource`."""
+        with translated(self._kafka, "asking for beginnings"):
+            return int(self._consumer.beginning_offsets([at := TopicPartition(*partition)])[at])
 
     def is_caught_up(self) -> bool:
         """See `ports.FrameSource`. Asks Kafka: what was last fetched says nothing while the group shares anew."""
@@ -210,7 +217,12 @@ class KafkaFrameSource:
             except COMMIT_REFUSED:
                 return
 
-    def _share(self, revoked: Sequence[tuple[str, int]], owned: Sequence[tuple[str, int]]) -> None:
+    def _owned(self) -> dict[tuple[str, int], int | None]:
+        with translated(self._kafka, "asking for commits"):
+            owned = self._consumer.assignment()
+            return {(at.topic, at.partition): self._consumer.committed(at, timeout_ms=REQUEST_MS) for at in owned}
+
+    def _share(self, revoked: Sequence[tuple[str, int]], owned: Mapping[tuple[str, int], int | None]) -> None:
         """The group has agreed."""
         self._on_rebalance(revoked, owned)
 

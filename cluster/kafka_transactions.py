@@ -4,13 +4,14 @@ kafka-python 3.0.12 gives the calls of a transaction no time-out, so all of it r
 it speaks cannot promise is in docs/decisions/0015-delivery.md.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from cluster.kafka_io import (
     TRANSACTION_MS,
     KafkaFrameSource,
+    OnRebalance,
     close_producer,
     open_producer,
     translated,
@@ -96,7 +97,7 @@ class TransactionalFrameSource(KafkaFrameSource):
         kafka: KafkaSettings,
         group: str,
         member: str,
-        on_rebalance: Callable[[Sequence[TopicPartition], Sequence[TopicPartition]], None],
+        on_rebalance: OnRebalance,
         producer: TransactionalProducer,
         outbox: Outbox,
     ) -> None:
@@ -118,7 +119,7 @@ class TransactionalFrameSource(KafkaFrameSource):
         if self._producer.write(letters, offsets, self._consumer.group_metadata()):
             self._outbox.committed()
 
-    def _share(self, revoked: Sequence[TopicPartition], owned: Sequence[TopicPartition]) -> None:
+    def _share(self, revoked: Sequence[TopicPartition], owned: Mapping[TopicPartition, int | None]) -> None:
         """What was here all the time goes on, and everything else begins anew at its last commit.
 
         A partition may have been another's in between although it is here again: then that one may have written the
@@ -128,7 +129,7 @@ class TransactionalFrameSource(KafkaFrameSource):
         number, member = self._generation
         if before != (number - 1, member):
             self._outbox.drop(revoked)
-            self._on_rebalance(revoked, [])
+            self._on_rebalance(revoked, {})
         else:
             self._outbox.drop(set(revoked).difference(owned))
         self._on_rebalance(revoked, owned)

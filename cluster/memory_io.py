@@ -19,6 +19,7 @@ class MemorySource:
     committed: dict[tuple[str, int], int] = field(default_factory=dict)
     finished: Mapping[tuple[str, int], int] = field(default_factory=dict)
     held: Collection[tuple[str, int]] = ()
+    deleted: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
     def poll(self, max_records: int, timeout_s: float, finished: Mapping[tuple[str, int], int]) -> Sequence[Record]:
         """The next records that are not held; never waits."""
@@ -43,6 +44,10 @@ class MemorySource:
                 gone = {id(record) for record in old}
                 self.records = deque(record for record in self.records if id(record) not in gone)
         return skipped
+
+    def first(self, partition: tuple[str, int]) -> int:
+        """Those before are said to be `deleted`."""
+        return self.deleted.get(partition, 0)
 
     def is_caught_up(self) -> bool:
         """Whether none is left."""

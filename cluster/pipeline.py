@@ -7,7 +7,7 @@ returns.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -103,6 +103,7 @@ class Pipeline:
         self._book = ShedBook(outlets.ledger, context.deployment, context.policy_digest, writer, account, self._offsets)
         self._skipped_at = 0.0
         self._undelivered: list[tuple[list[FrameRef], list[Delivery]]] = []
+        self._results: dict[TopicPartition, int] = {}  # offsets of the last frames that led to one, not committed yet
         self._committed_at = 0.0
         self.account = account
         self.waiting_for: str | None = None
@@ -141,7 +142,7 @@ class Pipeline:
         self._source.hold(self._queue.full(QUEUE_BYTES))
         polled = self._source.poll(POLL_FRAMES, 0.0 if len(self._queue) else timeout_s, self._offsets.ready())
         for record in polled:
-            if self._is_new(record.ref):
+            if self._is_new(record):
                 self._admit(record)
         self._skip(polled)
         batch, dropped = self._queue.take(self._clock.now(), self._pace.frames)
@@ -153,8 +154,8 @@ class Pipeline:
         self._settle(pending)
         self._commit()
 
-    def rebalance(self, revoked: Sequence[TopicPartition], owned: Sequence[TopicPartition]) -> None:
-        """The partitions have been shared anew. Those that are still here begin again at their last commit.
+    def rebalance(self, revoked: Sequence[TopicPartition], owned: Mapping[TopicPartition, int | None]) -> None:
+        """The partitions have been shared anew: those that are here now begin at their last commit, if there is one.
 
         What was written is awaited first, so that everything seen here so far is finished: frames of it that come
         again are passed over, and passages and cool-downs of their cameras go on as if nothing had been. What others
@@ -173,8 +174,12 @@ class Pipeline:
         gone = set[str]()
         for partition in elsewhere:
             self._seen_to.pop(partition, None)
+            self._results.pop(partition, None)
             gone |= self._partition_cameras.pop(partition, set())
         self._sightings.forget(sorted(gone.difference(*self._partition_cameras.values())))
+        for partition, committed in owned.items():
+            if committed is not None:
+                self._seen_to[partition] = max(self._seen_to.get(partition, 0), committed)
         self._again_to = dict(self._seen_to)
         self._commit()
 
@@ -198,12 +203,15 @@ class Pipeline:
                 box, key = np.array(told.box, np.float32), (told.watchlist, told.entry)
                 self._sightings.recall(told.camera, key, told.passage, box, told.captured_at)
 
-    def _is_new(self, ref: FrameRef) -> bool:
+    def _is_new(self, record: Record) -> bool:
         """Whether a frame is not one of those that come again after a rebalance."""
+        ref = record.ref
         partition = (ref.topic, ref.partition)
         if ref.offset < self._again_to.get(partition, 0):
             return False
         self._again_to.pop(partition, None)
+        if ref.offset > self._seen_to.get(partition, ref.offset):
+            self._account_for_expired(record)
         self._seen_to[partition] = ref.offset + 1
         return True
 
@@ -238,10 +246,17 @@ class Pipeline:
         for skipped in self._source.skip(behind, begin_ms):
             partition = (skipped.topic, skipped.partition)
             span = (_time(last_ms[partition]), _time(begin_ms))
-            self._account_for(skipped, span)
+            self._account_for(skipped, Shed.SKIPPED, span)
 
-    def _account_for(self, skipped: Skipped, span: tuple[datetime, datetime]) -> None:
-        """Frames jumped over count as many as the offsets do; whose they were is not known."""
+    def _account_for_expired(self, record: Record) -> None:
+        """Kafka had deleted the frames before this one. Gaps that it leaves for other reasons are no frames."""
+        partition = (record.ref.topic, record.ref.partition)
+        there = min(self._source.first(partition), record.ref.offset)
+        at = _time(record.timestamp_ms)
+        self._account_for(Skipped(*partition, self._seen_to[partition], there), Shed.EXPIRED, (at, at))
+
+    def _account_for(self, skipped: Skipped, reason: Shed, span: tuple[datetime, datetime]) -> None:
+        """Frames that nobody fetched count as many as the offsets do; whose they were is not known."""
         partition = (skipped.topic, skipped.partition)
         frames = skipped.next - max(skipped.first, self._seen_to.get(partition, 0))
         if frames < 1:
@@ -251,7 +266,7 @@ class Pipeline:
         self._offsets.start(last)
         self.account.take_in(frames)
         cameras = tuple(sorted(self._partition_cameras.get(partition, ())))
-        self._book.add(last, cameras, Shed.SKIPPED, span, self._clock.now(), frames)
+        self._book.add(last, cameras, reason, span, self._clock.now(), frames)
 
     def _check_scope(self, frame: Frame) -> None:
         if frame.camera not in self._cameras:
@@ -323,11 +338,13 @@ class Pipeline:
             return None
         value, headers = encode_alert(alert, self._context)
         self.account.alerts += 1
+        self._results[frame.ref.topic, frame.ref.partition] = frame.ref.offset
         return self._outlets.alerts.send(frame.camera, value, headers, frame.ref)
 
     def _dead_letter(self, record: Record, refused: FrameRefused) -> None:
         value = encode_dead_letter(record, refused.reason, refused.detail, self._clock.now())
         delivery = self._outlets.dead_letters.send(str(record.ref), value, [], record.ref)
+        self._results[record.ref.topic, record.ref.partition] = record.ref.offset
         self._close([record.ref], Outcome.DEAD_LETTERED, refused.reason, [delivery])
 
     def _close(self, done: list[FrameRef], outcome: Outcome, reason: str, deliveries: Sequence[Delivery] = ()) -> None:
@@ -352,10 +369,15 @@ class Pipeline:
             self._offsets.finish(ref)
 
     def _commit(self) -> None:
+        """Store what is finished. Intervals that keep a result from it end now: in a transaction it is readable then."""
         self._committed_at = time.monotonic()
+        if self._results:
+            self._book.write_before(self._results, self._clock.now())
+            self._book.settle(DELIVERY_TIMEOUT_S)
         ready = self._offsets.take()
         if ready:
             self._source.commit(ready)
+        self._results = {at: offset for at, offset in self._results.items() if ready.get(at, 0) <= offset}
 
 
 def _time(at_ms: int) -> datetime:

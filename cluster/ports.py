@@ -55,6 +55,10 @@ class FrameSource(Protocol):
         """
         ...
 
+    def first(self, partition: tuple[str, int]) -> int:
+        """Offset of the oldest frame that is still there."""
+        ...
+
     def is_caught_up(self) -> bool:
         """Whether every frame of these partitions that is there by now has been polled."""
         ...

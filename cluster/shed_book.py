@@ -1,7 +1,7 @@
 """The account of frames that nobody looked at: put together into intervals, written to the ledger, then committed."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -31,6 +31,7 @@ class _Interval:
     begin: datetime
     end: datetime
     added_at: datetime
+    first: int
     frames: int = 0
     refs: list[FrameRef] = field(default_factory=list)
 
@@ -91,8 +92,9 @@ class ShedBook:
         if interval is None or interval.begin - span[0] > GAP or span[0] - interval.end > GAP:
             if interval is not None:
                 self._over.append(interval)
-            interval = self._open[key] = _Interval(key, now, *span, now)
+            interval = self._open[key] = _Interval(key, now, *span, now, ref.offset)
         interval.begin, interval.end = min(interval.begin, span[0]), max(interval.end, span[1])
+        interval.first = min(interval.first, ref.offset - frames + 1)
         interval.added_at = now
         interval.frames += frames
         interval.refs.append(ref)
@@ -104,6 +106,13 @@ class ShedBook:
             return
         for key in [key for key, each in self._open.items() if now - each.added_at > GAP]:
             self._over.append(self._open.pop(key))
+        self._send(now)
+
+    def write_before(self, offsets: Mapping[TopicPartition, int], now: datetime) -> None:
+        """Start to write the intervals that have frames before these offsets."""
+        for key, each in list(self._open.items()):
+            if any(ref.offset < offsets.get(key.partition, 0) for ref in each.refs):
+                self._over.append(self._open.pop(key))
         self._send(now)
 
     def write_all(self, now: datetime) -> None:
@@ -149,6 +158,8 @@ class ShedBook:
                 partition=key.partition[1],
                 reason=key.reason,
                 frames=interval.frames,
+                first=interval.first,
+                last=max(ref.offset for ref in interval.refs),
                 begin=interval.begin,
                 end=interval.end,
             )

@@ -164,6 +164,10 @@ class EndlessSource:
         """See `ports.FrameSource`."""
         return []
 
+    def first(self, partition: tuple[str, int]) -> int:
+        """See `ports.FrameSource`."""
+        return 0
+
     def is_caught_up(self) -> bool:
         """See `ports.FrameSource`."""
         return False

@@ -29,6 +29,9 @@ class ShedInterval:
         partition: Their partition.
         reason: Why.
         frames: How many.
+        first: Offset of the first of them.
+        last: Offset of the last: a record of the same partition that lies in these again is about frames that were
+            read a second time, after a crash.
         begin: Capture time of the first; of frames that were jumped over, about when they came.
         end: Capture time of the last.
     """
@@ -42,6 +45,8 @@ class ShedInterval:
     partition: int
     reason: Shed
     frames: int
+    first: int
+    last: int
     begin: datetime
     end: datetime
 
@@ -61,6 +66,8 @@ def encode_shed(shed: ShedInterval) -> bytes:
             "partition": shed.partition,
             "reason": str(shed.reason),
             "frames": shed.frames,
+            "first": shed.first,
+            "last": shed.last,
             "begin": format_time(shed.begin),
             "end": format_time(shed.end),
         }
@@ -88,7 +95,7 @@ def parse_shed(value: bytes) -> ShedInterval | None:
             end=parse_time(body["end"]),
             **{name: typed(body, name, str) for name in ("deployment", "policy_digest", "writer", "topic")},
             cameras=tuple(cameras),
-            partition=typed(body, "partition", int),
+            **{name: typed(body, name, int) for name in ("partition", "first", "last")},
             reason=Shed(body["reason"]),
             frames=body["frames"],
         )

@@ -113,7 +113,7 @@ def test_a_rebalance_forgets_cameras_that_went_elsewhere_and_keeps_the_others() 
     """A partition that stays here begins again at its last commit, and its passages and cool-downs go on."""
     lane = Lane()
     pipeline = lane.run([record(b"anna", 0, 0), record(b"anna", 0, 1, key=b"hall")])
-    pipeline.rebalance([FRAMES, ("frames", 1)], [FRAMES])
+    pipeline.rebalance([FRAMES, ("frames", 1)], {FRAMES: None})
     lane.source.records.extend([record(b"anna", 1, 0), record(b"anna", 1, 1, key=b"hall")])
     pipeline.step(0)
     assert outcomes(lane.account) == {("alerted", "candidate"): 3, ("no_match", "repeated"): 1}
@@ -125,7 +125,7 @@ def test_lost_partitions_are_not_committed() -> None:
     pipeline = lane.pipeline()
     lane.source.records.extend([record(b"anna", 0, 0), record(b"empty", 1, 0), record(b"bert", 0, 1)])
     pipeline.step(0)
-    pipeline.rebalance([FRAMES], [])
+    pipeline.rebalance([FRAMES], {})
     pipeline.step(0)
     assert lane.source.committed == {("frames", 1): 1}
 
@@ -137,7 +137,7 @@ def test_a_partition_that_comes_back_waits_for_its_own_messages(monkeypatch: pyt
     pipeline = lane.pipeline()
     lane.source.records.append(record(b"anna", 0))
     pipeline.step(0)
-    pipeline.rebalance([FRAMES], [])
+    pipeline.rebalance([FRAMES], {})
     lane.alerts.acknowledges = False
     lane.source.records.append(record(b"anna", 0))
     pipeline.step(0)
@@ -151,7 +151,7 @@ def test_a_camera_that_moved_to_another_partition_is_not_forgotten_with_the_old_
     """Its passage and cool-down go on here."""
     lane = Lane()
     pipeline = lane.run([record(b"anna", 0, 0), record(b"stranger", 0, 1)])
-    pipeline.rebalance([FRAMES], [])
+    pipeline.rebalance([FRAMES], {})
     lane.source.records.append(record(b"anna", 1, 1))
     pipeline.step(0)
     assert outcomes(lane.account)["no_match", "repeated"] == 1
@@ -165,7 +165,7 @@ def test_an_alert_in_flight_is_awaited_before_a_partition_changes_hands() -> Non
     lane.source.records.append(record(b"anna"))
     pipeline.step(0)
     with pytest.raises(BrokerUnavailable):
-        pipeline.rebalance([FRAMES], [FRAMES])
+        pipeline.rebalance([FRAMES], {FRAMES: None})
     assert lane.source.committed == {}
 
 
@@ -175,7 +175,7 @@ def test_a_frame_that_comes_again_after_a_rebalance_confirms_nothing() -> None:
     pipeline = lane.pipeline()
     lane.source.records.append(record(b"anna", 0))
     pipeline.step(0)
-    pipeline.rebalance([FRAMES], [FRAMES])
+    pipeline.rebalance([FRAMES], {FRAMES: None})
     lane.source.records.append(record(b"anna", 0))
     pipeline.step(0)
     assert outcomes(lane.account) == {("no_match", "unconfirmed"): 1}

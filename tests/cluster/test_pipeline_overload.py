@@ -28,6 +28,7 @@ def test_a_burst_is_one_interval_of_the_ledger_and_not_a_record_a_frame() -> Non
     [found] = intervals(lane)
     assert (found.cameras, found.reason, found.frames) == (("gate",), Shed.SUPERSEDED, 6)
     assert (found.begin, found.end) == (NOW - timedelta(milliseconds=900), NOW - timedelta(milliseconds=400))
+    assert (found.first, found.last) == (0, 5)
     assert (found.deployment, found.policy_digest, found.partition) == ("test", "d" * 64, 0)
     assert lane.source.committed == {FRAMES: 8}
 
@@ -48,6 +49,50 @@ def test_nothing_is_committed_past_a_shed_frame_that_the_ledger_does_not_know() 
     assert lane.source.committed == {FRAMES: 1}
     assert (lane.account.given_back, outcomes(lane.account)) == (1, {("no_match", "no_face"): 2})
     assert shed_in_ledger(lane) == {}
+
+
+def test_an_alert_does_not_wait_for_an_interval_that_goes_on() -> None:
+    """Frames before it are shed all the time; its own is committed by the next commit nevertheless."""
+    lane = Lane(policy=policy(freshness=FreshnessRule(Rule.SAMPLE, 1.0)))
+    pipeline = lane.pipeline()
+    lane.source.records.extend([at(0), at(1, -900), at(2, -1000, b"anna"), at(3, -1001)])
+    pipeline.step(0)
+    pipeline.step(0)
+    assert lane.source.committed == {FRAMES: 4}
+    lane.source.records.extend([at(4, -1002), at(5, -1003)])
+    pipeline.step(0)
+    pipeline.step(0)
+    assert lane.source.committed == {FRAMES: 4}
+    assert [each.frames for each in intervals(lane)] == [2]
+
+
+def test_what_kafka_deleted_before_it_was_read_is_accounted_for() -> None:
+    """All offsets from the last commit on; that a topic has no record at an offset is not enough."""
+    lane = Lane()
+    pipeline = lane.pipeline()
+    pipeline.rebalance([], {FRAMES: 10, ("frames", 1): 10})
+    lane.source.deleted = {FRAMES: 15}
+    lane.source.records.extend([at(15), at(16), at(18), at(12, partition=1, key=b"hall")])
+    while pipeline.step(0):
+        pass
+    pipeline.drain()
+    assert outcomes(lane.account) == {("shed", "expired"): 5, ("no_match", "no_face"): 4}
+    [found] = intervals(lane)
+    assert (found.reason, found.frames, found.partition, found.end) == (Shed.EXPIRED, 5, 0, NOW)
+    assert (found.first, found.last) == (10, 14)
+    assert lane.source.committed == {FRAMES: 19, ("frames", 1): 13}
+
+
+def test_what_others_have_committed_meanwhile_is_not_missing() -> None:
+    """A member that was given up and taken in again goes on where the others have stopped."""
+    lane = Lane()
+    pipeline = lane.run([at(0), at(1)])
+    pipeline.rebalance([FRAMES], {FRAMES: 7})
+    lane.source.deleted = {FRAMES: 7}
+    lane.source.records.append(at(7))
+    while pipeline.step(0):
+        pass
+    assert outcomes(lane.account) == {("no_match", "no_face"): 3}
 
 
 def test_an_interval_ends_after_a_second_without_and_after_ten_seconds_anyway() -> None:
@@ -95,7 +140,7 @@ def test_waiting_frames_of_a_partition_that_went_elsewhere_are_given_back() -> N
     pipeline = lane.pipeline()
     lane.source.records.extend([at(0), at(1), at(2, 2000), at(0, partition=1, key=b"hall")])
     pipeline.step(0)
-    pipeline.rebalance([FRAMES], [])
+    pipeline.rebalance([FRAMES], {})
     while pipeline.step(0):
         pass
     pipeline.drain()
@@ -110,7 +155,7 @@ def test_waiting_frames_of_a_partition_that_stays_are_looked_at_once() -> None:
     pipeline = lane.pipeline()
     lane.source.records.extend([at(0), at(1)])
     pipeline.step(0)
-    pipeline.rebalance([FRAMES], [FRAMES])
+    pipeline.rebalance([FRAMES], {FRAMES: None})
     lane.source.records.extend([at(0), at(1), at(2)])
     while pipeline.step(0):
         pass
@@ -138,7 +183,7 @@ def test_what_was_seen_before_a_rebalance_is_not_counted_as_skipped(monkeypatch:
     lane.source.records.extend([at(0, 3000), at(1, 3000), at(2, 3000)])
     while pipeline.step(0):
         pass
-    pipeline.rebalance([FRAMES], [FRAMES])
+    pipeline.rebalance([FRAMES], {FRAMES: None})
     lane.clock.time = NOW + timedelta(seconds=10)
     lane.source.records.extend([at(0, 3000), at(1, 3000), at(2, 3000), at(3, 2000), at(4, -9000)])
     while pipeline.step(0):

@@ -44,7 +44,7 @@ def _run(lane: Lane, drawn: Any) -> tuple[int, int]:
         try:
             pipeline.step(0)
             if event == "partition lost":
-                pipeline.rebalance([("frames", 0)], [])
+                pipeline.rebalance([("frames", 0)], {})
             if event in ("broker away", "restart"):
                 pipeline.drain()
         except (BrokerUnavailable, IndexIncomplete):

@@ -20,6 +20,8 @@ INTERVAL = ShedInterval(
     partition=3,
     reason=Shed.SUPERSEDED,
     frames=17,
+    first=4,
+    last=30,
     begin=NOW - timedelta(seconds=2),
     end=NOW,
 )
@@ -50,6 +52,7 @@ def test_the_ledgers_records_are_told_apart() -> None:
         {"cameras": "gate"},
         {"cameras": [1]},
         {"partition": None},
+        {"first": None},
         {"begin": "yesterday"},
         {"at": 5},
         {"writer": 5},

@@ -1,6 +1,7 @@
 """A camera's side of the frames topic."""
 
 from datetime import datetime
+from functools import partial
 
 from cluster.in_flight import InFlight
 from cluster.kafka_io import (
@@ -32,13 +33,11 @@ class KafkaFramePublisher:
         if len(jpeg) > self._kafka.max_message_bytes - OVERHEAD_BYTES:
             limit = self._kafka.max_message_bytes
             raise FrameRefused(FrameReason.TOO_LARGE, f"{len(jpeg)} bytes; a message may have {limit}")
-        self._in_flight.add(len(jpeg))
+        headers = frame_headers(captured_at, stream, seq)
         self._check()
+        send = partial(self._producer.send, self._topic, key=camera.encode(), value=jpeg, headers=headers)
         with translated(self._kafka, f"publishing to {self._topic} (made by 'beholden up' when it is missing)"):
-            future = self._producer.send(
-                self._topic, key=camera.encode(), value=jpeg, headers=frame_headers(captured_at, stream, seq)
-            )
-        future.add_both(lambda outcome: self._settle(len(jpeg), outcome))
+            self._in_flight.send(len(jpeg), send).add_errback(self._fail)
 
     def close(self) -> None:
         """See `ports.FramePublisher`."""
@@ -47,10 +46,8 @@ class KafkaFramePublisher:
         if not flushed:
             raise BrokerUnavailable(f"Kafka at {self._kafka.bootstrap} has not acknowledged the last frames")
 
-    def _settle(self, size: int, outcome: object) -> None:
-        if isinstance(outcome, BaseException):
-            self._failure = outcome
-        self._in_flight.remove(size)
+    def _fail(self, failure: BaseException) -> None:
+        self._failure = failure
 
     def _check(self) -> None:
         if self._failure is not None:

@@ -1,6 +1,8 @@
 """A bound on what has been handed to a producer and is not acknowledged: kafka-python 3 has none of its own."""
 
 import threading
+from collections.abc import Callable
+from typing import Any
 
 
 class InFlight:
@@ -19,6 +21,20 @@ class InFlight:
     def size_bytes(self) -> int:
         """On their way."""
         return self._bytes
+
+    def send(self, size_bytes: int, send: Callable[[], Any]) -> Any:
+        """Wait for room, hand a message to the producer, and count it until its future is done; that future.
+
+        What `send` raises is raised, and nothing counted.
+        """
+        self.add(size_bytes)
+        try:
+            future = send()
+        except BaseException:
+            self.remove(size_bytes)
+            raise
+        future.add_both(lambda _: self.remove(size_bytes))
+        return future
 
     def add(self, size_bytes: int) -> None:
         """Wait for room, then count a message. The producer gives up what is not acknowledged in time: room comes."""

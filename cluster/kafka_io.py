@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -55,7 +56,7 @@ FENCED = (ProducerFencedError, InvalidProducerEpochError)
 FETCH_BYTES = 16 * 1024 * 1024  # what a recogniser may hold fetched and not yet polled
 
 
-OnRebalance = Callable[[Sequence[tuple[str, int]], Mapping[tuple[str, int], int | None]], None]
+OnRebalance = Callable[[Sequence[tuple[str, int]], Sequence[tuple[str, int]]], None]
 
 log = logging.getLogger("beholden.kafka")
 
@@ -107,8 +108,8 @@ class KafkaFrameSource:
         group: Consumer group.
         member: Name of this member in logs and tools.
         on_rebalance: Called within `poll`, by the same thread, once the group has shared the partitions anew: with
-            those that were taken away, and those that are this member's now, each with its last commit. A partition
-            may be both: it then begins again there.
+            those that were taken away, and those that are this member's now. A partition may be both: it then begins
+            again at its last commit.
     """
 
     def __init__(
@@ -153,7 +154,7 @@ class KafkaFrameSource:
             records = [_record(message) for messages in polled.values() for message in messages]
         if self._listener.is_settled:
             revoked = self._listener.take_revoked()
-            self._share(revoked, self._owned())
+            self._share(revoked, [(each.topic, each.partition) for each in self._consumer.assignment()])
         return records
 
     def _join(self, max_records: int) -> dict[TopicPartition, list[Any]]:
@@ -170,6 +171,12 @@ class KafkaFrameSource:
                 coordinator.request_rejoin()
             polled = self._consumer.poll(timeout_ms=int(JOIN_S * 1000), max_records=max_records)
         return polled
+
+    def committed(self, partition: tuple[str, int]) -> int | None:
+        """See `ports.FrameSource`."""
+        with translated(self._kafka, "asking for commits"):
+            found: int | None = self._consumer.committed(TopicPartition(*partition), timeout_ms=REQUEST_MS)
+            return found
 
     def first(self, partition: tuple[str, int]) -> int:
         """See `ports.FrameSource`."""
@@ -217,12 +224,7 @@ class KafkaFrameSource:
             except COMMIT_REFUSED:
                 return
 
-    def _owned(self) -> dict[tuple[str, int], int | None]:
-        with translated(self._kafka, "asking for commits"):
-            owned = self._consumer.assignment()
-            return {(at.topic, at.partition): self._consumer.committed(at, timeout_ms=REQUEST_MS) for at in owned}
-
-    def _share(self, revoked: Sequence[tuple[str, int]], owned: Mapping[tuple[str, int], int | None]) -> None:
+    def _share(self, revoked: Sequence[tuple[str, int]], owned: Sequence[tuple[str, int]]) -> None:
         """The group has agreed."""
         self._on_rebalance(revoked, owned)
 
@@ -322,19 +324,9 @@ class KafkaSink:
         self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]], frame: FrameRef | None = None
     ) -> KafkaDelivery:
         """See `ports.MessageSink` and `ports.ResultSink`. Waits while too many bytes are on their way."""
-        size = len(value) + OVERHEAD_BYTES
-        if self._in_flight:
-            self._in_flight.add(size)
-        try:
-            with translated(self._kafka, f"writing to {self._topic}"):
-                future = self._producer.send(self._topic, key=key.encode(), value=value, headers=list(headers))
-        except BrokerUnavailable:
-            if self._in_flight:
-                self._in_flight.remove(size)
-            raise
-        if self._in_flight:
-            in_flight = self._in_flight
-            future.add_both(lambda _: in_flight.remove(size))
+        send = partial(self._producer.send, self._topic, key=key.encode(), value=value, headers=list(headers))
+        with translated(self._kafka, f"writing to {self._topic}"):
+            future = self._in_flight.send(len(value) + OVERHEAD_BYTES, send) if self._in_flight else send()
         return KafkaDelivery(self._kafka, future)
 
 

@@ -119,7 +119,7 @@ class TransactionalFrameSource(KafkaFrameSource):
         if self._producer.write(letters, offsets, self._consumer.group_metadata()):
             self._outbox.committed()
 
-    def _share(self, revoked: Sequence[TopicPartition], owned: Mapping[TopicPartition, int | None]) -> None:
+    def _share(self, revoked: Sequence[TopicPartition], owned: Sequence[TopicPartition]) -> None:
         """What was here all the time goes on, and everything else begins anew at its last commit.
 
         A partition may have been another's in between although it is here again: then that one may have written the
@@ -129,7 +129,7 @@ class TransactionalFrameSource(KafkaFrameSource):
         number, member = self._generation
         if before != (number - 1, member):
             self._outbox.drop(revoked)
-            self._on_rebalance(revoked, {})
+            self._on_rebalance(revoked, [])
         else:
             self._outbox.drop(set(revoked).difference(owned))
         self._on_rebalance(revoked, owned)

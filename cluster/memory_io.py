@@ -13,10 +13,10 @@ from operators.types import FrameRef
 
 @dataclass(slots=True)
 class MemorySource:
-    """Frames from a list. `committed` is what a successor would continue from, `finished` what it might."""
+    """Frames from a list. `stored` is what a successor would continue from, `finished` what it might."""
 
     records: deque[Record] = field(default_factory=deque)
-    committed: dict[tuple[str, int], int] = field(default_factory=dict)
+    stored: dict[tuple[str, int], int] = field(default_factory=dict)
     finished: Mapping[tuple[str, int], int] = field(default_factory=dict)
     held: Collection[tuple[str, int]] = ()
     deleted: Mapping[tuple[str, int], int] = field(default_factory=dict)
@@ -45,6 +45,10 @@ class MemorySource:
                 self.records = deque(record for record in self.records if id(record) not in gone)
         return skipped
 
+    def committed(self, partition: tuple[str, int]) -> int | None:
+        """See `ports.FrameSource`."""
+        return self.stored.get(partition)
+
     def first(self, partition: tuple[str, int]) -> int:
         """Those before are said to be `deleted`."""
         return self.deleted.get(partition, 0)
@@ -55,7 +59,7 @@ class MemorySource:
 
     def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
         """Remember them."""
-        self.committed.update(next_offsets)
+        self.stored.update(next_offsets)
 
 
 @dataclass(slots=True)
@@ -107,7 +111,7 @@ class MemoryTransactions(MemorySource):
         self.outbox.finish(next_offsets)
         letters, offsets = self.outbox.due()
         self.readable += letters
-        self.committed.update(offsets)
+        self.stored.update(offsets)
         self.outbox.committed()
 
 

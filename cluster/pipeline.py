@@ -7,7 +7,7 @@ returns.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -94,6 +94,7 @@ class Pipeline:
         self._partition_cameras: dict[TopicPartition, set[str]] = {}
         self._seen_to: dict[TopicPartition, int] = {}
         self._again_to: dict[TopicPartition, int] = {}
+        self._begins = set[TopicPartition]()  # no frame of these has come yet, since the partitions were shared
         self._offsets = OffsetTracker()
         self._holds = Holds(self._offsets, policy.policy.sightings)
         self._told = set[str]()
@@ -154,8 +155,8 @@ class Pipeline:
         self._settle(pending)
         self._commit()
 
-    def rebalance(self, revoked: Sequence[TopicPartition], owned: Mapping[TopicPartition, int | None]) -> None:
-        """The partitions have been shared anew: those that are here now begin at their last commit, if there is one.
+    def rebalance(self, revoked: Sequence[TopicPartition], owned: Sequence[TopicPartition]) -> None:
+        """The partitions have been shared anew. Those that are still here begin again at their last commit.
 
         What was written is awaited first, so that everything seen here so far is finished: frames of it that come
         again are passed over, and passages and cool-downs of their cameras go on as if nothing had been. What others
@@ -177,9 +178,7 @@ class Pipeline:
             self._results.pop(partition, None)
             gone |= self._partition_cameras.pop(partition, set())
         self._sightings.forget(sorted(gone.difference(*self._partition_cameras.values())))
-        for partition, committed in owned.items():
-            if committed is not None:
-                self._seen_to[partition] = max(self._seen_to.get(partition, 0), committed)
+        self._begins = set(owned)
         self._again_to = dict(self._seen_to)
         self._commit()
 
@@ -210,6 +209,9 @@ class Pipeline:
         if ref.offset < self._again_to.get(partition, 0):
             return False
         self._again_to.pop(partition, None)
+        if partition in self._begins:
+            self._begins.discard(partition)
+            self._pass_over(partition)
         if ref.offset > self._seen_to.get(partition, ref.offset):
             self._account_for_expired(record)
         self._seen_to[partition] = ref.offset + 1
@@ -247,6 +249,12 @@ class Pipeline:
             partition = (skipped.topic, skipped.partition)
             span = (_time(last_ms[partition]), _time(begin_ms))
             self._account_for(skipped, Shed.SKIPPED, span)
+
+    def _pass_over(self, partition: TopicPartition) -> None:
+        """What is before the last commit has been seen, by whoever had the partition then."""
+        committed = self._source.committed(partition)
+        if committed is not None:
+            self._seen_to[partition] = max(self._seen_to.get(partition, 0), committed)
 
     def _account_for_expired(self, record: Record) -> None:
         """Kafka had deleted the frames before this one. Gaps that it leaves for other reasons are no frames."""
@@ -369,7 +377,7 @@ class Pipeline:
             self._offsets.finish(ref)
 
     def _commit(self) -> None:
-        """Store what is finished. Intervals that keep a result from it end now: in a transaction it is readable then."""
+        """Store what is finished; intervals before a result end now: in a transaction it is not readable earlier."""
         self._committed_at = time.monotonic()
         if self._results:
             self._book.write_before(self._results, self._clock.now())

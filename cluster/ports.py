@@ -55,6 +55,10 @@ class FrameSource(Protocol):
         """
         ...
 
+    def committed(self, partition: tuple[str, int]) -> int | None:
+        """Where this process has begun in a partition, from which a frame has just been polled; None: nobody has."""
+        ...
+
     def first(self, partition: tuple[str, int]) -> int:
         """Offset of the oldest frame that is still there."""
         ...

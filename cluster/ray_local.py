@@ -56,10 +56,14 @@ class LocalRay:
         return _runs(self.pid, self.started_at)
 
     @property
+    def nodes(self) -> list[tuple[int, float]]:
+        """Leader of the session, and its start time, of every node; the head comes first."""
+        return [(self.pid, self.started_at), *self.more]
+
+    @property
     def leaders(self) -> set[int]:
         """Leaders of the sessions of all its nodes that run."""
-        nodes = [(self.pid, self.started_at), *self.more]
-        return {pid for pid, started_at in nodes if _runs(pid, started_at)}
+        return {pid for pid, started_at in self.nodes if _runs(pid, started_at)}
 
 
 def find_ray(cluster: str) -> LocalRay | None:
@@ -116,22 +120,45 @@ def start_ray(cluster: str, cpus: int, progress: Callable[[str], None], nodes: i
     _private(_temp(cluster).parent)
     port = free_port()
     progress(f"starting Ray on port {port}, with token authentication")
-    address = f"127.0.0.1:{port}"
-    started: list[tuple[int, float]] = []
-    for number in range(nodes):
-        place = ["--head", f"--port={port}", f"--temp-dir={_temp(cluster)}", "--include-dashboard=false"]
-        log = folder / f"ray-{number}.log"
-        process = _start_node(place if number == 0 else [f"--address={address}"], cpus, log)
-        started.append((process.pid, psutil.Process(process.pid).create_time()))
-        running = LocalRay(address, *started[0], more=started[1:])
-        (folder / "ray.json").write_text(json.dumps(asdict(running)))
-        if not _await(process, log):
-            stop_ray(cluster)
-            raise DeploymentFailed(f"Ray did not start; its output is in {log}")
+    place = ["--head", f"--port={port}", f"--temp-dir={_temp(cluster)}", "--include-dashboard=false"]
+    running = _start_node(cluster, cpus, place, f"127.0.0.1:{port}", [])
+    for _ in range(nodes - 1):
+        running = add_node(cluster, cpus)
     return running
 
 
-def _start_node(place: Sequence[str], cpus: int, log: Path) -> subprocess.Popen[bytes]:
+def add_node(cluster: str, cpus: int) -> LocalRay:
+    """Start one more node of a local Ray that runs, on this machine, and wait until it takes connections.
+
+    Args:
+        cluster: Whose Ray it is.
+        cpus: Cores that the node says it has.
+
+    Raises:
+        DeploymentFailed: It did not come up, or there is no Ray to join.
+    """
+    found = find_ray(cluster)
+    if not found:
+        raise DeploymentFailed(f"cluster {cluster} has no local Ray that runs: 'beholden up' starts it")
+    return _start_node(cluster, cpus, [f"--address={found.address}"], found.address, found.nodes)
+
+
+def _start_node(
+    cluster: str, cpus: int, place: Sequence[str], address: str, before: Sequence[tuple[int, float]]
+) -> LocalRay:
+    """Start a node, and write down what runs then before waiting for it."""
+    log = _folder(cluster) / f"ray-{len(before)}.log"
+    process = _popen_node(place, cpus, log)
+    head, *more = [*before, (process.pid, psutil.Process(process.pid).create_time())]
+    running = LocalRay(address, *head, more=more)
+    (_folder(cluster) / "ray.json").write_text(json.dumps(asdict(running)))
+    if not _await(process, log):
+        stop_ray(cluster)
+        raise DeploymentFailed(f"Ray did not start; its output is in {log}")
+    return running
+
+
+def _popen_node(place: Sequence[str], cpus: int, log: Path) -> subprocess.Popen[bytes]:
     command = [str(Path(sys.executable).parent / "ray"), "start", "--block", "--node-ip-address=127.0.0.1", *place]
     command += [
         f"--num-cpus={cpus}",

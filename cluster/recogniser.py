@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -177,9 +177,7 @@ class Recogniser:
             self._pipeline, self._trouble = pipeline, None
             self._loop(pipeline, source)
 
-    def _share(
-        self, pipeline: Pipeline, revoked: Sequence[TopicPartition], owned: Mapping[TopicPartition, int | None]
-    ) -> None:
+    def _share(self, pipeline: Pipeline, revoked: Sequence[TopicPartition], owned: Sequence[TopicPartition]) -> None:
         """The group has shared the partitions anew: what others have alerted about is read first."""
         pipeline.rebalance(revoked, owned)
         if owned:

@@ -164,6 +164,10 @@ class EndlessSource:
         """See `ports.FrameSource`."""
         return []
 
+    def committed(self, partition: tuple[str, int]) -> int | None:
+        """See `ports.FrameSource`."""
+        return None
+
     def first(self, partition: tuple[str, int]) -> int:
         """See `ports.FrameSource`."""
         return 0

@@ -21,9 +21,10 @@ from rich.table import Table
 
 from cluster.account import Outcome
 from cluster.frame_publisher import KafkaFramePublisher
-from cluster.kafka_io import ALERTS, DEAD_LETTERS, LEDGER, TopicReader
+from cluster.kafka_io import ALERTS, DEAD_LETTERS, LEDGER
 from cluster.plan import Plan, open_vision, read_plan
 from cluster.ports import Record
+from cluster.register import read_topic
 from cluster.settings import Placement
 from cluster.wire.shed import parse_shed
 from loadtests.bench_cluster import RunningCluster, choose_cameras, lanes_of
@@ -188,11 +189,7 @@ class Overload:
         return Totals(watched, ages, shed, len(self._all(DEAD_LETTERS)), frames, len(intervals))
 
     def _all(self, topic: str) -> list[Record]:
-        found: list[Record] = []
-        with closing(TopicReader(self._plan.settings.kafka, topic, 0, 1, from_beginning=True)) as reader:
-            while not reader.is_caught_up():
-                found += reader.poll(0.5)
-        return found
+        return list(read_topic(self._plan.settings.kafka, topic))
 
 
 def percentile(ages_ms: Mapping[int, int], part: float) -> float:

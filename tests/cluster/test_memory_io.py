@@ -22,7 +22,7 @@ def test_a_source_remembers_the_last_commit_of_each_partition() -> None:
     source = MemorySource()
     source.commit({("frames", 0): 1, ("frames", 1): 4})
     source.commit({("frames", 0): 3})
-    assert source.committed == {("frames", 0): 3, ("frames", 1): 4}
+    assert source.stored == {("frames", 0): 3, ("frames", 1): 4}
 
 
 def test_a_sink_acknowledges_or_does_not() -> None:

@@ -84,8 +84,8 @@ def test_killed_at_any_step_every_result_is_readable_once(
             source, pipeline = lane(topic, committed, readable)
             for _ in range(steps):
                 pipeline.step(0)
-                check(source.readable, topic, source.committed)
-            readable, committed = source.readable, source.committed
+                check(source.readable, topic, source.stored)
+            readable, committed = source.readable, source.stored
     assert len(readable) == sum(EXPECTED[jpeg] for _, jpeg in shots)
 
 
@@ -94,7 +94,7 @@ def lane(
 ) -> tuple[MemoryTransactions, Pipeline]:
     """A lane that starts at the last commits."""
     left = [one for one in topic if one.ref.offset >= committed.get((one.ref.topic, one.ref.partition), 0)]
-    source = MemoryTransactions(records=deque(left), committed=dict(committed), readable=readable)
+    source = MemoryTransactions(records=deque(left), stored=dict(committed), readable=readable)
     outlets = Outlets(OutboxSink(source.outbox, "alerts"), OutboxSink(source.outbox, "dead-letters"), MemorySink())
     alerts_each_time = policy(sightings=SightingSettings(1, 1, 0.3, 1, 0), max_frame_age_ms=10**9)
     pipeline = Pipeline(

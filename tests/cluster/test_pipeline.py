@@ -56,7 +56,7 @@ def test_a_frame_of_a_sought_person_becomes_an_alert() -> None:
     assert body["face"]["number"] == 2
     assert body["face"]["box_px"] == [200, 10, 280, 90]
     assert outcomes(lane.account) == {("alerted", "candidate"): 1}
-    assert lane.source.committed == {("frames", 2): 5}
+    assert lane.source.stored == {("frames", 2): 5}
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_frame_without_match_says_why(value: bytes, reason: str | None) -> Non
     lane.run([record(value)])
     assert outcomes(lane.account) == {("no_match", reason or "below_threshold"): 1}
     assert lane.alerts.messages == lane.dead_letters.messages == []
-    assert lane.source.committed == {FRAMES: 1}
+    assert lane.source.stored == {FRAMES: 1}
 
 
 def test_unconfirmed_and_repeated_matches_are_no_alerts() -> None:
@@ -127,7 +127,7 @@ def test_a_bad_frame_among_good_ones_loses_nothing_else(changes: dict[str, Any],
     assert _letters(lane) == [("frames/0/1", reason)]
     assert [body["entry"] for body in _bodies(lane)] == ["anna", "bert"]
     assert outcomes(lane.account) == {("alerted", "candidate"): 2, ("dead_lettered", reason): 1}
-    assert lane.source.committed == {FRAMES: 3}
+    assert lane.source.stored == {FRAMES: 3}
 
 
 def test_a_dead_letter_and_an_alert_hold_nothing_of_the_frame() -> None:
@@ -153,7 +153,7 @@ def test_a_stale_frame_is_shed_and_counted() -> None:
         ]
     )
     assert outcomes(lane.account) == {("alerted", "candidate"): 1, ("shed", "too_old"): 2}
-    assert lane.source.committed == {FRAMES: 3}
+    assert lane.source.stored == {FRAMES: 3}
 
 
 @pytest.mark.parametrize("camera", CAMERAS)
@@ -203,7 +203,7 @@ def test_every_frame_is_accounted_for_and_committed(drawn: Any, poll_records: in
     for body in _bodies(lane):
         SCHEMA.validate(body)
     last = {(one.ref.topic, one.ref.partition): one.ref.offset + 1 for one in records}
-    assert lane.source.committed == last
+    assert lane.source.stored == last
 
 
 @given(RECORDS, st.integers(1, 9), st.integers(1, 9))
@@ -230,7 +230,7 @@ def test_a_lane_that_stops_gives_up_an_incomplete_search() -> None:
     lane = Lane(index=FakeIndex(silent=99), stopping=True)
     with pytest.raises(IndexIncomplete):
         lane.run([record(b"anna", 0), record(b"rubbish", 1), record(b"empty", 2)])
-    assert (lane.alerts.messages, lane.source.committed) == ([], {})
+    assert (lane.alerts.messages, lane.source.stored) == ([], {})
     assert lane.account.open == 2
     lane.account.give_back()
     assert lane.account.frames_in == lane.account.frames_out.total() == 1
@@ -250,7 +250,7 @@ def test_frames_without_faces_need_no_index() -> None:
     """An empty street is watched while a shard restarts."""
     lane = Lane(index=FakeIndex(silent=99))
     lane.run([record(b"empty", 0), record(b"blurred", 1)])
-    assert (lane.index.searches, lane.source.committed) == (0, {FRAMES: 2})
+    assert (lane.index.searches, lane.source.stored) == (0, {FRAMES: 2})
 
 
 def test_a_search_is_cut_at_the_lowest_threshold_of_the_policy() -> None:

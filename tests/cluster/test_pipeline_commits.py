@@ -24,7 +24,7 @@ def test_nothing_is_committed_past_a_message_that_is_not_acknowledged() -> None:
         lane.alerts.acknowledges = lane.dead_letters.acknowledges = False
         with pytest.raises(BrokerUnavailable):
             lane.run([record(b"empty", 0), record(value, 1), record(b"empty", 2), record(b"empty", 3)])
-        assert lane.source.committed == {FRAMES: 1}
+        assert lane.source.stored == {FRAMES: 1}
 
 
 def test_a_message_in_flight_holds_back_its_partition_only() -> None:
@@ -33,9 +33,9 @@ def test_a_message_in_flight_holds_back_its_partition_only() -> None:
     pipeline = lane.pipeline()
     lane.source.records.extend([record(b"anna", 0, 0), record(b"empty", 1, 0), record(b"empty", 0, 1)])
     pipeline.step(0)
-    assert lane.source.committed == {("frames", 1): 1}
+    assert lane.source.stored == {("frames", 1): 1}
     pipeline.step(0)
-    assert lane.source.committed == {("frames", 0): 2, ("frames", 1): 1}
+    assert lane.source.stored == {("frames", 0): 2, ("frames", 1): 1}
 
 
 class NotedDelivery(MemoryDelivery):
@@ -73,11 +73,11 @@ def test_acknowledgements_are_awaited_after_the_next_batch_and_before_any_commit
     pipeline = lane.pipeline()
     lane.source.records.extend([record(b"anna", 0), record(b"bert", 1)])
     pipeline.step(0)
-    assert (len(lane.alerts.messages), sink.waited, lane.source.committed) == (1, [], {})
+    assert (len(lane.alerts.messages), sink.waited, lane.source.stored) == (1, [], {})
     pipeline.step(0)
     assert (len(lane.alerts.messages), sink.waited) == (2, [0])
     pipeline.drain()
-    assert (sink.waited, lane.source.committed) == ([0, 1], {FRAMES: 2})
+    assert (sink.waited, lane.source.stored) == ([0, 1], {FRAMES: 2})
 
 
 def test_commits_are_a_second_apart_while_frames_come(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +90,7 @@ def test_commits_are_a_second_apart_while_frames_come(monkeypatch: pytest.Monkey
     committed = []
     for times[0] in (100.0, 100.5, 100.99, 101.0):
         pipeline.step(0)
-        committed.append(lane.source.committed[FRAMES])
+        committed.append(lane.source.stored[FRAMES])
     assert committed == [1, 1, 1, 4]
 
 
@@ -113,7 +113,7 @@ def test_a_rebalance_forgets_cameras_that_went_elsewhere_and_keeps_the_others() 
     """A partition that stays here begins again at its last commit, and its passages and cool-downs go on."""
     lane = Lane()
     pipeline = lane.run([record(b"anna", 0, 0), record(b"anna", 0, 1, key=b"hall")])
-    pipeline.rebalance([FRAMES, ("frames", 1)], {FRAMES: None})
+    pipeline.rebalance([FRAMES, ("frames", 1)], [FRAMES])
     lane.source.records.extend([record(b"anna", 1, 0), record(b"anna", 1, 1, key=b"hall")])
     pipeline.step(0)
     assert outcomes(lane.account) == {("alerted", "candidate"): 3, ("no_match", "repeated"): 1}
@@ -125,9 +125,9 @@ def test_lost_partitions_are_not_committed() -> None:
     pipeline = lane.pipeline()
     lane.source.records.extend([record(b"anna", 0, 0), record(b"empty", 1, 0), record(b"bert", 0, 1)])
     pipeline.step(0)
-    pipeline.rebalance([FRAMES], {})
+    pipeline.rebalance([FRAMES], [])
     pipeline.step(0)
-    assert lane.source.committed == {("frames", 1): 1}
+    assert lane.source.stored == {("frames", 1): 1}
 
 
 def test_a_partition_that_comes_back_waits_for_its_own_messages(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,21 +137,21 @@ def test_a_partition_that_comes_back_waits_for_its_own_messages(monkeypatch: pyt
     pipeline = lane.pipeline()
     lane.source.records.append(record(b"anna", 0))
     pipeline.step(0)
-    pipeline.rebalance([FRAMES], {})
+    pipeline.rebalance([FRAMES], [])
     lane.alerts.acknowledges = False
     lane.source.records.append(record(b"anna", 0))
     pipeline.step(0)
-    assert lane.source.committed == {}
+    assert lane.source.stored == {}
     with pytest.raises(BrokerUnavailable):
         pipeline.step(0)
-    assert lane.source.committed == {}
+    assert lane.source.stored == {}
 
 
 def test_a_camera_that_moved_to_another_partition_is_not_forgotten_with_the_old_one() -> None:
     """Its passage and cool-down go on here."""
     lane = Lane()
     pipeline = lane.run([record(b"anna", 0, 0), record(b"stranger", 0, 1)])
-    pipeline.rebalance([FRAMES], {})
+    pipeline.rebalance([FRAMES], [])
     lane.source.records.append(record(b"anna", 1, 1))
     pipeline.step(0)
     assert outcomes(lane.account)["no_match", "repeated"] == 1
@@ -165,8 +165,8 @@ def test_an_alert_in_flight_is_awaited_before_a_partition_changes_hands() -> Non
     lane.source.records.append(record(b"anna"))
     pipeline.step(0)
     with pytest.raises(BrokerUnavailable):
-        pipeline.rebalance([FRAMES], {FRAMES: None})
-    assert lane.source.committed == {}
+        pipeline.rebalance([FRAMES], [FRAMES])
+    assert lane.source.stored == {}
 
 
 def test_a_frame_that_comes_again_after_a_rebalance_confirms_nothing() -> None:
@@ -175,16 +175,16 @@ def test_a_frame_that_comes_again_after_a_rebalance_confirms_nothing() -> None:
     pipeline = lane.pipeline()
     lane.source.records.append(record(b"anna", 0))
     pipeline.step(0)
-    pipeline.rebalance([FRAMES], {FRAMES: None})
+    pipeline.rebalance([FRAMES], [FRAMES])
     lane.source.records.append(record(b"anna", 0))
     pipeline.step(0)
     assert outcomes(lane.account) == {("no_match", "unconfirmed"): 1}
     lane.source.records.append(record(b"anna", 1))
     pipeline.step(0)
     assert outcomes(lane.account) == {("no_match", "unconfirmed"): 1, ("alerted", "candidate"): 1}
-    assert lane.source.committed == {}
+    assert lane.source.stored == {}
     pipeline.drain()
-    assert lane.source.committed == {FRAMES: 2}
+    assert lane.source.stored == {FRAMES: 2}
 
 
 def _confirming(**changes: Any) -> Lane:
@@ -196,11 +196,11 @@ def test_whoever_takes_over_needs_no_more_frames_than_the_policy_asks_for() -> N
     """The first frame of a person who is not confirmed yet is not committed: a successor counts it again."""
     lane = _confirming()
     lane.run([record(b"stranger", 0), record(b"anna", 1)])
-    assert lane.source.committed == {FRAMES: 1}
+    assert lane.source.stored == {FRAMES: 1}
     assert lane.alerts.messages == []
     lane.run([record(b"anna", 1), record(b"anna", 2), record(b"stranger", 3)])
     assert len(lane.alerts.messages) == 1
-    assert lane.source.committed == {FRAMES: 4}
+    assert lane.source.stored == {FRAMES: 4}
 
 
 def test_frames_that_led_to_an_alert_wait_until_it_is_written() -> None:
@@ -212,21 +212,21 @@ def test_frames_that_led_to_an_alert_wait_until_it_is_written() -> None:
     with pytest.raises(BrokerUnavailable):
         pipeline.step(0)
     assert lane.source.finished == {}
-    assert lane.source.committed == {}
+    assert lane.source.stored == {}
 
 
 def test_a_person_who_goes_unconfirmed_does_not_hold_a_partition_for_ever() -> None:
     """When no frame waits to be read and the passage must be over, the offset moves on."""
     lane = _confirming()
     pipeline = lane.run([record(b"anna", 0)])
-    assert lane.source.committed == {}
+    assert lane.source.stored == {}
     lane.clock.time += timedelta(seconds=7)
     lane.source.records.append(record(b"anna", 1, key=b"hall"))
     pipeline.drain()
-    assert lane.source.committed == {}
+    assert lane.source.stored == {}
     lane.source.records.clear()
     pipeline.step(0)
-    assert lane.source.committed == {FRAMES: 1}
+    assert lane.source.stored == {FRAMES: 1}
 
 
 def test_what_others_have_alerted_about_is_neither_alerted_nor_written_again() -> None:
@@ -240,5 +240,5 @@ def test_what_others_have_alerted_about_is_neither_alerted_nor_written_again() -
     while pipeline.step(0):
         pass
     assert [json.loads(message.value)["entry"] for message in lane.alerts.messages] == ["bert"]
-    assert lane.source.committed == {FRAMES: 3}
+    assert lane.source.stored == {FRAMES: 3}
     assert pipeline.recall_from == NOW - timedelta(seconds=60 + 1 + 2)

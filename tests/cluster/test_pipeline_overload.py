@@ -30,7 +30,7 @@ def test_a_burst_is_one_interval_of_the_ledger_and_not_a_record_a_frame() -> Non
     assert (found.begin, found.end) == (NOW - timedelta(milliseconds=900), NOW - timedelta(milliseconds=400))
     assert (found.first, found.last) == (0, 5)
     assert (found.deployment, found.policy_digest, found.partition) == ("test", "d" * 64, 0)
-    assert lane.source.committed == {FRAMES: 8}
+    assert lane.source.stored == {FRAMES: 8}
 
 
 def test_nothing_is_committed_past_a_shed_frame_that_the_ledger_does_not_know() -> None:
@@ -40,13 +40,13 @@ def test_nothing_is_committed_past_a_shed_frame_that_the_ledger_does_not_know() 
     lane.source.records.extend([at(0), at(1, 2000), at(2)])
     pipeline.step(0)
     pipeline.step(0)
-    assert lane.source.committed == {FRAMES: 1}
+    assert lane.source.stored == {FRAMES: 1}
     assert intervals(lane) == []
     lane.ledger.acknowledges = False
     with pytest.raises(BrokerUnavailable):
         pipeline.drain()
     lane.account.give_back()
-    assert lane.source.committed == {FRAMES: 1}
+    assert lane.source.stored == {FRAMES: 1}
     assert (lane.account.given_back, outcomes(lane.account)) == (1, {("no_match", "no_face"): 2})
     assert shed_in_ledger(lane) == {}
 
@@ -58,11 +58,11 @@ def test_an_alert_does_not_wait_for_an_interval_that_goes_on() -> None:
     lane.source.records.extend([at(0), at(1, -900), at(2, -1000, b"anna"), at(3, -1001)])
     pipeline.step(0)
     pipeline.step(0)
-    assert lane.source.committed == {FRAMES: 4}
+    assert lane.source.stored == {FRAMES: 4}
     lane.source.records.extend([at(4, -1002), at(5, -1003)])
     pipeline.step(0)
     pipeline.step(0)
-    assert lane.source.committed == {FRAMES: 4}
+    assert lane.source.stored == {FRAMES: 4}
     assert [each.frames for each in intervals(lane)] == [2]
 
 
@@ -70,8 +70,9 @@ def test_what_kafka_deleted_before_it_was_read_is_accounted_for() -> None:
     """All offsets from the last commit on; that a topic has no record at an offset is not enough."""
     lane = Lane()
     pipeline = lane.pipeline()
-    pipeline.rebalance([], {FRAMES: 10, ("frames", 1): 10})
+    lane.source.stored = {FRAMES: 10, ("frames", 1): 10}
     lane.source.deleted = {FRAMES: 15}
+    pipeline.rebalance([], [FRAMES, ("frames", 1)])
     lane.source.records.extend([at(15), at(16), at(18), at(12, partition=1, key=b"hall")])
     while pipeline.step(0):
         pass
@@ -80,15 +81,15 @@ def test_what_kafka_deleted_before_it_was_read_is_accounted_for() -> None:
     [found] = intervals(lane)
     assert (found.reason, found.frames, found.partition, found.end) == (Shed.EXPIRED, 5, 0, NOW)
     assert (found.first, found.last) == (10, 14)
-    assert lane.source.committed == {FRAMES: 19, ("frames", 1): 13}
+    assert lane.source.stored == {FRAMES: 19, ("frames", 1): 13}
 
 
 def test_what_others_have_committed_meanwhile_is_not_missing() -> None:
     """A member that was given up and taken in again goes on where the others have stopped."""
     lane = Lane()
     pipeline = lane.run([at(0), at(1)])
-    pipeline.rebalance([FRAMES], {FRAMES: 7})
-    lane.source.deleted = {FRAMES: 7}
+    lane.source.stored = lane.source.deleted = {FRAMES: 7}
+    pipeline.rebalance([FRAMES], [FRAMES])
     lane.source.records.append(at(7))
     while pipeline.step(0):
         pass
@@ -107,7 +108,7 @@ def test_an_interval_ends_after_a_second_without_and_after_ten_seconds_anyway() 
     lane.clock.time += timedelta(seconds=1.1)
     pipeline.step(0)
     assert [each.frames for each in intervals(lane)] == [11, 1]
-    assert lane.source.committed == {FRAMES: 12}
+    assert lane.source.stored == {FRAMES: 12}
 
 
 def test_a_gap_in_what_was_shed_is_two_intervals() -> None:
@@ -140,7 +141,7 @@ def test_waiting_frames_of_a_partition_that_went_elsewhere_are_given_back() -> N
     pipeline = lane.pipeline()
     lane.source.records.extend([at(0), at(1), at(2, 2000), at(0, partition=1, key=b"hall")])
     pipeline.step(0)
-    pipeline.rebalance([FRAMES], {})
+    pipeline.rebalance([FRAMES], [])
     while pipeline.step(0):
         pass
     pipeline.drain()
@@ -155,7 +156,7 @@ def test_waiting_frames_of_a_partition_that_stays_are_looked_at_once() -> None:
     pipeline = lane.pipeline()
     lane.source.records.extend([at(0), at(1)])
     pipeline.step(0)
-    pipeline.rebalance([FRAMES], {FRAMES: None})
+    pipeline.rebalance([FRAMES], [FRAMES])
     lane.source.records.extend([at(0), at(1), at(2)])
     while pipeline.step(0):
         pass
@@ -172,7 +173,7 @@ def test_a_lane_far_behind_jumps_to_what_is_fresh(monkeypatch: pytest.MonkeyPatc
     assert (found[Shed.SKIPPED].cameras, found[Shed.SKIPPED].frames) == (("gate",), 18)
     assert found[Shed.SKIPPED].end == NOW - timedelta(seconds=1)
     assert shed_in_ledger(lane) == {"too_old": 1, "skipped": 18}
-    assert lane.source.committed == {FRAMES: 21}
+    assert lane.source.stored == {FRAMES: 21}
 
 
 def test_what_was_seen_before_a_rebalance_is_not_counted_as_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +184,7 @@ def test_what_was_seen_before_a_rebalance_is_not_counted_as_skipped(monkeypatch:
     lane.source.records.extend([at(0, 3000), at(1, 3000), at(2, 3000)])
     while pipeline.step(0):
         pass
-    pipeline.rebalance([FRAMES], {FRAMES: None})
+    pipeline.rebalance([FRAMES], [FRAMES])
     lane.clock.time = NOW + timedelta(seconds=10)
     lane.source.records.extend([at(0, 3000), at(1, 3000), at(2, 3000), at(3, 2000), at(4, -9000)])
     while pipeline.step(0):

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from tests.faults.traffic import Pair
 
+LATE_S = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -20,6 +22,7 @@ class Verdict:
         repeated: Records beyond the first of an id: what such a reader hides.
         wrong: Alerts about who was not there.
         longest_wait_s: Longest time from a frame's capture to its alert: what the fault cost.
+        late_until: When the last alert was made that came more than LATE_S after its frame; None: none was late.
     """
 
     expected: int
@@ -28,6 +31,7 @@ class Verdict:
     repeated: int
     wrong: tuple[Pair, ...]
     longest_wait_s: float
+    late_until: datetime | None
 
     @property
     def is_good(self) -> bool:
@@ -45,15 +49,16 @@ def check(alerts: Iterable[bytes], expected: Mapping[Pair, datetime], known: Set
     """
     ids: defaultdict[Pair, set[str]] = defaultdict(set)
     records: Counter[Pair] = Counter()
-    waits = [0.0]
+    waits, late = [0.0], list[datetime]()
     for value in alerts:
         alert = json.loads(value)
         pair = alert["camera"], alert["entry"]
         if pair not in known:
             ids[pair].add(alert["alert_id"])
             records[pair] += 1
-            wait = datetime.fromisoformat(alert["alerted_at"]) - datetime.fromisoformat(alert["captured_at"])
-            waits.append(wait.total_seconds())
+            alerted_at = datetime.fromisoformat(alert["alerted_at"])
+            waits.append((alerted_at - datetime.fromisoformat(alert["captured_at"])).total_seconds())
+            late += [alerted_at] * (waits[-1] > LATE_S)
     return Verdict(
         expected=len(expected),
         lost=tuple(sorted(expected.keys() - ids.keys())),
@@ -61,4 +66,5 @@ def check(alerts: Iterable[bytes], expected: Mapping[Pair, datetime], known: Set
         repeated=sum(records.values()) - sum(len(names) for names in ids.values()),
         wrong=tuple(sorted(ids.keys() - expected.keys())),
         longest_wait_s=max(waits),
+        late_until=max(late, default=None),
     )

@@ -11,8 +11,12 @@ from typing import Any
 
 import psutil
 
+from cluster import ray_local
 from cluster.broker.control import BrokerSpec, start_broker, stop_broker
 from loadtests.temporary import Temporary
+
+NODES, CPUS = 2, 2
+"""Ray's nodes, all on this machine, and the cores each says it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,39 +25,45 @@ class Target:
 
     Attributes:
         run: Its folder, broker and commands.
+        cluster: Its name.
         random: Chooses.
         members: What it said of itself just before: asking takes seconds, and the fault is to come under load.
     """
 
     run: Temporary
+    cluster: str
     random: random.Random
     members: list[dict[str, Any]]
 
     def pids(self, kind: str) -> list[int]:
         """Processes of recognisers or shards."""
-        return [one["status"]["pid"] for one in self.members if one["name"].startswith(kind) and one["status"]]
+        return _some([one["status"]["pid"] for one in self.members if one["name"].startswith(kind) and one["status"]])
 
     def broker(self) -> list[int]:
         """Processes of the broker."""
-        folder = str(self.run.folder / "broker")
-        found = psutil.process_iter(["pid", "cmdline"])
-        return [each.pid for each in found if any(folder in part for part in each.info["cmdline"] or ())]
+        return _some([pid for pid, command in _commands() if str(self.run.folder / "broker") in command])
 
     def ray(self, name: str) -> list[int]:
-        """Processes of this cluster's Ray: `raylet` or `gcs_server`; its actors by their class."""
-        folder = str(self.run.folder)
-        return [
-            each.pid
-            for each in psutil.process_iter(["pid", "cmdline"])
-            if name in " ".join(each.info["cmdline"] or ()) and _belongs(each, folder)
-        ]
+        """Processes of this cluster's Ray, the head's first: `raylet` or `gcs_server`."""
+        session = f"/{self.cluster}/session_"
+        return _some(sorted(pid for pid, command in _commands() if f"/{name} --" in command and session in command))
+
+    def actors(self, title: str) -> list[int]:
+        """Processes of its actors of one class; Ray's title for them hides whose they are, their parents do not."""
+        nodes = [child for pid in self.ray("raylet") for child in psutil.Process(pid).children()]
+        return _some([child.pid for child in nodes if " ".join(child.cmdline()).startswith(f"ray::{title}")])
 
 
-def _belongs(process: psutil.Process, folder: str) -> bool:
-    try:
-        return process.environ().get("XDG_STATE_HOME") == folder
-    except psutil.Error:
-        return False
+def _some(pids: list[int]) -> list[int]:
+    """A fault that finds nobody to harm would pass for one that does no harm."""
+    if not pids:
+        raise LookupError("there is no such process: nothing is broken")
+    return pids
+
+
+def _commands() -> Iterator[tuple[int, str]]:
+    for process in psutil.process_iter(["pid", "cmdline"]):
+        yield process.info["pid"], " ".join(process.info["cmdline"] or ())
 
 
 def kill_recogniser(target: Target) -> None:
@@ -74,8 +84,27 @@ def kill_shard(target: Target) -> None:
 
 def kill_supervisor(target: Target) -> None:
     """`kill -9` of the supervisor; frames do not pass through it."""
-    for pid in target.ray("ray::Supervisor"):
+    for pid in target.actors("Supervisor"):
         os.kill(pid, signal.SIGKILL)
+
+
+def kill_node(target: Target) -> None:
+    """`kill -9` of Ray on a machine that is not the head, and of everything that runs there; it comes back later."""
+    node = psutil.Process(target.ray("raylet")[-1])
+    for process in [*node.children(recursive=True), node]:
+        process.kill()
+    time.sleep(target.random.uniform(3, 6))
+    ray_local.add_node(target.cluster, CPUS)
+
+
+def kill_gcs(target: Target) -> None:
+    """`kill -9` of what knows all of Ray, the head node with it; then everything is brought up again."""
+    for pid in target.ray("gcs_server"):
+        os.kill(pid, signal.SIGKILL)
+    time.sleep(target.random.uniform(1, 3))
+    ray_local.stop_ray(target.cluster)
+    ray_local.start_ray(target.cluster, CPUS, lambda _: None, NODES)
+    target.run.beholden("up", "-f", str(target.run.file))
 
 
 def freeze_recogniser(target: Target) -> None:
@@ -111,6 +140,8 @@ FAULTS: dict[str, Callable[[Target], None]] = {
     "kill -9 all recognisers": kill_all_recognisers,
     "kill -9 a shard": kill_shard,
     "kill -9 the supervisor": kill_supervisor,
+    "kill -9 a node": kill_node,
+    "kill -9 Ray's head, start all again": kill_gcs,
     "pause a recogniser": pause_recogniser,
     "freeze a recogniser past its session": freeze_recogniser,
     "freeze the broker": freeze_broker,

@@ -286,7 +286,7 @@ class Process:
         revoked, self._owned = self._owned, group.shares[self]
         self._generation = group.generation
         self._positions = {at: self.world.committed.get(at, 0) for at in self._owned}
-        self._pipeline.rebalance(revoked, {at: self.world.committed.get(at) for at in self._owned})
+        self._pipeline.rebalance(revoked, self._owned)
         self._pipeline.recall(list(self.world.alerts))
 
     def _fetch(self, max_records: int) -> Sequence[Record]:
@@ -305,6 +305,10 @@ class Process:
     def skip(self, partitions: Collection[TopicPartition], before_ms: int) -> Sequence[Skipped]:
         """See `ports.FrameSource`: nothing is that old."""
         raise AssertionError(partitions)
+
+    def committed(self, partition: TopicPartition) -> int | None:
+        """See `ports.FrameSource`."""
+        return self.world.committed.get(partition)
 
     def first(self, partition: TopicPartition) -> int:
         """See `ports.FrameSource`: nothing is deleted."""

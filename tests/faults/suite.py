@@ -5,12 +5,13 @@ cluster is not put right between runs but by itself.
 """
 
 import json
+import os
 import platform
 import random
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import click
 
+from cluster import ray_local
 from cluster.kafka_io import ALERTS
 from cluster.plan import read_plan
 from cluster.register import read_topic
@@ -25,7 +27,7 @@ from loadtests.temporary import temporary
 from operators.errors import BeholdenError
 from tests.drawn import write_deployment
 from tests.faults.checker import Verdict, check
-from tests.faults.inject import FAULTS, Target
+from tests.faults.inject import CPUS, FAULTS, NODES, Target
 from tests.faults.traffic import FPS, FRAMES_A_PASSAGE, PEOPLE, Pair, Passage, pairs, publish, ref_of
 from tests.running import Running
 
@@ -42,13 +44,13 @@ class Run:
         seed: Of this run.
         fault: Name of what was broken.
         verdict: What it left.
-        settled_s: From the last frame until everything had been alerted about, or until waiting ended.
+        recovery_s: From the end of the harm until the last late alert; 0 when none was late.
     """
 
     seed: int
     fault: str
     verdict: Verdict
-    settled_s: float
+    recovery_s: float
 
 
 class Bench:
@@ -63,28 +65,34 @@ class Bench:
     def one(self, seed: int, fault: str) -> Run:
         """Break something while people walk by, wait until it is whole again, and check."""
         chosen = random.Random(seed)  # noqa: S311 - a schedule, not a secret
-        target = Target(self._running.run, chosen, self._running.run.status())
+        target = Target(self._running.run, self._running.plan.settings.cluster, chosen, self._running.run.status())
         passages = [Passage(*next(self._pairs)) for _ in range(PASSAGES)]
         lasts_s = PASSAGES * (FRAMES_A_PASSAGE + 1) / FPS
-        harm = threading.Thread(target=_later, args=(chosen.uniform(0.1, 0.6) * lasts_s, FAULTS[fault], target))
-        harm.start()
-        expected: dict[Pair, datetime] = {}
-        while not expected:
-            try:
-                expected = publish(self._running.plan.settings.kafka, passages, f"run-{seed}")
-            except BeholdenError:
-                time.sleep(1.0)  # a camera that finds no broker begins again: what it showed may be shown twice
-        harm.join()
+        with ThreadPoolExecutor(1) as pool:
+            harm = pool.submit(_later, chosen.uniform(0.1, 0.6) * lasts_s, FAULTS[fault], target)
+            expected = self._show(passages, f"run-{seed}")
+            harmed_until = harm.result()
         ended = time.monotonic()
         verdict = self._check(expected)
         while verdict.lost and time.monotonic() - ended < WAIT_S:
             time.sleep(0.5)
             verdict = self._check(expected)
-        settled_s = time.monotonic() - ended
-        time.sleep(1.0)
+        time.sleep(1.0)  # for what comes twice
         verdict = self._check(expected)
         self._known |= expected.keys()
-        return Run(seed, fault, verdict, settled_s)
+        late_s = (verdict.late_until - harmed_until).total_seconds() if verdict.late_until else 0.0
+        return Run(seed, fault, verdict, max(0.0, late_s))
+
+    def _show(self, passages: list[Passage], stream: str) -> dict[Pair, datetime]:
+        """A camera that finds no broker begins again: what it showed may be shown twice."""
+        begun = time.monotonic()
+        while True:
+            try:
+                return publish(self._running.plan.settings.kafka, passages, stream)
+            except BeholdenError:
+                if time.monotonic() - begun > WAIT_S:
+                    raise
+                time.sleep(1.0)
 
     def _check(self, expected: dict[Pair, datetime]) -> Verdict:
         try:
@@ -101,13 +109,18 @@ def bench(folder: Path, seed: int, **cluster: object) -> Iterator[Bench]:
     with temporary(document) as run:
         running = Running.begin(run, read_plan(run.file))
         running.write({ref_of(number): running.record(ref_of(number), number) for number in range(PEOPLE)})
+        os.environ["XDG_STATE_HOME"] = str(run.folder)  # this process starts Ray's nodes, where the commands look
+        ray_local.authenticate()
+        ray_local.start_ray(running.plan.settings.cluster, CPUS, lambda _: None, NODES)
         run.beholden("up", "-f", str(run.file))
         yield Bench(running, seed)
 
 
-def _later(seconds: float, harm: Callable[[Target], None], target: Target) -> None:
+def _later(seconds: float, harm: Callable[[Target], None], target: Target) -> datetime:
+    """Do it then; when it was over."""
     time.sleep(seconds)
     harm(target)
+    return datetime.now(UTC)
 
 
 @click.command()
@@ -130,7 +143,7 @@ def main(runs: int, seed: int, only: Sequence[str], delivery: str, records: Path
                 with records.open("a") as file:
                     machine = f"{platform.machine()}, Python {platform.python_version()}"
                     about = {"delivery": delivery, "machine": machine, "at": f"{datetime.now(UTC):%Y-%m-%d}"}
-                    file.write(json.dumps({**asdict(run), **about}) + "\n")
+                    file.write(json.dumps({**asdict(run), **about}, default=str) + "\n")
     sys.exit(1 if bad else 0)
 
 
@@ -144,7 +157,7 @@ def _line(run: Run) -> str:
     said = ", ".join(f"{count} {name}" for name, count in counts.items())
     return (
         f"{verdict.expected} passages, {said}, {verdict.repeated} repeated under the same id; "
-        f"longest wait {verdict.longest_wait_s:.1f} s (seed {run.seed})"
+        f"longest wait {verdict.longest_wait_s:.1f} s, whole again after {run.recovery_s:.1f} s (seed {run.seed})"
     )
 
 

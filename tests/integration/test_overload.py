@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from cluster.frame_publisher import KafkaFramePublisher
-from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, LEDGER, TopicReader
+from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, LEDGER
 from cluster.plan import Plan
 from cluster.ports import Record
 from cluster.recogniser import Recogniser
+from cluster.register import read_topic
 from cluster.wire.shed import parse_shed
 from loadtests.bench_commits import Commits
 from loadtests.temporary import Temporary
@@ -91,8 +92,4 @@ def _frame(frame: dict[str, object]) -> tuple[object, object]:
 
 
 def _all(plan: Plan, topic: str) -> list[Record]:
-    found = []
-    with closing(TopicReader(plan.settings.kafka, topic, 0, 1, from_beginning=True)) as reader:
-        while not reader.is_caught_up():
-            found += reader.poll(0.5)
-    return found
+    return list(read_topic(plan.settings.kafka, topic))

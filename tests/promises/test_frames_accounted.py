@@ -44,7 +44,7 @@ def _run(lane: Lane, drawn: Any) -> tuple[int, int]:
         try:
             pipeline.step(0)
             if event == "partition lost":
-                pipeline.rebalance([("frames", 0)], {})
+                pipeline.rebalance([("frames", 0)], [])
             if event in ("broker away", "restart"):
                 pipeline.drain()
         except (BrokerUnavailable, IndexIncomplete):
@@ -109,4 +109,4 @@ def test_a_frame_that_vanished_would_be_noticed(monkeypatch: pytest.MonkeyPatch)
     lane = Lane()
     lane.run([record(b"anna", 0, timestamp_ms=0), record(b"empty", 1)])
     assert lane.account.open == 1
-    assert lane.source.committed == {}
+    assert lane.source.stored == {}

@@ -57,4 +57,4 @@ def test_an_undisturbed_run_is_right() -> None:
 @pytest.mark.parametrize("bug", [CommitsEarly, ForgetsPassages, ForgetsAlerts])
 def test_a_planted_bug_is_found(bug: type[Pipeline]) -> None:
     """Without this the simulation would prove nothing."""
-    assert _wrong(bug, Faults(), range(60))
+    assert any(simulate(seed, Faults(), bug) for seed in range(60))

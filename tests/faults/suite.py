@@ -6,7 +6,6 @@ cluster is not put right between runs but by itself.
 
 import json
 import os
-import platform
 import random
 import sys
 import time
@@ -15,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -23,6 +23,7 @@ from cluster import ray_local
 from cluster.kafka_io import ALERTS
 from cluster.plan import read_plan
 from cluster.register import read_topic
+from loadtests.bench_report import machine
 from loadtests.temporary import temporary
 from operators.errors import BeholdenError
 from tests.drawn import write_deployment
@@ -140,11 +141,15 @@ def main(runs: int, seed: int, only: Sequence[str], delivery: str, records: Path
             bad += not run.verdict.is_good
             click.echo(f"{number + 1}/{runs} {run.fault}: {_line(run)}")
             if records:
+                about = {"delivery": delivery, "machine": _machine(), "at": f"{datetime.now(UTC):%Y-%m-%d}"}
                 with records.open("a") as file:
-                    machine = f"{platform.machine()}, Python {platform.python_version()}"
-                    about = {"delivery": delivery, "machine": machine, "at": f"{datetime.now(UTC):%Y-%m-%d}"}
                     file.write(json.dumps({**asdict(run), **about}, default=str) + "\n")
     sys.exit(1 if bad else 0)
+
+
+def _machine() -> str:
+    parts = {**machine(), **{name: version(name) for name in ("ray", "kafka-python")}}
+    return ", ".join(f"{name} {value}" for name, value in parts.items())
 
 
 def _mode(delivery: str) -> dict[str, object]:

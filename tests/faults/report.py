@@ -1,0 +1,84 @@
+"""docs/reliability.md from the suite's own records: `python -m tests.faults.report docs/reliability.jsonl`."""
+
+import json
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+HEAD = """# What faults do
+
+Written by `python -m tests.faults.report {records}` from the records of `tests/faults/suite.py`, one line for each
+run; not by hand. A run: {passages} listed people walk by cameras, three frames each, 20 frames a second, while the
+fault happens at a random moment. A generator knows every alert that is due, and a checker that reads the topic `alerts`
+alone holds it against that. The cluster: two recognisers and two index shards of two replicas, on two Ray nodes and one
+Kafka broker, all on one machine of two cores. It is not put right between runs but by itself.
+
+- **lost**: passages without an alert. **doubled**: passages with alerts of different ids, which a reader that gives
+  each id once gives twice. **wrong**: alerts about who was not there.
+- **written twice**: records beyond the first of the same id: what such a reader hides.
+- **whole again**: from the end of the fault (of a kill, from the kill) until the last alert that came more than half a
+  second after its frame; 0 when none did.
+"""
+MEASURED = ("lost", "doubled", "wrong")
+
+
+def render(records: Sequence[dict[str, Any]], source: str) -> str:
+    """The page.
+
+    Args:
+        records: Of runs, as the suite writes them.
+        source: The name of their file.
+    """
+    parts = [HEAD.format(records=source, passages=_common(each["verdict"]["expected"] for each in records))]
+    for delivery in sorted({each["delivery"] for each in records}):
+        runs = [each for each in records if each["delivery"] == delivery]
+        parts += [f"## `delivery: {delivery}`", "", *_table(runs), "", _sum(runs), ""]
+    about = sorted({(each["machine"], each["at"]) for each in records})
+    parts += ["Machine, versions and date of the runs:", "", *(f"- {machine}; {at}" for machine, at in about), ""]
+    return "\n".join(parts)
+
+
+def _table(runs: Sequence[dict[str, Any]]) -> list[str]:
+    by_fault = defaultdict(list)
+    for each in runs:
+        by_fault[each["fault"]].append(each)
+    names = ["fault", "runs", "passages", *MEASURED, "written twice", "whole again: p50", "longest, s", "seeds"]
+    lines = ["| " + " | ".join(names) + " |", "| --- |" + " ---: |" * (len(names) - 2) + " --- |"]
+    for fault, found in by_fault.items():
+        verdicts = [each["verdict"] for each in found]
+        seconds = [each["recovery_s"] for each in found]
+        seeds = [each["seed"] for each in found]
+        cells = [fault, len(found), sum(each["expected"] for each in verdicts)]
+        cells += [sum(len(each[name]) for each in verdicts) for name in MEASURED]
+        cells += [sum(each["repeated"] for each in verdicts)]
+        cells += [f"{statistics.median(seconds):.1f}", f"{max(seconds):.1f}", f"{min(seeds)} to {max(seeds)}"]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return lines
+
+
+def _sum(runs: Sequence[dict[str, Any]]) -> str:
+    counts = Counter({name: sum(len(each["verdict"][name]) for each in runs) for name in MEASURED})
+    passages = sum(each["verdict"]["expected"] for each in runs)
+    said = ", ".join(f"**{counts[name]} {name}**" for name in MEASURED)
+    return f"Together: {len(runs)} runs, {passages:,} passages: {said}."
+
+
+def _common(values: Any) -> str:
+    found = sorted(set(values))
+    return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
+
+
+@click.command()
+@click.argument("records", type=click.Path(exists=True, path_type=Path))
+@click.option("--page", type=click.Path(path_type=Path), default="docs/reliability.md", show_default=True)
+def main(records: Path, page: Path) -> None:
+    """Write the page."""
+    page.write_text(render([json.loads(line) for line in records.read_text().splitlines()], str(records)))
+
+
+if __name__ == "__main__":
+    main()

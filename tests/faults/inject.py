@@ -1,12 +1,17 @@
-"""What goes wrong: each fault is a function that does its harm to a running cluster and undoes what it can."""
+"""What goes wrong: each fault is a function that does its harm to a running cluster and undoes what it can.
+
+It gives the moment from which the cluster has to become whole again by itself: of a kill, that of the kill; of anything
+that somebody else ends, its end.
+"""
 
 import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import psutil
@@ -66,82 +71,78 @@ def _commands() -> Iterator[tuple[int, str]]:
         yield process.info["pid"], " ".join(process.info["cmdline"] or ())
 
 
-def kill_recogniser(target: Target) -> None:
+def kill_recogniser(target: Target) -> datetime:
     """`kill -9` of one; Ray starts it anew."""
-    os.kill(target.random.choice(target.pids("recogniser")), signal.SIGKILL)
+    return _kill([target.random.choice(target.pids("recogniser"))])
 
 
-def kill_all_recognisers(target: Target) -> None:
+def kill_all_recognisers(target: Target) -> datetime:
     """`kill -9` of all at once: nobody watches until one is back."""
-    for pid in target.pids("recogniser"):
-        os.kill(pid, signal.SIGKILL)
+    return _kill(target.pids("recogniser"))
 
 
-def kill_shard(target: Target) -> None:
-    """`kill -9` of one index shard."""
-    os.kill(target.random.choice(target.pids("shard")), signal.SIGKILL)
+def kill_shard(target: Target) -> datetime:
+    """`kill -9` of one replica of an index shard."""
+    return _kill([target.random.choice(target.pids("shard"))])
 
 
-def kill_supervisor(target: Target) -> None:
+def kill_supervisor(target: Target) -> datetime:
     """`kill -9` of the supervisor; frames do not pass through it."""
-    for pid in target.actors("Supervisor"):
-        os.kill(pid, signal.SIGKILL)
+    return _kill(target.actors("Supervisor"))
 
 
-def kill_node(target: Target) -> None:
+def kill_node(target: Target) -> datetime:
     """`kill -9` of Ray on a machine that is not the head, and of everything that runs there; it comes back later."""
     node = psutil.Process(target.ray("raylet")[-1])
-    for process in [*node.children(recursive=True), node]:
-        process.kill()
+    killed_at = _kill([*(child.pid for child in node.children(recursive=True)), node.pid])
     time.sleep(target.random.uniform(3, 6))
     ray_local.add_node(target.cluster, CPUS)
+    return killed_at
 
 
-def kill_gcs(target: Target) -> None:
-    """`kill -9` of what knows all of Ray, the head node with it; then everything is brought up again."""
-    for pid in target.ray("gcs_server"):
-        os.kill(pid, signal.SIGKILL)
+def kill_head(target: Target) -> datetime:
+    """`kill -9` of what knows all of Ray; somebody ends the rest and brings everything up again."""
+    _kill(target.ray("gcs_server"))
     time.sleep(target.random.uniform(1, 3))
+    brought_up_at = datetime.now(UTC)
     ray_local.stop_ray(target.cluster)
     ray_local.start_ray(target.cluster, CPUS, lambda _: None, NODES)
     target.run.beholden("up", "-f", str(target.run.file))
+    return brought_up_at
 
 
-def freeze_recogniser(target: Target) -> None:
-    """One stands still for longer than its session lasts, and goes on as a zombie."""
-    with _stopped([target.random.choice(target.pids("recogniser"))]):
-        time.sleep(target.random.uniform(11, 13))
-
-
-def pause_recogniser(target: Target) -> None:
+def pause_recogniser(target: Target) -> datetime:
     """One stands still for less than its session lasts."""
-    with _stopped([target.random.choice(target.pids("recogniser"))]):
-        time.sleep(target.random.uniform(1, 4))
+    return _freeze([target.random.choice(target.pids("recogniser"))], target.random.uniform(1, 4))
 
 
-def freeze_broker(target: Target) -> None:
+def freeze_recogniser(target: Target) -> datetime:
+    """One stands still for longer than its session lasts, and goes on as a zombie."""
+    return _freeze([target.random.choice(target.pids("recogniser"))], target.random.uniform(11, 13))
+
+
+def freeze_broker(target: Target) -> datetime:
     """Kafka does not answer for some seconds."""
-    with _stopped(target.broker()):
-        time.sleep(target.random.uniform(2, 6))
+    return _freeze(target.broker(), target.random.uniform(2, 6))
 
 
-def restart_broker(target: Target) -> None:
+def restart_broker(target: Target) -> datetime:
     """Kafka ends without a word and comes back."""
-    for pid in target.broker():
-        os.kill(pid, signal.SIGKILL)
+    _kill(target.broker())
     folder = target.run.folder / "broker"
     stop_broker(folder, wipe=False)
     start_broker(BrokerSpec(int(target.run.bootstrap.split(":")[1]), 1, folder), lambda _: None)
+    return datetime.now(UTC)
 
 
-FAULTS: dict[str, Callable[[Target], None]] = {
-    "none": lambda _: None,
+FAULTS: dict[str, Callable[[Target], datetime]] = {
+    "none": lambda _: datetime.now(UTC),
     "kill -9 a recogniser": kill_recogniser,
     "kill -9 all recognisers": kill_all_recognisers,
     "kill -9 a shard": kill_shard,
     "kill -9 the supervisor": kill_supervisor,
     "kill -9 a node": kill_node,
-    "kill -9 Ray's head, start all again": kill_gcs,
+    "kill -9 Ray's head, start all again": kill_head,
     "pause a recogniser": pause_recogniser,
     "freeze a recogniser past its session": freeze_recogniser,
     "freeze the broker": freeze_broker,
@@ -149,13 +150,18 @@ FAULTS: dict[str, Callable[[Target], None]] = {
 }
 
 
-@contextmanager
-def _stopped(pids: list[int]) -> Iterator[None]:
+def _kill(pids: Sequence[int]) -> datetime:
+    for pid in pids:
+        with suppress(ProcessLookupError):  # its parent may have taken it along
+            os.kill(pid, signal.SIGKILL)
+    return datetime.now(UTC)
+
+
+def _freeze(pids: Sequence[int], seconds: float) -> datetime:
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            if psutil.pid_exists(pid):
-                os.kill(pid, signal.SIGCONT)
+    time.sleep(seconds)
+    for pid in pids:
+        with suppress(ProcessLookupError):  # given up and replaced meanwhile
+            os.kill(pid, signal.SIGCONT)
+    return datetime.now(UTC)

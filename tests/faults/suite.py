@@ -45,7 +45,7 @@ class Run:
         seed: Of this run.
         fault: Name of what was broken.
         verdict: What it left.
-        recovery_s: From the end of the harm until the last late alert; 0 when none was late.
+        recovery_s: From the moment that the fault gives until the last late alert; 0 when none was late.
     """
 
     seed: int
@@ -72,7 +72,7 @@ class Bench:
         with ThreadPoolExecutor(1) as pool:
             harm = pool.submit(_later, chosen.uniform(0.1, 0.6) * lasts_s, FAULTS[fault], target)
             expected = self._show(passages, f"run-{seed}")
-            harmed_until = harm.result()
+            healed_at = harm.result()
         ended = time.monotonic()
         verdict = self._check(expected)
         while verdict.lost and time.monotonic() - ended < WAIT_S:
@@ -81,7 +81,7 @@ class Bench:
         time.sleep(1.0)  # for what comes twice
         verdict = self._check(expected)
         self._known |= expected.keys()
-        late_s = (verdict.late_until - harmed_until).total_seconds() if verdict.late_until else 0.0
+        late_s = (verdict.late_until - healed_at).total_seconds() if verdict.late_until else 0.0
         return Run(seed, fault, verdict, max(0.0, late_s))
 
     def _show(self, passages: list[Passage], stream: str) -> dict[Pair, datetime]:
@@ -107,6 +107,7 @@ class Bench:
 def bench(folder: Path, seed: int, **cluster: object) -> Iterator[Bench]:
     """A broker, two recognisers, two shards of two replicas, and a list of drawn people."""
     document = write_deployment(folder) | cluster
+    document["index"] |= {"replicas": 2}
     with temporary(document) as run:
         running = Running.begin(run, read_plan(run.file))
         running.write({ref_of(number): running.record(ref_of(number), number) for number in range(PEOPLE)})
@@ -117,11 +118,9 @@ def bench(folder: Path, seed: int, **cluster: object) -> Iterator[Bench]:
         yield Bench(running, seed)
 
 
-def _later(seconds: float, harm: Callable[[Target], None], target: Target) -> datetime:
-    """Do it then; when it was over."""
+def _later(seconds: float, harm: Callable[[Target], datetime], target: Target) -> datetime:
     time.sleep(seconds)
-    harm(target)
-    return datetime.now(UTC)
+    return harm(target)
 
 
 @click.command()

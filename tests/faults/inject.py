@@ -9,7 +9,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,8 +18,11 @@ import psutil
 
 from cluster import ray_local
 from cluster.broker.control import BrokerSpec, start_broker, stop_broker
+from cluster.kafka_io import KafkaFrameSource
+from cluster.plan import Plan
 from loadtests.temporary import Temporary
 
+STORM_S, STORM_STEP_S = 60.0, 2.0
 NODES, CPUS = 2, 2
 """Ray's nodes, all on this machine, and the cores each says it has."""
 
@@ -30,15 +33,20 @@ class Target:
 
     Attributes:
         run: Its folder, broker and commands.
-        cluster: Its name.
+        plan: What it runs.
         random: Chooses.
         members: What it said of itself just before: asking takes seconds, and the fault is to come under load.
     """
 
     run: Temporary
-    cluster: str
+    plan: Plan
     random: random.Random
     members: list[dict[str, Any]]
+
+    @property
+    def cluster(self) -> str:
+        """Its name."""
+        return self.plan.settings.cluster
 
     def pids(self, kind: str) -> list[int]:
         """Processes of recognisers or shards."""
@@ -135,6 +143,23 @@ def restart_broker(target: Target) -> datetime:
     return datetime.now(UTC)
 
 
+def storm(target: Target) -> datetime:
+    """A member that looks at nothing joins the group, and leaves it, every two seconds for a minute."""
+    ends = time.monotonic() + STORM_S
+    while time.monotonic() < ends:
+        with closing(
+            KafkaFrameSource(target.plan.settings.kafka, target.plan.group, "storm", lambda *_: None)
+        ) as member:
+            _poll(member, time.monotonic() + STORM_STEP_S)
+        time.sleep(STORM_STEP_S)
+    return datetime.now(UTC)
+
+
+def _poll(member: KafkaFrameSource, until: float) -> None:
+    while time.monotonic() < until:
+        member.poll(1, 0.2, {})
+
+
 FAULTS: dict[str, Callable[[Target], datetime]] = {
     "none": lambda _: datetime.now(UTC),
     "kill -9 a recogniser": kill_recogniser,
@@ -147,7 +172,10 @@ FAULTS: dict[str, Callable[[Target], datetime]] = {
     "freeze a recogniser past its session": freeze_recogniser,
     "freeze the broker": freeze_broker,
     "kill -9 the broker, start it again": restart_broker,
+    "members come and go": storm,
 }
+LASTS_S = {"members come and go": STORM_S}
+"""Faults under which people have to walk by for longer than under others."""
 
 
 def _kill(pids: Sequence[int]) -> datetime:

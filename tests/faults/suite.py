@@ -28,7 +28,7 @@ from loadtests.temporary import temporary
 from operators.errors import BeholdenError
 from tests.drawn import write_deployment
 from tests.faults.checker import Verdict, check
-from tests.faults.inject import CPUS, FAULTS, NODES, Target
+from tests.faults.inject import CPUS, FAULTS, LASTS_S, NODES, Target
 from tests.faults.traffic import FPS, FRAMES_A_PASSAGE, PEOPLE, Pair, Passage, pairs, publish, ref_of
 from tests.running import Running
 
@@ -66,8 +66,9 @@ class Bench:
     def one(self, seed: int, fault: str) -> Run:
         """Break something while people walk by, wait until it is whole again, and check."""
         chosen = random.Random(seed)  # noqa: S311 - a schedule, not a secret
-        target = Target(self._running.run, self._running.plan.settings.cluster, chosen, self._running.run.status())
-        passages = [Passage(*next(self._pairs)) for _ in range(PASSAGES)]
+        target = Target(self._running.run, self._running.plan, chosen, self._running.run.status())
+        count = max(PASSAGES, int(LASTS_S.get(fault, 0) * FPS / (FRAMES_A_PASSAGE + 1)))
+        passages = [Passage(*next(self._pairs)) for _ in range(count)]
         lasts_s = PASSAGES * (FRAMES_A_PASSAGE + 1) / FPS
         with ThreadPoolExecutor(1) as pool:
             harm = pool.submit(_later, chosen.uniform(0.1, 0.6) * lasts_s, FAULTS[fault], target)
@@ -124,7 +125,7 @@ def _later(seconds: float, harm: Callable[[Target], datetime], target: Target) -
 
 
 @click.command()
-@click.option("--runs", default=9, show_default=True)
+@click.option("--runs", default=len(FAULTS), show_default=True)
 @click.option("--seed", default=1, show_default=True)
 @click.option("--fault", "only", multiple=True, type=click.Choice(list(FAULTS)), help="Only these.")
 @click.option("--delivery", default="at-least-once", show_default=True)

@@ -23,6 +23,7 @@ from cluster import ray_local
 from cluster.kafka_io import ALERTS
 from cluster.plan import read_plan
 from cluster.register import read_topic
+from cluster.settings import KafkaSettings
 from loadtests.bench_report import machine
 from loadtests.temporary import temporary
 from operators.errors import BeholdenError
@@ -63,12 +64,29 @@ class Bench:
         self._pairs = pairs(seed)
         self._known: set[Pair] = set()
 
+    @property
+    def kafka(self) -> KafkaSettings:
+        """Where people walk by."""
+        return self._running.plan.settings.kafka
+
+    def some(self, count: int) -> list[tuple[str, int]]:
+        """Cameras and people that have not met yet."""
+        return [next(self._pairs) for _ in range(count)]
+
+    def processes(self) -> dict[str, int]:
+        """Of everything that could grow, by name."""
+        plan, run = self._running.plan, self._running.run
+        target = Target(run, plan, random.Random(0), run.status())  # noqa: S311 - nothing is drawn
+        found = {each["name"]: each["status"]["pid"] for each in target.members if each["status"]}
+        found |= {"supervisor": target.actors("Supervisor")[0], "GCS": target.ray("gcs_server")[0]}
+        return found | {f"raylet {number}": pid for number, pid in enumerate(target.ray("raylet"))}
+
     def one(self, seed: int, fault: str) -> Run:
         """Break something while people walk by, wait until it is whole again, and check."""
         chosen = random.Random(seed)  # noqa: S311 - a schedule, not a secret
         target = Target(self._running.run, self._running.plan, chosen, self._running.run.status())
         count = max(PASSAGES, int(LASTS_S.get(fault, 0) * FPS / (FRAMES_A_PASSAGE + 1)))
-        passages = [Passage(*next(self._pairs)) for _ in range(count)]
+        passages = [Passage(*pair) for pair in self.some(count)]
         lasts_s = PASSAGES * (FRAMES_A_PASSAGE + 1) / FPS
         with ThreadPoolExecutor(1) as pool:
             harm = pool.submit(_later, chosen.uniform(0.1, 0.6) * lasts_s, FAULTS[fault], target)

@@ -20,6 +20,7 @@ from operators.errors import FrameReason, FrameRefused
 
 DEATHS = 2  # with a frame in hand, until it is to blame
 MOST_SUSPECTS = 200  # remembered; only frames that nobody ever looked at again stay that long
+SHOWN = 10  # in one line of the log
 LONGEST_S = 30.0  # for one look; a second for a frame is slow already, and a hang would never be told from work
 SUFFIX = ".in-hand"
 
@@ -145,14 +146,21 @@ class InHand:
         """Take over what processes of this machine suspect, and what they died with."""
         if self._folder is None or self._file is None:
             return
-        for path in sorted(self._folder.glob(f"*{SUFFIX}")):
-            for name, found in self._read(path).items():
-                known = self._suspects.get(name, Suspect())
-                deaths, was_alone = max(known.deaths, found.deaths), known.was_alone or found.was_alone
-                self._suspects[name] = Suspect(deaths, was_alone)
+        notes = [self._read(path) for path in sorted(self._folder.glob(f"*{SUFFIX}"))]
+        news = [name for note in notes for name, found in note.items() if self._suspect(name, found)]
+        if news:
+            shown = ", ".join("{}/{}/{}".format(*name) for name in news[:SHOWN])
+            log.warning("%d frames are suspects, in hand when a recogniser ended: %s", len(news), shown)
         for name in list(self._suspects)[:-MOST_SUSPECTS]:
             del self._suspects[name]
         self._write([])
+
+    def _suspect(self, name: FrameName, found: Suspect) -> bool:
+        """Take over what one note says of a frame; whether it was in hand at more deaths than was known."""
+        known = self._suspects.get(name, Suspect())
+        deaths, was_alone = max(known.deaths, found.deaths), known.was_alone or found.was_alone
+        self._suspects[name] = Suspect(deaths, was_alone)
+        return deaths > known.deaths
 
     def check(self, record: Record, camera: str) -> None:
         """Refuse a frame that is to blame.

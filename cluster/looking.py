@@ -52,10 +52,13 @@ class Looking:
         return [one for part in self._in_hand.parts(records) for one in self._see(part)]
 
     def _see(self, records: Sequence[Record]) -> list[Seen | FrameRefused]:
-        """Faces of these; of several that the models fail on, one after the other."""
+        """Faces of these; of several that the models fail on, one after the other.
+
+        Where it raises because the models fail, the frames stay in hand: they may be what the models choke on.
+        """
         self._in_hand.take(records)
-        tries, failures, trouble = TRIES if len(records) == 1 else 1, 0, ""
-        while failures < tries:
+        enough, failures, trouble = TRIES if len(records) == 1 else 1, 0, ""
+        for _ in range(PARKED_TRIES):
             try:
                 with or_die(self._in_hand.longest_s):
                     found = self._vision.see([record.value for record in records])
@@ -63,10 +66,16 @@ class Looking:
                 trouble = _name(error)
                 log.warning("the models fail on %d frames, from %s on: %s", len(records), records[0].ref, trouble)
                 failures = failures + 1 if self._are_well() else 0
-                time.sleep(pause_s(failures, PAUSE_S, LONGEST_PAUSE_S))
             else:
                 self._in_hand.put_down(records)
                 return found
+            if failures == enough:
+                return self._blame(records, trouble)
+            time.sleep(pause_s(failures, PAUSE_S, LONGEST_PAUSE_S))
+        raise ModelsFail(f"the models fail, now and then on a plain picture too: {trouble}; no frame was passed over")
+
+    def _blame(self, records: Sequence[Record], trouble: str) -> list[Seen | FrameRefused]:
+        """One of these it is: the one that fails by itself."""
         if len(records) > 1:
             return [one for record in records for one in self._see([record])]
         self._in_hand.put_down(records)
@@ -85,7 +94,7 @@ class Looking:
             else:
                 self.waiting_for = None
                 return attempt == 0
-        raise ModelsFail(f"{self.waiting_for}; no frame was passed over")  # what is in hand stays suspected
+        raise ModelsFail(f"{self.waiting_for}; no frame was passed over") from None
 
     def _give_up_if_stopping(self) -> None:
         if self._stopping():

@@ -117,6 +117,17 @@ def test_what_was_looked_at_is_suspected_no_longer(tmp_path: Path) -> None:
     assert [list(part) for part in third.parts(frames)] == [[each] for each in frames]
 
 
+def test_suspects_are_named_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Also those that are never looked at again, because they have grown too old meanwhile."""
+    _gone(tmp_path).take([record(b"anna", offset) for offset in range(2)])
+    with caplog.at_level(logging.WARNING):
+        notes = _gone(tmp_path)
+    assert "2 frames are suspects, in hand when a recogniser ended: frames/0/0, frames/0/1" in caplog.text
+    caplog.clear()
+    notes.learn()
+    assert caplog.text == ""
+
+
 def test_a_topic_that_was_made_anew_has_other_frames(tmp_path: Path) -> None:
     """At the same offset, of another time."""
     for _ in range(2):
@@ -178,7 +189,7 @@ def test_a_damaged_note_is_told_of_and_left_out(tmp_path: Path, caplog: pytest.L
     assert set(notes.suspects) == {name_of(record(b"bert"))}
     caplog.clear()
     _gone(tmp_path)
-    assert caplog.text == ""
+    assert "left out" not in caplog.text
 
 
 def test_a_folder_that_cannot_be_written_to_stops_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

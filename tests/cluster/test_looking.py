@@ -2,6 +2,7 @@
 
 import json
 import logging
+import traceback
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,11 +24,12 @@ class Failing(FakeVision):
     """Fails on frames that say how often: `fails-2 anna` twice, `fails` always; and on all while it is `ill`.
 
     Attributes:
-        ill: How many calls to `see` and `check` fail whatever they are given.
+        ill: For each of the next calls, of whichever kind, whether it fails whatever it is given: `x` if it does.
         asked: How often it was given which frame.
+        checks: How often it was checked.
     """
 
-    def __init__(self, ill: int = 0) -> None:
+    def __init__(self, ill: str = "") -> None:
         self.ill = ill
         self.asked: Counter[bytes] = Counter()
         self.checks = 0
@@ -48,8 +50,8 @@ class Failing(FakeVision):
         self._fail_if_ill()
 
     def _fail_if_ill(self) -> None:
-        self.ill -= 1
-        if self.ill >= 0:
+        now, self.ill = self.ill[:1], self.ill[1:]
+        if now == "x":
             raise DeviceUnavailable("the card is gone")
 
 
@@ -99,8 +101,8 @@ def test_frames_that_fail_together_only_are_looked_at_one_by_one() -> None:
     assert outcomes(lane.account) == {("alerted", "candidate"): 2}
 
 
-@pytest.mark.parametrize("ill", [2, 5, 9])
-def test_no_frame_is_passed_over_while_the_machine_is_ill(ill: int) -> None:
+@pytest.mark.parametrize("ill", ["xx", "xxxxx", 9 * "x", 5 * "xx.", "x.xx.x.xx.x"])
+def test_no_frame_is_passed_over_while_the_machine_is_ill(ill: str) -> None:
     """Not even one that has failed before: failures count only while the models work."""
     lane = Lane(vision=Failing(ill))
     lane.run([record(b"fails-2 anna", 0), record(b"bert", 1)])
@@ -110,7 +112,7 @@ def test_no_frame_is_passed_over_while_the_machine_is_ill(ill: int) -> None:
 
 def test_a_parked_recogniser_says_so_and_commits_nothing() -> None:
     """Its status is read from another thread; when the models work it goes on where it was."""
-    lane = Lane(vision=Failing(4))
+    lane = Lane(vision=Failing(4 * "x"))
     pipeline = lane.pipeline()
     said = []
     lane.vision.check, check = lambda: (said.append(pipeline.waiting_for), check())[1], lane.vision.check
@@ -123,7 +125,7 @@ def test_a_parked_recogniser_says_so_and_commits_nothing() -> None:
 
 def test_models_that_fail_for_long_end_the_process_and_what_was_in_hand_is_suspected(tmp_path: Path) -> None:
     """A frame may have broken what the device keeps for the process: then the same happens to the next one."""
-    lane = Lane(vision=Failing(999), in_hand=InHand(tmp_path, "recogniser-0"))
+    lane = Lane(vision=Failing(999 * "x"), in_hand=InHand(tmp_path, "recogniser-0"))
     with pytest.raises(ModelsFail, match="no frame was passed over"):
         lane.run([record(b"anna", 0), record(b"bert", 1)])
     assert (lane.source.committed, lane.alerts.messages, lane.dead_letters.messages) == ({}, [], [])
@@ -132,9 +134,18 @@ def test_models_that_fail_for_long_end_the_process_and_what_was_in_hand_is_suspe
     assert set(next_one.suspects) == {name_of(record(b"", 0)), name_of(record(b"", 1))}
 
 
+def test_models_that_fail_now_and_then_do_not_hold_a_frame_for_ever(tmp_path: Path) -> None:
+    """A frame may be what makes them fail on the next picture: it is the next process that finds out."""
+    lane = Lane(vision=Failing(999 * "xx."), in_hand=InHand(tmp_path, "recogniser-0"))
+    with pytest.raises(ModelsFail, match="now and then"):
+        lane.run([record(b"anna", 0)])
+    assert set(InHand(tmp_path, "recogniser-0", lambda *_: False).suspects) == {name_of(record(b"", 0))}
+    assert lane.dead_letters.messages == []
+
+
 def test_whoever_is_told_to_stop_waits_no_longer(tmp_path: Path) -> None:
     """Nothing is committed, and nothing is suspected: an operator has ended the process."""
-    lane = Lane(vision=Failing(999), in_hand=InHand(tmp_path, "recogniser-0"), stopping=True)
+    lane = Lane(vision=Failing(999 * "x"), in_hand=InHand(tmp_path, "recogniser-0"), stopping=True)
     with pytest.raises(ModelsFail, match="stopped"):
         lane.run([record(b"anna", 0)])
     assert (lane.vision.checks, lane.source.committed) == (1, {})
@@ -151,3 +162,7 @@ def test_other_peoples_errors_are_named_and_not_quoted(caplog: pytest.LogCapture
     assert "from frames/0/0 on: ValueError" in caplog.text
     assert SHOWN not in caplog.text
     assert SHOWN.encode() not in letter.value
+    ill = Lane(vision=Failing("." + 99 * "x"))
+    with pytest.raises(ModelsFail) as failed:
+        ill.run([record(b"fails")])
+    assert SHOWN not in "".join(traceback.format_exception(failed.value))

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,10 @@ def _run(scene: Scene, slots: int) -> list[int]:
             if process.poll() is not None:
                 ended.append(process.returncode)
                 running[slot] = scene.start(slot)
+        time.sleep(0.2)  # to ask is work for the broker
         return scene.committed() == FRAMES_SENT
 
-    wait(is_done, f"not finished after {ended}", WAIT_S)
+    wait(is_done, "not finished", WAIT_S)
     return sorted(ended)
 
 

@@ -5,6 +5,7 @@ import random
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from cluster.plan import Plan
 from cluster.recogniser import Recogniser
 from cluster.settings import Delivery
 from loadtests.temporary import Temporary
+from operators.types import FrameRef
 from tests.drawn import CAMERAS as DRAWN_CAMERAS
 from tests.drawn import scene
 from tests.integration.lane_process import before, kafka_of
@@ -37,6 +39,38 @@ def test_a_member_that_polls_briefly_gets_its_partitions(bootstrap: str) -> None
     for number in range(5):
         with closing(KafkaFrameSource(kafka, f"brief-{number}", "brief", lambda revoked, owned: None)) as source:
             wait(lambda source=source: bool(source.poll(1, 0.002, {}) or source.lag()), "no partitions")
+
+
+@pytest.mark.parametrize("most", [FRAMES_SENT, 10], ids=["all polled", "some polled"])
+def test_a_partition_that_stays_begins_again_at_its_last_commit(bootstrap: str, most: int) -> None:
+    """Whatever was polled since comes again: what a poll has dropped to take part in sharing would be lost."""
+    prefix = f"again-{most}."
+    kafka = kafka_of(bootstrap, prefix)
+    polled: list[FrameRef] = []
+    shares: list[Sequence[tuple[str, int]]] = []
+
+    def share(revoked: Sequence[tuple[str, int]], owned: Sequence[tuple[str, int]]) -> None:
+        shares.append(revoked)
+        polled.clear()
+
+    with closing(Scene(kafka, prefix, Delivery.AT_LEAST_ONCE)) as scene:
+        scene.begin()
+        with closing(KafkaFrameSource(kafka, prefix, "member", share)) as source:
+            wait(lambda: _polled(source, polled, most) >= most, "no frames")
+            places = sorted({(ref.topic, ref.partition) for ref in polled})
+            source.commit(dict.fromkeys(places, 3))
+            source._consumer._coordinator.request_rejoin()
+            wait(lambda: _polled(source, polled, FRAMES_SENT) >= 0 and len(shares) > 1, "not shared anew")
+            due = FRAMES_SENT - 3 * len(places)
+            wait(lambda: _polled(source, polled, FRAMES_SENT) >= due, "they do not come again")
+            assert set(shares[1]) >= set(places)
+            assert len(set(polled)) == len(polled) == due
+
+
+def _polled(source: KafkaFrameSource, refs: list[FrameRef], most: int) -> int:
+    """Poll, add what comes, and say how many there are."""
+    refs += [record.ref for record in source.poll(most, 0.2, {})]
+    return len(refs)
 
 
 def test_killed_around_a_commit_and_succeeded(bootstrap: str, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from ray.util import list_named_actors
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.delivery import member_of
+from cluster.folders import notes_folder
 from cluster.index_shard import IndexShard
 from cluster.layout import Layout, Replica, node_for
 from cluster.plan import Plan
@@ -162,7 +163,8 @@ class RecogniserActor(Recogniser):
     def __init__(self, plan: Plan, slot: int) -> None:
         layout = plan.settings.index.layout
         self._shards = sharded_index(layout, slot) if layout else None
-        super().__init__(plan, slot, self._shards, on_failure=lambda: os._exit(1))
+        notes = notes_folder(plan.settings.cluster)
+        super().__init__(plan, slot, self._shards, lambda: os._exit(1), notes)
 
     def plan(self) -> Plan:
         """What it was made for; its layout may be another by now."""

@@ -154,7 +154,11 @@ class KafkaFrameSource:
             records = [_record(message) for messages in polled.values() for message in messages]
         if self._listener.is_settled:
             revoked = self._listener.take_revoked()
-            self._share(revoked, [(each.topic, each.partition) for each in self._consumer.assignment()])
+            owned = [(each.topic, each.partition) for each in self._consumer.assignment()]
+            self._share(revoked, owned)
+            stayed = set(revoked).intersection(owned)
+            self._begin_again(stayed)
+            records = [record for record in records if (record.ref.topic, record.ref.partition) not in stayed]
         return records
 
     def _join(self, max_records: int) -> dict[TopicPartition, list[Any]]:
@@ -182,6 +186,19 @@ class KafkaFrameSource:
         """See `ports.FrameSource`."""
         with translated(self._kafka, "asking for beginnings"):
             return int(self._consumer.beginning_offsets([at := TopicPartition(*partition)])[at])
+
+    def _begin_again(self, stayed: Collection[tuple[str, int]]) -> None:
+        """Go on at the last commit: kafka-python 3.0.12 lets a partition that stays go on where it was.
+
+        What was polled and dropped while the group was sharing anew would never be seen, and be committed past.
+        """
+        with translated(self._kafka, "beginning again"):
+            for each in (TopicPartition(*at) for at in stayed):
+                committed = self._consumer.committed(each, timeout_ms=REQUEST_MS)
+                if committed is None:
+                    self._consumer.seek_to_beginning(each)
+                else:
+                    self._consumer.seek(each, committed)
 
     def is_caught_up(self) -> bool:
         """See `ports.FrameSource`. Asks Kafka: what was last fetched says nothing while the group shares anew."""

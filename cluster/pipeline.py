@@ -15,7 +15,10 @@ import numpy as np
 
 from cluster.account import Account, NoMatch, Outcome, Shed
 from cluster.admission_queue import AdmissionQueue, Admitted, Dropped
+from cluster.backoff import pause_s
 from cluster.holds import Holds
+from cluster.in_hand import InHand
+from cluster.looking import Looking
 from cluster.offsets import OffsetTracker, TopicPartition
 from cluster.pace import Pace
 from cluster.policy import PolicyInForce
@@ -31,7 +34,7 @@ from operators.vision import Seen, Vision
 
 DELIVERY_TIMEOUT_S = 120.0  # kafka-python's own delivery time-out: after it the broker's answer is not going to come
 COMMIT_INTERVAL_S = 1.0  # frames processed again after a crash, against a round trip for each batch
-RETRY_SEARCH_S = 0.25
+RETRY_SEARCH_S, LONGEST_RETRY_SEARCH_S = 0.25, 1.0
 POLL_FRAMES = 256  # more are polled than a batch has only when more have come than a batch has
 BATCH_BYTES = 32 * 1024 * 1024  # of JPEGs in one batch
 QUEUE_BYTES = 32 * 1024 * 1024  # of JPEGs that wait; one poll may go beyond it, by what the client had fetched
@@ -65,6 +68,7 @@ class Pipeline:
         poll_records: Most frames of one batch.
         stopping: Whether to give up waiting for an index that does not answer.
         writer: Name of this recogniser in the ledger.
+        in_hand: Where the frames that are looked at are written down; by default nowhere.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class Pipeline:
         poll_records: int,
         stopping: Callable[[], bool] = lambda: False,
         writer: str = "recogniser",
+        in_hand: InHand | None = None,
     ) -> None:
         self._source = source
         self._outlets = outlets
@@ -89,6 +94,8 @@ class Pipeline:
         self._context = context
         self._clock = clock
         self._stopping = stopping
+        self._in_hand = in_hand or InHand()
+        self._looking = Looking(vision, self._in_hand, stopping)
         self._sightings = Sightings(policy.policy.sightings)
         self._cameras = frozenset(policy.policy.cameras)
         self._partition_cameras: dict[TopicPartition, set[str]] = {}
@@ -106,8 +113,13 @@ class Pipeline:
         self._undelivered: list[tuple[list[FrameRef], list[Delivery]]] = []
         self._results: dict[TopicPartition, int] = {}  # offsets of the last frames that led to one, not committed yet
         self._committed_at = 0.0
+        self._index_lacks: str | None = None
         self.account = account
-        self.waiting_for: str | None = None
+
+    @property
+    def waiting_for(self) -> str | None:
+        """What nothing goes on for; None while frames are looked at and searched for."""
+        return self._looking.waiting_for or self._index_lacks
 
     def step(self, timeout_s: float) -> int:
         """Process one batch, waiting up to `timeout_s` for its first frame; how many frames reached their end.
@@ -180,6 +192,7 @@ class Pipeline:
         self._sightings.forget(sorted(gone.difference(*self._partition_cameras.values())))
         self._begins = set(owned)
         self._again_to = dict(self._seen_to)
+        self._in_hand.learn()
         self._commit()
 
     @property
@@ -224,6 +237,7 @@ class Pipeline:
         try:
             frame = parse_frame(record)
             self._check_scope(frame)
+            self._in_hand.check(record, frame.camera)
         except FrameRefused as refused:
             self._dead_letter(record, refused)
             return
@@ -283,7 +297,7 @@ class Pipeline:
     def _see(self, frames: Sequence[Admitted]) -> list[tuple[Frame, Seen]]:
         """Faces and vectors of every frame that can be decoded."""
         began_s = time.perf_counter()
-        whole = self._vision.see([frame.jpeg for _, frame in frames])
+        whole = self._looking.see([record for record, _ in frames])
         self._pace.took(len(frames), time.perf_counter() - began_s)
         found = []
         for (record, frame), seen in zip(frames, whole, strict=True):
@@ -300,16 +314,18 @@ class Pipeline:
         vectors = self._vision.join(seen)
         if not len(vectors):
             return [[] for _ in seen]
+        failed = 0
         while True:
             try:
                 hits = self._index.search(vectors, MAX_CANDIDATES, self._policy.lowest_threshold)
             except IndexIncomplete as incomplete:
-                self.waiting_for = str(incomplete)
+                self._index_lacks = str(incomplete)
                 if self._stopping():
                     raise
-                time.sleep(RETRY_SEARCH_S)
+                time.sleep(pause_s(failed, RETRY_SEARCH_S, LONGEST_RETRY_SEARCH_S))
+                failed += 1
             else:
-                self.waiting_for = None
+                self._index_lacks = None
                 answers = iter(hits)
                 return [[next(answers) for _ in one.vectors] for one in seen]
 

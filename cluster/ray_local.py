@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ import psutil
 
 from cluster.broker.lock import locked
 from cluster.broker.state import free_port
-from cluster.folders import state_folder
+from cluster.folders import make_private, state_folder, temporary_folder
 from operators.errors import DeploymentFailed
 
 START_TIMEOUT_S = 60.0
@@ -117,10 +116,10 @@ def start_ray(cluster: str, cpus: int, progress: Callable[[str], None], nodes: i
     """
     folder = _folder(cluster)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _private(_temp(cluster).parent)
+    make_private(temporary_folder(cluster).parent)
     port = free_port()
     progress(f"starting Ray on port {port}, with token authentication")
-    place = ["--head", f"--port={port}", f"--temp-dir={_temp(cluster)}", "--include-dashboard=false"]
+    place = ["--head", f"--port={port}", f"--temp-dir={temporary_folder(cluster)}", "--include-dashboard=false"]
     running = _start_node(cluster, cpus, place, f"127.0.0.1:{port}", [])
     for _ in range(nodes - 1):
         running = add_node(cluster, cpus)
@@ -198,7 +197,7 @@ def stop_ray(cluster: str) -> bool:
         for process in left:
             process.kill()
         psutil.wait_procs(left, timeout=STOP_TIMEOUT_S)
-    shutil.rmtree(_temp(cluster), ignore_errors=True)
+    shutil.rmtree(temporary_folder(cluster), ignore_errors=True)
     (_folder(cluster) / "ray.json").unlink(missing_ok=True)
     return found is not None
 
@@ -224,17 +223,3 @@ def _members(leaders: Collection[int]) -> list[psutil.Process]:
 
 def _folder(cluster: str) -> Path:
     return state_folder() / "clusters" / cluster
-
-
-def _temp(cluster: str) -> Path:
-    """Ray's sockets lie here; a path of a socket may have 107 bytes, so it must be short."""
-    return Path(tempfile.gettempdir()) / f"beholden-{os.getuid()}" / cluster
-
-
-def _private(folder: Path) -> None:
-    """Make a folder that only this user can enter: Ray opens what it puts there to everyone."""
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.stat()
-    if found.st_uid != os.getuid():
-        raise DeploymentFailed(f"{folder} belongs to somebody else: set TMPDIR to a folder of yours")
-    folder.chmod(0o700)

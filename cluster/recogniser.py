@@ -9,10 +9,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from cluster.account import Account
+from cluster.backoff import pause_s
 from cluster.clocks import SystemClock
 from cluster.delivery import member_of, open_delivery
+from cluster.in_hand import InHand
 from cluster.kafka_admin import expel
 from cluster.kafka_io import ALERTS, KafkaFrameSource
 from cluster.layout import Layout
@@ -22,10 +25,10 @@ from cluster.plan import Plan, open_vision
 from cluster.ports import Index
 from cluster.register import read_topic
 from cluster.watchlist_feed import FeedStatus, WatchlistFeed
-from operators.errors import BrokerUnavailable, IndexIncomplete
+from operators.errors import BrokerUnavailable, IndexIncomplete, ModelsFail
 
 POLL_S = 0.2
-RETRY_S = 1.0
+RETRY_S, LONGEST_RETRY_S = 1.0, 5.0  # a broker that is back is to be used within seconds
 RATE_WINDOW_S = 10.0
 
 log = logging.getLogger("beholden.recogniser")
@@ -77,23 +80,35 @@ class Recogniser:
         slot: 0-based number of this recogniser.
         index: The watchlist when it is elsewhere; None holds all of it here.
         on_failure: Called when the thread ends: by an error nobody foresaw, or because its slot is taken.
+        notes: Where the processes of this machine write down which frames they have in hand; None: nowhere, and a look
+            that never returns is waited for.
 
     Raises:
         ModelRefused: See `open_vision`.
         DeviceUnavailable: See `open_vision`.
     """
 
-    def __init__(self, plan: Plan, slot: int, index: Index | None, on_failure: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        slot: int,
+        index: Index | None,
+        on_failure: Callable[[], None],
+        notes: Path | None = None,
+    ) -> None:
         self._plan = plan
         self._slot = slot
         self._vision = open_vision(plan)
+        self._in_hand = InHand(notes, member_of(slot))
+        if self._in_hand.suspects:
+            self._vision.check()  # a machine that is ill must not let frames appear to be to blame
         self._feed = None if index else _whole_list(plan, slot)
         self._index = index
         self._on_failure = on_failure
         self._account = Account()
         self._pipeline: Pipeline | None = None
         self._trouble: str | None = "starting"
-        self._restarts = 0
+        self._restarts = self._in_a_row = 0
         self._lag: dict[int, int] = {}
         self._rates: deque[tuple[float, int]] = deque()
         self._stopping = threading.Event()
@@ -139,7 +154,8 @@ class Recogniser:
                     self._restarts += 1
                     log.warning("recogniser %d: %s", self._slot, unavailable)
                     self._account.give_back()
-                    self._stopping.wait(RETRY_S)
+                    self._stopping.wait(pause_s(self._in_a_row, RETRY_S, LONGEST_RETRY_S))
+                    self._in_a_row += 1
         except BaseException:
             log.exception("recogniser %d ends", self._slot)
             self._on_failure()
@@ -173,6 +189,7 @@ class Recogniser:
                 plan.settings.recognisers.poll_frames,
                 self._stopping.is_set,
                 f"recogniser-{self._slot}",
+                self._in_hand,
             )
             self._pipeline, self._trouble = pipeline, None
             self._loop(pipeline, source)
@@ -189,13 +206,16 @@ class Recogniser:
         try:
             while not self._stopping.is_set():
                 pipeline.step(POLL_S)
+                self._in_a_row = 0
                 if time.monotonic() - measured_at > 1.0:
                     measured_at = time.monotonic()
                     self._lag = source.lag()
                     self._measure(measured_at)
             pipeline.drain()
-        except IndexIncomplete:
-            self._account.give_back()  # stopped while the index was silent: the frames in hand stay uncommitted
+        except (IndexIncomplete, ModelsFail):
+            if not self._stopping.is_set():
+                raise
+            self._account.give_back()  # stopped while it waited: the frames in hand stay uncommitted
         finally:
             self._lag = {}
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from cluster.backoff import pause_s
 from cluster.clocks import SystemClock
 from cluster.kafka_admin import topic_id
 from cluster.kafka_io import WATCHLIST, OffsetsUnknown, TopicReader
@@ -27,7 +28,7 @@ from operators.onnx import Device
 from operators.types import Float32, Generation, Hit
 
 POLL_S = 0.2
-RETRY_S = 1.0
+RETRY_S, LONGEST_RETRY_S = 1.0, 5.0
 # Kafka keeps withdrawals of compacted topics for a day (`delete.retention.ms` in kafka_admin.py), then forgets them.
 FORGETS_AFTER = timedelta(hours=12)
 
@@ -95,6 +96,7 @@ class WatchlistFeed:
         self._invalid = 0
         self._restored = 0
         self._trouble: str | None = None
+        self._failed = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchlist-feed", daemon=True)
         self._thread.start()
@@ -132,7 +134,8 @@ class WatchlistFeed:
             except Exception as error:  # noqa: BLE001 - a feed that ends silently would search a frozen list for ever
                 self._trouble = f"the watchlist cannot be followed: {error}"
                 log.warning("shard %d: %s", self._shard, self._trouble)
-                self._stopping.wait(RETRY_S)
+                self._stopping.wait(pause_s(self._failed, RETRY_S, LONGEST_RETRY_S))
+                self._failed += 1
 
     def _follow(self) -> None:
         """Read the topic from where the snapshot ends, or its beginning, then for ever.
@@ -191,4 +194,4 @@ class WatchlistFeed:
     def _swap(self, watchlist: Watchlist) -> None:
         self._current = watchlist.generation()
         self._foreign = len(watchlist.foreign)
-        self._trouble = None
+        self._trouble, self._failed = None, 0

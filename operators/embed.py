@@ -26,6 +26,7 @@ class Embedder:
     Attributes:
         sha256: Digest of the model.
         dimension: Length of an embedding.
+        chunk: Most crops that the network is given at once.
 
     Raises:
         ModelRefused: The graph is no embedder of 112x112 crops, or has further outputs.
@@ -38,7 +39,7 @@ class Embedder:
         self._session = session
         self._planes = Planes(manifest.colour, manifest.mean, manifest.scale)
         many = _CHUNK_CPU if session.provider.startswith("CPU") else _CHUNK_GPU
-        self._chunk = session.input.shape[0] or many
+        self.chunk = session.input.shape[0] or many
 
     def embed(self, crops: npt.NDArray[np.uint8]) -> Float32:
         """Embeddings of face crops.
@@ -55,8 +56,8 @@ class Embedder:
         """
         if len(crops) == 0:
             return np.zeros((0, self.dimension), np.float32)
-        starts = range(0, len(crops), self._chunk)
-        return np.concatenate([_to_unit(self._raw(crops[start : start + self._chunk])) for start in starts])
+        starts = range(0, len(crops), self.chunk)
+        return np.concatenate([_to_unit(self._raw(crops[start : start + self.chunk])) for start in starts])
 
     def forget(self) -> None:
         """Overwrite the pixels that the last call has left in memory."""

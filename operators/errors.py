@@ -2,6 +2,7 @@
 
     BeholdenError
       FrameRefused            one frame cannot be processed; it is dead-lettered with a reason, nothing else stops
+      ModelsFail              the models fail on whatever they are given; no frame is to blame
       ModelRefused            a model file or graph that must not be run
       DeviceUnavailable       the device asked for is not the one that would run
       SettingsRefused         a policy or cluster file that must not come into force
@@ -42,6 +43,8 @@ class FrameReason(StrEnum):
     UNKNOWN_CAMERA = "unknown_camera"
     METADATA_INVALID = "metadata_invalid"
     TOO_MANY_FACES = "too_many_faces"
+    MODEL_FAILED = "model_failed"  # on this frame, and not on a plain picture
+    QUARANTINED = "quarantined"  # it was in hand when a recogniser ended, twice
 
 
 class FrameRefused(BeholdenError):
@@ -59,6 +62,12 @@ class FrameRefused(BeholdenError):
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}"
+
+
+class ModelsFail(BeholdenError):
+    """The models fail on whatever they are given; no frame is to blame."""
+
+    retriable = True
 
 
 class ModelRefused(BeholdenError):

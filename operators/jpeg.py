@@ -19,6 +19,8 @@ _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 # Cameras write 5 to 30 segments; without a limit a megabyte of empty segments costs 100 ms of Python.
 _MAX_SEGMENTS = 512
 _WARP_LIMIT_PX = 32766
+# Of the largest picture: the decoder's work is bounded by scans times pixels. libjpeg's own progressive files have 10.
+_SCANS_AT_MOST_PIXELS = 12
 _FILL_END = re.compile(rb"[^\xff]")
 # The next marker within entropy-coded data: not a stuffed zero, not a restart marker.
 _MARKER_IN_SCAN = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")
@@ -51,6 +53,7 @@ class JpegLimits:
             high: narrow crops from a gateway are refused.
         max_scans: Scans in a file, 1 and up. Ordinary progressive files have 10. Too high: a small progressive file
             can cost seconds, since each scan rewrites the whole image; too low: progressive cameras are refused.
+            Fewer, and never fewer than 12, are allowed where scans times pixels would be above 12 times `max_pixels`.
     """
 
     max_bytes: int
@@ -109,7 +112,8 @@ def check_header(data: bytes, limits: JpegLimits) -> JpegHeader:
         if data.rfind(b"\xff\xd9", scan.end) < 0:
             _refuse(FrameReason.TRUNCATED, "no end-of-image marker after the image data; the sender cut the frame")
         return header
-    _count_scans(data, scan, limits.max_scans)
+    affordable = _SCANS_AT_MOST_PIXELS * limits.max_pixels // (header.width * header.height)
+    _count_scans(data, scan, min(limits.max_scans, affordable))
     return header
 
 
@@ -207,7 +211,8 @@ def _count_scans(data: bytes, first: _Segment, max_scans: int) -> None:
     position, scans = first.end, 1
     while True:
         if scans > max_scans:
-            _refuse(FrameReason.TOO_MANY_SCANS, f"expected at most {max_scans} scans, found more")
+            detail = f"expected at most {max_scans} scans of a picture of this size, found more"
+            _refuse(FrameReason.TOO_MANY_SCANS, detail)
         found = _MARKER_IN_SCAN.search(data, position)
         if found is None:
             _refuse(FrameReason.TRUNCATED, f"no end-of-image marker after scan {scans}; the sender cut the frame")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from operators.align import align
+from operators.align import SIZE_PX, align
 from operators.decode import decode
 from operators.detect import Detector
 from operators.embed import Embedder
@@ -99,6 +99,21 @@ class Vision:
         """Faces and vectors of each frame, or why it was refused. One embedding call for the faces of all frames."""
         try:
             return self._see(jpegs)
+        finally:
+            self._detector.forget()
+            self._embedder.forget()
+
+    def check(self) -> None:
+        """Have the networks run on a plain picture and plain crops, as large and as many as they are ever given.
+
+        What fails here is the machine's fault and no frame's.
+
+        Raises:
+            Exception: Whatever the models, or the memory they need, fail with.
+        """
+        try:
+            self._detector.detect(np.zeros((self._max_side_px, self._max_side_px, 3), np.uint8))
+            self._embedder.embed(np.zeros((self._embedder.chunk, SIZE_PX, SIZE_PX, 3), np.uint8))
         finally:
             self._detector.forget()
             self._embedder.forget()

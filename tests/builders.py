@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 
 from cluster.account import Account
 from cluster.clocks import HandClock
+from cluster.in_hand import InHand
 from cluster.memory_io import MemorySink, MemorySource
 from cluster.pipeline import Outlets, Pipeline
 from cluster.policy import PolicyInForce
@@ -189,6 +190,9 @@ class FakeVision:
         """See `Vision.see`."""
         return [self._see(jpeg.decode(errors="replace").split()) for jpeg in jpegs]
 
+    def check(self) -> None:
+        """See `Vision.check`."""
+
     def join(self, seen: Sequence[Seen]) -> Float32:
         """See `Vision.join`."""
         return np.concatenate([np.zeros((0, DIMENSION), np.float32), *(one.vectors for one in seen)])
@@ -238,13 +242,15 @@ class Lane:
     policy: Policy = field(default_factory=policy)
     poll_records: int = 8
     stopping: bool = False
+    vision: FakeVision = field(default_factory=FakeVision)
+    in_hand: InHand = field(default_factory=InHand)
 
     def pipeline(self) -> Pipeline:
         """A pipeline that starts anew."""
         return Pipeline(
             self.source,
             Outlets(self.alerts, self.dead_letters, self.ledger),
-            cast("Vision", FakeVision()),
+            cast("Vision", self.vision),
             self.index,
             PolicyInForce(self.policy, b"{}"),
             context(),
@@ -252,6 +258,7 @@ class Lane:
             self.account,
             self.poll_records,
             lambda: self.stopping,
+            in_hand=self.in_hand,
         )
 
     def run(self, records: Sequence[Record]) -> Pipeline:

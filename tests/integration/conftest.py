@@ -26,6 +26,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One broker for all."""
+    with running_broker(tmp_path_factory.mktemp("broker") / "broker") as found:
+        yield found
+
+
 @pytest.fixture
 def plan(tmp_path: Path) -> Iterator[Plan]:
     """A broker of its own, and a plan with the whole list in the recogniser."""

@@ -1,6 +1,6 @@
 """A recogniser's dataflow in a process of its own that ends, as if killed, at a chosen moment of its commits.
 
-    python -m tests.integration.lane_process BOOTSTRAP PREFIX DELIVERY SLOT [POINT NUMBER]
+    python -m tests.integration.lane_process BOOTSTRAP PREFIX DELIVERY SLOT NOTES [POINT NUMBER]
 
 The models and the index are the fakes of the unit tests; everything between them and Kafka is what a recogniser runs.
 """
@@ -11,23 +11,27 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, cast
 
 from kafka import KafkaProducer
 
-from cluster import kafka_io
+from cluster import in_hand, kafka_io
 from cluster import pipeline as pipeline_module
 from cluster.account import Account
 from cluster.clocks import HandClock
-from cluster.delivery import open_delivery
+from cluster.delivery import member_of, open_delivery
+from cluster.in_hand import InHand
+from cluster.kafka_admin import expel
 from cluster.kafka_io import KafkaFrameSource
 from cluster.pipeline import Pipeline
 from cluster.policy import PolicyInForce
 from cluster.settings import Delivery, KafkaSettings
+from operators.errors import FrameRefused
 from operators.sightings import SightingSettings
-from operators.vision import Vision
+from operators.vision import Seen, Vision
 from tests.builders import NOW, FakeIndex, FakeVision, context, policy
 
 PARTITIONS = 2
@@ -109,10 +113,27 @@ POINTS: dict[str, Callable[[int], None]] = {
 }
 
 
-def main(bootstrap: str, prefix: str, delivery: str, slot: str, point: str = "", number: str = "0") -> None:
-    """Process frames until killed."""
+class DeadlyVision(FakeVision):
+    """Ends the process that looks at `deadly`, and never has done with `endless`."""
+
+    def see(self, jpegs: Sequence[bytes]) -> list[Seen | FrameRefused]:
+        """See `FakeVision`."""
+        if b"deadly" in jpegs:
+            die()
+        if b"endless" in jpegs:
+            threading.Event().wait()
+        return super().see(jpegs)
+
+
+def main(
+    bootstrap: str, prefix: str, delivery: str, slot: str, notes: str = "", point: str = "", number: str = "0"
+) -> None:
+    """Process frames until killed. With a folder for notes it does what a recogniser does when it has one."""
     kafka_io.SESSION_MS = 6_000  # the least the broker allows, so that the test need not wait longer
     pipeline_module.COMMIT_INTERVAL_S = 0.0  # as many commits as batches
+    in_hand.LONGEST_S = 1.0
+    if notes:
+        expel(kafka_of(bootstrap, prefix), f"{prefix}group", member_of(int(slot)))
     if point:
         POINTS[point](int(number))
     with ExitStack() as closing:
@@ -128,13 +149,14 @@ def main(bootstrap: str, prefix: str, delivery: str, slot: str, point: str = "",
         pipeline = Pipeline(
             source,
             outlets,
-            cast("Vision", FakeVision()),
+            cast("Vision", DeadlyVision()),
             FakeIndex(),
             PolicyInForce(no_cool_down, b"{}"),
             context(),
             HandClock(NOW),
             Account(),
             poll_records=4,
+            in_hand=InHand(Path(notes) if notes else None, member_of(int(slot))),
         )
         while True:
             pipeline.step(0.05)

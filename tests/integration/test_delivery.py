@@ -3,131 +3,33 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 
 from cluster import kafka_transactions
 from cluster.alert_reader import AlertReader
-from cluster.broker.control import running_broker
 from cluster.broker.state import load_state
-from cluster.frame_publisher import KafkaFramePublisher
 from cluster.kafka_admin import ensure_topics
-from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, KafkaFrameSource
+from cluster.kafka_io import ALERTS, KafkaFrameSource
 from cluster.plan import Plan
 from cluster.recogniser import Recogniser
-from cluster.register import read_topic
-from cluster.settings import Delivery, KafkaSettings
+from cluster.settings import Delivery
 from loadtests.temporary import Temporary
-from tests.builders import NOW
+from operators.types import FrameRef
 from tests.drawn import CAMERAS as DRAWN_CAMERAS
 from tests.drawn import scene
-from tests.integration.lane_process import CAMERAS, PARTITIONS, before, kafka_of
+from tests.integration.lane_process import before, kafka_of
+from tests.integration.scene import ALERTS_DUE, FRAMES_SENT, LETTERS_DUE, WAIT_S, Scene, counts, scenes, wait
 from tests.running import Running
 
 pytestmark = pytest.mark.integration
-
-ROOT = Path(__file__).resolve().parents[2]
-WAIT_S = 60.0
-PICTURES = (b"anna", b"empty", b"bert", b"rubbish")
-FRAMES_SENT = 96
-ALERTS_DUE, LETTERS_DUE = FRAMES_SENT // 2, FRAMES_SENT // 4
-
-
-@dataclass(slots=True)
-class Scene:
-    """Topics of their own, with frames in them, and the processes that work on them.
-
-    Attributes:
-        kafka: Whose topics.
-        prefix: Of their names.
-        delivery: The mode.
-        processes: Those that were started.
-        sent: Frames published.
-    """
-
-    kafka: KafkaSettings
-    prefix: str
-    delivery: Delivery
-    processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
-    sent: int = 0
-
-    def begin(self) -> None:
-        """Make the topics and publish."""
-        ensure_topics(self.kafka)
-        self.publish()
-
-    def publish(self) -> None:
-        """Publish frames of all kinds."""
-        begin, self.sent = self.sent, self.sent + FRAMES_SENT
-        with closing(KafkaFramePublisher(self.kafka)) as publisher:
-            for number in range(begin, self.sent):
-                camera, jpeg = CAMERAS[number // 4 % 2], PICTURES[number % 4]
-                publisher.publish(camera, jpeg, NOW + timedelta(milliseconds=10 * number), "test", number)
-
-    def start(self, slot: int, *point: str) -> "subprocess.Popen[bytes]":
-        """A lane; with a point it is killed there."""
-        arguments = (self.kafka.bootstrap, self.prefix, str(self.delivery), str(slot), *point)
-        command = [sys.executable, "-m", "tests.integration.lane_process", *arguments]
-        self.processes.append(subprocess.Popen(command, cwd=ROOT))
-        return self.processes[-1]
-
-    def committed(self) -> int:
-        """Frames before the group's offsets."""
-        with closing(
-            KafkaConsumer(bootstrap_servers=self.kafka.bootstrap, group_id=f"{self.prefix}group", metrics_enabled=False)
-        ) as consumer:
-            places = [TopicPartition(self.prefix + FRAMES, number) for number in range(PARTITIONS)]
-            return sum(consumer.committed(place) or 0 for place in places)
-
-    def read(self, topic: str) -> list[str]:
-        """What readers of a topic are given, by id; for dead letters, by frame."""
-        found = read_topic(self.kafka, topic)
-        name = "ce_id" if topic == ALERTS else None
-        return [(record.headers[name] if name else record.key or b"").decode() for record in found]
-
-    def close(self) -> None:
-        """End what runs."""
-        for process in self.processes:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-
-
-@pytest.fixture(scope="module")
-def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One broker for all."""
-    with running_broker(tmp_path_factory.mktemp("broker") / "broker") as found:
-        yield found
-
-
-@contextmanager
-def scenes(bootstrap: str, wanted: Mapping[str, Delivery]) -> Iterator[dict[str, Scene]]:
-    """Scenes by prefix, with frames in their topics; everything that runs in them is ended."""
-    with ExitStack() as stack:
-        found = {}
-        for prefix, delivery in wanted.items():
-            found[prefix] = stack.enter_context(closing(Scene(kafka_of(bootstrap, prefix), prefix, delivery)))
-            found[prefix].begin()
-        yield found
-
-
-def wait(until: Callable[[], bool], what: str) -> None:
-    """Wait for something to become true."""
-    deadline = time.monotonic() + WAIT_S
-    while not until():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.01)
 
 
 def test_a_member_that_polls_briefly_gets_its_partitions(bootstrap: str) -> None:
@@ -137,6 +39,38 @@ def test_a_member_that_polls_briefly_gets_its_partitions(bootstrap: str) -> None
     for number in range(5):
         with closing(KafkaFrameSource(kafka, f"brief-{number}", "brief", lambda revoked, owned: None)) as source:
             wait(lambda source=source: bool(source.poll(1, 0.002, {}) or source.lag()), "no partitions")
+
+
+@pytest.mark.parametrize("most", [FRAMES_SENT, 10], ids=["all polled", "some polled"])
+def test_a_partition_that_stays_begins_again_at_its_last_commit(bootstrap: str, most: int) -> None:
+    """Whatever was polled since comes again: what a poll has dropped to take part in sharing would be lost."""
+    prefix = f"again-{most}."
+    kafka = kafka_of(bootstrap, prefix)
+    polled: list[FrameRef] = []
+    shares: list[Sequence[tuple[str, int]]] = []
+
+    def share(revoked: Sequence[tuple[str, int]], owned: Sequence[tuple[str, int]]) -> None:
+        shares.append(revoked)
+        polled.clear()
+
+    with closing(Scene(kafka, prefix, Delivery.AT_LEAST_ONCE)) as scene:
+        scene.begin()
+        with closing(KafkaFrameSource(kafka, prefix, "member", share)) as source:
+            wait(lambda: _polled(source, polled, most) >= most, "no frames")
+            places = sorted({(ref.topic, ref.partition) for ref in polled})
+            source.commit(dict.fromkeys(places, 3))
+            source._consumer._coordinator.request_rejoin()
+            wait(lambda: _polled(source, polled, FRAMES_SENT) >= 0 and len(shares) > 1, "not shared anew")
+            due = FRAMES_SENT - 3 * len(places)
+            wait(lambda: _polled(source, polled, FRAMES_SENT) >= due, "they do not come again")
+            assert set(shares[1]) >= set(places)
+            assert len(set(polled)) == len(polled) == due
+
+
+def _polled(source: KafkaFrameSource, refs: list[FrameRef], most: int) -> int:
+    """Poll, add what comes, and say how many there are."""
+    refs += [record.ref for record in source.poll(most, 0.2, {})]
+    return len(refs)
 
 
 def test_killed_around_a_commit_and_succeeded(bootstrap: str, tmp_path: Path) -> None:
@@ -226,9 +160,3 @@ def test_a_broker_that_freezes_in_a_commit(plan: Plan, tmp_path: Path, monkeypat
     assert not failed.is_set()
     ids = [alert["alert_id"] for found in alerts.values() for alert in found]
     assert len(ids) == len(set(ids))
-
-
-def counts(scene: Scene) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Of alerts and of dead letters: how many are read, and how many of them differ."""
-    alerts, letters = Counter(scene.read(ALERTS)), Counter(scene.read(DEAD_LETTERS))
-    return (alerts.total(), len(alerts)), (letters.total(), len(letters))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from operators.decode import decode
 from operators.errors import FrameReason, FrameRefused
 from operators.jpeg import JpegHeader, JpegLimits, check_header
 
@@ -107,6 +108,50 @@ def test_refuses_with_the_reason(data: bytes, reason: FrameReason) -> None:
     with pytest.raises(FrameRefused) as refused:
         check_header(data, LIMITS)
     assert refused.value.reason is reason
+
+
+def many_scans(width: int, height: int, scans: int) -> bytes:
+    """A grey progressive picture of nothing in as many scans, which no decoder finds anything wrong with.
+
+    Each scan after the first says of one more coefficient, or of one more bit of it, that it is zero in all blocks, in
+    runs of 32767 blocks: a few bytes for a pass over the whole image.
+    """
+    blocks = -(-width // 8) * -(-height // 8)
+    tables = _segment(0xDB, b"\0" + b"\1" * 64)
+    tables += b"".join(_segment(0xC4, bytes([kind, 1, *[0] * 15, symbol])) for kind, symbol in ((0, 0), (16, 0xE0)))
+    first = _segment(0xDA, b"\1\1\0\0\0\0") + _bits("0" * blocks)
+    run = "0" + "1" * 14  # one code for 32767 blocks without anything
+    empty = _bits(run * -(-blocks // 32767))
+    progression = [
+        (k, high, low) for high, low in ((0, 13), *((bit, bit - 1) for bit in range(13, 0, -1))) for k in range(1, 64)
+    ]
+    rest = [
+        _segment(0xDA, bytes([1, 1, 0, k, k, high << 4 | low])) + empty for k, high, low in progression[: scans - 1]
+    ]
+    header = _segment(0xC2, struct.pack(">BHHB", 8, height, width, 1) + b"\1\x11\0")
+    return b"\xff\xd8" + tables + header + first + b"".join(rest) + b"\xff\xd9"
+
+
+def _bits(bits: str) -> bytes:
+    """Bits as they stand in a scan: filled up with ones, and a zero after each 0xff."""
+    whole = bits + "1" * (-len(bits) % 8)
+    return bytes(int(whole[at : at + 8], 2) for at in range(0, len(whole), 8)).replace(b"\xff", b"\xff\0")
+
+
+@pytest.mark.parametrize(("side_px", "allowed"), [(4000, 12), (3000, 20), (64, 20)])
+def test_the_larger_a_picture_is_the_fewer_scans_it_may_have(side_px: int, allowed: int) -> None:
+    """Each goes over all of it; a large file of ordinary make still passes."""
+    assert check_header(many_scans(side_px, side_px, allowed), LIMITS).progressive
+    with pytest.raises(FrameRefused, match=f"at most {allowed} scans") as refused:
+        check_header(many_scans(side_px, side_px, allowed + 1), LIMITS)
+    assert refused.value.reason is FrameReason.TOO_MANY_SCANS
+
+
+def test_the_decoder_would_have_gone_over_every_scan() -> None:
+    """The file above is a good one to it: it is the check that stands between."""
+    data = many_scans(64, 48, 500)
+    assert decode(data, JpegHeader(64, 48, 1, progressive=True)).shape == (48, 64, 3)
+    assert len(data) < 20_000
 
 
 def test_as_many_scans_as_allowed_pass() -> None:

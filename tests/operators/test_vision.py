@@ -54,6 +54,7 @@ class FakeEmbedder:
     """The vector of a crop is its number among all crops ever seen."""
 
     dimension = 3
+    chunk = 5
 
     def __init__(self) -> None:
         self.calls: list[int] = []
@@ -260,6 +261,26 @@ def test_pixels_are_forgotten_when_a_batch_is_seen_and_when_it_fails() -> None:
     with pytest.raises((StopIteration, RuntimeError)):
         _vision(empty, embedder).see([_jpeg()])
     assert (empty.forgotten, embedder.forgotten) == (1, 2)
+
+
+def test_the_check_asks_as_much_of_the_networks_as_any_frame_does() -> None:
+    """A picture of the longest side both ways, and as many crops as the embedder takes; it forgets them."""
+    detector, embedder = FakeDetector(Faces.none()), FakeEmbedder()
+    _vision(detector, embedder, max_side_px=64).check()
+    assert (detector.calls, embedder.calls) == ([[(64, 64, 3)]], [5])
+    assert (detector.forgotten, embedder.forgotten) == (1, 1)
+
+
+def test_the_check_fails_when_the_embedder_does() -> None:
+    """A plain picture has no face: the detector alone would say nothing of it."""
+
+    class Broken(FakeEmbedder):
+        def embed(self, crops: npt.NDArray[np.uint8]) -> Float32:
+            """See `Embedder.embed`."""
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        _vision(FakeDetector(Faces.none()), Broken()).check()
 
 
 def _watched(model: bytes, fed: list[Float32]) -> Session:

@@ -130,8 +130,11 @@ class _RayCalls:
     def answer(self, reply: Any) -> list[list[Hit]]:
         try:
             found = decode_hits(ray.get(reply))
-        except RayTaskError as error:
-            raise error.cause from None  # what the shard itself raised, without Ray's frame around it
+        except RayTaskError as error:  # the cause is what the shard itself raised, without Ray's frame around it
+            cause = error.cause
+            if isinstance(cause, IndexIncomplete):
+                raise cause from None
+            raise IndexIncomplete(f"its search failed: {type(cause).__name__}") from None
         except RayError as error:
             self._searches.clear()  # the name may be another actor's by now
             raise IndexIncomplete(f"does not answer ({type(error).__name__})") from None
@@ -149,7 +152,10 @@ def sharded_index(layout: Layout, slot: int = 0) -> ShardedIndex[Any]:
 
 
 class ShardActor(IndexShard):
-    """A shard that is asked, and answers, in bytes."""
+    """A shard that is asked and answers in bytes. Its process ends when searches go on failing: Ray starts it anew."""
+
+    def __init__(self, plan: Plan, replica: Replica) -> None:
+        super().__init__(plan, replica, on_failure=lambda: os._exit(1))
 
     def search_packed(self, query: bytes) -> bytes:
         """See `IndexShard.search` and `cluster.wire.queries`."""

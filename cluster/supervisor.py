@@ -2,11 +2,12 @@
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from cluster.actors import Silent, actor_names, end, find_actor, hear, start_lane, start_shard, wait_for
+from cluster.delivery import member_of
 from cluster.layout import Layout, Replica, Seen, next_steps, replica_named
 from cluster.plan import Plan
 from cluster.recogniser import RecogniserStatus
@@ -34,7 +35,7 @@ class Supervisor:
         self._plan = plan
         self._layout = plan.settings.index.layout
         self._shards = {str(replica): replica for replica in (self._layout.all() if self._layout else [])}
-        self._lanes = {f"recogniser-{slot}": slot for slot in range(plan.settings.recognisers.count)}
+        self._lanes = {member_of(slot): slot for slot in range(plan.settings.recognisers.count)}
         self._actors: dict[str, Any] = {}
         self._members = {name: Member(name, "starting") for name in (*self._shards, *self._lanes)}
         self._stopping = threading.Event()
@@ -77,13 +78,13 @@ class Supervisor:
         replies = {name: actor.status.remote() for name in leaving if (actor := find_actor(name)) is not None}
         replies |= {name: self._actor(name).status.remote() for name in (*self._shards, *self._lanes)}
         wait_for(list(replies.values()), STATUS_TIMEOUT_S)
-        heard = {name: self._hear(name, reply) for name, reply in replies.items()}
+        heard = {name: member for name, reply in replies.items() if (member := self._hear(name, reply))}
         shown = [*self._shards, *leaving, *self._lanes]
         self._members = {name: _leaving(heard[name], name in leaving) for name in shown if name in heard}
-        due = self._lead(heard, [*self._shards, *there])
+        due = self._lead(heard)
         return not due and all(member.is_at_work for member in heard.values())
 
-    def _lead(self, heard: Mapping[str, Member], there: Sequence[str]) -> bool:
+    def _lead(self, heard: Mapping[str, Member]) -> bool:
         """Take the next steps towards the wanted layout; whether there were any."""
         if self._layout is None:
             return False
@@ -92,7 +93,7 @@ class Supervisor:
         steps = next_steps(
             self._layout,
             Seen(
-                replicas=_replicas(there),
+                replicas=_replicas(heard),
                 ready=_replicas(ready),
                 asks={name: _asks(member) for name, member in lanes.items() if not member.state.startswith("failed")},
             ),
@@ -119,18 +120,18 @@ class Supervisor:
             )
         return self._actors[name]
 
-    def _hear(self, name: str, reply: Any) -> Member:
-        """What an actor says of itself, or what is known of one that says nothing."""
+    def _hear(self, name: str, reply: Any) -> Member | None:
+        """What an actor says of itself, or what is known of a silent one; None of one that was leaving and is gone."""
         status = hear(reply)
         if isinstance(status, Silent):
-            if status.is_gone:
-                del self._actors[name]  # the next round makes a new one
-            return Member(name, status.why)
+            if status.is_gone and self._actors.pop(name, None) is None:
+                return None
+            return Member(name, status.why)  # one that is gone and is wanted is made anew in the next round
         state = status.state if isinstance(status, RecogniserStatus) else status.trouble or _shard_state(status)
         return Member(name, state, status)
 
 
-def _replicas(names: Sequence[str]) -> set[Replica]:
+def _replicas(names: Iterable[str]) -> set[Replica]:
     return {replica for name in names if (replica := replica_named(name)) is not None}
 
 

@@ -59,5 +59,5 @@ def open_delivery(
 
 
 def member_of(slot: int) -> str:
-    """What the recogniser of a slot is called, in the group as in Ray."""
+    """What the recogniser of a slot is called: in the group, in Ray, in the ledger and on a disk."""
     return f"recogniser-{slot}"

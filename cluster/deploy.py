@@ -16,6 +16,7 @@ from ray.exceptions import RayError
 
 from cluster.actors import find_actor
 from cluster.clocks import SystemClock
+from cluster.delivery import member_of
 from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import POLICY, has_fast_crc, write_one
 from cluster.plan import Plan
@@ -61,7 +62,7 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
 
 def _plan_at_work() -> Plan | None:
     """What runs: the supervisor's plan, or that of a recogniser whose supervisor is gone."""
-    for name in (SUPERVISOR, "recogniser-0"):
+    for name in (SUPERVISOR, member_of(0)):
         if actor := find_actor(name):
             plan: Plan = ray.get(actor.plan.remote(), timeout=CALL_TIMEOUT_S)
             return plan

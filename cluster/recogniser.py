@@ -172,7 +172,7 @@ class Recogniser:
                 self._account,
                 plan.settings.recognisers.poll_frames,
                 self._stopping.is_set,
-                f"recogniser-{self._slot}",
+                member_of(self._slot),
             )
             self._pipeline, self._trouble = pipeline, None
             self._loop(pipeline, source)
@@ -213,6 +213,6 @@ class Recogniser:
 
 def _whole_list(plan: Plan, slot: int) -> WatchlistFeed:
     index = plan.settings.index
-    folder = index.folder_of(f"recogniser-{slot}")
+    folder = index.folder_of(member_of(slot))
     kafka, device = plan.settings.kafka, plan.settings.device
     return WatchlistFeed(kafka, 0, 1, plan.contract.digest, index.threads, folder, device)

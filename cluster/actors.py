@@ -5,9 +5,9 @@ ends, the supervisor replaces one that Ray has given up.
 """
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import ray
 from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayError, RayTaskError
@@ -28,6 +28,7 @@ from operators.types import Float32, Hit
 # Searches that may wait in one shard: each is a thread there. They have threads of their own, so that a shard can say
 # how it is however many wait.
 SEARCHES, SEARCH_THREADS = "searches", 32
+T = TypeVar("T")
 
 
 def find_actor(name: str) -> Any:
@@ -62,6 +63,23 @@ def start_shard(plan: Plan, replica: Replica) -> Any:
 
 def _detached(name: str) -> dict[str, Any]:
     return {"name": name, "lifetime": "detached", "get_if_exists": True, "max_restarts": -1}
+
+
+def on_every_node(timeout_s: float, call: Callable[..., T], *arguments: Any) -> list[T]:
+    """What a function returns on each node that is there; what it raises is raised.
+
+    Raises:
+        RayError: A node does not answer in time.
+    """
+    nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+    places = [NodeAffinitySchedulingStrategy(node, soft=False) for node in nodes]
+    task = ray.remote(call)
+    replies = [task.options(num_cpus=0, scheduling_strategy=place).remote(*arguments) for place in places]
+    try:
+        answers: list[T] = ray.get(replies, timeout=timeout_s)
+    except RayTaskError as error:
+        raise error.cause from None
+    return answers
 
 
 def wait_for(replies: Sequence[Any], timeout_s: float) -> list[Any]:

@@ -14,13 +14,14 @@ ray_local.authenticate()  # Ray reads its authentication settings when it is imp
 import ray
 from ray.exceptions import RayError
 
-from cluster.actors import find_actor
+from cluster.actors import find_actor, on_every_node
 from cluster.clocks import SystemClock
 from cluster.delivery import member_of
 from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import POLICY, has_fast_crc, write_one
 from cluster.plan import Plan
 from cluster.settings import ClusterSettings
+from cluster.snapshots import sweep
 from cluster.status import ClusterStatus
 from cluster.supervisor import SUPERVISOR, Supervisor
 from cluster.wire.policies import policy_headers
@@ -100,13 +101,20 @@ def _make_supervisor(plan: Plan) -> Any:
 def _start(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
     record_policy(plan)
     progress(f"policy {plan.in_force.policy.policy} is in force, written to topic policy")
-    supervisor = _make_supervisor(plan)
     try:
-        return _wait(plan, supervisor, progress)
+        _sweep(plan, progress)
+        return _wait(plan, _make_supervisor(plan), progress)
     except BaseException:
         progress("taking down what was started")
         _take_down(plan.settings, progress)
         raise
+
+
+def _sweep(plan: Plan, progress: Callable[[str], None]) -> None:
+    """Remove what holders of the list that are not started any more have kept on each machine."""
+    if plan.settings.index.snapshots:
+        for name in sorted({name for found in on_every_node(CLOSE_TIMEOUT_S, sweep, plan) for name in found}):
+            progress(f"removed the snapshot of {name}, which is not started any more")
 
 
 def record_policy(plan: Plan) -> None:

@@ -1,7 +1,6 @@
 """One replica of one shard of the watchlist, shared by all recognisers."""
 
 import logging
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +9,7 @@ from cluster.layout import Replica
 from cluster.plan import Plan
 from cluster.search_batches import SearchBatches
 from cluster.watchlist_feed import FeedStatus, WatchlistFeed
+from indexes.snapshot import remove
 from operators.errors import IndexIncomplete
 from operators.types import Float32, Hit
 
@@ -78,5 +78,6 @@ class IndexShard(WatchlistFeed):
     def retire(self) -> None:
         """Stop, and take what was kept for the next start from the disk: there will be none."""
         self.close()
+        self._thread.join()  # a snapshot that is being written would be there again afterwards
         if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            remove(self._folder)

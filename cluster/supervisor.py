@@ -109,7 +109,11 @@ class Supervisor:
         actors = {str(replica): actor for replica in replicas if (actor := find_actor(str(replica))) is not None}
         retired = {actor.retire.remote(): name for name, actor in actors.items()}
         for reply in wait_for(list(retired), RETIRE_S):
-            log.warning("%s ends without an answer: its snapshot, if it had one, is still there", retired[reply])
+            log.warning(
+                "%s ends without an answer: its snapshot, if it had one, is there until the next 'beholden up' after "
+                "'beholden down'",
+                retired[reply],
+            )
         end(actors.values())
 
     def _actor(self, name: str) -> Any:

@@ -158,3 +158,26 @@ def test_a_replica_that_retires_takes_its_snapshot_with_it(world: World, tmp_pat
     other.mkdir()
     world.shard.retire()
     assert list(folder.parent.iterdir()) == [other]
+
+
+def test_a_snapshot_that_is_being_written_goes_too(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Removed before it is whole, it would be there again afterwards."""
+    begun, go, write = threading.Event(), threading.Event(), watchlist_aside.write
+
+    def slowly(*arguments: Any) -> None:
+        begun.set()
+        assert go.wait(PATIENCE_S)
+        write(*arguments)
+
+    monkeypatch.setattr(watchlist_aside, "write", slowly)
+    monkeypatch.setattr(watchlist_feed, "CLOSE_S", 0.0)
+    world.read()
+    assert begun.wait(PATIENCE_S)
+    with ThreadPoolExecutor(1) as pool:
+        retired = pool.submit(world.shard.retire)
+        go.set()
+        retired.result(PATIENCE_S)
+    assert world.is_kept.is_set()
+    assert list((tmp_path / "kept").iterdir()) == []

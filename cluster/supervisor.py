@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from cluster.actors import Silent, actor_names, end, find_actor, hear, start_lane, start_shard, wait_for
-from cluster.delivery import member_of
+from cluster.delivery import member_of, slot_named
 from cluster.layout import Layout, Replica, Seen, next_steps, replica_named
 from cluster.plan import Plan
 from cluster.recogniser import RecogniserStatus
@@ -55,11 +55,7 @@ class Supervisor:
         self._stopping.set()
         self._thread.join(timeout_s)
         self._members = {name: Member(name, "closing") for name in self._members}
-        names = [name for name in actor_names() if name in self._lanes or replica_named(name)]
-        actors = {name: actor for name in names if (actor := find_actor(name)) is not None}
-        lanes = [actor.close.remote(timeout_s) for name, actor in actors.items() if name in self._lanes]
-        wait_for(lanes, timeout_s)
-        end(actors.values())
+        close_members(timeout_s)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -133,6 +129,19 @@ class Supervisor:
             return Member(name, status.why)  # one that is gone and is wanted is made anew in the next round
         state = status.state if isinstance(status, RecogniserStatus) else status.trouble or _shard_state(status)
         return Member(name, state, status)
+
+
+def members_there() -> list[str]:
+    """Names of all recognisers and shards of this cluster, whoever started them."""
+    return sorted(name for name in actor_names() if slot_named(name) is not None or replica_named(name))
+
+
+def close_members(timeout_s: float) -> None:
+    """Let every recogniser finish and commit, then end them and all shards. Only while no supervisor makes new ones."""
+    actors = {name: actor for name in members_there() if (actor := find_actor(name)) is not None}
+    lanes = [actor.close.remote(timeout_s) for name, actor in actors.items() if slot_named(name) is not None]
+    wait_for(lanes, timeout_s)
+    end(actors.values())
 
 
 def _replicas(names: Iterable[str]) -> set[Replica]:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from cluster.actors import Silent, actor_names, end, find_actor, hear, start_lane, start_shard, wait_for
+from cluster.actors import Silent, actor_names, end, find_actor, hear, restart, start_lane, start_shard, wait_for
 from cluster.delivery import member_of, slot_named
 from cluster.layout import Layout, Replica, Seen, next_steps, replica_named
+from cluster.patience import Patience
 from cluster.plan import Plan
 from cluster.recogniser import RecogniserStatus
 from cluster.status import READY, Member
@@ -33,6 +34,8 @@ class Supervisor:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
+        self._patience = Patience()
+        self._unanswered: dict[str, Any] = {}
         self._layout = plan.settings.index.layout
         self._shards = {str(replica): replica for replica in (self._layout.all() if self._layout else [])}
         self._lanes = {member_of(slot): slot for slot in range(plan.settings.recognisers.count)}
@@ -71,8 +74,9 @@ class Supervisor:
         """Make who is missing, hear everyone, and take the next steps; whether all are at work and none was due."""
         there = [name for name in actor_names() if replica_named(name)]
         leaving = sorted(set(there).difference(self._shards))
-        replies = {name: actor.status.remote() for name in leaving if (actor := find_actor(name)) is not None}
-        replies |= {name: self._actor(name).status.remote() for name in (*self._shards, *self._lanes)}
+        replies = {name: self._ask(name, actor) for name in leaving if (actor := find_actor(name)) is not None}
+        replies |= {name: self._ask(name, self._actor(name)) for name in (*self._shards, *self._lanes)}
+        self._unanswered.clear()
         wait_for(list(replies.values()), STATUS_TIMEOUT_S)
         heard = {name: member for name, reply in replies.items() if (member := self._hear(name, reply))}
         shown = [*self._shards, *leaving, *self._lanes]
@@ -120,15 +124,33 @@ class Supervisor:
             )
         return self._actors[name]
 
+    def _ask(self, name: str, actor: Any) -> Any:
+        """How an actor is; one that has not answered yet is not asked again, so that questions do not pile up."""
+        return self._unanswered.pop(name, None) or actor.status.remote()
+
     def _hear(self, name: str, reply: Any) -> Member | None:
         """What an actor says of itself, or what is known of a silent one; None of one that was leaving and is gone."""
         status = hear(reply)
+        self._note_silence(name, reply, status)
         if isinstance(status, Silent):
             if status.is_gone and self._actors.pop(name, None) is None:
                 return None
             return Member(name, status.why)  # one that is gone and is wanted is made anew in the next round
         state = status.state if isinstance(status, RecogniserStatus) else status.trouble or _shard_state(status)
         return Member(name, state, status)
+
+    def _note_silence(self, name: str, reply: Any, status: Any) -> None:
+        """End a shard that is silent for too long. A recogniser is left: its partitions are others' after 10 s."""
+        if not isinstance(status, Silent):
+            self._patience.answered(name)
+        elif not status.is_late:
+            self._patience.begins(name)
+        else:
+            self._unanswered[name] = reply
+            if replica_named(name) and self._patience.is_over(name) and (actor := find_actor(name)) is not None:
+                log.warning("%s has been silent for too long: its process is ended and started anew", name)
+                self._patience.begins(name)
+                restart(actor)
 
 
 def members_there() -> list[str]:

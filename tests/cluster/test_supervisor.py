@@ -11,6 +11,7 @@ from cluster import supervisor as supervisor_module
 from cluster.account import Account
 from cluster.actors import Silent
 from cluster.layout import Layout, Replica, replica_named
+from cluster.patience import SILENT_S, STARTING_S, Patience
 from cluster.plan import Plan, read_plan
 from cluster.recogniser import RecogniserStatus
 from cluster.supervisor import Supervisor
@@ -19,13 +20,14 @@ from operators.types import Generation
 from tests.drawn import write_deployment
 
 OLD, NEW = Layout(2, 1), Layout(3, 1)
+LATE = Silent("starting, or too busy to answer", is_late=True)
 GONE = Silent("failed: ActorDiedError", is_gone=True)
 LANES = ["recogniser-0", "recogniser-1"]
 
 
 @dataclass
 class Method:
-    """A method of an actor: what it returns is the reply."""
+    """A method of an actor."""
 
     remote: Callable[..., Any]
 
@@ -38,8 +40,13 @@ class Actor:
             return lambda *_: world.done.append(f"{what} {name}") or name
 
         self.name, self.world, self.layout = name, world, layout
-        self.status, self.use = Method(self._status), Method(self._use)
+        self.status, self.use = Method(self._ask), Method(self._use)
         self.retire, self.close = Method(note("retire")), Method(note("close"))
+
+    def _ask(self) -> Callable[[], Any]:
+        """A reply says what the actor says by then."""
+        self.world.asked.append(self.name)
+        return self._status
 
     def _status(self) -> Any:
         if said := self.world.silent.get(self.name):
@@ -63,11 +70,15 @@ class World:
         there: Actors by name.
         silent: Those that say nothing, and what is known of them.
         done: What was done, in order.
+        asked: Who was asked how it is.
+        now_s: The present.
     """
 
     there: dict[str, Actor] = field(default_factory=dict)
     silent: dict[str, Silent] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    now_s: float = 1000.0
 
     def add(self, layout: Layout) -> None:
         """Shards of that layout, and recognisers that ask them."""
@@ -95,7 +106,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     fakes = {
         "actor_names": lambda: list(found.there),
         "find_actor": lambda name: found.there.get(name),
-        "hear": lambda reply: reply,
+        "hear": lambda reply: reply(),
+        "restart": lambda actor: found.done.append(f"restart {actor.name}"),
+        "Patience": lambda: Patience(lambda: found.now_s),
         "wait_for": lambda replies, _: [],
         "end": found.end,
         "start_shard": lambda plan, replica: found.make(plan, str(replica)),
@@ -139,7 +152,7 @@ def test_what_is_missing_is_made_and_what_is_there_is_left(world: World, plan: P
 def test_recognisers_are_told_the_layout_and_what_nobody_asks_is_ended(world: World, plan: Plan) -> None:
     """First all are told, then the old shards go, with what they kept; meanwhile the status shows both."""
     world.add(OLD)
-    world.silent["shard-2-of-3-r0"] = Silent("starting, or too busy to answer")
+    world.silent["shard-2-of-3-r0"] = LATE
     supervisor = Supervisor(plan)
     supervisor._reconcile()
     assert world.done == [f"make {replica}" for replica in NEW.all()]
@@ -204,3 +217,73 @@ def test_closing_lets_every_recogniser_finish_before_anything_ends(world: World,
     Supervisor(plan).close(1.0)
     assert world.done[:2] == [f"close {name}" for name in LANES]
     assert set(world.there) == {"somebody-else"}
+
+
+@pytest.mark.parametrize("name", ["shard-1-of-3-r0", "shard-0-of-2-r0"])
+def test_a_frozen_shard_is_ended_once_and_comes_back(world: World, plan: Plan, name: str) -> None:
+    """Also one of a layout that is being left: recognisers ask it. Until then it is asked how it is only once."""
+    world.add(OLD)
+    world.silent["shard-0-of-3-r0"] = LATE  # the change goes on and on
+    supervisor = Supervisor(plan)
+    supervisor._reconcile()
+    world.silent[name] = LATE
+    world.done.clear()
+    world.asked.clear()
+    for _ in range(3):
+        supervisor._reconcile()
+        world.now_s += SILENT_S / 3
+    assert (world.done, world.asked.count(name)) == ([], 1)
+    supervisor._reconcile()
+    assert world.done == [f"restart {name}"]
+    world.silent[name] = Silent("restarting")
+    world.now_s += SILENT_S
+    supervisor._reconcile()
+    del world.silent[name]
+    supervisor._reconcile()
+    assert world.done == [f"restart {name}"]
+    assert shown(supervisor)[name].startswith("ready")
+
+
+def test_one_that_starts_has_longer_and_a_recogniser_is_left(world: World, plan: Plan) -> None:
+    """What it asks of Kafka is others' by then; ended in the middle of a start a shard would never come up."""
+    world.silent = {"shard-1-of-3-r0": LATE}
+    supervisor = Supervisor(plan)
+    supervisor._reconcile()
+    world.silent["recogniser-0"] = LATE
+    supervisor._reconcile()
+    world.done.clear()
+    world.now_s += STARTING_S - 1
+    supervisor._reconcile()
+    assert world.done == []
+    world.now_s += 1
+    supervisor._reconcile()
+    assert world.done == ["restart shard-1-of-3-r0"]
+    world.now_s += SILENT_S
+    supervisor._reconcile()
+    assert world.done == ["restart shard-1-of-3-r0"]
+
+
+def test_one_that_starts_again_by_itself_has_longer_too(world: World, plan: Plan) -> None:
+    """As after its process was killed: Ray makes it anew, and it reads."""
+    supervisor = Supervisor(plan)
+    supervisor._reconcile()
+    world.done.clear()
+    for said in (Silent("restarting"), LATE, LATE):
+        world.silent["shard-1-of-3-r0"] = said
+        supervisor._reconcile()
+        world.now_s += SILENT_S
+    assert world.done == []
+
+
+def test_another_of_the_same_name_is_asked_anew(world: World, plan: Plan) -> None:
+    """What the one before has not answered is not held against it."""
+    old = "shard-0-of-2-r0"
+    world.add(OLD)
+    world.silent |= {old: LATE, "shard-0-of-3-r0": LATE}
+    supervisor = Supervisor(plan)
+    supervisor._reconcile()
+    before = world.there.pop(old)
+    supervisor._reconcile()
+    world.there[old] = before
+    supervisor._reconcile()
+    assert world.asked.count(old) == 2

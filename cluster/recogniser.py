@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from cluster.account import Account
 from cluster.clocks import SystemClock
 from cluster.delivery import member_of, open_delivery
-from cluster.kafka_admin import expel
-from cluster.kafka_io import ALERTS, KafkaFrameSource
+from cluster.kafka_admin import expel, has_member
+from cluster.kafka_io import ALERTS, SESSION_MS, KafkaFrameSource
 from cluster.layout import Layout
 from cluster.offsets import TopicPartition
 from cluster.pipeline import Pipeline
@@ -22,11 +22,17 @@ from cluster.plan import Plan, open_vision
 from cluster.ports import Index
 from cluster.register import read_topic
 from cluster.watchlist_feed import FeedStatus, WatchlistFeed
-from operators.errors import BrokerUnavailable, IndexIncomplete
+from operators.errors import BrokerUnavailable, IndexIncomplete, SlotTaken
 
 POLL_S = 0.2
 RETRY_S = 1.0
 RATE_WINDOW_S = 10.0
+# Who takes a slot joins the group seconds later. Before the first look this process itself must be out of the group.
+FIRST_LOOK_S, LOOK_S, LOOKS = SESSION_MS / 1000 + 2.0, 2.0, 10
+SLOT_TAKEN = (
+    "slot taken by another process: does the same cluster run elsewhere? End one with 'beholden down', then start this "
+    "one anew with 'beholden down' and 'beholden up'"
+)
 
 log = logging.getLogger("beholden.recogniser")
 
@@ -72,11 +78,14 @@ class Recogniser:
     When Kafka goes away it drops everything it has not committed and starts again from there; alerts written twice
     carry the same id. Frames that have meanwhile become older than the policy allows are shed, and accounted for so.
 
+    When another process has taken its slot it says so and stays out of the way: to take the slot back would stop that
+    one, which would take it back in turn.
+
     Args:
         plan: What is to run.
         slot: 0-based number of this recogniser.
         index: The watchlist when it is elsewhere; None holds all of it here.
-        on_failure: Called when the thread ends: by an error nobody foresaw, or because its slot is taken.
+        on_failure: Called when the thread ends by an error nobody foresaw.
 
     Raises:
         ModelRefused: See `open_vision`.
@@ -94,6 +103,7 @@ class Recogniser:
         self._pipeline: Pipeline | None = None
         self._trouble: str | None = "starting"
         self._restarts = 0
+        self._is_taken = False
         self._lag: dict[int, int] = {}
         self._rates: deque[tuple[float, int]] = deque()
         self._stopping = threading.Event()
@@ -134,16 +144,38 @@ class Recogniser:
             while not self._stopping.is_set():
                 try:
                     self._watch()
-                except BrokerUnavailable as unavailable:
-                    self._trouble = str(unavailable)
-                    self._restarts += 1
-                    log.warning("recogniser %d: %s", self._slot, unavailable)
+                except (BrokerUnavailable, SlotTaken) as error:
+                    log.warning("recogniser %d: %s", self._slot, error)
                     self._account.give_back()
-                    self._stopping.wait(RETRY_S)
+                    if self._is_taken:
+                        self._stand_back()
+                    else:
+                        self._trouble = str(error)
+                        self._restarts += 1
+                        self._stopping.wait(RETRY_S)
         except BaseException:
             log.exception("recogniser %d ends", self._slot)
             self._on_failure()
             raise
+
+    def _stand_back(self) -> None:
+        """Stay out of the way of whoever has this slot, for good; return when there is nobody.
+
+        A process that was frozen in a transaction is barred as well, by Kafka: then nobody of its name joins the group.
+        """
+        self._trouble, plan, looks = SLOT_TAKEN, self._plan, 0
+        self._stopping.wait(FIRST_LOOK_S)
+        while looks < LOOKS and not self._stopping.is_set():
+            try:
+                if has_member(plan.settings.kafka, plan.group, member_of(self._slot)):
+                    self._stopping.wait()
+            except BrokerUnavailable as unavailable:
+                log.warning("recogniser %d: %s", self._slot, unavailable)
+            else:
+                looks += 1
+            self._stopping.wait(LOOK_S)
+        self._is_taken = False
+        self._restarts += 1
 
     def _watch(self) -> None:
         """Join the group and process frames until stopped; whoever was this recogniser before is no member any more."""
@@ -194,6 +226,9 @@ class Recogniser:
                     self._lag = source.lag()
                     self._measure(measured_at)
             pipeline.drain()
+        except SlotTaken:
+            self._is_taken = True  # noted before anything else fails on the way out
+            raise
         except IndexIncomplete:
             self._account.give_back()  # stopped while the index was silent: the frames in hand stay uncommitted
         finally:

@@ -5,9 +5,9 @@ ends, the supervisor replaces one that Ray has given up.
 """
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import ray
 from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayError, RayTaskError
@@ -29,6 +29,7 @@ from operators.types import Float32, Hit
 # Searches that may wait in one shard: each is a thread there. They have threads of their own, so that a shard can say
 # how it is however many wait.
 SEARCHES, SEARCH_THREADS = "searches", 32
+T = TypeVar("T")
 
 
 def find_actor(name: str) -> Any:
@@ -65,6 +66,23 @@ def _detached(name: str) -> dict[str, Any]:
     return {"name": name, "lifetime": "detached", "get_if_exists": True, "max_restarts": -1}
 
 
+def on_every_node(timeout_s: float, call: Callable[..., T], *arguments: Any) -> list[T]:
+    """What a function returns on each node that is there; what it raises is raised.
+
+    Raises:
+        RayError: A node does not answer in time.
+    """
+    nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+    places = [NodeAffinitySchedulingStrategy(node, soft=False) for node in nodes]
+    task = ray.remote(call)
+    replies = [task.options(num_cpus=0, scheduling_strategy=place).remote(*arguments) for place in places]
+    try:
+        answers: list[T] = ray.get(replies, timeout=timeout_s)
+    except RayTaskError as error:
+        raise error.cause from None
+    return answers
+
+
 def wait_for(replies: Sequence[Any], timeout_s: float) -> list[Any]:
     """Wait until all have come; those that have not in time."""
     if not replies:
@@ -79,6 +97,15 @@ def end(actors: Iterable[Any]) -> None:
         ray.kill(actor)
 
 
+def restart(actor: Any) -> None:
+    """End an actor's process, a frozen one after 5 s (Ray 2.60); Ray starts it anew.
+
+    What was asked of it fails at once then, and is forgotten by whoever asked. Nothing else does that: `ray.cancel` and
+    dropping the reply leave the question in the asker's memory until it is answered.
+    """
+    ray.kill(actor, no_restart=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Silent:
     """An actor that says nothing.
@@ -86,10 +113,12 @@ class Silent:
     Attributes:
         why: What is known of it.
         is_gone: Whether Ray has given it up.
+        is_late: Whether its process is there, as far as Ray knows, and may still answer.
     """
 
     why: str
     is_gone: bool = False
+    is_late: bool = False
 
 
 def hear(reply: Any) -> Any:
@@ -97,7 +126,7 @@ def hear(reply: Any) -> Any:
     try:
         return ray.get(reply, timeout=0)
     except GetTimeoutError:
-        return Silent("starting, or too busy to answer")
+        return Silent("starting, or too busy to answer", is_late=True)
     except ActorUnavailableError:
         return Silent("restarting")
     except RayError as error:
@@ -131,8 +160,11 @@ class _RayCalls:
     def answer(self, reply: Any) -> list[list[Hit]]:
         try:
             found = decode_hits(ray.get(reply))
-        except RayTaskError as error:
-            raise error.cause from None  # what the shard itself raised, without Ray's frame around it
+        except RayTaskError as error:  # the cause is what the shard itself raised, without Ray's frame around it
+            cause = error.cause
+            if isinstance(cause, IndexIncomplete):
+                raise cause from None
+            raise IndexIncomplete(f"its search failed: {type(cause).__name__}") from None
         except RayError as error:
             self._searches.clear()  # the name may be another actor's by now
             raise IndexIncomplete(f"does not answer ({type(error).__name__})") from None
@@ -150,7 +182,10 @@ def sharded_index(layout: Layout, slot: int = 0) -> ShardedIndex[Any]:
 
 
 class ShardActor(IndexShard):
-    """A shard that is asked, and answers, in bytes."""
+    """A shard that is asked and answers in bytes. Its process ends when searches go on failing: Ray starts it anew."""
+
+    def __init__(self, plan: Plan, replica: Replica) -> None:
+        super().__init__(plan, replica, on_failure=lambda: os._exit(1))
 
     def search_packed(self, query: bytes) -> bytes:
         """See `IndexShard.search` and `cluster.wire.queries`."""

@@ -1,5 +1,6 @@
 """How a recogniser is tied to Kafka: the one place that knows the modes of delivery."""
 
+import re
 from contextlib import ExitStack
 
 from cluster.in_flight import InFlight
@@ -20,6 +21,7 @@ from cluster.pipeline import Outlets
 from cluster.settings import Delivery, KafkaSettings
 
 CLOSE_S = 5.0
+_NAME = re.compile(r"recogniser-(\d+)")
 
 
 def open_delivery(
@@ -56,5 +58,11 @@ def open_delivery(
 
 
 def member_of(slot: int) -> str:
-    """What the recogniser of a slot is called, in the group as in Ray."""
+    """What the recogniser of a slot is called: in the group, in Ray, in the ledger and on a disk."""
     return f"recogniser-{slot}"
+
+
+def slot_named(name: str) -> int | None:
+    """The slot of that name; None when the name is of something else."""
+    found = _NAME.fullmatch(name)
+    return int(found[1]) if found else None

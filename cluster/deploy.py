@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,14 +14,16 @@ ray_local.authenticate()  # Ray reads its authentication settings when it is imp
 import ray
 from ray.exceptions import RayError
 
-from cluster.actors import find_actor
+from cluster.actors import find_actor, on_every_node
 from cluster.clocks import SystemClock
+from cluster.delivery import slot_named
 from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import POLICY, has_fast_crc, write_one
 from cluster.plan import Plan
 from cluster.settings import ClusterSettings
+from cluster.snapshots import sweep
 from cluster.status import ClusterStatus
-from cluster.supervisor import SUPERVISOR, Supervisor
+from cluster.supervisor import SUPERVISOR, Supervisor, close_members, members_there
 from cluster.wire.policies import policy_headers
 from operators.errors import DeploymentFailed
 
@@ -56,30 +58,31 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
                 raise DeploymentFailed(
                     f"cluster {plan.settings.cluster} runs with other settings: 'beholden down', then 'beholden up'"
                 )
-            return _wait(plan, _supervisor_of(plan, progress), progress)
+            return _wait(plan, _supervisor_of(plan, at_work, progress), progress)
 
 
 def _plan_at_work() -> Plan | None:
     """What runs: the supervisor's plan, or that of a recogniser whose supervisor is gone."""
-    for name in (SUPERVISOR, "recogniser-0"):
+    for name in (SUPERVISOR, *(name for name in members_there() if slot_named(name) is not None)):
         if actor := find_actor(name):
             plan: Plan = ray.get(actor.plan.remote(), timeout=CALL_TIMEOUT_S)
             return plan
     return None
 
 
-def _supervisor_of(plan: Plan, progress: Callable[[str], None]) -> Any:
+def _supervisor_of(plan: Plan, at_work: Plan, progress: Callable[[str], None]) -> Any:
     """The supervisor with this plan; one with another is replaced, and finds the actors of the one before.
 
     It is replaced, not told, because Ray restarts an actor with the arguments it was made with.
     """
-    supervisor = find_actor(SUPERVISOR)
-    if supervisor is not None:
-        if ray.get(supervisor.plan.remote(), timeout=CALL_TIMEOUT_S) == plan:
-            return supervisor
+    supervisor, index = find_actor(SUPERVISOR), plan.settings.index
+    if supervisor is None:
+        progress("the supervisor is missing: starting it anew, recognisers and shards go on")
+    elif at_work == plan:
+        return supervisor
+    else:
+        progress(f"dividing the watchlist anew: shards: {index.shards}, replicas: {index.replicas}")
         ray.kill(supervisor)
-    index = plan.settings.index
-    progress(f"dividing the watchlist anew: shards: {index.shards}, replicas: {index.replicas}")
     return _make_supervisor(plan)
 
 
@@ -99,13 +102,20 @@ def _make_supervisor(plan: Plan) -> Any:
 def _start(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
     record_policy(plan)
     progress(f"policy {plan.in_force.policy.policy} is in force, written to topic policy")
-    supervisor = _make_supervisor(plan)
     try:
-        return _wait(plan, supervisor, progress)
+        _sweep(plan, progress)
+        return _wait(plan, _make_supervisor(plan), progress)
     except BaseException:
         progress("taking down what was started")
         _take_down(plan.settings, progress)
         raise
+
+
+def _sweep(plan: Plan, progress: Callable[[str], None]) -> None:
+    """Remove what holders of the list that are not started any more have kept on each machine."""
+    if plan.settings.index.snapshots:
+        for name in sorted({name for found in on_every_node(CLOSE_TIMEOUT_S, sweep, plan) for name in found}):
+            progress(f"removed the snapshot of {name}, which is not started any more")
 
 
 def record_policy(plan: Plan) -> None:
@@ -137,10 +147,20 @@ def status_of_connected(cluster: str) -> ClusterStatus:
     """
     supervisor = find_actor(SUPERVISOR)
     if supervisor is None:
-        raise DeploymentFailed(f"cluster {cluster} does not run: 'beholden up' starts it")
+        raise DeploymentFailed(_without_supervisor(cluster, members_there()))
     return ClusterStatus(
         ray.get(supervisor.plan.remote(), timeout=CALL_TIMEOUT_S),
         ray.get(supervisor.status.remote(), timeout=CALL_TIMEOUT_S),
+    )
+
+
+def _without_supervisor(cluster: str, names: Sequence[str]) -> str:
+    """What is to be said of a cluster without a supervisor: it may watch nevertheless."""
+    if not names:
+        return f"cluster {cluster} does not run: 'beholden up' starts it"
+    return (
+        f"the supervisor of cluster {cluster} is missing, so nobody replaces what fails; these go on without it: "
+        f"{', '.join(names)}; 'beholden up' starts it anew, 'beholden down' ends them"
     )
 
 
@@ -172,12 +192,18 @@ def _take_down(settings: ClusterSettings, progress: Callable[[str], None]) -> No
 
 
 def _close(progress: Callable[[str], None]) -> bool:
+    """Let recognisers finish and end all actors, also those whose supervisor is gone; whether there were any."""
     supervisor = find_actor(SUPERVISOR)
-    if supervisor is None:
+    if supervisor is None and not members_there():
         return False
     progress("waiting for recognisers to finish their frames")
-    ray.get(supervisor.close.remote(CLOSE_TIMEOUT_S), timeout=3 * CLOSE_TIMEOUT_S)
-    ray.kill(supervisor)
+    if supervisor is not None:
+        try:
+            ray.get(supervisor.close.remote(CLOSE_TIMEOUT_S), timeout=3 * CLOSE_TIMEOUT_S)
+        except RayError as error:
+            progress(f"the supervisor does not answer ({type(error).__name__}): it is ended")
+        ray.kill(supervisor)
+    close_members(CLOSE_TIMEOUT_S)
     return True
 
 
@@ -222,7 +248,19 @@ def _wait(plan: Plan, supervisor: Any, progress: Callable[[str], None]) -> Clust
         told = {member.name: member.state for member in now.members}
         failed = [f"{member.name}: {member.state}" for member in now.members if member.state.startswith("failed")]
         if failed or time.monotonic() > deadline:
-            raise DeploymentFailed("\n".join(failed or [f"not ready within {READY_TIMEOUT_S:.0f} s: {told}"]))
+            raise DeploymentFailed("\n".join(failed or _late(now)))
         if now.is_ready:
             return now
         time.sleep(0.5)
+
+
+def _late(now: ClusterStatus) -> list[str]:
+    """What is to be said of a cluster that is not ready in time."""
+    what = f"not ready within {READY_TIMEOUT_S:.0f} s"
+    if now.is_dividing:
+        what = (
+            f"the watchlist is still being divided after {READY_TIMEOUT_S:.0f} s; the old shards are asked meanwhile. "
+            "'beholden status' shows how far it is; 'beholden up' with the old numbers takes it back"
+        )
+    waiting = [f"{member.name}: {member.state}" for member in now.members if not member.is_at_work]
+    return [what, *(waiting or ["not every partition has its recogniser yet"])]

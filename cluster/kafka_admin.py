@@ -87,6 +87,19 @@ def expel(kafka: KafkaSettings, group: str, member: str) -> int:
     return len(found)
 
 
+def has_member(kafka: KafkaSettings, group: str, member: str) -> bool:
+    """Whether a consumer group has a member that gave itself this name (`client.id`).
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+    with (
+        translated(kafka, f"looking for {member} in {group}"),
+        closing(KafkaAdminClient(**client_settings(kafka))) as it,
+    ):
+        return any(one["client_id"] == member for one in _members(it, group))
+
+
 def _members(admin: KafkaAdminClient, group: str) -> list[dict[str, Any]]:
     """Members of a group. A broker that has just started has no coordinator yet and makes one when it is asked."""
     deadline = time.monotonic() + COORDINATOR_S

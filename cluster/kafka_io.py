@@ -405,7 +405,7 @@ def write_transaction(
     except KafkaError as error:
         if is_fenced(error):
             name = producer.config["transactional_id"]
-            raise SlotTaken(f"{name}: another process has taken this slot; this one must end") from None
+            raise SlotTaken(f"another process writes as {name} by now") from None
         raise
     return True
 

@@ -16,8 +16,8 @@ from cluster.backoff import pause_s
 from cluster.clocks import SystemClock
 from cluster.delivery import member_of, open_delivery
 from cluster.in_hand import InHand
-from cluster.kafka_admin import expel
-from cluster.kafka_io import ALERTS, KafkaFrameSource
+from cluster.kafka_admin import expel, has_member
+from cluster.kafka_io import ALERTS, SESSION_MS, KafkaFrameSource
 from cluster.layout import Layout
 from cluster.offsets import TopicPartition
 from cluster.pipeline import Pipeline
@@ -25,11 +25,17 @@ from cluster.plan import Plan, open_vision
 from cluster.ports import Index
 from cluster.register import read_topic
 from cluster.watchlist_feed import FeedStatus, WatchlistFeed
-from operators.errors import BrokerUnavailable, IndexIncomplete, ModelsFail
+from operators.errors import BrokerUnavailable, IndexIncomplete, ModelsFail, SlotTaken
 
 POLL_S = 0.2
 RETRY_S, LONGEST_RETRY_S = 1.0, 5.0  # a broker that is back is to be used within seconds
 RATE_WINDOW_S = 10.0
+# Who takes a slot joins the group seconds later. Before the first look this process itself must be out of the group.
+FIRST_LOOK_S, LOOK_S, LOOKS = SESSION_MS / 1000 + 2.0, 2.0, 10
+SLOT_TAKEN = (
+    "slot taken by another process: does the same cluster run elsewhere? End one with 'beholden down', then start this "
+    "one anew with 'beholden down' and 'beholden up'"
+)
 
 log = logging.getLogger("beholden.recogniser")
 
@@ -75,11 +81,14 @@ class Recogniser:
     When Kafka goes away it drops everything it has not committed and starts again from there; alerts written twice
     carry the same id. Frames that have meanwhile become older than the policy allows are shed, and accounted for so.
 
+    When another process has taken its slot it says so and stays out of the way: to take the slot back would stop that
+    one, which would take it back in turn.
+
     Args:
         plan: What is to run.
         slot: 0-based number of this recogniser.
         index: The watchlist when it is elsewhere; None holds all of it here.
-        on_failure: Called when the thread ends: by an error nobody foresaw, or because its slot is taken.
+        on_failure: Called when the thread ends by an error nobody foresaw.
         notes: Where the processes of this machine write down which frames they have in hand; None: nowhere, and a look
             that never returns is waited for.
 
@@ -109,6 +118,7 @@ class Recogniser:
         self._pipeline: Pipeline | None = None
         self._trouble: str | None = "starting"
         self._restarts = self._in_a_row = 0
+        self._is_taken = False
         self._lag: dict[int, int] = {}
         self._rates: deque[tuple[float, int]] = deque()
         self._stopping = threading.Event()
@@ -149,17 +159,39 @@ class Recogniser:
             while not self._stopping.is_set():
                 try:
                     self._watch()
-                except BrokerUnavailable as unavailable:
-                    self._trouble = str(unavailable)
-                    self._restarts += 1
-                    log.warning("recogniser %d: %s", self._slot, unavailable)
+                except (BrokerUnavailable, SlotTaken) as error:
+                    log.warning("recogniser %d: %s", self._slot, error)
                     self._account.give_back()
-                    self._stopping.wait(pause_s(self._in_a_row, RETRY_S, LONGEST_RETRY_S))
-                    self._in_a_row += 1
+                    if self._is_taken:
+                        self._stand_back()
+                    else:
+                        self._trouble = str(error)
+                        self._restarts += 1
+                        self._stopping.wait(pause_s(self._in_a_row, RETRY_S, LONGEST_RETRY_S))
+                        self._in_a_row += 1
         except BaseException:
             log.exception("recogniser %d ends", self._slot)
             self._on_failure()
             raise
+
+    def _stand_back(self) -> None:
+        """Stay out of the way of whoever has this slot, for good; return when there is nobody.
+
+        A process that was frozen in a transaction is barred as well, by Kafka: then nobody of its name joins the group.
+        """
+        self._trouble, plan, looks = SLOT_TAKEN, self._plan, 0
+        self._stopping.wait(FIRST_LOOK_S)
+        while looks < LOOKS and not self._stopping.is_set():
+            try:
+                if has_member(plan.settings.kafka, plan.group, member_of(self._slot)):
+                    self._stopping.wait()
+            except BrokerUnavailable as unavailable:
+                log.warning("recogniser %d: %s", self._slot, unavailable)
+            else:
+                looks += 1
+            self._stopping.wait(LOOK_S)
+        self._is_taken = False
+        self._restarts += 1
 
     def _watch(self) -> None:
         """Join the group and process frames until stopped; whoever was this recogniser before is no member any more."""
@@ -188,7 +220,7 @@ class Recogniser:
                 self._account,
                 plan.settings.recognisers.poll_frames,
                 self._stopping.is_set,
-                f"recogniser-{self._slot}",
+                member_of(self._slot),
                 self._in_hand,
             )
             self._pipeline, self._trouble = pipeline, None
@@ -212,6 +244,9 @@ class Recogniser:
                     self._lag = source.lag()
                     self._measure(measured_at)
             pipeline.drain()
+        except SlotTaken:
+            self._is_taken = True  # noted before anything else fails on the way out
+            raise
         except (IndexIncomplete, ModelsFail):
             if not self._stopping.is_set():
                 raise
@@ -233,6 +268,6 @@ class Recogniser:
 
 def _whole_list(plan: Plan, slot: int) -> WatchlistFeed:
     index = plan.settings.index
-    folder = index.folder_of(f"recogniser-{slot}")
+    folder = index.folder_of(member_of(slot))
     kafka, device = plan.settings.kafka, plan.settings.device
     return WatchlistFeed(kafka, 0, 1, plan.contract.digest, index.threads, folder, device)

@@ -139,7 +139,8 @@ class IndexSettings:
             is lost. Each needs the shard's memory, and is put on another machine where there is one.
         threads: Of one search, in a recogniser or a shard.
         snapshots: Folder on a local disk in which each holder of the list keeps what it has read, so that a restart
-            need not read the topic from its beginning. It holds vectors: protect it as the topic. Not needed.
+            need not read the topic from its beginning. It holds vectors: protect it as the topic, give each cluster one
+            of its own, and empty it by hand when you name another. Not needed.
     """
 
     placement: Placement = Placement.IN_LANE

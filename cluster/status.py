@@ -48,7 +48,7 @@ class ClusterStatus:
         Every replica of every shard answers, every recogniser asks these shards and watches its share, and someone
         watches every partition.
         """
-        lanes = [member.status for member in self.members if isinstance(member.status, RecogniserStatus)]
+        lanes = self._lanes
         partitions = self.plan.settings.kafka.frame_partitions
         owned = [len(lane.partitions) for lane in lanes]
         shared = sum(owned) == partitions and (all(owned) or len(lanes) > partitions)
@@ -56,3 +56,13 @@ class ClusterStatus:
         layout = self.plan.settings.index.layout
         known = all(lane.layout == layout and (lane.index is None or lane.index.generation) for lane in lanes)
         return at_work and known and shared
+
+    @property
+    def is_dividing(self) -> bool:
+        """Whether a recogniser still asks the shards of another layout."""
+        return any(lane.layout != self.plan.settings.index.layout for lane in self._lanes)
+
+    @property
+    def _lanes(self) -> list[RecogniserStatus]:
+        """What recognisers say of themselves."""
+        return [member.status for member in self.members if isinstance(member.status, RecogniserStatus)]

@@ -2,12 +2,14 @@
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from cluster.actors import Silent, actor_names, end, find_actor, hear, start_lane, start_shard, wait_for
+from cluster.actors import Silent, actor_names, end, find_actor, hear, restart, start_lane, start_shard, wait_for
+from cluster.delivery import member_of, slot_named
 from cluster.layout import Layout, Replica, Seen, next_steps, replica_named
+from cluster.patience import Patience
 from cluster.plan import Plan
 from cluster.recogniser import RecogniserStatus
 from cluster.status import READY, Member
@@ -32,9 +34,11 @@ class Supervisor:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
+        self._patience = Patience()
+        self._unanswered: dict[str, Any] = {}
         self._layout = plan.settings.index.layout
         self._shards = {str(replica): replica for replica in (self._layout.all() if self._layout else [])}
-        self._lanes = {f"recogniser-{slot}": slot for slot in range(plan.settings.recognisers.count)}
+        self._lanes = {member_of(slot): slot for slot in range(plan.settings.recognisers.count)}
         self._actors: dict[str, Any] = {}
         self._members = {name: Member(name, "starting") for name in (*self._shards, *self._lanes)}
         self._stopping = threading.Event()
@@ -54,11 +58,7 @@ class Supervisor:
         self._stopping.set()
         self._thread.join(timeout_s)
         self._members = {name: Member(name, "closing") for name in self._members}
-        names = [name for name in actor_names() if name in self._lanes or replica_named(name)]
-        actors = {name: actor for name in names if (actor := find_actor(name)) is not None}
-        lanes = [actor.close.remote(timeout_s) for name, actor in actors.items() if name in self._lanes]
-        wait_for(lanes, timeout_s)
-        end(actors.values())
+        close_members(timeout_s)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -74,16 +74,17 @@ class Supervisor:
         """Make who is missing, hear everyone, and take the next steps; whether all are at work and none was due."""
         there = [name for name in actor_names() if replica_named(name)]
         leaving = sorted(set(there).difference(self._shards))
-        replies = {name: actor.status.remote() for name in leaving if (actor := find_actor(name)) is not None}
-        replies |= {name: self._actor(name).status.remote() for name in (*self._shards, *self._lanes)}
+        replies = {name: self._ask(name, actor) for name in leaving if (actor := find_actor(name)) is not None}
+        replies |= {name: self._ask(name, self._actor(name)) for name in (*self._shards, *self._lanes)}
+        self._unanswered.clear()
         wait_for(list(replies.values()), STATUS_TIMEOUT_S)
-        heard = {name: self._hear(name, reply) for name, reply in replies.items()}
+        heard = {name: member for name, reply in replies.items() if (member := self._hear(name, reply))}
         shown = [*self._shards, *leaving, *self._lanes]
         self._members = {name: _leaving(heard[name], name in leaving) for name in shown if name in heard}
-        due = self._lead(heard, [*self._shards, *there])
+        due = self._lead(heard)
         return not due and all(member.is_at_work for member in heard.values())
 
-    def _lead(self, heard: Mapping[str, Member], there: Sequence[str]) -> bool:
+    def _lead(self, heard: Mapping[str, Member]) -> bool:
         """Take the next steps towards the wanted layout; whether there were any."""
         if self._layout is None:
             return False
@@ -92,7 +93,7 @@ class Supervisor:
         steps = next_steps(
             self._layout,
             Seen(
-                replicas=_replicas(there),
+                replicas=_replicas(heard),
                 ready=_replicas(ready),
                 asks={name: _asks(member) for name, member in lanes.items() if not member.state.startswith("failed")},
             ),
@@ -108,7 +109,11 @@ class Supervisor:
         actors = {str(replica): actor for replica in replicas if (actor := find_actor(str(replica))) is not None}
         retired = {actor.retire.remote(): name for name, actor in actors.items()}
         for reply in wait_for(list(retired), RETIRE_S):
-            log.warning("%s ends without an answer: its snapshot, if it had one, is still there", retired[reply])
+            log.warning(
+                "%s ends without an answer: its snapshot, if it had one, is there until the next 'beholden up' after "
+                "'beholden down'",
+                retired[reply],
+            )
         end(actors.values())
 
     def _actor(self, name: str) -> Any:
@@ -119,18 +124,49 @@ class Supervisor:
             )
         return self._actors[name]
 
-    def _hear(self, name: str, reply: Any) -> Member:
-        """What an actor says of itself, or what is known of one that says nothing."""
+    def _ask(self, name: str, actor: Any) -> Any:
+        """How an actor is; one that has not answered yet is not asked again, so that questions do not pile up."""
+        return self._unanswered.pop(name, None) or actor.status.remote()
+
+    def _hear(self, name: str, reply: Any) -> Member | None:
+        """What an actor says of itself, or what is known of a silent one; None of one that was leaving and is gone."""
         status = hear(reply)
+        self._note_silence(name, reply, status)
         if isinstance(status, Silent):
-            if status.is_gone:
-                del self._actors[name]  # the next round makes a new one
-            return Member(name, status.why)
+            if status.is_gone and self._actors.pop(name, None) is None:
+                return None
+            return Member(name, status.why)  # one that is gone and is wanted is made anew in the next round
         state = status.state if isinstance(status, RecogniserStatus) else status.trouble or _shard_state(status)
         return Member(name, state, status)
 
+    def _note_silence(self, name: str, reply: Any, status: Any) -> None:
+        """End a shard that is silent for too long. A recogniser is left: its partitions are others' after 10 s."""
+        if not isinstance(status, Silent):
+            self._patience.answered(name)
+        elif not status.is_late:
+            self._patience.begins(name)
+        else:
+            self._unanswered[name] = reply
+            if replica_named(name) and self._patience.is_over(name) and (actor := find_actor(name)) is not None:
+                log.warning("%s has been silent for too long: its process is ended and started anew", name)
+                self._patience.begins(name)
+                restart(actor)
 
-def _replicas(names: Sequence[str]) -> set[Replica]:
+
+def members_there() -> list[str]:
+    """Names of all recognisers and shards of this cluster, whoever started them."""
+    return sorted(name for name in actor_names() if slot_named(name) is not None or replica_named(name))
+
+
+def close_members(timeout_s: float) -> None:
+    """Let every recogniser finish and commit, then end them and all shards. Only while no supervisor makes new ones."""
+    actors = {name: actor for name in members_there() if (actor := find_actor(name)) is not None}
+    lanes = [actor.close.remote(timeout_s) for name, actor in actors.items() if slot_named(name) is not None]
+    wait_for(lanes, timeout_s)
+    end(actors.values())
+
+
+def _replicas(names: Iterable[str]) -> set[Replica]:
     return {replica for name in names if (replica := replica_named(name)) is not None}
 
 

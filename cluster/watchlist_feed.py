@@ -29,6 +29,7 @@ from operators.types import Float32, Generation, Hit
 
 POLL_S = 0.2
 RETRY_S, LONGEST_RETRY_S = 1.0, 5.0
+CLOSE_S = 10.0
 # Kafka keeps withdrawals of compacted topics for a day (`delete.retention.ms` in kafka_admin.py), then forgets them.
 FORGETS_AFTER = timedelta(hours=12)
 
@@ -125,7 +126,7 @@ class WatchlistFeed:
     def close(self) -> None:
         """Stop following."""
         self._stopping.set()
-        self._thread.join(timeout=10)
+        self._thread.join(CLOSE_S)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -15,6 +15,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ B = TypeVar("B")
 FORM = "beholden.snapshot.v2"
 _ARRAYS = ("digests", "not_after_us", "ends", "rows")
 _MANIFEST, _TEXT, _ENDS = "manifest.json", "set.text.npy", "set.ends.npy"
+_MAKING, _BEFORE = ".making", ".before"
 _CHUNK = 1 << 22
 _AHEAD = 2  # blocks; all at once would come in the way of the one that is waited for
 
@@ -62,7 +64,7 @@ class Snapshot(Generic[B]):
 
 def write(snapshot: Snapshot[Columns], folder: Path) -> None:
     """Write a snapshot; whatever was there before is replaced when the new one is whole."""
-    making = folder.with_name(folder.name + ".making")
+    making, before = _beside(folder)
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(parents=True)
     blocks = [_write_block(making, number, columns) for number, columns in enumerate(snapshot.blocks)]
@@ -77,12 +79,33 @@ def write(snapshot: Snapshot[Columns], folder: Path) -> None:
         "blocks": blocks,
     }
     _sync(making / _MANIFEST, json.dumps(manifest, indent=1).encode())
-    before = folder.with_name(folder.name + ".before")
     shutil.rmtree(before, ignore_errors=True)
     if folder.exists():
         folder.rename(before)
     making.rename(folder)
     shutil.rmtree(before, ignore_errors=True)
+
+
+def remove(folder: Path) -> None:
+    """Remove a snapshot, and what a write that was cut off has left of one.
+
+    Raises:
+        OSError: Something of it is still there.
+    """
+    for each in (folder, *_beside(folder)):
+        while each.exists():
+            with suppress(FileNotFoundError):  # somebody else removes it, too
+                shutil.rmtree(each)
+
+
+def holder_of(path: Path) -> str:
+    """The name of the folder that a path is, or was to become, or has been until the next one was whole."""
+    return path.name.removesuffix(_MAKING).removesuffix(_BEFORE)
+
+
+def _beside(folder: Path) -> tuple[Path, Path]:
+    """Where one is made, and where the one before it waits until that is whole."""
+    return folder.with_name(folder.name + _MAKING), folder.with_name(folder.name + _BEFORE)
 
 
 def read(folder: Path, identity: Mapping[str, str], not_before_us: int, make: Callable[[Columns], B]) -> Snapshot[B]:

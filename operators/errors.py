@@ -135,7 +135,7 @@ class BrokerUnavailable(BeholdenError):
 
 
 class SlotTaken(BeholdenError):
-    """Another process has taken this recogniser's place; this one must end."""
+    """Another process has taken this recogniser's place; this one must not write any more."""
 
 
 class SourceUnavailable(BeholdenError):

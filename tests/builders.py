@@ -2,6 +2,7 @@
 
 import copy
 import json
+import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -296,3 +297,16 @@ ALERT_SCHEMA: dict[str, Any] = json.loads(files("cluster.schemas").joinpath("ale
 def alert_schema() -> Draft202012Validator:
     """Checks alerts against the schema that is shipped."""
     return Draft202012Validator(ALERT_SCHEMA)
+
+
+class Room(threading.Condition):
+    """Tells when somebody is about to wait in it: whoever is told so and then takes its lock knows that one waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_waited_in = threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """As ever."""
+        self.is_waited_in.set()
+        return super().wait(timeout)

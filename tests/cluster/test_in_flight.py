@@ -1,18 +1,20 @@
 import threading
 
 from cluster.in_flight import InFlight
+from tests.builders import Room
 
 
 def test_whoever_adds_too_much_waits_until_there_is_room() -> None:
     """A frozen broker does not make memory grow."""
     bound = InFlight(10)
+    bound._room = room = Room()
     bound.add(6)
     bound.add(6)  # a single message may go beyond
     added = threading.Event()
     adder = threading.Thread(target=lambda: (bound.add(1), added.set()), daemon=True)
     adder.start()
-    assert not added.wait(0.02)
-    assert bound.size_bytes == 12
+    assert room.is_waited_in.wait(5.0)
+    assert (bound.size_bytes, added.is_set()) == (12, False)
     bound.remove(6)
     assert added.wait(5.0)
     adder.join()

@@ -1,8 +1,7 @@
 """Searches of several callers at once: the same answers as one by one, in fewer searches."""
 
 import threading
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.search_batches import SearchBatches
+from cluster import search_batches
+from cluster.search_batches import SearchBatches, _Asked
 from indexes.backends import exact_backend
 from indexes.watchlist import Watchlist
 from operators.errors import IndexIncomplete
@@ -44,30 +44,49 @@ def numbered(*numbers: float) -> Float32:
     return np.array([[number, 0.0] for number in numbers], np.float32).reshape(-1, 2)
 
 
-def waiting(batches: SearchBatches, count: int) -> None:
-    """Wait until so many callers wait."""
-    deadline_s = time.monotonic() + PATIENCE_S
-    while len(batches._waiting) < count:
-        assert time.monotonic() < deadline_s
-        time.sleep(0.001)
+class Turn(threading.Event):
+    """Tells when a caller is about to wait for its turn: by then it is among those who wait."""
+
+    def __init__(self, come: threading.Semaphore) -> None:
+        super().__init__()
+        self._come = come
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """One more has come."""
+        self._come.release()
+        return super().wait(timeout)
 
 
-def test_those_who_wait_are_searched_for_together_and_each_gets_its_own() -> None:
+@pytest.fixture
+def come(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Waits until so many more callers have come."""
+    semaphore = threading.Semaphore(0)
+    monkeypatch.setattr(search_batches, "_Asked", lambda *asked: _Asked(*asked, turn=Turn(semaphore)))
+
+    def wait(count: int) -> None:
+        for _ in range(count):
+            assert semaphore.acquire(timeout=PATIENCE_S)
+
+    return wait
+
+
+def test_those_who_wait_are_searched_for_together_and_each_gets_its_own(come: Callable[[int], None]) -> None:
     """One search while the first runs, in the order they came; it is split where it was joined."""
     slow = Slow()
     batches = SearchBatches(slow.search)
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(batches.search, numbered(1), 1, 0.5)
         assert slow.began.wait(PATIENCE_S)
+        come(1)
         others = [pool.submit(batches.search, rows, 1, 0.5) for rows in (numbered(2, 3), numbered(), numbered(4))]
-        waiting(batches, 3)
+        come(3)
         slow.go.set()
         answers = [[found[0].entry for found in each.result(PATIENCE_S)] for each in (first, *others)]
     assert answers == [["1"], ["2", "3"], [], ["4"]]
     assert slow.rows == [1, 3]
 
 
-def test_what_differs_is_not_joined_and_a_search_does_not_grow_for_ever() -> None:
+def test_what_differs_is_not_joined_and_a_search_does_not_grow_for_ever(come: Callable[[int], None]) -> None:
     """Another k, threshold, dimension or number type, and rows beyond the bound, are the next search."""
     slow = Slow()
     batches = SearchBatches(slow.search, most_rows=4)
@@ -82,10 +101,11 @@ def test_what_differs_is_not_joined_and_a_search_does_not_grow_for_ever() -> Non
     with ThreadPoolExecutor(len(asked) + 1) as pool:
         first = pool.submit(batches.search, numbered(1), 1, 0.5)
         assert slow.began.wait(PATIENCE_S)
+        come(1)
         others = []
-        for at, question in enumerate(asked):
+        for question in asked:
             others.append(pool.submit(batches.search, *question))
-            waiting(batches, at + 1)
+            come(1)
         slow.go.set()
         answers = [each.result(PATIENCE_S) for each in (first, *others)]
     assert [[found[0].entry for found in each] for each in answers] == [
@@ -110,15 +130,18 @@ def test_one_caller_may_bring_more_rows_than_are_joined() -> None:
 
 
 @pytest.mark.parametrize("fault", [IndexIncomplete("its topic is still being read"), SystemExit(1)])
-def test_an_error_reaches_everyone_it_concerns_and_nobody_else(fault: BaseException) -> None:
+def test_an_error_reaches_everyone_it_concerns_and_nobody_else(
+    come: Callable[[int], None], fault: BaseException
+) -> None:
     """Those who were joined get it, the one before and the one after do not, and nobody waits for ever."""
     slow = Slow(fault)
     batches = SearchBatches(slow.search)
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(batches.search, numbered(1), 1, 0.5)
         assert slow.began.wait(PATIENCE_S)
+        come(1)
         others = [pool.submit(batches.search, numbered(at), 1, 0.5) for at in (2, 3)]
-        waiting(batches, 2)
+        come(2)
         slow.go.set()
         assert first.result(PATIENCE_S)[0][0].entry == "1"
         for each in others:

@@ -146,3 +146,14 @@ def test_a_withdrawn_entry_is_not_in_it(tmp_path: Path) -> None:
     assert "ä0".encode() not in everything
     assert random_units(1, 5)[0].tobytes() not in everything
     assert random_units(1, 5)[1].tobytes() in everything
+
+
+def test_what_is_removed_is_gone_with_all_that_was_cut_off(tmp_path: Path) -> None:
+    """A write that ended in between has left vectors beside the folder; neighbours stay."""
+    folder = tmp_path / "shard-0"
+    for name in ("shard-0", "shard-0.making", "shard-0.before", "shard-00"):
+        _written(tmp_path / name)
+    assert {snapshot.holder_of(path) for path in tmp_path.iterdir()} == {"shard-0", "shard-00"}
+    snapshot.remove(folder)
+    snapshot.remove(folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["shard-00"]

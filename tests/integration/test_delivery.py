@@ -6,20 +6,22 @@ import signal
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka import KafkaProducer
 
 from cluster import kafka_transactions
+from cluster import recogniser as recogniser_module
 from cluster.alert_reader import AlertReader
 from cluster.broker.state import load_state
 from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import ALERTS, KafkaFrameSource
 from cluster.plan import Plan
-from cluster.recogniser import Recogniser
+from cluster.recogniser import SLOT_TAKEN, Recogniser
 from cluster.settings import Delivery
 from loadtests.temporary import Temporary
 from operators.types import FrameRef
@@ -160,3 +162,33 @@ def test_a_broker_that_freezes_in_a_commit(plan: Plan, tmp_path: Path, monkeypat
     assert not failed.is_set()
     ids = [alert["alert_id"] for found in alerts.values() for alert in found]
     assert len(ids) == len(set(ids))
+
+
+def test_one_cluster_that_runs_twice(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The later one has the slot. The earlier one says so, and stays out of the way: it neither ends nor comes back."""
+    plan = replace(plan, settings=replace(plan.settings, delivery=Delivery.EXACTLY_ONCE))
+    running = Running.begin(Temporary(tmp_path, plan.settings.kafka.bootstrap, tmp_path / "cluster.yaml", {}), plan)
+    failed, looks = threading.Event(), []
+    look = recogniser_module.has_member
+
+    def noted(*arguments: Any) -> bool:
+        looks.append(look(*arguments))
+        return looks[-1]
+
+    monkeypatch.setattr(recogniser_module, "has_member", noted)
+    with ExitStack() as stack:
+        earlier = Recogniser(plan, 0, None, failed.set)
+        stack.callback(earlier.close, 20.0)
+        wait(lambda: bool(earlier.status().partitions), "no partitions")
+        later = Recogniser(plan, 0, None, failed.set)
+        stack.callback(later.close, 20.0)
+        wait(lambda: bool(later.status().partitions), "no partitions")
+        deadline, seq = time.monotonic() + WAIT_S, 0
+        while earlier.status().state != SLOT_TAKEN:
+            assert time.monotonic() < deadline, earlier.status()
+            running.publish([(camera, scene([1])) for camera in DRAWN_CAMERAS], seq)
+            seq += 1
+        wait(lambda: True in looks, f"it does not see the other: {looks}")
+        wait(lambda: len(later.status().partitions) == plan.settings.kafka.frame_partitions, "not all are watched")
+        assert (earlier.status().state, later.status().state) == (SLOT_TAKEN, "watching")
+        assert (later.status().restarts, failed.is_set()) == (0, False)

@@ -59,6 +59,22 @@ def test_a_shard_without_replicas_stops_everything_and_nothing_is_lost(running: 
     running.wait(lambda: all(lane["state"] == "watching" for lane in running.lanes()), "they watch again")
 
 
+def test_a_frozen_replica_is_ended_and_comes_back(running: Running) -> None:
+    """What it was asked would stay in the askers' memory for as long as it is frozen; it is not missed meanwhile."""
+    running.divide(2, 2)
+    people = {f"person-{seed}": seed for seed in range(132, 136)}
+    running.enrol(people)
+    before = running.shards()
+    victim = "shard-0-of-2-r0"
+    with _stopped(_pids(before, [victim])):
+        running.publish([(CAMERAS[at], scene([seed])) for at, seed in enumerate(people.values())])
+        running.alerts(set(people))
+        running.wait(lambda: _are_others(running.shards(), before, [victim]), "another process is ready", 120.0)
+    assert [(lane["state"], lane["status"]["restarts"]) for lane in running.lanes()] == [("watching", 0)] * 2
+    others = set(before) - {victim}
+    assert _pids(running.shards(), others) == _pids(before, others)
+
+
 def test_a_replica_is_taken_away(running: Running) -> None:
     """Those that stay are not touched."""
     running.divide(2, 2)

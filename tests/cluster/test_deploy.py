@@ -1,0 +1,192 @@
+"""Bringing up, looking at and taking down what may have lost its supervisor, over actors in memory."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+from ray.exceptions import ActorUnavailableError
+
+from cluster.account import Account
+from cluster.layout import Layout
+from cluster.plan import Plan, read_plan
+from cluster.recogniser import RecogniserStatus
+from cluster.status import WATCHING, ClusterStatus, Member
+from operators.errors import DeploymentFailed
+from tests.drawn import write_deployment
+
+with pytest.MonkeyPatch.context() as named:  # without a name its import makes a token in the user's own folder
+    for variable in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH", "RAY_USAGE_STATS_ENABLED"):
+        named.setenv(variable, "")
+    from cluster import deploy
+
+ASKED, OLD = Layout(2, 2), Layout(3, 1)
+
+
+@dataclass
+class Supervisor:
+    """One that closes when it is asked to, unless it does not answer."""
+
+    done: list[str]
+    answers: bool = True
+
+    @property
+    def close(self) -> Any:
+        """A method of an actor."""
+
+        class Close:
+            remote = staticmethod(lambda _: self)
+
+        return Close
+
+
+@dataclass
+class World:
+    """What `deploy` finds in Ray."""
+
+    supervisor: Supervisor | None = None
+    members: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+
+    def get(self, supervisor: Supervisor, timeout: float) -> None:
+        """As `ray.get` of what `close` gave."""
+        if not supervisor.answers:
+            raise ActorUnavailableError("restarting", None)
+        self.done.append("supervisor closes all")
+        self.members.clear()
+
+    def kill(self, _: Supervisor) -> None:
+        """As `ray.kill`."""
+        self.done.append("end supervisor")
+        self.supervisor = None
+
+    def make(self, _: Plan) -> Supervisor:
+        """As `_make_supervisor`."""
+        self.done.append("make supervisor")
+        self.supervisor = Supervisor(self.done)
+        return self.supervisor
+
+    def close(self, _: float) -> None:
+        """As `close_members`."""
+        self.done += [f"close {name}" for name in self.members]
+        self.members.clear()
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    """Nothing runs."""
+    found = World()
+    monkeypatch.setattr(deploy, "find_actor", lambda name: found.supervisor if name == "supervisor" else None)
+    monkeypatch.setattr(deploy, "members_there", lambda: list(found.members))
+    monkeypatch.setattr(deploy, "close_members", found.close)
+    monkeypatch.setattr(deploy, "_make_supervisor", found.make)
+    monkeypatch.setattr(ray, "get", found.get)
+    monkeypatch.setattr(ray, "kill", found.kill)
+    return found
+
+
+@pytest.fixture
+def plan(write_document: Any, tmp_path: Path) -> Plan:
+    """Two recognisers over two shards with two replicas each."""
+    index = {"placement": "sharded", "shards": ASKED.shards, "replicas": ASKED.replicas}
+    return read_plan(write_document({"cluster": "drawn", **write_deployment(tmp_path), "index": index}))
+
+
+def test_a_cluster_without_a_supervisor_is_told_of_by_name(world: World) -> None:
+    """It watches cameras: "does not run" would be untrue."""
+    with pytest.raises(DeploymentFailed, match="cluster drawn does not run: 'beholden up' starts it"):
+        deploy.status_of_connected("drawn")
+    world.members = ["recogniser-0", "shard-0-of-1-r0"]
+    with pytest.raises(
+        DeploymentFailed, match=r"supervisor .* is missing.* recogniser-0, shard-0-of-1-r0; 'beholden up'"
+    ):
+        deploy.status_of_connected("drawn")
+
+
+def _down(world: World) -> tuple[bool, list[str]]:
+    said: list[str] = []
+    return deploy._close(said.append), said
+
+
+def test_what_runs_without_a_supervisor_is_closed_and_ended(world: World) -> None:
+    """And only where nothing runs there is nothing to end."""
+    assert _down(world) == (False, [])
+    world.members = ["recogniser-0", "shard-0-of-1-r0"]
+    assert _down(world) == (True, ["waiting for recognisers to finish their frames"])
+    assert world.done == ["close recogniser-0", "close shard-0-of-1-r0"]
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_supervisor_closes_all_and_when_it_does_not_answer_they_are_closed_without_it(
+    world: World, answers: bool
+) -> None:
+    """It is ended first, or it would make them anew."""
+    world.members = ["recogniser-0"]
+    world.supervisor = Supervisor(world.done, answers)
+    is_ended, said = _down(world)
+    assert is_ended
+    assert world.members == []
+    if answers:
+        assert world.done == ["supervisor closes all", "end supervisor"]
+    else:
+        assert world.done == ["end supervisor", "close recogniser-0"]
+        assert "does not answer (ActorUnavailableError)" in said[1]
+
+
+def _with(plan: Plan, layout: Layout) -> Plan:
+    index = replace(plan.settings.index, shards=layout.shards, replicas=layout.replicas)
+    return replace(plan, settings=replace(plan.settings, index=index))
+
+
+@pytest.mark.parametrize(
+    ("is_there", "at_work", "said", "done"),
+    [
+        (True, ASKED, [], []),
+        (True, OLD, ["dividing the watchlist anew: shards: 2, replicas: 2"], ["end supervisor", "make supervisor"]),
+        (False, ASKED, ["the supervisor is missing: starting it anew"], ["make supervisor"]),
+        (False, OLD, ["the supervisor is missing: starting it anew"], ["make supervisor"]),
+    ],
+)
+def test_only_what_is_done_is_said(
+    world: World, plan: Plan, is_there: bool, at_work: Layout, said: list[str], done: list[str]
+) -> None:
+    """The plan of a recogniser that has lost its supervisor is that of its birth: what it asks by now is not known."""
+    world.supervisor = Supervisor(world.done) if is_there else None
+    heard: list[str] = []
+    assert deploy._supervisor_of(plan, _with(plan, at_work), heard.append) is world.supervisor
+    assert world.done == done
+    assert [text.split(",")[0] if "missing" in text else text for text in heard] == said
+
+
+def _lane(asks: Layout, state: str = WATCHING) -> Member:
+    about = (7, "here", state, {0: 0}, 0.0, 1, "d" * 64, "CPU", 0, None, Account().summary())
+    return Member("recogniser-0", state, RecogniserStatus(0, *about, asks))
+
+
+def test_a_change_that_takes_long_is_no_failure_and_the_message_says_what_to_do(plan: Plan) -> None:
+    """Who still reads stands in it, line by line; of a first start it says nothing about old shards."""
+    reading = Member("shard-0-of-2-r0", "reading the watchlist")
+    first, *others = deploy._late(ClusterStatus(plan, [reading, _lane(OLD)]))
+    assert "still being divided" in first
+    assert "'beholden up' with the old numbers takes it back" in first
+    assert others == ["shard-0-of-2-r0: reading the watchlist"]
+    first, *others = deploy._late(ClusterStatus(plan, [_lane(ASKED, "starting"), reading]))
+    assert first == "not ready within 120 s"
+    assert others == ["recogniser-0: starting", "shard-0-of-2-r0: reading the watchlist"]
+
+
+def test_the_wait_for_a_cluster_ends_with_that_message(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not with a dictionary."""
+    monkeypatch.setattr(deploy, "READY_TIMEOUT_S", -1.0)
+    members: list[Member] = [_lane(OLD)]
+    monkeypatch.setattr(ray, "get", lambda reply, timeout: reply)
+
+    class Asked:
+        class status:  # noqa: N801 - a method of an actor
+            remote = staticmethod(lambda: members)
+
+    said: list[str] = []
+    with pytest.raises(DeploymentFailed, match=r"still being divided .*\nnot every partition has its recogniser yet"):
+        deploy._wait(plan, Asked, said.append)
+    assert said == ["recogniser-0: watching"]

@@ -1,0 +1,168 @@
+"""A recogniser whose dataflow ends in every way it can, without Kafka; its waits are written down, not waited for."""
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from cluster import recogniser as recogniser_module
+from cluster.plan import Plan
+from cluster.recogniser import FIRST_LOOK_S, LOOKS, SLOT_TAKEN, Recogniser
+from operators.errors import BrokerUnavailable, SlotTaken
+
+FOR_GOOD = None
+
+
+class Stopping(threading.Event):
+    """Nobody waits; whoever would wait for good has waited enough, and so has one that waits very often."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Write it down."""
+        self.waits.append(timeout)
+        if timeout is FOR_GOOD or len(self.waits) > 50:
+            self.set()
+        return self.is_set()
+
+
+class World:
+    """What a recogniser meets.
+
+    Attributes:
+        ends: How each dataflow ends, one after the other; then it is told to stop.
+        others: Whether somebody else of its name is in the group, look by look; then there is nobody.
+        opened: How often it was tied to Kafka.
+        failures: How often its thread ended by an error.
+    """
+
+    def __init__(self, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ends: list[BaseException] = []
+        self.others: list[bool | BaseException] = []
+        self.leaving: Callable[[], None] = lambda: None
+        self.opened = self.failures = 0
+        world = self
+
+        class Flow:
+            """As `Pipeline`."""
+
+            waiting_for = None
+
+            def __init__(self, *_: Any) -> None:
+                """Whatever it is made of."""
+
+            def step(self, _: float) -> None:
+                """End as planned."""
+                if world.ends:
+                    raise world.ends.pop(0)
+                world.recogniser._stopping.set()
+
+            def drain(self) -> None:
+                """Nothing is in hand."""
+
+        class Source:
+            """As `KafkaFrameSource`."""
+
+            def lag(self) -> dict[int, int]:
+                """Of no partition."""
+                return {}
+
+        def open_delivery(*arguments: Any) -> Any:
+            self.opened += 1
+            closing = arguments[-1]
+            assert isinstance(closing, ExitStack)
+            closing.callback(self.leaving)
+            return Source(), None
+
+        run = Recogniser._run
+        fakes = {"open_vision": lambda _: None, "Pipeline": Flow, "open_delivery": open_delivery}
+        fakes |= {"expel": lambda *_: 0, "has_member": self._has_member}
+        for name, fake in fakes.items():
+            monkeypatch.setattr(recogniser_module, name, fake)
+        monkeypatch.setattr(Recogniser, "_run", lambda _: None)
+        self.recogniser = Recogniser(plan, 0, index=object(), on_failure=self._fail)  # type: ignore[arg-type]
+        monkeypatch.setattr(Recogniser, "_run", run)
+        self.recogniser._stopping = self.stopping = Stopping()
+
+    def run(self) -> None:
+        """To its end."""
+        self.recogniser._run()
+
+    def _fail(self) -> None:
+        self.failures += 1
+
+    def _has_member(self, *_: Any) -> bool:
+        said = self.others.pop(0) if self.others else False
+        if isinstance(said, BaseException):
+            raise said
+        return said
+
+
+@pytest.fixture
+def world(drawn: Plan, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A recogniser that has not begun."""
+    return World(drawn, monkeypatch)
+
+
+def test_one_whose_slot_is_taken_says_so_and_does_not_take_it_back(world: World) -> None:
+    """To and fro, both would stop each other for ever; its process stays, or Ray would start it anew."""
+    world.ends = [SlotTaken("another process")]
+    world.others = [False, True]
+    world.run()
+    assert world.stopping.waits[0] == FIRST_LOOK_S
+    assert FOR_GOOD in world.stopping.waits
+    assert (world.opened, world.failures) == (1, 0)
+    assert world.recogniser._state() == SLOT_TAKEN
+    assert "does the same cluster run elsewhere?" in SLOT_TAKEN
+
+
+def test_one_that_nobody_has_taken_the_slot_of_starts_over(world: World) -> None:
+    """Kafka bars a process that was frozen in a transaction, too; for ever out of work it would watch nothing."""
+    world.ends = [SlotTaken("barred")]
+    world.run()
+    assert FOR_GOOD not in world.stopping.waits
+    assert len(world.stopping.waits) == 1 + LOOKS
+    assert (world.opened, world.failures, world.recogniser._restarts) == (2, 0, 1)
+    assert world.recogniser._state() == "watching"
+
+
+def test_a_broker_that_is_away_says_nothing_about_who_has_the_slot(world: World) -> None:
+    """Only its answers count."""
+    world.ends = [SlotTaken("another process")]
+    world.others = [*(BrokerUnavailable("away") for _ in range(2 * LOOKS)), True]
+    world.run()
+    assert FOR_GOOD in world.stopping.waits
+    assert (world.opened, world.failures) == (1, 0)
+
+
+def test_what_fails_on_the_way_out_does_not_hide_that_the_slot_is_taken(world: World) -> None:
+    """As leaving a group that has expelled this member."""
+
+    def fail() -> None:
+        raise BrokerUnavailable("leaving the group")
+
+    world.leaving = fail
+    world.ends = [SlotTaken("another process")]
+    world.others = [True]
+    world.run()
+    assert world.opened == 1
+    assert world.recogniser._state() == SLOT_TAKEN
+
+
+def test_without_kafka_it_starts_over(world: World) -> None:
+    """From its last commit, as often as it takes."""
+    world.ends = [BrokerUnavailable("away"), BrokerUnavailable("away")]
+    world.run()
+    assert (world.opened, world.failures, world.recogniser._restarts) == (3, 0, 2)
+
+
+def test_an_error_nobody_foresaw_ends_it(world: World) -> None:
+    """Its process ends with it, and Ray starts it anew."""
+    world.ends = [ZeroDivisionError()]
+    with pytest.raises(ZeroDivisionError):
+        world.run()
+    assert world.failures == 1

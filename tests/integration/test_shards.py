@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -19,6 +21,16 @@ from tests.drawn import CAMERAS, scene
 from tests.running import Running
 
 pytestmark = pytest.mark.integration
+
+END_SUPERVISOR = """
+import sys
+from pathlib import Path
+from cluster.deploy import connected
+from cluster.settings import read_cluster
+import ray
+with connected(read_cluster(Path(sys.argv[1]))):
+    ray.kill(ray.get_actor("supervisor"))
+"""
 
 
 def test_a_killed_replica_is_not_missed_and_comes_back(running: Running) -> None:
@@ -115,6 +127,22 @@ def test_a_recogniser_that_comes_back_is_told_the_layout_in_force(running: Runni
     running.publish([(CAMERAS[at], scene([seed])) for at, seed in enumerate(people.values())])
     alerts = running.alerts(set(people))
     assert {found["generation"]["shards"] for each in alerts.values() for found in each} == {4}
+
+
+def test_a_cluster_that_has_lost_its_supervisor_says_so_and_gets_another(running: Running) -> None:
+    """As after a command that was killed in between; recognisers and shards go on as they are."""
+    running.divide(4, 1)
+    lanes, shards = [lane["status"]["pid"] for lane in running.lanes()], running.shards()
+    end = [sys.executable, "-c", END_SUPERVISOR, str(running.run.file)]
+    subprocess.run(end, env=dict(running.run.environment), check=True)
+    status = [sys.executable, "-m", "cluster", "status", "-f", str(running.run.file)]
+    said = subprocess.run(status, env=dict(running.run.environment), capture_output=True, text=True, check=False)
+    assert said.returncode == 1
+    assert "is missing" in said.stderr
+    assert all(name in said.stderr for name in shards)
+    running.run.beholden("up", "-f", str(running.run.file))
+    assert [lane["status"]["pid"] for lane in running.lanes()] == lanes
+    assert _pids(running.shards(), shards) == _pids(shards, shards)
 
 
 def _names(shards: int, replicas: int) -> set[str]:

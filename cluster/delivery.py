@@ -1,5 +1,6 @@
 """How a recogniser is tied to Kafka: the one place that knows the modes of delivery."""
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
@@ -21,6 +22,7 @@ from cluster.pipeline import Outlets
 from cluster.settings import Delivery, KafkaSettings
 
 CLOSE_S = 5.0
+_NAME = re.compile(r"recogniser-(\d+)")
 
 OnRebalance = Callable[[Sequence[TopicPartition], Sequence[TopicPartition]], None]
 
@@ -61,3 +63,9 @@ def open_delivery(
 def member_of(slot: int) -> str:
     """What the recogniser of a slot is called, in the group as in Ray."""
     return f"recogniser-{slot}"
+
+
+def slot_named(name: str) -> int | None:
+    """The slot of that name; None when the name is of something else."""
+    found = _NAME.fullmatch(name)
+    return int(found[1]) if found else None

@@ -24,11 +24,15 @@ def members(running: Running) -> list[tuple[str, str]]:
     return sorted((one["client_id"], one["member_id"]) for one in found)
 
 
+def of(seeds: range) -> dict[str, int]:
+    """Drawn people by reference."""
+    return {f"person-{seed}": seed for seed in seeds}
+
+
 @contextmanager
 def passing_by(running: Running, seeds: range) -> Iterator[None]:
     """Listed people pass one after the other until the block has ended; every one of them alerts, once."""
-    people = {f"person-{seed}": seed for seed in seeds}
-    running.enrol(people)
+    people = of(seeds)
     enough = threading.Event()
 
     def show() -> None:

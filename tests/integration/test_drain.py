@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.integration.passing import END_S, members, passing_by
+from tests.integration.passing import END_S, members, of, passing_by
 from tests.running import Running
 
 pytestmark = pytest.mark.integration
@@ -21,7 +21,9 @@ pytestmark = pytest.mark.integration
 def test_what_is_drained_is_out_of_work_until_it_is_brought_back(running: Running) -> None:
     """Its process has ended, the other has all partitions, `up` leaves it so, and `--undo` does not."""
     victim = by_name(running)["recogniser-1"]["status"]["pid"]
-    with passing_by(running, range(100, 180)):
+    seeds = range(100, 180)
+    running.enrol(of(seeds))
+    with passing_by(running, seeds):
         drain(running, "recogniser-1")
         assert not psutil.pid_exists(victim)
         assert [name for name, _ in members(running)] == ["recogniser-0"]
@@ -59,7 +61,9 @@ def test_a_supervisor_that_is_lost_knows_who_was_drained(running: Running) -> No
 def test_all_are_started_anew_one_after_the_other(running: Running) -> None:
     """Each is another process, and nobody who passes is missed or told of twice."""
     before = {lane["status"]["pid"] for lane in running.lanes()}
-    with passing_by(running, range(200, 280)):
+    seeds = range(200, 280)
+    running.enrol(of(seeds))
+    with passing_by(running, seeds):
         running.run.beholden("restart", "-f", str(running.run.file))
     lanes = running.lanes()
     assert [lane["state"] for lane in lanes] == ["watching", "watching"]
@@ -69,7 +73,9 @@ def test_all_are_started_anew_one_after_the_other(running: Running) -> None:
 def test_a_terminated_recogniser_leaves_in_order_and_comes_back(running: Running) -> None:
     """SIGTERM to its process, from whomever."""
     victim = running.lanes()[0]["status"]["pid"]
-    with passing_by(running, range(300, 380)):
+    seeds = range(300, 380)
+    running.enrol(of(seeds))
+    with passing_by(running, seeds):
         before = {member for name, member in members(running) if name == "recogniser-0"}
         assert len(before) == 1
         os.kill(victim, signal.SIGTERM)

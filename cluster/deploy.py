@@ -1,6 +1,8 @@
 """Bring a cluster up, look at it, take it down: what `beholden up|status|down` do."""
 
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -239,6 +241,7 @@ def connected(settings: ClusterSettings) -> Iterator[None]:
         if not found:
             raise DeploymentFailed(f"cluster {settings.cluster} does not run: 'beholden up' starts it")
         address = found.address
+    on_termination = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, namespace=settings.cluster, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, RuntimeError) as error:
@@ -246,6 +249,9 @@ def connected(settings: ClusterSettings) -> Iterator[None]:
             f"Ray at {address} cannot be joined: {error}; is it there, and is RAY_AUTH_TOKEN_PATH its token?"
         ) from None
     try:
+        if threading.current_thread() is threading.main_thread():
+            # Ray has put its own in its place, which aborts the process 3 s later, whatever it does by then.
+            signal.signal(signal.SIGTERM, on_termination)
         yield
     except RayError as error:
         raise DeploymentFailed(f"cluster {settings.cluster} does not answer: {type(error).__name__}: {error}") from None

@@ -67,9 +67,9 @@ def beholden() -> None:
 def main() -> None:
     """Entry point: errors raised on purpose become one line and exit status 1.
 
-    A termination is an exit, so that a command takes down what it has begun, as on Ctrl-C.
+    A termination is taken as Ctrl-C, so that a command takes down what it has begun.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(beholden.main(standalone_mode=False) or 0)
     except BeholdenError as error:

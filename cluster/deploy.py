@@ -175,9 +175,13 @@ def start_anew(recogniser: str) -> Departure:
     """Let one recogniser finish and leave, for Ray to start it anew; how it left.
 
     Raises:
+        DeploymentFailed: It is not there.
         RayError: It does not answer.
     """
-    departure: Departure = answer(ray.get_actor(recogniser).leave.remote(LEAVE_S))
+    actor = find_actor(recogniser)
+    if actor is None:
+        raise DeploymentFailed(f"{recogniser} is not there any more: 'beholden status' shows who is")
+    departure: Departure = answer(actor.leave.remote(LEAVE_S))
     return departure
 
 

@@ -58,25 +58,21 @@ def restart(settings: ClusterSettings, names: Sequence[str], progress: Callable[
     """Start recognisers anew one after the other, all of them when none is named; each watches before the next leaves.
 
     Raises:
-        DeploymentFailed: The cluster does not run or is not ready, there is no such recogniser, or one does not come
-            back; then no further one is touched.
+        DeploymentFailed: The cluster does not run or is not ready, there is no such recogniser, one is drained, or one
+            does not come back; then no further one is touched.
     """
     with at_work(settings) as supervisor:
         now = status_of_connected(settings.cluster)
         if not now.is_ready:
             raise DeploymentFailed("the cluster is not ready, so nothing is restarted: 'beholden status' says why")
-        at_work_now = [member.name for member in _lanes(now.members) if member.state != DRAINED]
-        for name in chosen(now.members, names, None) or at_work_now:
-            now = _restart(now, name, supervisor, progress)
+        wanted = chosen(now.members, names, None)
+        if drained := sorted(_drained(now).intersection(wanted)):
+            raise DeploymentFailed(f"{', '.join(drained)}: drained, 'beholden drain --undo' starts what is drained")
+        for name in wanted or [member.name for member in _lanes(now.members)]:
+            if (before := _pid(now, name)) is not None:  # not drained, and not gone meanwhile for want of work
+                progress(f"{name}: {start_anew(name)}")
+                now = wait_until_ready(now.plan, supervisor, progress, _is_another(name, before))
         return now
-
-
-def _restart(now: ClusterStatus, name: str, supervisor: object, progress: Callable[[str], None]) -> ClusterStatus:
-    before = _pid(now, name)
-    if before is None:
-        raise DeploymentFailed(f"{name} is drained: 'beholden drain --undo {name}' starts it")
-    progress(f"{name}: {start_anew(name)}")
-    return wait_until_ready(now.plan, supervisor, progress, lambda then: _pid(then, name) not in (None, before))
 
 
 def chosen(members: Sequence[Member], names: Sequence[str], node: str | None) -> list[str]:
@@ -111,6 +107,10 @@ def _place(member: Member) -> str | None:
 def _pid(status: ClusterStatus, name: str) -> int | None:
     found = [member.status for member in status.members if member.name == name]
     return found[0].pid if found and isinstance(found[0], RecogniserStatus) else None
+
+
+def _is_another(name: str, before: int) -> Callable[[ClusterStatus], bool]:
+    return lambda status: _pid(status, name) != before
 
 
 def _drained(status: ClusterStatus) -> set[str]:

@@ -189,7 +189,7 @@ class RecogniserActor(Recogniser):
     """A recogniser whose process ends with its thread, so that Ray starts it anew.
 
     SIGTERM ends it in order: what is in hand is finished and committed, and the group is left. Ray's own handler would
-    end the process between two lines. Ray runs Python's handlers every 10 ms in the main thread.
+    end the process between two lines.
     """
 
     def __init__(self, plan: Plan, slot: int) -> None:

@@ -254,7 +254,7 @@ def connected(settings: ClusterSettings) -> Iterator[None]:
         ) from None
     try:
         if threading.current_thread() is threading.main_thread():
-            # Ray has put its own in its place, which aborts the process 3 s later, whatever it does by then.
+            # Ray has put its own in its place, with which a process is aborted while it takes down what it has started.
             signal.signal(signal.SIGTERM, on_termination)
         yield
     except RayError as error:

@@ -4,13 +4,19 @@ Actors are detached and named, so that a supervisor that is started anew finds t
 ends, the supervisor replaces one that Ray has given up.
 """
 
+import json
+import logging
 import os
+import signal
+import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import ray
+from ray._private.state import state as cluster_state
 from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayError, RayTaskError
+from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
 from ray.util import list_named_actors
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -19,7 +25,7 @@ from cluster.folders import notes_folder
 from cluster.index_shard import IndexShard
 from cluster.layout import Layout, Replica, node_for
 from cluster.plan import Plan
-from cluster.recogniser import Recogniser, RecogniserStatus
+from cluster.recogniser import LEAVE_S, Departure, Recogniser, RecogniserStatus
 from cluster.sharded_index import ShardedIndex
 from cluster.wire.queries import decode_hits, decode_query, encode_hits, encode_query
 from operators.errors import IndexIncomplete
@@ -29,7 +35,10 @@ from operators.types import Float32, Hit
 # Searches that may wait in one shard: each is a thread there. They have threads of their own, so that a shard can say
 # how it is however many wait.
 SEARCHES, SEARCH_THREADS = "searches", 32
+ANSWER_S = 0.2  # for an answer to reach Ray before its process ends
 T = TypeVar("T")
+
+log = logging.getLogger("beholden.actors")
 
 
 def find_actor(name: str) -> Any:
@@ -104,6 +113,26 @@ def restart(actor: Any) -> None:
     dropping the reply leave the question in the asker's memory until it is answered.
     """
     ray.kill(actor, no_restart=False)
+
+
+def drained_slots() -> frozenset[int]:
+    """Recognisers that were taken out of work: Ray keeps them for this cluster, whatever becomes of any actor."""
+    noted = _internal_kv_get(_drained_key())
+    return frozenset(json.loads(noted)) if noted else frozenset()
+
+
+def note_drained(slots: Collection[int]) -> None:
+    """Have these, and only these, be the ones that were taken out of work."""
+    _internal_kv_put(_drained_key(), json.dumps(sorted(slots)), overwrite=True)
+
+
+def _drained_key() -> str:
+    return f"beholden/{ray.get_runtime_context().namespace}/drained"
+
+
+def ending_nodes() -> frozenset[str]:
+    """Ids of nodes that are about to end: Ray has been told so, as by SIGTERM to `ray start --block`."""
+    return frozenset(cluster_state.get_draining_nodes())
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +222,18 @@ class ShardActor(IndexShard):
 
 
 class RecogniserActor(Recogniser):
-    """A recogniser whose process ends with its thread, so that Ray starts it anew."""
+    """A recogniser whose process ends with its thread, so that Ray starts it anew.
+
+    SIGTERM ends it in order: what is in hand is finished and committed, and the group is left. Ray's own handler would
+    end the process between two lines.
+    """
 
     def __init__(self, plan: Plan, slot: int) -> None:
         layout = plan.settings.index.layout
         self._shards = sharded_index(layout, slot) if layout else None
         notes = notes_folder(plan.settings.cluster)
         super().__init__(plan, slot, self._shards, lambda: os._exit(1), notes)
+        signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=self._terminate, name="terminate").start())
 
     def plan(self) -> Plan:
         """What it was made for; its layout may be another by now."""
@@ -207,9 +241,20 @@ class RecogniserActor(Recogniser):
 
     def status(self) -> RecogniserStatus:
         """See `Recogniser`."""
-        return replace(super().status(), layout=self._shards.layout if self._shards else None)
+        layout = self._shards.layout if self._shards else None
+        return replace(super().status(), layout=layout, node_id=ray.get_runtime_context().get_node_id())
 
     def use(self, layout: Layout) -> None:
         """Ask the shards of another layout from now on."""
         if self._shards:
             self._shards.use(layout)
+
+    def leave(self, timeout_s: float) -> Departure:
+        """As `close`, and once the answer is on its way the process ends: Ray starts it anew, elsewhere if need be."""
+        departure = self.close(timeout_s)
+        threading.Timer(ANSWER_S, os._exit, (0,)).start()
+        return departure
+
+    def _terminate(self) -> None:
+        log.info("terminated: %s", self.close(LEAVE_S))
+        os._exit(0)

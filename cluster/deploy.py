@@ -1,6 +1,8 @@
 """Bring a cluster up, look at it, take it down: what `beholden up|status|down` do."""
 
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,9 +22,10 @@ from cluster.delivery import slot_named
 from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import POLICY, has_fast_crc, write_one
 from cluster.plan import Plan
+from cluster.recogniser import LEAVE_S, Departure
 from cluster.settings import ClusterSettings
 from cluster.snapshots import sweep
-from cluster.status import ClusterStatus
+from cluster.status import DRAINED, ClusterStatus
 from cluster.supervisor import SUPERVISOR, Supervisor, close_members, members_there
 from cluster.wire.policies import policy_headers
 from operators.errors import DeploymentFailed
@@ -36,7 +39,7 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
     """Start what `plan` asks for and wait until it watches.
 
     A cluster that runs already is left as it is, unless `plan` asks for another number of shards or replicas: then the
-    watchlist is divided anew beside the recognisers' work.
+    watchlist is divided anew beside the recognisers' work. Recognisers that were drained stay out of work.
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
@@ -48,26 +51,36 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
         raise DeploymentFailed("the C code for CRC-32C is missing: pip install 'kafka-python[crc32c]'")
     for topic in ensure_topics(plan.settings.kafka):
         progress(f"made topic {topic}")
-    with ray_local.locked_cluster(plan.settings.cluster):
-        _ensure_ray(plan, progress)
-        with connected(plan.settings):
-            at_work = _plan_at_work()
-            if at_work is None:
-                return _start(plan, progress)
-            if not plan.differs_in_layout_only(at_work):
-                raise DeploymentFailed(
-                    f"cluster {plan.settings.cluster} runs with other settings: 'beholden down', then 'beholden up'"
-                )
-            return _wait(plan, _supervisor_of(plan, at_work, progress), progress)
+    with ray_local.locked_cluster(plan.settings.cluster), _rays(plan, progress), connected(plan.settings):
+        at_work = _plan_at_work()
+        if at_work is None:
+            return _start(plan, progress)
+        if not plan.differs_in_layout_only(at_work):
+            raise DeploymentFailed(
+                f"cluster {plan.settings.cluster} runs with other settings: 'beholden down', then 'beholden up'"
+            )
+        found = wait_until_ready(plan, _supervisor_of(plan, at_work, progress), progress)
+        if drained := [member.name for member in found.members if member.state == DRAINED]:
+            progress(f"{', '.join(drained)}: still drained; 'beholden drain --undo' brings them back")
+        return found
 
 
 def _plan_at_work() -> Plan | None:
     """What runs: the supervisor's plan, or that of a recogniser whose supervisor is gone."""
     for name in (SUPERVISOR, *(name for name in members_there() if slot_named(name) is not None)):
         if actor := find_actor(name):
-            plan: Plan = ray.get(actor.plan.remote(), timeout=CALL_TIMEOUT_S)
+            plan: Plan = answer(actor.plan.remote())
             return plan
     return None
+
+
+def answer(reply: Any) -> Any:
+    """What an actor answers.
+
+    Raises:
+        RayError: Nothing in time, or by an error.
+    """
+    return ray.get(reply, timeout=CALL_TIMEOUT_S)
 
 
 def _supervisor_of(plan: Plan, at_work: Plan, progress: Callable[[str], None]) -> Any:
@@ -104,10 +117,10 @@ def _start(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
     progress(f"policy {plan.in_force.policy.policy} is in force, written to topic policy")
     try:
         _sweep(plan, progress)
-        return _wait(plan, _make_supervisor(plan), progress)
+        return wait_until_ready(plan, _make_supervisor(plan), progress)
     except BaseException:
         progress("taking down what was started")
-        _take_down(plan.settings, progress)
+        _take_down(progress)
         raise
 
 
@@ -139,19 +152,46 @@ def status(settings: ClusterSettings) -> ClusterStatus:
         return status_of_connected(settings.cluster)
 
 
+@contextmanager
+def at_work(settings: ClusterSettings) -> Iterator[Any]:
+    """The supervisor of a running cluster, for a command that changes it; no other can meanwhile.
+
+    Raises:
+        DeploymentFailed: It does not run.
+    """
+    with ray_local.locked_cluster(settings.cluster), connected(settings):
+        yield _supervisor(settings.cluster)
+
+
 def status_of_connected(cluster: str) -> ClusterStatus:
     """The same, for a process that is `connected` already.
 
     Raises:
         DeploymentFailed: It does not run.
     """
+    supervisor = _supervisor(cluster)
+    return ClusterStatus(answer(supervisor.plan.remote()), answer(supervisor.status.remote()))
+
+
+def _supervisor(cluster: str) -> Any:
     supervisor = find_actor(SUPERVISOR)
     if supervisor is None:
         raise DeploymentFailed(_without_supervisor(cluster, members_there()))
-    return ClusterStatus(
-        ray.get(supervisor.plan.remote(), timeout=CALL_TIMEOUT_S),
-        ray.get(supervisor.status.remote(), timeout=CALL_TIMEOUT_S),
-    )
+    return supervisor
+
+
+def start_anew(recogniser: str) -> Departure:
+    """Let one recogniser finish and leave, for Ray to start it anew; how it left.
+
+    Raises:
+        DeploymentFailed: It is not there.
+        RayError: It does not answer.
+    """
+    actor = find_actor(recogniser)
+    if actor is None:
+        raise DeploymentFailed(f"{recogniser} is not there any more: 'beholden status' shows who is")
+    departure: Departure = answer(actor.leave.remote(LEAVE_S))
+    return departure
 
 
 def _without_supervisor(cluster: str, names: Sequence[str]) -> str:
@@ -180,15 +220,12 @@ def down(settings: ClusterSettings, progress: Callable[[str], None]) -> bool:
         return ray_local.stop_ray(settings.cluster)
 
 
-def _take_down(settings: ClusterSettings, progress: Callable[[str], None]) -> None:
-    """End what a failed start has left, from within its connection."""
+def _take_down(progress: Callable[[str], None]) -> None:
+    """End the actors that a failed start has left, from within its connection."""
     try:
         _close(progress)
     except RayError as error:
         progress(f"recognisers could not be asked to finish: {error}")
-    if settings.ray == "local":
-        ray.shutdown()
-        ray_local.stop_ray(settings.cluster)
 
 
 def _close(progress: Callable[[str], None]) -> bool:
@@ -207,11 +244,21 @@ def _close(progress: Callable[[str], None]) -> bool:
     return True
 
 
-def _ensure_ray(plan: Plan, progress: Callable[[str], None]) -> None:
+@contextmanager
+def _rays(plan: Plan, progress: Callable[[str], None]) -> Iterator[None]:
+    """Have a Ray for the length of a block; one that was started for it ends with it if it fails."""
     settings = plan.settings
-    if settings.ray == "local" and not ray_local.find_ray(settings.cluster):
-        lanes = settings.recognisers
-        ray_local.start_ray(settings.cluster, max(os.cpu_count() or 1, lanes.count * lanes.threads), progress)
+    if settings.ray != "local" or ray_local.find_ray(settings.cluster):
+        yield
+        return
+    lanes = settings.recognisers
+    try:
+        cpus = max(os.cpu_count() or 1, (lanes.most or lanes.count) * lanes.threads)
+        ray_local.start_ray(settings.cluster, cpus, progress)
+        yield
+    except BaseException:
+        ray_local.stop_ray(settings.cluster)
+        raise
 
 
 @contextmanager
@@ -223,6 +270,7 @@ def connected(settings: ClusterSettings) -> Iterator[None]:
         if not found:
             raise DeploymentFailed(f"cluster {settings.cluster} does not run: 'beholden up' starts it")
         address = found.address
+    on_termination = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, namespace=settings.cluster, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, RuntimeError) as error:
@@ -230,6 +278,9 @@ def connected(settings: ClusterSettings) -> Iterator[None]:
             f"Ray at {address} cannot be joined: {error}; is it there, and is RAY_AUTH_TOKEN_PATH its token?"
         ) from None
     try:
+        if threading.current_thread() is threading.main_thread():
+            # Ray has put its own in its place, with which a process is aborted while it takes down what it has started.
+            signal.signal(signal.SIGTERM, on_termination)
         yield
     except RayError as error:
         raise DeploymentFailed(f"cluster {settings.cluster} does not answer: {type(error).__name__}: {error}") from None
@@ -237,11 +288,27 @@ def connected(settings: ClusterSettings) -> Iterator[None]:
         ray.shutdown()
 
 
-def _wait(plan: Plan, supervisor: Any, progress: Callable[[str], None]) -> ClusterStatus:
+def wait_until_ready(
+    plan: Plan,
+    supervisor: Any,
+    progress: Callable[[str], None],
+    also: Callable[[ClusterStatus], bool] = lambda _: True,
+) -> ClusterStatus:
+    """Wait until all is as it should be.
+
+    Args:
+        plan: What was asked for.
+        supervisor: Says how it is.
+        progress: Is told of every actor's state.
+        also: What must be true besides.
+
+    Raises:
+        DeploymentFailed: Something has failed, or it takes too long.
+    """
     deadline = time.monotonic() + READY_TIMEOUT_S
     told: dict[str, str] = {}
     while True:
-        now = ClusterStatus(plan, ray.get(supervisor.status.remote(), timeout=CALL_TIMEOUT_S))
+        now = ClusterStatus(plan, answer(supervisor.status.remote()))
         for member in now.members:
             if told.get(member.name) != member.state:
                 progress(f"{member.name}: {member.state}")
@@ -249,7 +316,7 @@ def _wait(plan: Plan, supervisor: Any, progress: Callable[[str], None]) -> Clust
         failed = [f"{member.name}: {member.state}" for member in now.members if member.state.startswith("failed")]
         if failed or time.monotonic() > deadline:
             raise DeploymentFailed("\n".join(failed or _late(now)))
-        if now.is_ready:
+        if now.is_ready and also(now):
             return now
         time.sleep(0.5)
 

@@ -113,8 +113,10 @@ class Pipeline:
         self._undelivered: list[tuple[list[FrameRef], list[Delivery]]] = []
         self._results: dict[TopicPartition, int] = {}  # offsets of the last frames that led to one, not committed yet
         self._committed_at = 0.0
+        self._idle_s = 0.0  # waited for frames; the rest of the time is `busy_s`
         self._index_lacks: str | None = None
         self.account = account
+        self.busy_s = 0.0
 
     @property
     def waiting_for(self) -> str | None:
@@ -127,7 +129,7 @@ class Pipeline:
         The broker's acknowledgements of one batch are awaited after the next has been computed, so that the wait is
         over when it begins.
         """
-        ended = self.account.frames_out.total()
+        ended, began_s, idle_s = self.account.frames_out.total(), time.perf_counter(), self._idle_s
         batch = self._next_batch(timeout_s)
         earlier, self._undelivered = self._undelivered, []
         seen = self._see(batch)
@@ -143,6 +145,7 @@ class Pipeline:
             self._flush()
         elif time.monotonic() - self._committed_at >= COMMIT_INTERVAL_S:
             self._commit()
+        self.busy_s += time.perf_counter() - began_s - (self._idle_s - idle_s)
         return self.account.frames_out.total() - ended
 
     def drain(self) -> None:
@@ -153,7 +156,10 @@ class Pipeline:
     def _next_batch(self, timeout_s: float) -> list[Admitted]:
         """Poll, take in what has come, and give each camera its turn."""
         self._source.hold(self._queue.full(QUEUE_BYTES))
+        began_s = time.perf_counter()
         polled = self._source.poll(POLL_FRAMES, 0.0 if len(self._queue) else timeout_s, self._offsets.ready())
+        if len(polled) < POLL_FRAMES:  # it has waited for frames, or had none to wait for
+            self._idle_s += time.perf_counter() - began_s
         for record in polled:
             if self._is_new(record):
                 self._admit(record)

@@ -31,6 +31,9 @@ HEALTH_CHECKS = {
     "RAY_health_check_timeout_ms": "2000",
     "RAY_health_check_failure_threshold": "3",
 }
+# SIGTERM to `ray start --block` marks the node as ending first; within this time recognisers leave it (its own 30 s are
+# more than `down` waits).
+DRAIN = {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "10"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,7 @@ def _popen_node(place: Sequence[str], cpus: int, log: Path) -> subprocess.Popen[
     with log.open("wb") as output:
         return subprocess.Popen(
             command,
-            env={**os.environ, **HEALTH_CHECKS},
+            env={**os.environ, **HEALTH_CHECKS, **DRAIN},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

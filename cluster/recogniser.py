@@ -24,6 +24,7 @@ from cluster.pipeline import Pipeline
 from cluster.plan import Plan, open_vision
 from cluster.ports import Index
 from cluster.register import read_topic
+from cluster.scaling import Load
 from cluster.watchlist_feed import FeedStatus, WatchlistFeed
 from operators.errors import BrokerUnavailable, IndexIncomplete, ModelsFail, SlotTaken
 
@@ -36,8 +37,20 @@ SLOT_TAKEN = (
     "slot taken by another process: does the same cluster run elsewhere? End one with 'beholden down', then start this "
     "one anew with 'beholden down' and 'beholden up'"
 )
+LEAVE_S = 8.0  # to finish, commit and leave: less than the 10 s after which Kafka would give a silent one up
+LEAVING = "leaving: finishes what it has in hand"
 
 log = logging.getLogger("beholden.recogniser")
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """Counts at one moment: frames taken in, frames looked at, seconds of work."""
+
+    at_s: float
+    frames_in: int
+    looked_at: int
+    busy_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +71,8 @@ class RecogniserStatus:
         index: State of its own index; None when shards hold it.
         layout: Which shards it asks; None when it asks none.
         account: Where every frame went.
+        load: How much it has to do; None until that has been measured.
+        node_id: What Ray calls its node; None outside Ray.
     """
 
     slot: int
@@ -73,6 +88,31 @@ class RecogniserStatus:
     index: FeedStatus | None
     account: dict[str, object]
     layout: Layout | None = None
+    load: Load | None = None
+    node_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """How a recogniser went out of work.
+
+    Attributes:
+        frames: Frames that reached their end since it was told to.
+        given_back: Frames that it had read and not begun; whoever has their partition next reads them again.
+        seconds: How long that took.
+        has_left: Whether all it had finished is committed and it has left the group. Otherwise frames come again, to
+            whoever has their partition next; none is lost.
+    """
+
+    frames: int
+    given_back: int
+    seconds: float
+    has_left: bool
+
+    def __str__(self) -> str:
+        """In words."""
+        how = "and left the group" if self.has_left else "but did not leave the group: its last frames are done again"
+        return f"{self.frames} frames finished, {self.given_back} given back in {self.seconds:.1f} s {how}"
 
 
 class Recogniser:
@@ -120,8 +160,11 @@ class Recogniser:
         self._restarts = self._in_a_row = 0
         self._is_taken = False
         self._lag: dict[int, int] = {}
-        self._rates: deque[tuple[float, int]] = deque()
+        self._measured: deque[_Measured] = deque()
+        self._frame_s = 0.0
         self._stopping = threading.Event()
+        self._has_left = False
+        self._told = (0.0, 0, 0)
         self._thread = threading.Thread(target=self._run, name="recogniser", daemon=True)
         self._thread.start()
 
@@ -141,16 +184,33 @@ class Recogniser:
             restarts=self._restarts,
             index=self._feed.status() if self._feed else None,
             account=self._account.summary(),
+            load=self._load(),
         )
 
-    def close(self, timeout_s: float) -> None:
-        """Finish the batch in hand, commit, and leave the group; the partitions are another's at once."""
+    def close(self, timeout_s: float) -> Departure:
+        """Finish the batch in hand, commit, and leave the group; the partitions are another's at once.
+
+        Args:
+            timeout_s: Longest wait. What is not done by then is done again, by whoever has the partitions next.
+        """
+        if not self._stopping.is_set():
+            self._told = (time.monotonic(), self._account.frames_out.total(), self._account.given_back)
         self._stopping.set()
         self._thread.join(timeout_s)
+        told_at_s, frames, given_back = self._told
+        departure = Departure(
+            frames=self._account.frames_out.total() - frames,
+            given_back=self._account.given_back - given_back,
+            seconds=time.monotonic() - told_at_s,
+            has_left=self._has_left,
+        )
         if self._feed:
             self._feed.close()
+        return departure
 
     def _state(self) -> str:
+        if self._stopping.is_set():
+            return LEAVING
         waiting_for = self._pipeline.waiting_for if self._pipeline else None
         return self._trouble or waiting_for or "watching"
 
@@ -159,6 +219,7 @@ class Recogniser:
             while not self._stopping.is_set():
                 try:
                     self._watch()
+                    self._has_left = True
                 except (BrokerUnavailable, SlotTaken) as error:
                     log.warning("recogniser %d: %s", self._slot, error)
                     self._account.give_back()
@@ -224,6 +285,7 @@ class Recogniser:
                 self._in_hand,
             )
             self._pipeline, self._trouble = pipeline, None
+            self._measured = deque()
             self._loop(pipeline, source)
 
     def _share(self, pipeline: Pipeline, revoked: Sequence[TopicPartition], owned: Sequence[TopicPartition]) -> None:
@@ -242,7 +304,7 @@ class Recogniser:
                 if time.monotonic() - measured_at > 1.0:
                     measured_at = time.monotonic()
                     self._lag = source.lag()
-                    self._measure(measured_at)
+                    self._measure(measured_at, pipeline.busy_s)
             pipeline.drain()
         except SlotTaken:
             self._is_taken = True  # noted before anything else fails on the way out
@@ -250,20 +312,34 @@ class Recogniser:
         except (IndexIncomplete, ModelsFail):
             if not self._stopping.is_set():
                 raise
-            self._account.give_back()  # stopped while it waited: the frames in hand stay uncommitted
+            log.info("recogniser %d stops while the index or the models are silent", self._slot)
         finally:
+            self._account.give_back()  # what waits here, and has not been committed, is another's to account for
             self._lag = {}
 
-    def _measure(self, now: float) -> None:
-        self._rates.append((now, self._account.frames_in))
-        while now - self._rates[0][0] > RATE_WINDOW_S:
-            self._rates.popleft()
+    def _measure(self, now_s: float, busy_s: float) -> None:
+        looked_at = self._account.watched.total()
+        self._measured.append(_Measured(now_s, self._account.frames_in, looked_at, busy_s))
+        while now_s - self._measured[0].at_s > RATE_WINDOW_S:
+            self._measured.popleft()
+        begin = self._measured[0]
+        if looked_at > begin.looked_at:
+            self._frame_s = (busy_s - begin.busy_s) / (looked_at - begin.looked_at)
 
     def _rate(self) -> float:
-        if len(self._rates) < 2:
+        measured = self._measured
+        if len(measured) < 2:
             return 0.0
-        (earlier, before), (later, after) = self._rates[0], self._rates[-1]
-        return (after - before) / (later - earlier)
+        begin, end = measured[0], measured[-1]
+        return (end.frames_in - begin.frames_in) / (end.at_s - begin.at_s)
+
+    def _load(self) -> Load | None:
+        measured = self._measured
+        if len(measured) < 2:
+            return None
+        begin, end = measured[0], measured[-1]
+        waiting = sum(self._lag.values()) + self._account.open
+        return Load(waiting * self._frame_s, (end.busy_s - begin.busy_s) / (end.at_s - begin.at_s))
 
 
 def _whole_list(plan: Plan, slot: int) -> WatchlistFeed:

@@ -102,7 +102,12 @@ class Recognisers:
     """The lanes.
 
     Attributes:
-        count: How many processes share the frames.
+        count: How many processes share the frames; with `most`, the least.
+        most: Most of them: more than `count` are started while more frames come than those can look at, and leave
+            again. None: as many as `count`, always. Give Ray the processors for all of them.
+        more_after_s: How long there must have been too much for them before one more is started. It takes seconds to
+            start, and every start and end makes all others pause for a moment.
+        fewer_after_s: How long one less must have been enough before one leaves.
         threads: Threads of each one's models. On a processor: cores / count.
         poll_frames: Most frames of one batch. Embedding and search are done for all its faces at once.
         detect_batch: Frames the detector takes at once; 1 on a processor, where more gains nothing.
@@ -110,6 +115,9 @@ class Recognisers:
     """
 
     count: int = 1
+    most: int | None = None
+    more_after_s: float = 5.0
+    fewer_after_s: float = 60.0
     threads: int = 1
     poll_frames: int = 8
     detect_batch: int = 1
@@ -117,6 +125,11 @@ class Recognisers:
 
     def __post_init__(self) -> None:
         _be_counts(self, "count", "threads", "poll_frames", "detect_batch")
+        if self.most is not None and self.most < self.count:
+            raise ValueError(f"most: must be at least count ({self.count}), found {self.most}")
+        for name in ("more_after_s", "fewer_after_s"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}: must be at least 0, found {getattr(self, name)}")
         if not self.gpu_share > 0:
             raise ValueError(f"gpu_share: must be above 0, found {self.gpu_share}")
 
@@ -249,6 +262,8 @@ class ClusterSettings:
             raise ValueError(f"cluster: letters, digits and dashes only, found {self.cluster!r}")
         if self.index.shards > self.kafka.watchlist_partitions:
             raise ValueError("index.shards: must not exceed kafka.watchlist_partitions")
+        if (self.recognisers.most or 0) > self.kafka.frame_partitions:
+            raise ValueError("recognisers.most: must not exceed kafka.frame_partitions, one more would have none")
 
     @property
     def key_folder(self) -> Path:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from cluster.plan import Plan
-from cluster.recogniser import RecogniserStatus
+from cluster.recogniser import Departure, RecogniserStatus
 from cluster.watchlist_feed import FeedStatus
 
-READY, WATCHING = "ready", "watching"
+READY, WATCHING, DRAINED = "ready", "watching", "drained"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +17,13 @@ class Member:
         name: Name in Ray.
         state: What it does, or why it does nothing.
         status: What it says of itself; None when it says nothing.
+        departure: How it went out of work, of one that was drained; None when that is not known.
     """
 
     name: str
     state: str
     status: RecogniserStatus | FeedStatus | None = None
+    departure: Departure | None = None
 
     @property
     def is_at_work(self) -> bool:
@@ -35,7 +37,7 @@ class ClusterStatus:
 
     Attributes:
         plan: What was asked for.
-        members: Every wanted actor, and shards of another layout that are still there.
+        members: Every wanted actor, recognisers that were taken out of work, and what is still there and not wanted.
     """
 
     plan: Plan
@@ -43,7 +45,7 @@ class ClusterStatus:
 
     @property
     def is_ready(self) -> bool:
-        """Whether all is as the plan says, and nothing else is there.
+        """Whether all is as the plan says, but for recognisers that were drained, and nothing else is there.
 
         Every replica of every shard answers, every recogniser asks these shards and watches its share, and someone
         watches every partition.
@@ -52,7 +54,7 @@ class ClusterStatus:
         partitions = self.plan.settings.kafka.frame_partitions
         owned = [len(lane.partitions) for lane in lanes]
         shared = sum(owned) == partitions and (all(owned) or len(lanes) > partitions)
-        at_work = all(member.is_at_work for member in self.members)
+        at_work = all(member.is_at_work or member.state == DRAINED for member in self.members)
         layout = self.plan.settings.index.layout
         known = all(lane.layout == layout and (lane.index is None or lane.index.generation) for lane in lanes)
         return at_work and known and shared

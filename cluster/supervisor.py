@@ -1,22 +1,41 @@
-"""Keeps the wanted actors alive, leads them from one layout of the watchlist to another, and reports on them."""
+"""Keeps the wanted actors alive, as many recognisers as the work asks for, and reports on them.
+
+It leads them from one layout of the watchlist to another, and recognisers that are not wanted out of work.
+"""
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from cluster.actors import Silent, actor_names, end, find_actor, hear, restart, start_lane, start_shard, wait_for
+from cluster.actors import (
+    Silent,
+    actor_names,
+    drained_slots,
+    end,
+    ending_nodes,
+    find_actor,
+    hear,
+    note_drained,
+    restart,
+    start_lane,
+    start_shard,
+    wait_for,
+)
 from cluster.delivery import member_of, slot_named
+from cluster.departures import Departures
 from cluster.layout import Layout, Replica, Seen, next_steps, replica_named
 from cluster.patience import Patience
 from cluster.plan import Plan
-from cluster.recogniser import RecogniserStatus
-from cluster.status import READY, Member
+from cluster.recogniser import LEAVE_S, LEAVING, RecogniserStatus
+from cluster.scaling import Load, Scale, next_scale, slots, spare_slots
+from cluster.status import DRAINED, READY, WATCHING, Member
 from cluster.watchlist_feed import FeedStatus
 
 SUPERVISOR = "supervisor"
-LEAVING = "asked until every recogniser asks the new shards"
+STILL_ASKED = "asked until every recogniser asks the new shards"
 RECONCILE_S = 2.0
 HURRY_S = 0.5  # between two looks while something is on its way
 STATUS_TIMEOUT_S = 2.0
@@ -28,8 +47,8 @@ log = logging.getLogger("beholden.supervisor")
 class Supervisor:
     """Keeps the wanted actors alive and reports on them; it is not in the path of any frame.
 
-    Everything it must know it reads from its plan and from the actors themselves, so that it can be replaced at any
-    time, also by one with another layout of the watchlist.
+    Everything it must know it reads from its plan, from the actors themselves, and from what Ray keeps of those that
+    were drained, so that it can be replaced at any time, also by one with another layout of the watchlist.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -38,10 +57,15 @@ class Supervisor:
         self._unanswered: dict[str, Any] = {}
         self._layout = plan.settings.index.layout
         self._shards = {str(replica): replica for replica in (self._layout.all() if self._layout else [])}
-        self._lanes = {member_of(slot): slot for slot in range(plan.settings.recognisers.count)}
+        self._recognisers = plan.settings.recognisers
+        there = [slot for name in actor_names() if (slot := slot_named(name)) is not None]
+        self._scale = Scale(extra=sum(slot >= self._recognisers.count for slot in there))
+        self._departures = Departures(plan)
+        self._lanes = {member_of(slot): slot for slot in range(self._recognisers.count)}
         self._actors: dict[str, Any] = {}
         self._members = {name: Member(name, "starting") for name in (*self._shards, *self._lanes)}
         self._stopping = threading.Event()
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self._thread.start()
 
@@ -53,9 +77,15 @@ class Supervisor:
         """Every actor as it was within the last seconds: shards, those that are about to leave, recognisers."""
         return list(self._members.values())
 
+    def drain(self, drained: frozenset[int]) -> None:
+        """Have these recognisers, and only these, be out of work until told otherwise."""
+        note_drained(drained)
+        self._wake.set()
+
     def close(self, timeout_s: float) -> None:
         """Let every recogniser finish and commit, then end all actors; from now on nothing watches."""
         self._stopping.set()
+        self._wake.set()
         self._thread.join(timeout_s)
         self._members = {name: Member(name, "closing") for name in self._members}
         close_members(timeout_s)
@@ -68,21 +98,63 @@ class Supervisor:
             except Exception as error:  # a supervisor that ends silently would show its last states for ever
                 log.exception("reconciling")
                 self._members = {name: Member(name, f"unknown: {error}") for name in self._members}
-            self._stopping.wait(RECONCILE_S if settled else HURRY_S)
+            self._wake.wait(RECONCILE_S if settled else HURRY_S)
+            self._wake.clear()
 
     def _reconcile(self) -> bool:
         """Make who is missing, hear everyone, and take the next steps; whether all are at work and none was due."""
-        there = [name for name in actor_names() if replica_named(name)]
+        drained, names = drained_slots(), actor_names()
+        self._see_off(drained, names)
+        there = [name for name in names if replica_named(name)]
         leaving = sorted(set(there).difference(self._shards))
         replies = {name: self._ask(name, actor) for name in leaving if (actor := find_actor(name)) is not None}
         replies |= {name: self._ask(name, self._actor(name)) for name in (*self._shards, *self._lanes)}
         self._unanswered.clear()
         wait_for(list(replies.values()), STATUS_TIMEOUT_S)
         heard = {name: member for name, reply in replies.items() if (member := self._hear(name, reply))}
-        shown = [*self._shards, *leaving, *self._lanes]
-        self._members = {name: _leaving(heard[name], name in leaving) for name in shown if name in heard}
+        shown = {name: _leaving(heard[name], name in leaving) for name in (*self._shards, *leaving) if name in heard}
+        self._members = shown | self._shown_lanes(heard, drained)
         due = self._lead(heard)
-        return not due and all(member.is_at_work for member in heard.values())
+        self._move_lanes(heard)
+        self._rescale(heard, len(spare_slots(self._recognisers, drained)))
+        return not due and not self._departures.under_way and all(member.is_at_work for member in heard.values())
+
+    def _see_off(self, drained: frozenset[int], names: Sequence[str]) -> None:
+        """Lead recognisers that are not wanted out of work; one that is wanted again begins anew when it is out."""
+        wanted = {member_of(slot): slot for slot in slots(self._recognisers, self._scale.extra, drained)}
+        unwanted = {name for name in names if slot_named(name) is not None and name not in wanted}
+        self._departures.see_off(sorted(unwanted))
+        for name in unwanted:
+            self._actors.pop(name, None)
+        self._lanes = {name: slot for name, slot in wanted.items() if name not in self._departures.under_way}
+        self._departures.forget(self._lanes)
+
+    def _shown_lanes(self, heard: Mapping[str, Member], drained: frozenset[int]) -> dict[str, Member]:
+        """Recognisers as they are shown, by number."""
+        shown = {name: Member(name, DRAINED, departure=self._departures.of(name)) for name in map(member_of, drained)}
+        shown |= {name: Member(name, LEAVING) for name in self._departures.under_way}
+        shown |= {name: heard[name] for name in self._lanes}
+        return {name: shown[name] for name in sorted(shown, key=lambda name: slot_named(name) or 0)}
+
+    def _move_lanes(self, heard: Mapping[str, Member]) -> None:
+        """Have recognisers leave nodes that are about to end; Ray starts them anew on another."""
+        ending = ending_nodes()
+        for name in self._lanes:
+            status = heard[name].status
+            if isinstance(status, RecogniserStatus) and status.node_id in ending:
+                log.info("%s is told to leave node %s, which is about to end", name, status.node_id)
+                self._actors[name].leave.remote(LEAVE_S)
+
+    def _rescale(self, heard: Mapping[str, Member], most: int) -> None:
+        """Look whether there are as many recognisers as the work asks for; the next round makes it so."""
+        if self._departures.under_way:
+            return
+        loads = [_load(heard[name]) for name in self._lanes]
+        after = next_scale(self._scale, loads, most, self._recognisers, time.monotonic())
+        if after.extra != self._scale.extra:
+            log.info("%d recognisers beside the least, not %d: %s", after.extra, self._scale.extra, loads)
+            self._wake.set()
+        self._scale = after
 
     def _lead(self, heard: Mapping[str, Member]) -> bool:
         """Take the next steps towards the wanted layout; whether there were any."""
@@ -164,10 +236,16 @@ def close_members(timeout_s: float) -> None:
     lanes = [actor.close.remote(timeout_s) for name, actor in actors.items() if slot_named(name) is not None]
     wait_for(lanes, timeout_s)
     end(actors.values())
+    note_drained([])
 
 
 def _replicas(names: Iterable[str]) -> set[Replica]:
     return {replica for name in names if (replica := replica_named(name)) is not None}
+
+
+def _load(member: Member) -> Load | None:
+    status = member.status
+    return status.load if isinstance(status, RecogniserStatus) and member.state == WATCHING else None
 
 
 def _asks(member: Member) -> Layout | None:
@@ -175,7 +253,7 @@ def _asks(member: Member) -> Layout | None:
 
 
 def _leaving(member: Member, is_leaving: bool) -> Member:
-    return replace(member, state=f"{member.state}, {LEAVING}") if is_leaving else member
+    return replace(member, state=f"{member.state}, {STILL_ASKED}") if is_leaving else member
 
 
 def _shard_state(status: FeedStatus) -> str:

@@ -119,9 +119,9 @@ class Running:
         """Where every frame went, recogniser by recogniser."""
         return [m["status"]["account"] for m in self.run.status() if "account" in (m["status"] or {})]
 
-    def wait(self, until: Callable[[], bool], what: str, most_s: float = WAIT_S) -> None:
+    def wait(self, until: Callable[[], bool], what: str, timeout_s: float = WAIT_S) -> None:
         """Wait for something to become true."""
-        deadline = time.monotonic() + most_s
+        deadline = time.monotonic() + timeout_s
         while not until():
             assert time.monotonic() < deadline, what
             time.sleep(0.3)

@@ -1,6 +1,7 @@
 """The `beholden` command. Each group of commands is a file of its own, loaded when it is called."""
 
 import importlib
+import signal
 import sys
 from importlib.metadata import entry_points
 
@@ -14,7 +15,9 @@ GROUPS = {
     "camera": ("cluster.cli.camera", "Publish frames."),
     "doctor": ("cluster.cli.doctor", "Check this machine and say what to do."),
     "down": ("cluster.cli.lifecycle", "Take a cluster down; every recogniser finishes its frames first."),
+    "drain": ("cluster.cli.lifecycle", "Take recognisers out of work without losing a frame, and bring them back."),
     "policy": ("cluster.cli.policy", "Check and show policies."),
+    "restart": ("cluster.cli.lifecycle", "Start recognisers anew, one after the other, without losing a frame."),
     "status": ("cluster.cli.lifecycle", "Show a running cluster."),
     "up": ("cluster.cli.lifecycle", "Bring a cluster up and wait until it watches."),
     "watchlist": ("cluster.cli.watchlist", "Put people who are sought on lists, take them off, and account for both."),
@@ -62,7 +65,11 @@ def beholden() -> None:
 
 
 def main() -> None:
-    """Entry point: errors raised on purpose become one line and exit status 1."""
+    """Entry point: errors raised on purpose become one line and exit status 1.
+
+    A termination is taken as Ctrl-C, so that a command takes down what it has begun.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(beholden.main(standalone_mode=False) or 0)
     except BeholdenError as error:

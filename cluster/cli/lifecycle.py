@@ -1,4 +1,4 @@
-"""`beholden up`, `status` and `down`."""
+"""`beholden up`, `status`, `drain`, `restart` and `down`."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -50,6 +50,34 @@ def status(file: Path, as_json: bool) -> None:
         for member in found.members
     ]
     click.echo(dump({"cluster": found.plan.settings.cluster, "ready": found.is_ready, "members": members}))
+
+
+@click.command()
+@cluster_file
+@click.argument("recognisers", nargs=-1, metavar="[RECOGNISER]...")
+@click.option("--node", metavar="NAME", help="All recognisers of this machine.")
+@click.option("--undo", is_flag=True, help="Bring drained recognisers back: those named, or all.")
+def drain(file: Path, recognisers: tuple[str, ...], node: str | None, undo: bool) -> None:
+    """Take recognisers out of work without losing a frame; they stay so until --undo."""
+    from cluster import drain as drains
+    from cluster.cli.status_view import show
+
+    if undo and node:
+        raise click.UsageError("--undo takes names of recognisers, or none for all; not --node")
+    settings = read_cluster(file)
+    found = drains.undo(settings, recognisers, _say) if undo else drains.drain(settings, recognisers, node, _say)
+    show(found, Console())
+
+
+@click.command()
+@cluster_file
+@click.argument("recognisers", nargs=-1, metavar="[RECOGNISER]...")
+def restart(file: Path, recognisers: tuple[str, ...]) -> None:
+    """Start recognisers anew, one after the other, without losing a frame."""
+    from cluster import drain as drains
+    from cluster.cli.status_view import show
+
+    show(drains.restart(read_cluster(file), recognisers, _say), Console())
 
 
 @click.command()

@@ -62,7 +62,8 @@ def _lanes(members: Sequence[Member], sharded: bool) -> Table:
     for member in members:
         status = member.status
         if not isinstance(status, RecogniserStatus):
-            table.add_row(member.name, f"[yellow]{member.state}")
+            last = f": {member.departure}" if member.departure else ""
+            table.add_row(member.name, f"[yellow]{member.state}{last}")
             continue
         row = [
             member.name,

@@ -188,5 +188,5 @@ def test_the_wait_for_a_cluster_ends_with_that_message(plan: Plan, monkeypatch: 
 
     said: list[str] = []
     with pytest.raises(DeploymentFailed, match=r"still being divided .*\nnot every partition has its recogniser yet"):
-        deploy._wait(plan, Asked, said.append)
+        deploy.wait_until_ready(plan, Asked, said.append)
     assert said == ["recogniser-0: watching"]

@@ -1,7 +1,9 @@
 import json
+import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,11 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster import pipeline as pipeline_module
+from cluster.memory_io import MemorySource
 from cluster.ports import Record
 from operators.errors import IndexIncomplete
 from operators.sightings import SightingSettings
 from operators.types import FrameRef
-from tests.builders import CAMERAS, NOW, FakeIndex, Lane, alert_schema, entry, outcomes, policy, record, unit
+from tests.builders import (
+    CAMERAS,
+    NOW,
+    FakeIndex,
+    FakeVision,
+    Lane,
+    alert_schema,
+    entry,
+    outcomes,
+    policy,
+    record,
+    unit,
+)
 
 SCHEMA = alert_schema()
 FRAMES = ("frames", 0)
@@ -282,3 +297,29 @@ def test_the_name_of_a_frame_is_its_place_in_kafka() -> None:
     odd = Record(FrameRef("x.frames", 7, 12345678901), b"gate", b"rubbish", {}, int(NOW.timestamp() * 1000))
     lane.run([odd])
     assert _letters(lane) == [("x.frames/7/12345678901", "not_jpeg")]
+
+
+def test_time_that_is_waited_for_frames_is_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seeing is work; so is a poll that was full, as one is that had nothing to wait for."""
+    now_s = [0.0]
+    times = SimpleNamespace(perf_counter=lambda: now_s[0], monotonic=time.monotonic, sleep=time.sleep)
+    monkeypatch.setattr(pipeline_module, "time", times)
+    monkeypatch.setattr(pipeline_module, "POLL_FRAMES", 2)
+    lane = Lane(poll_records=2)
+    pipeline = lane.pipeline()
+
+    def takes(seconds: float, real: Any) -> Any:
+        def slow(*arguments: Any) -> Any:
+            now_s[0] += seconds
+            return real(*arguments)
+
+        return slow
+
+    monkeypatch.setattr(MemorySource, "poll", takes(5.0, MemorySource.poll))
+    monkeypatch.setattr(FakeVision, "see", takes(1.0, FakeVision.see))
+    lane.source.records.append(record(b"empty", 0))
+    pipeline.step(0)
+    assert pipeline.busy_s == 1.0
+    lane.source.records.extend([record(b"empty", 1), record(b"empty", 2)])
+    pipeline.step(0)
+    assert pipeline.busy_s == 1.0 + 6.0

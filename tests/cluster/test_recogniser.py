@@ -50,7 +50,7 @@ class World:
         class Flow:
             """As `Pipeline`."""
 
-            waiting_for = None
+            waiting_for, busy_s = None, 0.0
 
             def __init__(self, *_: Any) -> None:
                 """Whatever it is made of."""
@@ -116,7 +116,7 @@ def test_one_whose_slot_is_taken_says_so_and_does_not_take_it_back(world: World)
     assert world.stopping.waits[0] == FIRST_LOOK_S
     assert FOR_GOOD in world.stopping.waits
     assert (world.opened, world.failures) == (1, 0)
-    assert world.recogniser._state() == SLOT_TAKEN
+    assert world.recogniser._trouble == SLOT_TAKEN
     assert "does the same cluster run elsewhere?" in SLOT_TAKEN
 
 
@@ -127,7 +127,7 @@ def test_one_that_nobody_has_taken_the_slot_of_starts_over(world: World) -> None
     assert FOR_GOOD not in world.stopping.waits
     assert len(world.stopping.waits) == 1 + LOOKS
     assert (world.opened, world.failures, world.recogniser._restarts) == (2, 0, 1)
-    assert world.recogniser._state() == "watching"
+    assert world.recogniser._trouble is None
 
 
 def test_a_broker_that_is_away_says_nothing_about_who_has_the_slot(world: World) -> None:
@@ -150,7 +150,7 @@ def test_what_fails_on_the_way_out_does_not_hide_that_the_slot_is_taken(world: W
     world.others = [True]
     world.run()
     assert world.opened == 1
-    assert world.recogniser._state() == SLOT_TAKEN
+    assert world.recogniser._trouble == SLOT_TAKEN
 
 
 def test_without_kafka_it_starts_over(world: World) -> None:

@@ -12,8 +12,8 @@ from cluster.account import Account
 from cluster.cli.status_view import show
 from cluster.layout import Layout, Replica
 from cluster.plan import Plan, read_plan
-from cluster.recogniser import RecogniserStatus
-from cluster.status import READY, WATCHING, ClusterStatus, Member
+from cluster.recogniser import Departure, RecogniserStatus
+from cluster.status import DRAINED, READY, WATCHING, ClusterStatus, Member
 from cluster.watchlist_feed import FeedStatus
 from operators.types import Generation
 from tests.drawn import write_deployment
@@ -68,6 +68,18 @@ def test_a_cluster_is_ready_when_all_is_as_asked(plan: Plan) -> None:
 def test_a_cluster_is_not_ready_while_anything_is_missing_or_left_over(plan: Plan, changes: dict[str, Member]) -> None:
     """One replica that reads, one recogniser that still asks other shards, one partition that nobody watches."""
     assert not ClusterStatus(plan, members(**changes)).is_ready
+
+
+def test_a_drained_recogniser_is_no_want_and_is_shown(plan: Plan) -> None:
+    """The cluster is ready once others have its partitions; what it did last stands in its row."""
+    drained = Member("recogniser-1", DRAINED, departure=Departure(12, 3, 0.4, has_left=True))
+    assert not ClusterStatus(plan, members(recogniser_1=drained)).is_ready
+    status = ClusterStatus(plan, members(recogniser_0=lane(0, partitions=8), recogniser_1=drained))
+    assert status.is_ready
+    out = StringIO()
+    show(status, Console(file=out, width=200))
+    [row] = [line for line in out.getvalue().splitlines() if line.startswith("recogniser-1")]
+    assert row.split(maxsplit=1)[1].startswith("drained: 12 frames finished, 3 given back in 0.4 s and left the group")
 
 
 def test_without_shards_each_recogniser_has_its_own_list(plan: Plan) -> None:

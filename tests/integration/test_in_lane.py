@@ -97,5 +97,5 @@ class Closing:
         return self.recogniser.status().account["frames_in"]
 
     def close(self) -> None:
-        """Finish and leave."""
-        self.recogniser.close(20.0)
+        """Finish and leave the group."""
+        assert self.recogniser.close(20.0).has_left

@@ -1,0 +1,54 @@
+"""People who pass while recognisers come and go, and who is a member of their group."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+
+from kafka import KafkaAdminClient
+
+from cluster.frame_publisher import KafkaFramePublisher
+from tests.drawn import CAMERAS, scene
+from tests.running import Running
+
+END_S = 20.0  # for a process to end; a test that waits so long has failed
+PAUSE_S = 0.2  # between two people
+
+
+def members(running: Running) -> list[tuple[str, str]]:
+    """Members of the group: names and ids."""
+    group = running.plan.group
+    with closing(KafkaAdminClient(bootstrap_servers=running.run.bootstrap)) as admin:
+        found = admin.describe_groups([group])[group]["members"]
+    return sorted((one["client_id"], one["member_id"]) for one in found)
+
+
+def of(seeds: range) -> dict[str, int]:
+    """Drawn people by reference."""
+    return {f"person-{seed}": seed for seed in seeds}
+
+
+@contextmanager
+def passing_by(running: Running, seeds: range) -> Iterator[None]:
+    """Listed people pass one after the other until the block has ended; every one of them alerts, once."""
+    people = of(seeds)
+    enough = threading.Event()
+
+    def show() -> None:
+        with closing(KafkaFramePublisher(running.plan.settings.kafka)) as publisher:
+            for at, seed in enumerate(seeds):
+                publisher.publish(CAMERAS[at % 4], scene([seed]), datetime.now(UTC), "test", at)
+                enough.wait(PAUSE_S)
+                if at == len(seeds) // 2:
+                    assert enough.wait(120)
+
+    with ThreadPoolExecutor(1) as pool:
+        shown = pool.submit(show)
+        try:
+            yield
+        finally:
+            enough.set()
+            shown.result(120)
+    alerts = running.alerts(set(people))
+    assert {entry: len(found) for entry, found in alerts.items()} == dict.fromkeys(people, 1)

@@ -1,0 +1,113 @@
+"""Recognisers that go out of work in order: drained, started anew, terminated. Who passes meanwhile alerts, once.
+
+That one has left the group at once is seen where its process has ended: whoever dies without a word is a member for
+another 10 s.
+"""
+
+import os
+import signal
+import subprocess
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.integration.passing import END_S, members, of, passing_by
+from tests.running import Running
+
+pytestmark = pytest.mark.integration
+
+
+def test_what_is_drained_is_out_of_work_until_it_is_brought_back(running: Running) -> None:
+    """Its process has ended, the other has all partitions, `up` leaves it so, and `--undo` does not."""
+    victim = by_name(running)["recogniser-1"]["status"]["pid"]
+    seeds = range(100, 180)
+    running.enrol(of(seeds))
+    with passing_by(running, seeds):
+        drain(running, "recogniser-1")
+        assert not psutil.pid_exists(victim)
+        assert [name for name, _ in members(running)] == ["recogniser-0"]
+        for command in ("status", "up"):
+            running.run.beholden(command, "-f", str(running.run.file))
+            lanes = by_name(running)
+            assert (lanes["recogniser-1"]["state"], lanes["recogniser-1"]["status"]) == ("drained", None)
+            assert len(lanes["recogniser-0"]["status"]["partitions"]) == 8
+        drain(running, "--undo")
+    lanes = by_name(running)
+    assert [lanes[name]["state"] for name in lanes] == ["watching", "watching"]
+    assert [len(lanes[name]["status"]["partitions"]) for name in lanes] == [4, 4]
+
+
+def test_the_last_one_at_work_is_not_drained(running: Running) -> None:
+    """Neither by name nor with its machine; the command says what to do instead."""
+    node = running.lanes()[0]["status"]["node"]
+    for whom in (["recogniser-0", "recogniser-1"], ["--node", node]):
+        with pytest.raises(subprocess.CalledProcessError):
+            drain(running, *whom)
+    assert [lane["state"] for lane in running.lanes()] == ["watching", "watching"]
+
+
+def test_a_supervisor_that_is_lost_knows_who_was_drained(running: Running) -> None:
+    """Ray makes it anew with nothing but its plan."""
+    drain(running, "recogniser-0")
+    supervisor = supervisor_of(running)
+    supervisor.kill()
+    psutil.wait_procs([supervisor], timeout=END_S)
+    running.wait(lambda: states(running) == ["drained", "watching"], "it is shown as drained")
+    drain(running, "--undo", "recogniser-0")
+    assert states(running) == ["watching", "watching"]
+
+
+def test_all_are_started_anew_one_after_the_other(running: Running) -> None:
+    """Each is another process, and nobody who passes is missed or told of twice."""
+    before = {lane["status"]["pid"] for lane in running.lanes()}
+    seeds = range(200, 280)
+    running.enrol(of(seeds))
+    with passing_by(running, seeds):
+        running.run.beholden("restart", "-f", str(running.run.file))
+    lanes = running.lanes()
+    assert [lane["state"] for lane in lanes] == ["watching", "watching"]
+    assert not before & {lane["status"]["pid"] for lane in lanes}
+
+
+def test_a_terminated_recogniser_leaves_in_order_and_comes_back(running: Running) -> None:
+    """SIGTERM to its process, from whomever."""
+    victim = running.lanes()[0]["status"]["pid"]
+    seeds = range(300, 380)
+    running.enrol(of(seeds))
+    with passing_by(running, seeds):
+        before = {member for name, member in members(running) if name == "recogniser-0"}
+        assert len(before) == 1
+        os.kill(victim, signal.SIGTERM)
+        psutil.wait_procs([psutil.Process(victim)], timeout=END_S)
+        assert not psutil.pid_exists(victim)
+        assert not before & {member for _, member in members(running)}
+    running.wait(lambda: states(running) == ["watching", "watching"], "it is back")
+
+
+def drain(running: Running, *arguments: str) -> str:
+    """Call the command."""
+    return running.run.beholden("drain", "-f", str(running.run.file), *arguments)
+
+
+def by_name(running: Running) -> dict[str, dict[str, Any]]:
+    """Recognisers by name."""
+    return {lane["name"]: lane for lane in running.lanes()}
+
+
+def states(running: Running) -> list[str]:
+    """Of recognisers, by number; none while the supervisor is not there."""
+    try:
+        return [lane["state"] for lane in running.lanes()]
+    except subprocess.CalledProcessError:
+        return []
+
+
+def supervisor_of(running: Running) -> psutil.Process:
+    """The supervisor's process, of all on this machine the one in a session with a recogniser of this cluster."""
+    session = os.getsid(by_name(running)["recogniser-1"]["status"]["pid"])
+    named = [
+        process for process in psutil.process_iter(["cmdline"]) if "ray::Supervisor" in str(process.info["cmdline"])
+    ]
+    [found] = [process for process in named if os.getsid(process.pid) == session]
+    return found

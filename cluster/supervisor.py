@@ -180,12 +180,15 @@ class Supervisor:
         """End replicas that nobody asks; what they kept on a disk goes with them."""
         actors = {str(replica): actor for replica in replicas if (actor := find_actor(str(replica))) is not None}
         retired = {actor.retire.remote(): name for name, actor in actors.items()}
-        for reply in wait_for(list(retired), RETIRE_S):
-            log.warning(
-                "%s ends without an answer: its snapshot, if it had one, is there until the next 'beholden up' after "
-                "'beholden down'",
-                retired[reply],
-            )
+        wait_for(list(retired), RETIRE_S)
+        for reply, name in retired.items():
+            if isinstance(said := hear(reply), Silent):
+                log.warning(
+                    "%s is ended (%s): a snapshot that it kept may be there until the cluster comes up again after "
+                    "'beholden down'",
+                    name,
+                    said.why,
+                )
         end(actors.values())
 
     def _actor(self, name: str) -> Any:

@@ -36,8 +36,8 @@ class Actor:
     """One actor; a shard that has read its part, or a recogniser that asks `layout`."""
 
     def __init__(self, world: "World", name: str, layout: Layout | None = None) -> None:
-        def note(what: str) -> Callable[..., str]:
-            return lambda *_: world.done.append(f"{what} {name}") or name
+        def note(what: str) -> Callable[..., Callable[[], object]]:
+            return lambda *_: world.done.append(f"{what} {name}") or (lambda: world.unretired.get(name))
 
         self.name, self.world, self.layout = name, world, layout
         self.status, self.use = Method(self._ask), Method(self._use)
@@ -71,6 +71,7 @@ class World:
         silent: Those that say nothing, and what is known of them.
         done: What was done, in order.
         asked: Who was asked how it is.
+        unretired: Those that cannot retire, and why.
         now_s: The present.
     """
 
@@ -78,6 +79,7 @@ class World:
     silent: dict[str, Silent] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    unretired: dict[str, Silent] = field(default_factory=dict)
     now_s: float = 1000.0
 
     def add(self, layout: Layout) -> None:
@@ -167,6 +169,22 @@ def test_recognisers_are_told_the_layout_and_what_nobody_asks_is_ended(world: Wo
     assert world.done == [*(f"retire {name}" for name in old), *(f"end {name}" for name in old)]
     assert supervisor._reconcile()
     assert set(shown(supervisor)) == {*map(str, NEW.all()), *LANES}
+
+
+@pytest.mark.parametrize("said", [LATE, Silent("failed: PermissionError", is_gone=True)])
+def test_one_that_may_have_left_vectors_on_a_disk_is_ended_and_told_of(
+    world: World, plan: Plan, caplog: pytest.LogCaptureFixture, said: Silent
+) -> None:
+    """It took too long to stop, or its folder cannot be removed; of the others nothing is said."""
+    world.add(OLD)
+    world.unretired["shard-1-of-2-r0"] = said
+    supervisor = Supervisor(plan)
+    for _ in range(2):
+        supervisor._reconcile()
+    assert not {str(replica) for replica in OLD.all()} & set(world.there)
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warned) == 1
+    assert warned[0].startswith(f"shard-1-of-2-r0 is ended ({said.why}): a snapshot")
 
 
 def test_a_shard_on_its_way_out_that_has_died_is_neither_shown_nor_in_the_way(world: World, plan: Plan) -> None:

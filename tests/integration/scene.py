@@ -22,7 +22,7 @@ from tests.builders import NOW
 from tests.integration.lane_process import CAMERAS, PARTITIONS, kafka_of
 
 ROOT = Path(__file__).resolve().parents[2]
-WAIT_S = 60.0
+WAIT_S = 90.0
 PICTURES = (b"anna", b"empty", b"bert", b"rubbish")
 FRAMES_SENT = 96
 ALERTS_DUE, LETTERS_DUE = FRAMES_SENT // 2, FRAMES_SENT // 4

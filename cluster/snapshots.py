@@ -18,7 +18,8 @@ def holders(plan: Plan) -> list[str]:
     settings = plan.settings
     if layout := settings.index.layout:
         return [str(replica) for replica in layout.all()]
-    return [member_of(slot) for slot in range(settings.recognisers.count)]
+    lanes = settings.recognisers
+    return [member_of(slot) for slot in range(max(lanes.count, lanes.most or 0))]
 
 
 def sweep(plan: Plan) -> list[str]:

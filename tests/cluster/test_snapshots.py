@@ -107,6 +107,7 @@ def test_without_snapshots_nothing_is_looked_for(plan: Plan, tmp_path: Path) -> 
 def test_recognisers_that_come_when_there_is_much_to_do_keep_theirs(plan: Plan) -> None:
     """They are not there when the cluster comes up."""
     settings = plan.settings
-    lanes, index = replace(settings.recognisers, most=5), replace(settings.index, placement=Placement.IN_LANE, shards=1)
-    wide = replace(plan, settings=replace(settings, recognisers=lanes, index=replace(index, replicas=1)))
+    index = replace(settings.index, placement=Placement.IN_LANE, shards=1, replicas=1)
+    lanes = replace(settings.recognisers, most=5)
+    wide = replace(plan, settings=replace(settings, recognisers=lanes, index=index))
     assert holders(wide) == [f"recogniser-{slot}" for slot in range(5)]

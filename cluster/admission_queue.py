@@ -56,11 +56,13 @@ class AdmissionQueue:
         self._batch_frames = batch_frames
         self._batch_bytes = batch_bytes
         self._lines: dict[str, _Line] = {}
-        self._turn: deque[str] = deque()  # cameras that have frames waiting, whoever is next first
+        self._turn: list[
+            str
+        ] = []  # every camera, whoever was served last at the end; one without frames keeps its place
         self._bytes: Counter[TopicPartition] = Counter()
 
     def __len__(self) -> int:
-        return sum(len(self._lines[camera].frames) for camera in self._turn)
+        return sum(len(line.frames) for line in self._lines.values())
 
     @property
     def waiting_bytes(self) -> int:
@@ -69,13 +71,14 @@ class AdmissionQueue:
 
     def put(self, record: Record, frame: Frame, now: datetime) -> list[Dropped]:
         """Take a frame in; what is shed for it, which may be itself."""
-        line = self._lines.setdefault(frame.camera, _Line(self._rule.of(frame.camera)))
+        if frame.camera not in self._lines:
+            self._lines[frame.camera] = _Line(self._rule.of(frame.camera))
+            self._turn.append(frame.camera)
+        line = self._lines[frame.camera]
         if self._is_stale(frame, now):
             return [Dropped(frame, Shed.TOO_OLD)]
         if not _is_sampled(line, frame):
             return [Dropped(frame, Shed.SAMPLED)]
-        if not line.frames:
-            self._turn.append(frame.camera)
         line.frames.append((record, frame))
         self._bytes[_partition(frame)] += len(frame.jpeg)
         if line.rule.rule is Rule.NEWEST and len(line.frames) > self._batch_frames:
@@ -92,7 +95,6 @@ class AdmissionQueue:
             if line.rule.rule is Rule.NEWEST:
                 dropped += [self._drop(line, Shed.SUPERSEDED) for _ in range(len(line.frames) - share)]
             batch += [self._pop(line) for _ in range(share)]
-        self._turn = deque(camera for camera in self._turn if self._lines[camera].frames)
         return batch, dropped
 
     def full(self, limit_bytes: int) -> set[TopicPartition]:
@@ -108,7 +110,6 @@ class AdmissionQueue:
         before = len(self)
         for line in self._lines.values():
             line.frames = deque(each for each in line.frames if _partition(each[1]) not in partitions)
-        self._turn = deque(camera for camera in self._turn if self._lines[camera].frames)
         for partition in partitions:
             self._bytes.pop(partition, None)
         return before - len(self)
@@ -117,18 +118,18 @@ class AdmissionQueue:
         """How many frames of which camera the next batch has: one each, turn by turn, until it is full."""
         shares: Counter[str] = Counter()
         room_bytes = self._batch_bytes
-        turn = deque(self._turn)
+        turn = deque(camera for camera in self._turn if self._lines[camera].frames)
         while turn and shares.total() < most:
             camera = turn.popleft()
             size = self._size(camera, shares[camera])
             if shares and size > room_bytes:
-                turn.appendleft(camera)  # whose frame had no room is the first of the next batch
-                break
+                break  # whose frame had no room is before all that were served in the next batch
             room_bytes -= size
             shares[camera] += 1
+            self._turn.remove(camera)
+            self._turn.append(camera)
             if shares[camera] < len(self._lines[camera].frames):
                 turn.append(camera)
-        self._turn = deque(dict.fromkeys([*turn, *self._turn]))
         return dict(shares)
 
     def _size(self, camera: str, taken: int) -> int:
@@ -137,11 +138,9 @@ class AdmissionQueue:
         return len(line.frames[-1 - taken if line.rule.rule is Rule.NEWEST else taken][1].jpeg)
 
     def _expire(self, now: datetime) -> Iterator[Dropped]:
-        for camera in self._turn:
-            line = self._lines[camera]
+        for line in self._lines.values():
             while line.frames and self._is_stale(line.frames[0][1], now):
                 yield self._drop(line, Shed.TOO_OLD)
-        self._turn = deque(camera for camera in self._turn if self._lines[camera].frames)
 
     def _is_stale(self, frame: Frame, now: datetime) -> bool:
         return now - frame.captured_at > self._max_age

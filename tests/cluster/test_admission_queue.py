@@ -53,6 +53,17 @@ def test_what_fits_a_batch_is_taken_whole() -> None:
     assert (len(waiting), waiting.waiting_bytes) == (0, 0)
 
 
+def test_whose_turn_it_is_outlasts_an_empty_queue() -> None:
+    """Frames come by partition, in the same order each time: whoever comes first must not always have one more."""
+    waiting, served = queue(frames=6), Counter[str]()
+    for number in range(20):
+        for camera in ("a", "b", "c", "d"):
+            for frame in range(2):
+                put(waiting, camera, 2 * number + frame)
+        served.update(camera for camera, _ in take(waiting)[0])
+    assert served == dict.fromkeys("abcd", 30)
+
+
 def test_under_overload_the_newest_goes_first_and_what_waited_before_it_is_shed() -> None:
     """With `every` the oldest goes first and the others wait."""
     waiting = queue()

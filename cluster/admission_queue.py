@@ -55,10 +55,7 @@ class AdmissionQueue:
         self._max_age = max_age
         self._batch_frames = batch_frames
         self._batch_bytes = batch_bytes
-        self._lines: dict[str, _Line] = {}
-        self._turn: list[
-            str
-        ] = []  # every camera, whoever was served last at the end; one without frames keeps its place
+        self._lines: dict[str, _Line] = {}  # whoever was served last at the end; one without frames keeps its place
         self._bytes: Counter[TopicPartition] = Counter()
 
     def __len__(self) -> int:
@@ -71,10 +68,7 @@ class AdmissionQueue:
 
     def put(self, record: Record, frame: Frame, now: datetime) -> list[Dropped]:
         """Take a frame in; what is shed for it, which may be itself."""
-        if frame.camera not in self._lines:
-            self._lines[frame.camera] = _Line(self._rule.of(frame.camera))
-            self._turn.append(frame.camera)
-        line = self._lines[frame.camera]
+        line = self._lines.setdefault(frame.camera, _Line(self._rule.of(frame.camera)))
         if self._is_stale(frame, now):
             return [Dropped(frame, Shed.TOO_OLD)]
         if not _is_sampled(line, frame):
@@ -118,7 +112,7 @@ class AdmissionQueue:
         """How many frames of which camera the next batch has: one each, turn by turn, until it is full."""
         shares: Counter[str] = Counter()
         room_bytes = self._batch_bytes
-        turn = deque(camera for camera in self._turn if self._lines[camera].frames)
+        turn = deque(camera for camera, line in self._lines.items() if line.frames)
         while turn and shares.total() < most:
             camera = turn.popleft()
             size = self._size(camera, shares[camera])
@@ -126,8 +120,7 @@ class AdmissionQueue:
                 break  # whose frame had no room is before all that were served in the next batch
             room_bytes -= size
             shares[camera] += 1
-            self._turn.remove(camera)
-            self._turn.append(camera)
+            self._lines[camera] = self._lines.pop(camera)
             if shares[camera] < len(self._lines[camera].frames):
                 turn.append(camera)
         return dict(shares)

@@ -193,12 +193,12 @@ class KafkaFrameSource:
         What was polled and dropped while the group was sharing anew would never be seen, and be committed past.
         """
         with translated(self._kafka, "beginning again"):
-            for each in (TopicPartition(*at) for at in stayed):
-                committed = self._consumer.committed(each, timeout_ms=REQUEST_MS)
+            for each in stayed:
+                committed = self.committed(each)
                 if committed is None:
-                    self._consumer.seek_to_beginning(each)
+                    self._consumer.seek_to_beginning(TopicPartition(*each))
                 else:
-                    self._consumer.seek(each, committed)
+                    self._consumer.seek(TopicPartition(*each), committed)
 
     def is_caught_up(self) -> bool:
         """See `ports.FrameSource`. Asks Kafka: what was last fetched says nothing while the group shares anew."""

@@ -111,7 +111,7 @@ class ShedBook:
     def write_before(self, offsets: Mapping[TopicPartition, int], now: datetime) -> None:
         """Start to write the intervals that have frames before these offsets."""
         for key, each in list(self._open.items()):
-            if any(ref.offset < offsets.get(key.partition, 0) for ref in each.refs):
+            if each.first < offsets.get(key.partition, 0):
                 self._over.append(self._open.pop(key))
         self._send(now)
 

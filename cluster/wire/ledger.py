@@ -4,11 +4,11 @@ When cameras were not watched stands in the same topic: `cluster/wire/shed.py`.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import rfc8785
 
@@ -16,6 +16,8 @@ from cluster.wire.text import format_time, parse_time
 from operators.errors import BeholdenError
 
 LEDGER_FORM = "beholden.ledger.v1"
+
+T = TypeVar("T")
 
 
 class Change(StrEnum):
@@ -106,22 +108,33 @@ def parse_event(value: bytes) -> ListEvent | None:
     Raises:
         LedgerInvalid: It is no record of the ledger.
     """
+    return parse_record(value, list(Change), _event)
+
+
+def _event(body: Mapping[str, Any]) -> ListEvent:
+    texts = ("deployment", "policy_digest", "by", "members_id", "member", "watchlist", "category", "record")
+    return ListEvent(
+        change=Change(body["type"]),
+        at=parse_time(body["at"]),
+        **{name: typed(body, name, str) for name in texts},
+        not_after=parse_time(body["not_after"]) if body["not_after"] is not None else None,
+        images=typed(body, "images", int),
+        minor=typed(body, "minor", bool),
+        why=Withdrawal(body["why"]) if body["why"] is not None else None,
+    )
+
+
+def parse_record(value: bytes, types: Collection[str], build: Callable[[Mapping[str, Any]], T]) -> T | None:
+    """What `build` makes of a record of one of these types; None for records of other types.
+
+    Raises:
+        LedgerInvalid: It is no record of the ledger, or `build` finds a member missing or of another kind.
+    """
     try:
         body: Mapping[str, Any] = json.loads(value)
         if body["form"] != LEDGER_FORM:
             raise LedgerInvalid(f"its form is not {LEDGER_FORM}")
-        if typed(body, "type", str) not in list(Change):
-            return None
-        texts = ("deployment", "policy_digest", "by", "members_id", "member", "watchlist", "category", "record")
-        return ListEvent(
-            change=Change(body["type"]),
-            at=parse_time(body["at"]),
-            **{name: typed(body, name, str) for name in texts},
-            not_after=parse_time(body["not_after"]) if body["not_after"] is not None else None,
-            images=typed(body, "images", int),
-            minor=typed(body, "minor", bool),
-            why=Withdrawal(body["why"]) if body["why"] is not None else None,
-        )
+        return build(body) if typed(body, "type", str) in types else None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise LedgerInvalid(f"not a record of the ledger: {type(error).__name__}") from None
 

@@ -1,6 +1,5 @@
 """Records of the ledger topic that say when cameras were not watched."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +8,7 @@ from typing import Any
 import rfc8785
 
 from cluster.account import Shed
-from cluster.wire.ledger import LEDGER_FORM, LedgerInvalid, typed
+from cluster.wire.ledger import LEDGER_FORM, LedgerInvalid, parse_record, typed
 from cluster.wire.text import format_time, parse_time
 
 SHED_TYPE = "frames.shed"
@@ -80,24 +79,20 @@ def parse_shed(value: bytes) -> ShedInterval | None:
     Raises:
         LedgerInvalid: It is no record of the ledger.
     """
-    try:
-        body: Mapping[str, Any] = json.loads(value)
-        if body["form"] != LEDGER_FORM:
-            raise LedgerInvalid(f"its form is not {LEDGER_FORM}")
-        if typed(body, "type", str) != SHED_TYPE:
-            return None
-        cameras = typed(body, "cameras", list)
-        if not all(type(camera) is str for camera in cameras) or typed(body, "frames", int) < 1:
-            raise LedgerInvalid("cameras are not all text, or there are no frames")
-        return ShedInterval(
-            at=parse_time(body["at"]),
-            begin=parse_time(body["begin"]),
-            end=parse_time(body["end"]),
-            **{name: typed(body, name, str) for name in ("deployment", "policy_digest", "writer", "topic")},
-            cameras=tuple(cameras),
-            **{name: typed(body, name, int) for name in ("partition", "first", "last")},
-            reason=Shed(body["reason"]),
-            frames=body["frames"],
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise LedgerInvalid(f"not a record of the ledger: {type(error).__name__}") from None
+    return parse_record(value, [SHED_TYPE], _interval)
+
+
+def _interval(body: Mapping[str, Any]) -> ShedInterval:
+    cameras = typed(body, "cameras", list)
+    if not all(type(camera) is str for camera in cameras) or typed(body, "frames", int) < 1:
+        raise LedgerInvalid("cameras are not all text, or there are no frames")
+    return ShedInterval(
+        at=parse_time(body["at"]),
+        begin=parse_time(body["begin"]),
+        end=parse_time(body["end"]),
+        **{name: typed(body, name, str) for name in ("deployment", "policy_digest", "writer", "topic")},
+        cameras=tuple(cameras),
+        **{name: typed(body, name, int) for name in ("partition", "first", "last")},
+        reason=Shed(body["reason"]),
+        frames=body["frames"],
+    )

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -75,8 +76,7 @@ class Bench:
 
     def processes(self) -> dict[str, int]:
         """Of everything that could grow, by name."""
-        plan, run = self._running.plan, self._running.run
-        target = Target(run, plan, random.Random(0), run.status())  # noqa: S311 - nothing is drawn
+        target = self._target(random.Random(0))  # noqa: S311 - nothing is drawn
         found = {each["name"]: each["status"]["pid"] for each in target.members if each["status"]}
         found |= {"supervisor": target.actors("Supervisor")[0], "GCS": target.ray("gcs_server")[0]}
         return found | {f"raylet {number}": pid for number, pid in enumerate(target.ray("raylet"))}
@@ -84,7 +84,7 @@ class Bench:
     def one(self, seed: int, fault: str) -> Run:
         """Break something while people walk by, wait until it is whole again, and check."""
         chosen = random.Random(seed)  # noqa: S311 - a schedule, not a secret
-        target = Target(self._running.run, self._running.plan, chosen, self._running.run.status())
+        target = self._target(chosen)
         count = max(PASSAGES, int(LASTS_S.get(fault, 0) * FPS / (FRAMES_A_PASSAGE + 1)))
         passages = [Passage(*pair) for pair in self.some(count)]
         lasts_s = PASSAGES * (FRAMES_A_PASSAGE + 1) / FPS
@@ -103,12 +103,15 @@ class Bench:
         late_s = (verdict.late_until - healed_at).total_seconds() if verdict.late_until else 0.0
         return Run(seed, fault, verdict, max(0.0, late_s))
 
+    def _target(self, chosen: random.Random) -> Target:
+        return Target(self._running.run, self._running.plan, chosen, self._running.run.status())
+
     def _show(self, passages: list[Passage], stream: str) -> dict[Pair, datetime]:
         """A camera that finds no broker begins again: what it showed may be shown twice."""
         begun = time.monotonic()
         while True:
             try:
-                return publish(self._running.plan.settings.kafka, passages, stream)
+                return publish(self.kafka, passages, stream)
             except BeholdenError:
                 if time.monotonic() - begun > WAIT_S:
                     raise
@@ -116,7 +119,7 @@ class Bench:
 
     def _check(self, expected: dict[Pair, datetime]) -> Verdict:
         try:
-            records = list(read_topic(self._running.plan.settings.kafka, ALERTS, self._began))
+            records = list(read_topic(self.kafka, ALERTS, self._began))
         except BeholdenError:
             records = []
         return check([record.value for record in records], expected, self._known)
@@ -150,10 +153,8 @@ def _later(seconds: float, harm: Callable[[Target], datetime], target: Target) -
 @click.option("--records", type=click.Path(path_type=Path), help="Append a line of JSON for each run.")
 def main(runs: int, seed: int, only: Sequence[str], delivery: str, records: Path | None) -> None:
     """Run faults in turn; exit with 1 when an alert is lost, doubled or wrong."""
-    import tempfile
-
     bad, names = 0, list(only or FAULTS)
-    with tempfile.TemporaryDirectory() as folder, bench(Path(folder), seed, **_mode(delivery)) as cluster:
+    with tempfile.TemporaryDirectory() as folder, bench(Path(folder), seed, delivery=delivery) as cluster:
         for number in range(runs):
             run = cluster.one(seed * 100_000 + number, names[number % len(names)])
             bad += not run.verdict.is_good
@@ -168,10 +169,6 @@ def main(runs: int, seed: int, only: Sequence[str], delivery: str, records: Path
 def _machine() -> str:
     parts = {**machine(), **{name: version(name) for name in ("ray", "kafka-python")}}
     return ", ".join(f"{name} {value}" for name, value in parts.items())
-
-
-def _mode(delivery: str) -> dict[str, object]:
-    return {} if delivery == "at-least-once" else {"delivery": delivery}
 
 
 def _line(run: Run) -> str:

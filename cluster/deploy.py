@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +34,7 @@ from operators.errors import DeploymentFailed
 READY_TIMEOUT_S = 120.0
 CLOSE_TIMEOUT_S = 30.0
 CALL_TIMEOUT_S = 15.0
+CONNECT_TIMEOUT_S = 5.0
 
 
 def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
@@ -270,6 +272,8 @@ def connected(settings: ClusterSettings) -> Iterator[None]:
         if not found:
             raise DeploymentFailed(f"cluster {settings.cluster} does not run: 'beholden up' starts it")
         address = found.address
+    else:
+        _refuse_unreachable(address)
     on_termination = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, namespace=settings.cluster, log_to_driver=False, logging_level="ERROR")
@@ -286,6 +290,17 @@ def connected(settings: ClusterSettings) -> Iterator[None]:
         raise DeploymentFailed(f"cluster {settings.cluster} does not answer: {type(error).__name__}: {error}") from None
     finally:
         ray.shutdown()
+
+
+def _refuse_unreachable(address: str) -> None:
+    """Ray itself goes on trying to join a Ray that is not there for longer than anybody waits."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_S).close()
+    except (OSError, ValueError) as error:
+        raise DeploymentFailed(
+            f"nothing answers at {address} ({error}): start Ray there, or correct 'ray' in the cluster file"
+        ) from None
 
 
 def wait_until_ready(

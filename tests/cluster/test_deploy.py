@@ -190,3 +190,11 @@ def test_the_wait_for_a_cluster_ends_with_that_message(plan: Plan, monkeypatch: 
     with pytest.raises(DeploymentFailed, match=r"still being divided .*\nnot every partition has its recogniser yet"):
         deploy.wait_until_ready(plan, Asked, said.append)
     assert said == ["recogniser-0: watching"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1"])
+def test_a_ray_that_is_not_there_is_said_at_once(plan: Plan, address: str) -> None:
+    """Ray would go on trying for many minutes."""
+    settings = replace(plan.settings, ray=address)
+    with pytest.raises(DeploymentFailed, match=f"nothing answers at {address} .*: start Ray there"):
+        deploy.down(settings, lambda _: None)

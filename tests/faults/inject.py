@@ -89,6 +89,21 @@ def kill_all_recognisers(target: Target) -> datetime:
     return _kill(target.pids("recogniser"))
 
 
+def kill_amid_backlog(target: Target) -> datetime:
+    """All stand still for a while, go on, and are killed while they have what has come meanwhile in hand."""
+    pids = target.pids("recogniser")
+    _freeze(pids, target.random.uniform(4, 6))
+    time.sleep(target.random.uniform(0.05, 0.2))
+    return _kill(pids)
+
+
+def terminate_recogniser(target: Target) -> datetime:
+    """SIGTERM to one: it finishes, commits, and leaves."""
+    pid = target.random.choice(target.pids("recogniser"))
+    os.kill(pid, signal.SIGTERM)
+    return datetime.now(UTC)
+
+
 def kill_shard(target: Target) -> datetime:
     """`kill -9` of one replica of an index shard."""
     return _kill([target.random.choice(target.pids("shard"))])
@@ -164,6 +179,8 @@ FAULTS: dict[str, Callable[[Target], datetime]] = {
     "none": lambda _: datetime.now(UTC),
     "kill -9 a recogniser": kill_recogniser,
     "kill -9 all recognisers": kill_all_recognisers,
+    "kill -9 all amid a backlog": kill_amid_backlog,
+    "terminate a recogniser": terminate_recogniser,
     "kill -9 a shard": kill_shard,
     "kill -9 the supervisor": kill_supervisor,
     "kill -9 a node": kill_node,

@@ -59,8 +59,9 @@ class Run:
 class Bench:
     """A running cluster, and who has walked by so far."""
 
-    def __init__(self, running: Running, seed: int) -> None:
+    def __init__(self, running: Running, seed: int, wait_s: float) -> None:
         self._running = running
+        self._wait_s = wait_s
         self._began = datetime.now(UTC) - BEGIN
         self._pairs = pairs(seed)
         self._known: set[Pair] = set()
@@ -94,7 +95,7 @@ class Bench:
             healed_at = harm.result()
         ended = time.monotonic()
         verdict = self._check(expected)
-        while verdict.lost and time.monotonic() - ended < WAIT_S:
+        while verdict.lost and time.monotonic() - ended < self._wait_s:
             time.sleep(0.5)
             verdict = self._check(expected)
         time.sleep(1.0)  # for what comes twice
@@ -126,7 +127,7 @@ class Bench:
 
 
 @contextmanager
-def bench(folder: Path, seed: int, **cluster: object) -> Iterator[Bench]:
+def bench(folder: Path, seed: int, wait_s: float = WAIT_S, **cluster: object) -> Iterator[Bench]:
     """A broker, two recognisers, two shards of two replicas, and a list of drawn people."""
     document = write_deployment(folder) | cluster
     document["index"] |= {"replicas": 2}
@@ -137,7 +138,7 @@ def bench(folder: Path, seed: int, **cluster: object) -> Iterator[Bench]:
         ray_local.authenticate()
         ray_local.start_ray(running.plan.settings.cluster, CPUS, lambda _: None, NODES)
         run.beholden("up", "-f", str(run.file))
-        yield Bench(running, seed)
+        yield Bench(running, seed, wait_s)
 
 
 def _later(seconds: float, harm: Callable[[Target], datetime], target: Target) -> datetime:
@@ -150,11 +151,12 @@ def _later(seconds: float, harm: Callable[[Target], datetime], target: Target) -
 @click.option("--seed", default=1, show_default=True)
 @click.option("--fault", "only", multiple=True, type=click.Choice(list(FAULTS)), help="Only these.")
 @click.option("--delivery", default="at-least-once", show_default=True)
+@click.option("--wait", "wait_s", default=WAIT_S, show_default=True, help="For alerts that are missing, seconds.")
 @click.option("--records", type=click.Path(path_type=Path), help="Append a line of JSON for each run.")
-def main(runs: int, seed: int, only: Sequence[str], delivery: str, records: Path | None) -> None:
+def main(runs: int, seed: int, only: Sequence[str], delivery: str, wait_s: float, records: Path | None) -> None:
     """Run faults in turn; exit with 1 when an alert is lost, doubled or wrong."""
     bad, names = 0, list(only or FAULTS)
-    with tempfile.TemporaryDirectory() as folder, bench(Path(folder), seed, delivery=delivery) as cluster:
+    with tempfile.TemporaryDirectory() as folder, bench(Path(folder), seed, wait_s, delivery=delivery) as cluster:
         for number in range(runs):
             run = cluster.one(seed * 100_000 + number, names[number % len(names)])
             bad += not run.verdict.is_good

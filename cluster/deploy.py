@@ -21,6 +21,7 @@ from cluster.clocks import SystemClock
 from cluster.delivery import slot_named
 from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import POLICY, has_fast_crc, write_one
+from cluster.keys import make_evidence_key
 from cluster.plan import Plan
 from cluster.recogniser import LEAVE_S, Departure
 from cluster.settings import ClusterSettings
@@ -51,6 +52,8 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
         raise DeploymentFailed("the C code for CRC-32C is missing: pip install 'kafka-python[crc32c]'")
     for topic in ensure_topics(plan.settings.kafka):
         progress(f"made topic {topic}")
+    if make_evidence_key(plan.settings.key_folder):
+        progress(f"made the key that seals evidence in {plan.settings.key_folder}: whoever destroys it deletes that")
     with ray_local.locked_cluster(plan.settings.cluster), _rays(plan, progress), connected(plan.settings):
         at_work = _plan_at_work()
         if at_work is None:

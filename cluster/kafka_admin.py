@@ -10,7 +10,17 @@ from kafka import KafkaAdminClient
 from kafka.admin import MemberToRemove
 from kafka.errors import RetriableError
 
-from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, LEDGER, POLICY, WATCHLIST, client_settings, translated
+from cluster.kafka_io import (
+    ALERTS,
+    DEAD_LETTERS,
+    EVIDENCE,
+    FRAMES,
+    LEDGER,
+    POLICY,
+    WATCHLIST,
+    client_settings,
+    translated,
+)
 from cluster.settings import KafkaSettings
 from operators.errors import BrokerUnavailable, SettingsRefused
 
@@ -162,6 +172,7 @@ def _topics(kafka: KafkaSettings) -> dict[str, dict[str, Any]]:
         for name, partitions, configs in (
             (FRAMES, kafka.frame_partitions, frames),
             (ALERTS, kafka.frame_partitions, {**safe, "retention.ms": day, "segment.ms": 60 * minute}),
+            (EVIDENCE, kafka.frame_partitions, {**safe, "retention.ms": day, "segment.ms": 60 * minute}),
             (WATCHLIST, kafka.watchlist_partitions, {**safe, **compacted}),
             (POLICY, 1, {**safe, "retention.ms": -1}),
             (LEDGER, 1, {**safe, "retention.ms": -1}),

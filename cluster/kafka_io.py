@@ -32,7 +32,7 @@ from operators.errors import BeholdenError, BrokerUnavailable, SlotTaken
 from operators.types import FrameRef
 
 FRAMES, ALERTS, WATCHLIST, DEAD_LETTERS = "frames", "alerts", "watchlist", "dead-letters"
-POLICY, LEDGER = "policy", "ledger"
+POLICY, LEDGER, EVIDENCE = "policy", "ledger", "evidence"
 
 RECONNECT_MAX_MS = 1_000  # kafka-python's own 30 s would be silence long after a broker is back
 BOOTSTRAP_MS = 10_000  # a broker that is there answers at once

@@ -8,7 +8,7 @@ returns.
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from cluster.account import Account, NoMatch, Outcome, Shed
 from cluster.admission_queue import AdmissionQueue, Admitted, Dropped
 from cluster.backoff import pause_s
+from cluster.evidence import EvidenceSink
 from cluster.holds import Holds
 from cluster.in_hand import InHand
 from cluster.looking import Looking
@@ -25,6 +26,7 @@ from cluster.policy import PolicyInForce
 from cluster.ports import Clock, Delivery, FrameSource, Index, MessageSink, Record, ResultSink, Skipped
 from cluster.shed_book import ShedBook
 from cluster.wire.alerts import Alert, AlertContext, alert_id, encode_alert, parse_told
+from cluster.wire.evidence import Evidence, EvidenceName
 from cluster.wire.frames import encode_dead_letter, parse_frame
 from operators.decide import MAX_CANDIDATES, match
 from operators.errors import FrameReason, FrameRefused, IndexIncomplete
@@ -51,6 +53,7 @@ class Outlets:
     alerts: ResultSink
     dead_letters: ResultSink
     ledger: MessageSink
+    evidence: EvidenceSink
 
 
 class Pipeline:
@@ -58,7 +61,7 @@ class Pipeline:
 
     Args:
         source: Frames in.
-        outlets: Alerts, dead letters and shed frames out.
+        outlets: Alerts with their evidence, dead letters and shed frames out.
         vision: The models.
         index: The watchlist.
         policy: What decides.
@@ -346,14 +349,13 @@ class Pipeline:
         done = [frame.ref, *self._holds.keep(frame, self._sightings.waits_for(frame.camera), detected_at)]
         if due:
             alerts = [self._alert(frame, seen, one, detected_at) for one in due]
-            self._close(done, Outcome.ALERTED, "candidate", [each for each in alerts if each])
+            self._close(done, Outcome.ALERTED, "candidate", self._publish(frame, seen, alerts))
         else:
             self._close(done, Outcome.NO_MATCH, _why_not(seen, sightings))
 
-    def _alert(self, frame: Frame, seen: Seen, sighting: Sighting, detected_at: datetime) -> Delivery | None:
-        """Write one alert; None when another process has done so before it could commit the frame."""
+    def _alert(self, frame: Frame, seen: Seen, sighting: Sighting, detected_at: datetime) -> Alert:
         box = tuple(float(side) for side in seen.faces.boxes[sighting.face])
-        alert = Alert(
+        return Alert(
             frame=frame,
             face=int(seen.numbers[sighting.face]),
             box=(box[0], box[1], box[2], box[3]),
@@ -364,12 +366,37 @@ class Pipeline:
             detected_at=detected_at,
             alerted_at=self._clock.now(),
         )
-        if alert_id(alert, self._context) in self._told:
-            return None
-        value, headers = encode_alert(alert, self._context)
+
+    def _publish(self, frame: Frame, seen: Seen, alerts: Sequence[Alert]) -> list[Delivery]:
+        """Write the alerts of a frame, but those that another process has written before it could commit the frame.
+
+        Evidence is acknowledged before its alert is written: whoever finds an alert written looks no further, so one
+        that was written without evidence would stay without.
+        """
+        new = [alert for alert in alerts if alert_id(alert, self._context) not in self._told]
+        kept = [self._outlets.evidence.send(self._evidence(alert, seen), frame.ref) for alert in new]
+        for _, delivery in kept:
+            delivery.wait(DELIVERY_TIMEOUT_S)
+        return [self._send(alert, evidence) for alert, (evidence, _) in zip(new, kept, strict=True)]
+
+    def _send(self, alert: Alert, evidence: EvidenceName) -> Delivery:
+        frame = alert.frame
+        value, headers = encode_alert(replace(alert, alerted_at=self._clock.now()), self._context, evidence)
         self.account.alerts += 1
         self._results[frame.ref.topic, frame.ref.partition] = frame.ref.offset
         return self._outlets.alerts.send(frame.camera, value, headers, frame.ref)
+
+    def _evidence(self, alert: Alert, seen: Seen) -> Evidence:
+        """What an alert can be computed again from."""
+        origin, [face] = seen.origin, np.flatnonzero(seen.numbers == alert.face).tolist()
+        return Evidence(
+            alert_id=alert_id(alert, self._context),
+            crop=origin.crops[face],
+            face=origin.found.take(seen.numbers[[face]]),
+            shape=origin.shape,
+            provider=self._vision.provider,
+            context=self._vision.context(alert.frame.jpeg, seen, face),
+        )
 
     def _dead_letter(self, record: Record, refused: FrameRefused) -> None:
         value = encode_dead_letter(record, refused.reason, refused.detail, self._clock.now())

@@ -18,6 +18,7 @@ from cluster.delivery import member_of, open_delivery
 from cluster.in_hand import InHand
 from cluster.kafka_admin import expel, has_member
 from cluster.kafka_io import ALERTS, SESSION_MS, KafkaFrameSource
+from cluster.keys import read_evidence_key
 from cluster.layout import Layout
 from cluster.offsets import TopicPartition
 from cluster.pipeline import Pipeline
@@ -133,6 +134,7 @@ class Recogniser:
             that never returns is waited for.
 
     Raises:
+        SettingsRefused: This machine lacks the key that seals evidence.
         ModelRefused: See `open_vision`.
         DeviceUnavailable: See `open_vision`.
     """
@@ -147,6 +149,7 @@ class Recogniser:
     ) -> None:
         self._plan = plan
         self._slot = slot
+        self._key = read_evidence_key(plan.settings.key_folder)
         self._vision = open_vision(plan)
         self._in_hand = InHand(notes, member_of(slot))
         if self._in_hand.suspects:
@@ -266,6 +269,7 @@ class Recogniser:
                 plan.group,
                 self._slot,
                 lambda revoked, owned: self._share(pipeline, revoked, owned),
+                self._key,
                 closing,
             )
             index = self._index or self._feed

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from urllib.parse import quote
 
+from cluster.wire.evidence import EvidenceName
 from cluster.wire.text import Headers, dump, format_time, parse_time
 from operators.decide import MAX_CANDIDATES, Match
 from operators.types import Frame
@@ -86,8 +87,14 @@ def alert_id(alert: Alert, context: AlertContext) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def encode_alert(alert: Alert, context: AlertContext) -> tuple[bytes, Headers]:
-    """Value and headers of an alert: CloudEvents 1.0, Kafka protocol binding, binary mode."""
+def encode_alert(alert: Alert, context: AlertContext, evidence: EvidenceName) -> tuple[bytes, Headers]:
+    """Value and headers of an alert: CloudEvents 1.0, Kafka protocol binding, binary mode.
+
+    Args:
+        alert: What was found.
+        context: By which settings.
+        evidence: What it can be computed again from.
+    """
     name = alert_id(alert, context)
     frame, best = alert.frame, alert.match.best
     body = {
@@ -125,6 +132,7 @@ def encode_alert(alert: Alert, context: AlertContext) -> tuple[bytes, Headers]:
         "policy": {"number": context.policy, "digest": context.policy_digest},
         "models": {"detector": context.detector, "embedder": context.embedder, "contract": context.contract},
         "software": context.software,
+        "evidence": asdict(evidence),
     }
     return dump(body), _cloud_event(alert, context, name)
 

@@ -11,6 +11,7 @@ from cluster import recogniser as recogniser_module
 from cluster.plan import Plan
 from cluster.recogniser import FIRST_LOOK_S, LOOKS, SLOT_TAKEN, Recogniser
 from operators.errors import BrokerUnavailable, SlotTaken
+from tests.builders import EVIDENCE_KEY
 
 FOR_GOOD = None
 
@@ -81,6 +82,7 @@ class World:
         run = Recogniser._run
         fakes = {"open_vision": lambda _: None, "Pipeline": Flow, "open_delivery": open_delivery}
         fakes |= {"expel": lambda *_: 0, "has_member": self._has_member}
+        fakes |= {"read_evidence_key": lambda _: EVIDENCE_KEY}
         for name, fake in fakes.items():
             monkeypatch.setattr(recogniser_module, name, fake)
         monkeypatch.setattr(Recogniser, "_run", lambda _: None)

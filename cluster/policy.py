@@ -1,6 +1,7 @@
 """Policy files and the models they name."""
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -82,6 +83,16 @@ def read_manifest(choice: ModelChoice, folder: Path) -> ModelManifest:
             "decide which one was approved and write a new policy"
         )
     return manifest
+
+
+def find_manifest(sha256: str, folder: Path) -> ModelManifest | None:
+    """The manifest in `folder` of the model of this digest, whatever it is called; None when there is none."""
+    for path in sorted(folder.glob("*.yaml")):
+        with suppress(SettingsRefused):  # whatever else lies there
+            manifest = read(path, ModelManifest)
+            if manifest.sha256 == sha256:
+                return manifest
+    return None
 
 
 def read_manifests(path: Path, policy: Policy, folder: Path) -> tuple[ModelManifest, ModelManifest]:

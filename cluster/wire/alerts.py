@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 from cluster.wire.evidence import EvidenceName
@@ -70,21 +72,29 @@ class Alert:
 
 def alert_id(alert: Alert, context: AlertContext) -> str:
     """The same frame under the same settings and entry gives the same id, however often it is processed."""
-    ref = alert.frame.ref
-    parts = (
+    ref, best = alert.frame.ref, alert.match.best
+    seen = (alert.frame.camera, ref.topic, ref.partition, ref.offset, alert.face)
+    return _id(
         context.deployment,
-        alert.frame.camera,
-        ref.topic,
-        str(ref.partition),
-        str(ref.offset),
-        str(alert.face),
+        *seen,
         alert.match.watchlist,
-        alert.match.best.entry,
-        alert.match.best.entry_digest,
+        best.entry,
+        best.entry_digest,
         context.policy_digest,
         context.contract,
     )
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def alert_id_of(body: Mapping[str, Any]) -> str:
+    """The id that an alert must have, from what it says."""
+    frame, best = body["frame"], body["candidates"][0]
+    seen = (body["camera"], frame["topic"], frame["partition"], frame["offset"], body["face"]["number"])
+    decided = (body["policy"]["digest"], body["models"]["contract"])
+    return _id(body["deployment"], *seen, body["watchlist"], body["entry"], best["entry_digest"], *decided)
+
+
+def _id(*parts: object) -> str:
+    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
 def encode_alert(alert: Alert, context: AlertContext, evidence: EvidenceName) -> tuple[bytes, Headers]:

@@ -1,7 +1,7 @@
 """How a recogniser is tied to Kafka: the one place that knows the modes of delivery."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from cluster.evidence import EvidenceSink
@@ -20,6 +20,7 @@ from cluster.kafka_io import (
 )
 from cluster.kafka_transactions import TransactionalFrameSource, TransactionalProducer
 from cluster.keys import EvidenceKey
+from cluster.ledger_writer import LedgerWriter
 from cluster.outbox import Outbox, OutboxSink
 from cluster.pipeline import Outlets
 from cluster.ports import MessageSink, ResultSink
@@ -36,6 +37,7 @@ def open_delivery(
     slot: int,
     on_rebalance: OnRebalance,
     key: EvidenceKey,
+    begin_chain: Callable[[MessageSink], LedgerWriter],
     closing: ExitStack,
 ) -> tuple[KafkaFrameSource, Outlets]:
     """Where a recogniser's frames come from and its results go.
@@ -47,6 +49,7 @@ def open_delivery(
         slot: 0-based number of this one.
         on_rebalance: See `KafkaFrameSource`.
         key: Seals the evidence of alerts.
+        begin_chain: Begins this process' chain of the ledger; until it has, no frame is asked for.
         closing: Lets go of everything at its end.
 
     Raises:
@@ -56,7 +59,7 @@ def open_delivery(
     member, in_flight = member_of(slot), InFlight(RESULTS_IN_FLIGHT_BYTES)
     producer = open_producer(kafka, member)
     closing.callback(close_producer, producer, CLOSE_S)
-    ledger = KafkaSink(kafka, producer, LEDGER, in_flight)
+    ledger = begin_chain(KafkaSink(kafka, producer, LEDGER, in_flight))
     if delivery is Delivery.EXACTLY_ONCE:
         # The producer first: from then on no other process of this slot writes anything.
         outbox, writer = Outbox(), TransactionalProducer(kafka, f"{group}.{member}")
@@ -69,7 +72,7 @@ def open_delivery(
     return source, _outlets([KafkaSink(kafka, producer, topic, in_flight) for topic in topics], ledger, key)
 
 
-def _outlets(results: Sequence[ResultSink], ledger: MessageSink, key: EvidenceKey) -> Outlets:
+def _outlets(results: Sequence[ResultSink], ledger: LedgerWriter, key: EvidenceKey) -> Outlets:
     alerts, dead_letters, evidence = results
     return Outlets(alerts, dead_letters, ledger, EvidenceSink(evidence, key))
 

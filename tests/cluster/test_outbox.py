@@ -20,7 +20,7 @@ from cluster.ports import Record
 from operators.sightings import SightingSettings
 from operators.types import FrameRef
 from operators.vision import Vision
-from tests.builders import EVIDENCE_KEY, NOW, FakeIndex, FakeVision, context, policy, record
+from tests.builders import EVIDENCE_KEY, NOW, FakeIndex, FakeVision, chain, context, policy, record
 
 HALL, GATE = ("frames", 0), ("frames", 1)
 
@@ -99,7 +99,7 @@ def lane(
     alerts, dead_letters, evidence = (
         OutboxSink(source.outbox, topic) for topic in ("alerts", "dead-letters", "evidence")
     )
-    outlets = Outlets(alerts, dead_letters, MemorySink(), EvidenceSink(evidence, EVIDENCE_KEY))
+    outlets = Outlets(alerts, dead_letters, chain(MemorySink()), EvidenceSink(evidence, EVIDENCE_KEY))
     alerts_each_time = policy(sightings=SightingSettings(1, 1, 0.3, 1, 0), max_frame_age_ms=10**9)
     pipeline = Pipeline(
         source,

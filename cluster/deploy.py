@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from cluster import ray_local
+from cluster import ray_local, retention_check
 
 ray_local.authenticate()  # Ray reads its authentication settings when it is imported
 
@@ -25,6 +25,7 @@ from cluster.keys import make_evidence_key
 from cluster.plan import Plan
 from cluster.policy import check_period
 from cluster.recogniser import LEAVE_S, Departure
+from cluster.retention import profile_of
 from cluster.settings import ClusterSettings
 from cluster.snapshots import sweep
 from cluster.status import DRAINED, ClusterStatus
@@ -45,15 +46,18 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
-        SettingsRefused: The policy's time is over, or a topic has other partitions than the cluster file says.
+        SettingsRefused: The policy's time is over, a topic has other partitions than the cluster file says, or
+            something would be kept for longer than the policy's retention profile promises.
         DeploymentFailed: Ray or an actor did not start; the message says which and why. What this call had started is
             taken down again; a cluster that ran before goes on.
     """
     check_period(plan.in_force.policy, SystemClock().now())
     if not has_fast_crc():
         raise DeploymentFailed("the C code for CRC-32C is missing: pip install 'kafka-python[crc32c]'")
-    for topic in ensure_topics(plan.settings.kafka):
+    profile = profile_of(plan.settings, plan.in_force.policy)
+    for topic in ensure_topics(plan.settings.kafka, profile):
         progress(f"made topic {topic}")
+    retention_check.check(plan.settings.kafka, profile)
     if make_evidence_key(plan.settings.key_folder):
         progress(f"made the key that seals evidence in {plan.settings.key_folder}: whoever destroys it deletes that")
     with ray_local.locked_cluster(plan.settings.cluster), _rays(plan, progress), connected(plan.settings):

@@ -243,6 +243,8 @@ class ClusterSettings:
         limits: What one frame may ask for.
         keys: Folder of the deployment's secret keys, needed where people are put on lists and taken off; None: a folder
             of the user's own, see `key_folder`.
+        retention: Folder of the retention profiles of which the policy names one; None: `retention` beside the
+            policy's folder.
     """
 
     cluster: str
@@ -256,6 +258,7 @@ class ClusterSettings:
     index: IndexSettings = field(default_factory=IndexSettings)
     limits: Limits = field(default_factory=Limits)
     keys: Path | None = None
+    retention: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.cluster.replace("-", "").isalnum() or not self.cluster.isascii():
@@ -269,6 +272,11 @@ class ClusterSettings:
     def key_folder(self) -> Path:
         """Where the deployment's secret keys are."""
         return self.keys or state_folder() / "keys" / self.cluster
+
+    @property
+    def retention_folder(self) -> Path:
+        """Where the retention profiles are."""
+        return self.retention or self.policy.parent / ".." / "retention"
 
 
 def read_cluster(path: Path, environment: Mapping[str, str] = os.environ) -> ClusterSettings:
@@ -289,6 +297,7 @@ def read_cluster(path: Path, environment: Mapping[str, str] = os.environ) -> Clu
         models=Models(here / settings.models.manifests, here / settings.models.files),
         index=replace(index, snapshots=index.snapshots and here / index.snapshots),
         keys=settings.keys and here / settings.keys,
+        retention=settings.retention and here / settings.retention,
         kafka=_with_environment(settings.kafka, environment),
         ray=environment.get("BEHOLDEN_RAY_ADDRESS") or settings.ray,
     )

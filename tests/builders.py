@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -23,6 +24,7 @@ from cluster.memory_io import MemorySink, MemorySource
 from cluster.pipeline import Outlets, Pipeline
 from cluster.policy import PolicyInForce
 from cluster.ports import MessageSink, Record
+from cluster.retention import RetentionProfile, read_profile
 from cluster.wire.alerts import AlertContext
 from cluster.wire.entries import EntryRecord, Photo
 from cluster.wire.ledger import GENESIS, LedgerRecord, encode_record
@@ -49,6 +51,7 @@ TOMORROW = NOW + timedelta(days=1)
 DIMENSION = 8
 EMBEDDING = EmbeddingContract("b" * 64, "a" * 64, "five-point-8", "bgr", (0.0,) * 3, (1.0,) * 3, DIMENSION)
 CONTRACT = EMBEDDING.digest
+RETENTION = Path(__file__).resolve().parent.parent / "configs" / "retention"
 EVIDENCE_KEY = EvidenceKey(bytes(range(32)))
 CAMERAS = ("gate", "hall", "Süd-Tor 3 出口")
 
@@ -135,6 +138,11 @@ def policy(**changes: Any) -> Policy:
         "sightings": SightingSettings(**POLICY["sightings"]),
     }
     return Policy(**{**fields, **changes})
+
+
+def profile() -> RetentionProfile:
+    """The retention profile of `policy`, as it is shipped."""
+    return read_profile(policy(), RETENTION)
 
 
 def context(**changes: Any) -> AlertContext:

@@ -18,6 +18,7 @@ GROUPS = {
     "drain": ("cluster.cli.lifecycle", "Take recognisers out of work without losing a frame, and bring them back."),
     "policy": ("cluster.cli.policy", "Check and show policies."),
     "restart": ("cluster.cli.lifecycle", "Start recognisers anew, one after the other, without losing a frame."),
+    "retention": ("cluster.cli.retention", "Check how long things are kept, and end what is kept."),
     "status": ("cluster.cli.lifecycle", "Show a running cluster."),
     "up": ("cluster.cli.lifecycle", "Bring a cluster up and wait until it watches."),
     "watchlist": ("cluster.cli.watchlist", "Put people who are sought on lists, take them off, and account for both."),

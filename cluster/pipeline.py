@@ -18,11 +18,12 @@ from cluster.admission_queue import AdmissionQueue, Admitted, Dropped
 from cluster.backoff import pause_s
 from cluster.holds import Holds
 from cluster.in_hand import InHand
+from cluster.ledger_writer import LedgerWriter
 from cluster.looking import Looking
 from cluster.offsets import OffsetTracker, TopicPartition
 from cluster.pace import Pace
 from cluster.policy import PolicyInForce
-from cluster.ports import Clock, Delivery, FrameSource, Index, MessageSink, Record, ResultSink, Skipped
+from cluster.ports import Clock, Delivery, FrameSource, Index, Record, ResultSink, Skipped
 from cluster.shed_book import ShedBook
 from cluster.wire.alerts import Alert, AlertContext, alert_id, encode_alert, parse_told
 from cluster.wire.frames import encode_dead_letter, parse_frame
@@ -46,11 +47,11 @@ SLOW_S = 1.0  # a frame that takes longer to be decoded and searched for faces i
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outlets:
-    """Where results are written."""
+    """Where results are written: two topics, and this process' chain of the ledger."""
 
     alerts: ResultSink
     dead_letters: ResultSink
-    ledger: MessageSink
+    ledger: LedgerWriter
 
 
 class Pipeline:
@@ -67,7 +68,6 @@ class Pipeline:
         account: Where frames are accounted for.
         poll_records: Most frames of one batch.
         stopping: Whether to give up waiting for an index that does not answer.
-        writer: Name of this recogniser in the ledger.
         in_hand: Where the frames that are looked at are written down; by default nowhere.
     """
 
@@ -83,7 +83,6 @@ class Pipeline:
         account: Account,
         poll_records: int,
         stopping: Callable[[], bool] = lambda: False,
-        writer: str = "recogniser",
         in_hand: InHand | None = None,
     ) -> None:
         self._source = source
@@ -108,7 +107,7 @@ class Pipeline:
         self._max_age = timedelta(milliseconds=min(self._policy.max_frame_age_ms, MAX_AGE_MS))
         self._queue = AdmissionQueue(self._policy.freshness, self._max_age, poll_records, BATCH_BYTES)
         self._pace = Pace(poll_records, self._max_age.total_seconds() / BATCHES_OF_AGE)
-        self._book = ShedBook(outlets.ledger, context.deployment, context.policy_digest, writer, account, self._offsets)
+        self._book = ShedBook(outlets.ledger, account, self._offsets)
         self._skipped_at = 0.0
         self._undelivered: list[tuple[list[FrameRef], list[Delivery]]] = []
         self._results: dict[TopicPartition, int] = {}  # offsets of the last frames that led to one, not committed yet
@@ -150,7 +149,7 @@ class Pipeline:
 
     def drain(self) -> None:
         """Wait for everything that was written, shed frames included, and commit what is finished."""
-        self._book.write_all(self._clock.now())
+        self._book.write_all()
         self._flush()
 
     def _next_batch(self, timeout_s: float) -> list[Admitted]:
@@ -366,6 +365,7 @@ class Pipeline:
         )
         if alert_id(alert, self._context) in self._told:
             return None
+        self._outlets.ledger.check()
         value, headers = encode_alert(alert, self._context)
         self.account.alerts += 1
         self._results[frame.ref.topic, frame.ref.partition] = frame.ref.offset
@@ -402,8 +402,9 @@ class Pipeline:
         """Store what is finished; intervals before a result end now: in a transaction it is not readable earlier."""
         self._committed_at = time.monotonic()
         if self._results:
-            self._book.write_before(self._results, self._clock.now())
+            self._book.write_before(self._results)
             self._book.settle(DELIVERY_TIMEOUT_S)
+        self._outlets.ledger.check()
         ready = self._offsets.take()
         if ready:
             self._source.commit(ready)

@@ -17,6 +17,7 @@ import numpy as np
 
 from cluster.account import Account
 from cluster.clocks import HandClock
+from cluster.memory_io import MemorySink
 from cluster.offsets import TopicPartition
 from cluster.pipeline import Outlets, Pipeline
 from cluster.policy import PolicyInForce
@@ -25,7 +26,7 @@ from operators.errors import BrokerUnavailable, FrameRefused
 from operators.policy import Policy
 from operators.types import Float32, FrameRef, Hit
 from operators.vision import Seen, Vision
-from tests.builders import NOW, PEOPLE, FakeVision, context, hit, policy
+from tests.builders import NOW, PEOPLE, FakeVision, chain, context, hit, policy
 
 PARTITIONS, CAMERAS = 2, ("gate", "hall", "Süd-Tor 3 出口")
 MOST_FRAMES, FRAME_MS = 12, 200
@@ -262,7 +263,7 @@ class Process:
         world.group.add(self)
         in_force = PolicyInForce(world.policy, b"{}")
         vision, polls = cast("Vision", OnceVision()), world.random.randint(1, 4)
-        outlets = Outlets(self, self, self)
+        outlets = Outlets(self, self, chain(MemorySink()))
         self._pipeline = world.make(
             self, outlets, vision, Index(), in_force, context(), world.clock, self._account, polls
         )

@@ -12,12 +12,15 @@ from pathlib import Path
 
 from cluster.folders import state_folder
 from cluster.layout import Layout
+from cluster.signatures import Person
 from cluster.strict_yaml import read
+from cluster.wire.text import is_line
 from operators.errors import SettingsRefused
 from operators.jpeg import JpegLimits
 from operators.onnx import Device
 
 DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
+_NAME_BYTES = 200
 
 
 class Protocol(StrEnum):
@@ -245,6 +248,7 @@ class ClusterSettings:
             of the user's own, see `key_folder`.
         retention: Folder of the retention profiles of which the policy names one; None: `retention` beside the
             policy's folder.
+        people: Whose signatures count under policies and orders, by name, with their keys and what they may do.
     """
 
     cluster: str
@@ -259,6 +263,7 @@ class ClusterSettings:
     limits: Limits = field(default_factory=Limits)
     keys: Path | None = None
     retention: Path | None = None
+    people: dict[str, Person] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.cluster.replace("-", "").isalnum() or not self.cluster.isascii():
@@ -267,6 +272,10 @@ class ClusterSettings:
             raise ValueError("index.shards: must not exceed kafka.watchlist_partitions")
         if (self.recognisers.most or 0) > self.kafka.frame_partitions:
             raise ValueError("recognisers.most: must not exceed kafka.frame_partitions, one more would have none")
+        if not all(is_line(name, _NAME_BYTES) for name in self.people):
+            raise ValueError(f"people: a name is one line of at most {_NAME_BYTES} bytes")
+        if len({person.key_id for person in self.people.values()}) != len(self.people):
+            raise ValueError("people: two have one key; whoever signs for both is one person")
 
     @property
     def key_folder(self) -> Path:

@@ -98,7 +98,7 @@ def explain(value: bytes, records: Records) -> list[Step]:
             *_gates(alert, evidence, records),
             *_candidates(alert, _vector(evidence, records), records),
         ]
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise AlertUnreadable(f"not an alert that this version can read: {type(error).__name__}") from None
 
 

@@ -16,6 +16,7 @@ GROUPS = {
     "doctor": ("cluster.cli.doctor", "Check this machine and say what to do."),
     "down": ("cluster.cli.lifecycle", "Take a cluster down; every recogniser finishes its frames first."),
     "drain": ("cluster.cli.lifecycle", "Take recognisers out of work without losing a frame, and bring them back."),
+    "explain": ("cluster.cli.explain", "Decide an alert again from its records, step by step."),
     "policy": ("cluster.cli.policy", "Check and show policies."),
     "restart": ("cluster.cli.lifecycle", "Start recognisers anew, one after the other, without losing a frame."),
     "retention": ("cluster.cli.retention", "Check how long things are kept, and end what is kept."),

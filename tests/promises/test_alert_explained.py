@@ -179,7 +179,7 @@ def test_evidence_that_does_not_open_is_a_difference(told: Told) -> None:
     assert (steps["key"].recomputed, steps["key"].verdict) == ("does not open it", Verdict.DIFFERS)
 
 
-@pytest.mark.parametrize("value", [b"", b"[]", b"{}", b"\xff", b'{"evidence": {}}'])
+@pytest.mark.parametrize("value", [b"", b"[]", b"{}", b"\xff", b'{"evidence": {}}', b"[" * 100_000])
 def test_what_is_no_alert_is_refused(told: Told, value: bytes) -> None:
     """In words, not with a traceback."""
     with pytest.raises(AlertUnreadable, match="not an alert"):

@@ -21,6 +21,7 @@ from cluster.holds import Holds
 from cluster.in_hand import InHand
 from cluster.ledger_writer import LedgerWriter
 from cluster.looking import Looking
+from cluster.nonmatches import Batch, Nonmatches
 from cluster.offsets import OffsetTracker, TopicPartition
 from cluster.pace import Pace
 from cluster.policy import PolicyInForce
@@ -111,6 +112,7 @@ class Pipeline:
         self._queue = AdmissionQueue(self._policy.freshness, self._max_age, poll_records, BATCH_BYTES)
         self._pace = Pace(poll_records, self._max_age.total_seconds() / BATCHES_OF_AGE)
         self._book = ShedBook(outlets.ledger, account, self._offsets)
+        self._nonmatches = Nonmatches(outlets.ledger, account)
         self._skipped_at = 0.0
         self._undelivered: list[tuple[list[FrameRef], list[Delivery]]] = []
         self._results: dict[TopicPartition, int] = {}  # offsets of the last frames that led to one, not committed yet
@@ -134,13 +136,13 @@ class Pipeline:
         ended, began_s, idle_s = self.account.frames_out.total(), time.perf_counter(), self._idle_s
         batch = self._next_batch(timeout_s)
         earlier, self._undelivered = self._undelivered, []
-        seen = self._see(batch)
-        detected_at = self._clock.now()
-        hits = self._search([one for _, one in seen])
-        for (frame, one), found in zip(seen, hits, strict=True):
-            self._decide(frame, one, found, detected_at)
+        seen_from_s = time.perf_counter()
+        faces = self._watch(batch)
+        lived_s = time.perf_counter() - seen_from_s
+        self._nonmatches.add(faces, lived_s, self._policy.max_nonmatch_s, self._clock.now())
         self._settle(earlier)
         self._book.write(self._clock.now())
+        self._nonmatches.write(self._clock.now())
         if not batch:
             if (overdue := self._holds.overdue(self._clock.now())) and self._source.is_caught_up():
                 self._holds.let_go(overdue)
@@ -150,9 +152,21 @@ class Pipeline:
         self.busy_s += time.perf_counter() - began_s - (self._idle_s - idle_s)
         return self.account.frames_out.total() - ended
 
+    def _watch(self, batch: Sequence[Admitted]) -> Batch:
+        """See, search and decide. When it returns, nothing holds a pixel or a vector of the batch any more."""
+        seen = self._see(batch)
+        detected_at = self._clock.now()
+        hits = self._search([one for _, one in seen])
+        alerted = 0
+        for (frame, one), found in zip(seen, hits, strict=True):
+            alerted += self._decide(frame, one, found, detected_at)
+        gated = sum(one.gated.total() for _, one in seen)
+        return Batch(gated, sum(len(one.faces) for _, one in seen), alerted)
+
     def drain(self) -> None:
         """Wait for everything that was written, shed frames included, and commit what is finished."""
         self._book.write_all()
+        self._nonmatches.write_all(self._clock.now())
         self._flush()
 
     def _next_batch(self, timeout_s: float) -> list[Admitted]:
@@ -337,8 +351,8 @@ class Pipeline:
                 answers = iter(hits)
                 return [[next(answers) for _ in one.vectors] for one in seen]
 
-    def _decide(self, frame: Frame, seen: Seen, hits: Sequence[Sequence[Hit]], detected_at: datetime) -> None:
-        """From hits to alerts, or to the reason why there is none."""
+    def _decide(self, frame: Frame, seen: Seen, hits: Sequence[Sequence[Hit]], detected_at: datetime) -> int:
+        """From hits to alerts, or to the reason why there is none; how many faces led to alerts."""
         matches = [match(found, frame.camera, self._policy.watchlists) for found in hits]
         sightings = self._sightings.update(frame.camera, frame.ref, frame.captured_at, seen.faces.boxes, matches)
         due = [sighting for sighting in sightings if sighting.verdict is Verdict.ALERT]
@@ -351,6 +365,7 @@ class Pipeline:
             self._close(done, Outcome.ALERTED, "candidate", self._publish(frame, seen, alerts))
         else:
             self._close(done, Outcome.NO_MATCH, _why_not(seen, sightings))
+        return len({sighting.face for sighting in due})
 
     def _alert(self, frame: Frame, seen: Seen, sighting: Sighting, detected_at: datetime) -> Alert:
         box = tuple(float(side) for side in seen.faces.boxes[sighting.face])
@@ -420,6 +435,7 @@ class Pipeline:
                 delivery.wait(DELIVERY_TIMEOUT_S)
             self._finish(done)
         self._book.settle(DELIVERY_TIMEOUT_S)
+        self._nonmatches.settle(DELIVERY_TIMEOUT_S)
 
     def _finish(self, refs: Sequence[FrameRef]) -> None:
         for ref in refs:

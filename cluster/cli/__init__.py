@@ -17,6 +17,7 @@ GROUPS = {
     "down": ("cluster.cli.lifecycle", "Take a cluster down; every recogniser finishes its frames first."),
     "drain": ("cluster.cli.lifecycle", "Take recognisers out of work without losing a frame, and bring them back."),
     "explain": ("cluster.cli.explain", "Decide an alert again from its records, step by step."),
+    "notice": ("cluster.cli.notice", "Print the public notice of a deployment."),
     "policy": ("cluster.cli.policy", "Check and show policies."),
     "restart": ("cluster.cli.lifecycle", "Start recognisers anew, one after the other, without losing a frame."),
     "retention": ("cluster.cli.retention", "Check how long things are kept, and end what is kept."),

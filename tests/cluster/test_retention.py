@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +7,7 @@ import pytest
 
 from cluster.kafka_admin import FRAMES_AHEAD_MS, KafkaConfigs, _topics
 from cluster.kafka_io import ALERTS, FRAMES, POLICY
+from cluster.policy_diff import RETENTION as ORDER
 from cluster.retention import Kept, RetentionProfile, lasts_ms, read_profile
 from cluster.retention_check import Age, ages, broken, readable
 from cluster.settings import KafkaSettings
@@ -131,6 +133,15 @@ def test_each_length_of_time_in_a_profile_reaches_its_topic() -> None:
         assert after[name]["configs"]["retention.ms"] == str(2 * lasts_ms(kept.keep))
     assert before[POLICY]["configs"]["retention.ms"] == "-1"
     assert before[ALERTS]["configs"]["message.timestamp.type"] == "LogAppendTime"
+
+
+def test_profiles_stand_in_the_order_in_which_a_change_of_them_loosens() -> None:
+    """What `policy_diff` takes for longer is nowhere shorter."""
+    assert {path.stem for path in PROFILES} == set(ORDER)
+    found = [read(RETENTION / f"{name}.yaml", RetentionProfile) for name in ORDER]
+    for shorter, longer in itertools.pairwise(found):
+        for topic, kept in shorter.topics.items():
+            assert lasts_ms(kept.at_most) <= lasts_ms(longer.topics[topic].at_most)
 
 
 @pytest.mark.parametrize(

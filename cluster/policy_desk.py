@@ -15,6 +15,7 @@ from cluster.clocks import SystemClock
 from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import LEDGER, POLICY, KafkaSink, open_producer
 from cluster.ledger_writer import LedgerWriter
+from cluster.plan import Plan, with_release
 from cluster.policy import PolicyInForce, check_period, policy_of
 from cluster.policy_book import PolicyBook
 from cluster.policy_files import policy_in
@@ -109,6 +110,18 @@ def settle(named: PolicyInForce | Release, book: PolicyBook, at: datetime) -> Re
     release = named if isinstance(named, Release) else _unsigned(named, in_force, at)
     check_release(release, in_force, book.people, at)
     return release
+
+
+def plan_in_force(plan: Plan) -> Plan:
+    """The plan under the policy by which its cluster would start now; topics that are missing are made.
+
+    Raises:
+        ReleaseRefused: The cluster file's policy may not come into force.
+        BrokerUnavailable: Kafka does not answer.
+    """
+    ensure_topics(plan.settings.kafka)
+    book = read_book(plan.settings, plan.in_force.policy.deployment)
+    return with_release(plan, settle(plan.release or plan.in_force, book, SystemClock().now()))
 
 
 def _unsigned(policy: PolicyInForce, former: Release | None, at: datetime) -> Release:

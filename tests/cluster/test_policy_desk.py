@@ -1,20 +1,25 @@
+import json
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cluster.clocks import HandClock
 from cluster.ledger_writer import LedgerWriter
+from cluster.plan import read_plan
+from cluster.policy import policy_of
 from cluster.policy_book import PolicyBook
-from cluster.policy_desk import PolicyDesk, renumbered, settle
+from cluster.policy_desk import PolicyDesk, plan_in_force, renumbered, settle
 from cluster.signatures import Role
 from cluster.wire.order import Action
 from cluster.wire.release import Release, encode_release, parse_release
 from operators.errors import BrokerUnavailable, ReleaseReason, ReleaseRefused, SettingsRefused
 from tests.builders import NOW
-from tests.cluster.policy_topic import Topics
+from tests.cluster.policy_topic import Topics, in_memory
+from tests.drawn import write_deployment
 from tests.releases import SIGNERS, SOON, approved, changed, loosening, order, proposed, signed, threshold
 
 FIRST = approved(changed())
@@ -164,6 +169,21 @@ def test_a_number_that_says_something_else_now_is_refused() -> None:
     edited = changed(7, threshold(0.65))
     for there in (book(FIRST), book(FIRST, SECOND)):
         assert reason(partial(settle, edited, there, NOW)) is ReleaseReason.NUMBER_REUSED
+
+
+def test_people_are_listed_under_the_policy_that_is_in_force(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Also if the cluster file names an older one; and never under one that may not come into force."""
+    topics, file = in_memory(monkeypatch), tmp_path / "cluster.yaml"
+    file.write_text(json.dumps({"cluster": "drawn", **write_deployment(tmp_path)}))
+    plan = read_plan(file)
+    assert plan_in_force(plan).in_force == plan.in_force
+    first = proposed(plan.in_force)
+    newer = proposed(renumbered(plan.in_force, 5), first)
+    for release in (first, newer):
+        topics.policy.send("drawn", encode_release(release), [])
+    assert plan_in_force(plan).release == newer
+    edited = json.loads(plan.in_force.canonical) | {"purpose": "Another."}
+    assert reason(lambda: plan_in_force(replace(plan, in_force=policy_of(edited)))) is ReleaseReason.NUMBER_REUSED
 
 
 def test_a_policy_under_another_number_says_the_same() -> None:

@@ -2,11 +2,13 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import rfc8785
 
-from cluster.strict_yaml import read, read_both
+from cluster.strict_yaml import build, read, read_both
 from operators.errors import SettingsRefused
 from operators.models import ModelManifest
 from operators.policy import ModelChoice, Policy, unfit_models
@@ -37,11 +39,41 @@ def read_policy(path: Path) -> PolicyInForce:
         SettingsRefused: With every fault found, by line.
     """
     policy, document = read_both(path, Policy)
+    return PolicyInForce(policy, _canonical(document, f"{path}: "))
+
+
+def policy_of(document: Any) -> PolicyInForce:
+    """The policy of a document that stands in a message, as strictly as from a file.
+
+    Raises:
+        SettingsRefused: With every fault found, by key.
+    """
+    return PolicyInForce(build(document, Policy), _canonical(document, ""))
+
+
+def _canonical(document: Any, place: str) -> bytes:
     try:
-        canonical = rfc8785.dumps(document)
-    except rfc8785.CanonicalizationError as error:
-        raise SettingsRefused(f"{path}: {error}: JSON knows whole numbers below 2^53 only; use a smaller one") from None
-    return PolicyInForce(policy, canonical)
+        return rfc8785.dumps(document)
+    except ValueError as error:
+        raise SettingsRefused(f"{place}{error}: JSON knows whole numbers below 2^53 only; use a smaller one") from None
+
+
+def check_period(policy: Policy, now: datetime) -> None:
+    """Refuse a policy whose time is over. One whose time has not come may be started: it looks at nothing until then.
+
+    Raises:
+        SettingsRefused: It has ended, or its review is overdue.
+    """
+    name = f"policy {policy.policy} of {policy.deployment}"
+    if now >= policy.end:
+        raise SettingsRefused(
+            f"{name} ended at {policy.end:%Y-%m-%d %H:%M} UTC: whoever authorised it decides anew, as another policy"
+        )
+    if now >= policy.review_by:
+        raise SettingsRefused(
+            f"{name} was to be reviewed by {policy.review_by:%Y-%m-%d %H:%M} UTC: review what came of it, then release "
+            "a policy with another review_by"
+        )
 
 
 def read_manifest(choice: ModelChoice, folder: Path) -> ModelManifest:

@@ -16,6 +16,7 @@ from cluster.kafka_io import (
     EVIDENCE,
     FRAMES,
     LEDGER,
+    LEDGER_HEADS,
     POLICY,
     WATCHLIST,
     client_settings,
@@ -248,6 +249,7 @@ def _topics(kafka: KafkaSettings, profile: RetentionProfile) -> dict[str, dict[s
             (WATCHLIST, kafka.watchlist_partitions, {**safe, **compacted}),
             (POLICY, 1, {**safe, "retention.ms": -1}),
             (LEDGER, 1, {**safe, **kept[LEDGER]}),
+            (LEDGER_HEADS, 1, {**safe, "retention.ms": -1}),
             (DEAD_LETTERS, 1, {**safe, **kept[DEAD_LETTERS]}),
         )
     }

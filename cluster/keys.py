@@ -20,8 +20,10 @@ from operators.errors import SettingsRefused
 
 _BYTES = 32
 _NONCE_BYTES = 12
-_COPY = (
-    "'beholden watchlist create' makes the keys of a new deployment; for one that exists, copy its folder of keys here"
+_ELSEWHERE = "for one that exists, copy its folder of keys here"
+_EVIDENCE_ELSEWHERE = (
+    "for one that exists, copy evidence.key to the same folder of every machine that runs recognisers (mode 600, from "
+    "a store of secrets, never into the cluster file). If it was destroyed on purpose, what it sealed is gone"
 )
 _MEMBERS, _PICTURES, _EVIDENCE = "members.key", "pictures.key", "evidence.key"
 
@@ -101,8 +103,14 @@ def make_keys(folder: Path) -> bool:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     missing = [name for name in (_MEMBERS, _PICTURES, _EVIDENCE) if not (folder / name).exists()]
     for name in missing:
-        _make(folder / name)
+        make_secret(folder / name)
     return bool(missing)
+
+
+def make_secret(file: Path) -> None:
+    """Make a key that only its owner may read."""
+    file.touch(mode=0o600, exist_ok=False)
+    file.write_text(secrets.token_hex(_BYTES) + "\n")
 
 
 def read_keys(folder: Path) -> DeploymentKeys:
@@ -111,7 +119,8 @@ def read_keys(folder: Path) -> DeploymentKeys:
     Raises:
         SettingsRefused: One is missing, is no key, or may be read by others.
     """
-    return DeploymentKeys(_read(folder / _MEMBERS), _read(folder / _PICTURES))
+    made_by = "beholden watchlist create"
+    return DeploymentKeys(read_secret(folder / _MEMBERS, made_by), read_secret(folder / _PICTURES, made_by))
 
 
 def new_evidence_key() -> EvidenceKey:
@@ -124,7 +133,7 @@ def make_evidence_key(folder: Path) -> bool:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if (folder / _EVIDENCE).exists():
         return False
-    _make(folder / _EVIDENCE)
+    make_secret(folder / _EVIDENCE)
     return True
 
 
@@ -134,11 +143,7 @@ def read_evidence_key(folder: Path) -> EvidenceKey:
     Raises:
         SettingsRefused: It is missing, is no key, or may be read by others.
     """
-    advice = (
-        "'beholden up' makes it where it is run; copy it to the same folder of every other machine (mode 600, from a "
-        "store of secrets, never into the cluster file). If it was destroyed on purpose, what it sealed is gone"
-    )
-    return EvidenceKey(_read(folder / _EVIDENCE, advice))
+    return EvidenceKey(read_secret(folder / _EVIDENCE, "beholden up", _EVIDENCE_ELSEWHERE))
 
 
 def destroy_evidence_key(folder: Path) -> str:
@@ -163,9 +168,32 @@ def destroy_evidence_key(folder: Path) -> str:
     return key.id
 
 
-def _make(file: Path) -> None:
-    file.touch(mode=0o600, exist_ok=False)
-    file.write_text(secrets.token_hex(_BYTES) + "\n")
+def read_secret(file: Path, made_by: str, elsewhere: str = _ELSEWHERE) -> bytes:
+    """The key in a file.
+
+    Args:
+        file: Where it is.
+        made_by: The command that makes it.
+        elsewhere: What to do where it has been made already.
+
+    Raises:
+        SettingsRefused: It is missing, is no key, or may be read by others.
+    """
+    try:
+        mode, text = file.stat().st_mode, file.read_text()
+    except FileNotFoundError:
+        raise SettingsRefused(
+            f"{file} is missing: '{made_by}' makes the keys of a new deployment; {elsewhere}"
+        ) from None
+    if mode & 0o077:
+        raise SettingsRefused(f"{file} may be read by others: chmod 600 {file}")
+    try:
+        key = bytes.fromhex(text.strip())
+    except ValueError:
+        key = b""
+    if len(key) != _BYTES:
+        raise SettingsRefused(f"{file} is no key: it must hold {2 * _BYTES} hexadecimal digits")
+    return key
 
 
 def _seal(key: bytes, plain: bytes, of: str) -> bytes:
@@ -178,19 +206,3 @@ def _open(key: bytes, sealed: bytes, of: str) -> bytes | None:
         return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], of.encode())
     except (InvalidTag, ValueError):
         return None
-
-
-def _read(file: Path, advice: str = _COPY) -> bytes:
-    try:
-        mode, text = file.stat().st_mode, file.read_text()
-    except FileNotFoundError:
-        raise SettingsRefused(f"{file} is missing: {advice}") from None
-    if mode & 0o077:
-        raise SettingsRefused(f"{file} may be read by others: chmod 600 {file}")
-    try:
-        key = bytes.fromhex(text.strip())
-    except ValueError:
-        key = b""
-    if len(key) != _BYTES:
-        raise SettingsRefused(f"{file} is no key: it must hold {2 * _BYTES} hexadecimal digits")
-    return key

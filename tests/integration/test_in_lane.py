@@ -75,6 +75,7 @@ def test_a_topic_that_does_not_fit_is_refused(plan: Plan) -> None:
         "evidence",
         "frames",
         "ledger",
+        "ledger-heads",
         "policy",
         "watchlist",
     ]

@@ -79,6 +79,7 @@ def _opening(policy: Policy) -> Iterator[str]:
         "Cameras here look for people who are on a list. Every face in view is measured and compared with that list; a "
         "face that matches nobody is forgotten at once."
     )
+    yield "So data about the faces of all who pass are processed, also of those who match nobody."
     if policy.people is People.SYNTHETIC:
         yield "This is a demonstration or a test: nobody whom its cameras show exists."
 

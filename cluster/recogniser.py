@@ -27,6 +27,7 @@ from cluster.plan import Plan, open_vision
 from cluster.ports import Index, MessageSink
 from cluster.register import read_topic
 from cluster.scaling import Load
+from cluster.traces import trace_of
 from cluster.watchlist_feed import FeedStatus, WatchlistFeed
 from cluster.wire.settings import IN_FORCE, in_force_body
 from operators.errors import BrokerUnavailable, IndexIncomplete, ModelsFail, SlotTaken
@@ -237,8 +238,8 @@ class Recogniser:
                         self._restarts += 1
                         self._stopping.wait(pause_s(self._in_a_row, RETRY_S, LONGEST_RETRY_S))
                         self._in_a_row += 1
-        except BaseException:
-            log.exception("recogniser %d ends", self._slot)
+        except BaseException as error:
+            log.error("recogniser %d ends: %s", self._slot, trace_of(error))  # noqa: TRY400 - its text may hold anything
             self._on_failure()
             raise
 

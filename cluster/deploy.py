@@ -23,6 +23,7 @@ from cluster.delivery import slot_named
 from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import has_fast_crc
 from cluster.keys import make_evidence_key
+from cluster.ledger_desk import open_ledger
 from cluster.plan import Plan, with_release
 from cluster.policy import check_period
 from cluster.policy_desk import open_policy_desk, read_book, settle
@@ -33,6 +34,7 @@ from cluster.settings import ClusterSettings
 from cluster.snapshots import sweep
 from cluster.status import DRAINED, ClusterStatus
 from cluster.supervisor import SUPERVISOR, Supervisor, close_members, members_there
+from cluster.wire.models import ACCEPTED, accepted_body
 from operators.errors import DeploymentFailed
 
 READY_TIMEOUT_S = 120.0
@@ -150,12 +152,24 @@ def _start(plan: Plan, is_new: bool, progress: Callable[[str], None]) -> Cluster
             desk.apply(plan.release)
         progress(f"policy {plan.in_force.policy.policy} is in force, written to topic policy")
     try:
+        accept_models(plan)
         _sweep(plan, progress)
         return wait_until_ready(plan, _make_supervisor(plan), progress)
     except BaseException:
         progress("taking down what was started")
         _take_down(progress)
         raise
+
+
+def accept_models(plan: Plan) -> None:
+    """Write down which models are looked through, and under which licence the policy accepts them.
+
+    Raises:
+        BrokerUnavailable: It could not be written; then nothing is started.
+    """
+    with open_ledger(plan) as ledger:
+        for manifest in (plan.detector, plan.embedder):
+            ledger.write(ACCEPTED, accepted_body(manifest))
 
 
 def _sweep(plan: Plan, progress: Callable[[str], None]) -> None:

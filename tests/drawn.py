@@ -91,6 +91,7 @@ def _manifest(name: str, data: bytes) -> dict[str, Any]:
         "sha256": hashlib.sha256(data).hexdigest(),
         "licence": "Apache-2.0",
         "training_data": "none: written by hand",
+        "evaluation": "none",
         "people": "synthetic",
         "colour": "bgr",
         "mean": [0.0] * 3 if detects else [127.5] * 3,

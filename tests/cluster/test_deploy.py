@@ -12,6 +12,7 @@ from ray.exceptions import ActorUnavailableError
 
 from cluster.account import Account
 from cluster.layout import Layout
+from cluster.memory_io import MemorySink
 from cluster.plan import Plan, read_plan
 from cluster.policy_book import PolicyBook
 from cluster.policy_desk import renumbered
@@ -19,8 +20,9 @@ from cluster.policy_release import draft
 from cluster.recogniser import RecogniserStatus
 from cluster.retention_check import Age
 from cluster.status import WATCHING, ClusterStatus, Member
+from cluster.wire.ledger import parse_record
 from operators.errors import DeploymentFailed, SettingsRefused
-from tests.builders import NOW
+from tests.builders import NOW, chain
 from tests.drawn import write_deployment
 
 with pytest.MonkeyPatch.context() as named:  # without a name its import makes a token in the user's own folder
@@ -125,6 +127,22 @@ def test_a_cluster_that_would_keep_things_for_too_long_is_not_started(
         deploy.up(plan, lambda _: None)
     assert "beholden retention apply" in str(refused.value)
     assert not book.releases
+
+
+def test_the_ledger_says_which_models_a_cluster_was_started_with(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each by its bytes, with the licence that the policy accepts and what is known of its accuracy."""
+    sink = MemorySink()
+    monkeypatch.setattr(deploy, "open_ledger", lambda plan: nullcontext(chain(sink)))
+    deploy.accept_models(plan)
+    told = [found.body for message in sink.messages if (found := parse_record(message.value)).kind == "models.accepted"]
+    assert [body["model"] for body in told] == ["drawn-detector", "drawn-embedder"]
+    assert told[0] == {
+        "model": "drawn-detector",
+        "sha256": plan.detector.sha256,
+        "licence": "Apache-2.0",
+        "people": "synthetic",
+        "evaluation": "none",
+    }
 
 
 def _ended(plan: Plan) -> Plan:

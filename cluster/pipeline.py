@@ -9,11 +9,11 @@ returns.
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
-from cluster.account import Account, NoMatch, Outcome, Shed
+from cluster.account import Account, NoMatch, Outcome
 from cluster.admission_queue import AdmissionQueue, Admitted, Dropped
 from cluster.backoff import pause_s
 from cluster.holds import Holds
@@ -22,7 +22,8 @@ from cluster.looking import Looking
 from cluster.offsets import OffsetTracker, TopicPartition
 from cluster.pace import Pace
 from cluster.policy import PolicyInForce
-from cluster.ports import Clock, Delivery, FrameSource, Index, MessageSink, Record, ResultSink, Skipped
+from cluster.ports import Clock, Delivery, FrameSource, Index, MessageSink, Record, ResultSink
+from cluster.progress import Progress
 from cluster.shed_book import ShedBook
 from cluster.wire.alerts import Alert, AlertContext, alert_id, encode_alert, parse_told
 from cluster.wire.frames import encode_dead_letter, parse_frame
@@ -39,7 +40,6 @@ POLL_FRAMES = 256  # more are polled than a batch has only when more have come t
 BATCH_BYTES = 32 * 1024 * 1024  # of JPEGs in one batch
 QUEUE_BYTES = 32 * 1024 * 1024  # of JPEGs that wait; one poll may go beyond it, by what the client had fetched
 BATCHES_OF_AGE = 5  # a frame waits while one batch is fetched and one looked at, then a third is looked at with it
-SKIP_INTERVAL_S = 1.0  # Kafka is asked where fresh frames begin no more often than this
 MAX_AGE_MS = 10**13  # three centuries, for ages beyond any calendar
 SLOW_S = 1.0  # a frame that takes longer to be decoded and searched for faces is told of
 
@@ -98,10 +98,6 @@ class Pipeline:
         self._looking = Looking(vision, self._in_hand, stopping)
         self._sightings = Sightings(policy.policy.sightings)
         self._cameras = frozenset(policy.policy.cameras)
-        self._partition_cameras: dict[TopicPartition, set[str]] = {}
-        self._seen_to: dict[TopicPartition, int] = {}
-        self._again_to: dict[TopicPartition, int] = {}
-        self._begins = set[TopicPartition]()  # no frame of these has come yet, since the partitions were shared
         self._offsets = OffsetTracker()
         self._holds = Holds(self._offsets, policy.policy.sightings)
         self._told = set[str]()
@@ -109,7 +105,7 @@ class Pipeline:
         self._queue = AdmissionQueue(self._policy.freshness, self._max_age, poll_records, BATCH_BYTES)
         self._pace = Pace(poll_records, self._max_age.total_seconds() / BATCHES_OF_AGE)
         self._book = ShedBook(outlets.ledger, context.deployment, context.policy_digest, writer, account, self._offsets)
-        self._skipped_at = 0.0
+        self._progress = Progress(source, self._offsets, self._book, account, clock)
         self._undelivered: list[tuple[list[FrameRef], list[Delivery]]] = []
         self._results: dict[TopicPartition, int] = {}  # offsets of the last frames that led to one, not committed yet
         self._committed_at = 0.0
@@ -161,9 +157,9 @@ class Pipeline:
         if len(polled) < POLL_FRAMES:  # it has waited for frames, or had none to wait for
             self._idle_s += time.perf_counter() - began_s
         for record in polled:
-            if self._is_new(record):
+            if self._progress.is_new(record):
                 self._admit(record)
-        self._skip(polled)
+        self._progress.skip(polled, self._clock.now() - self._max_age)
         batch, dropped = self._queue.take(self._clock.now(), self._pace.frames)
         self._shed(dropped)
         return batch
@@ -190,14 +186,9 @@ class Pipeline:
         self._holds.forget(elsewhere)
         self._offsets.forget(elsewhere)
         self.account.take_back(self._queue.forget(elsewhere), self._book.forget(elsewhere))
-        gone = set[str]()
         for partition in elsewhere:
-            self._seen_to.pop(partition, None)
             self._results.pop(partition, None)
-            gone |= self._partition_cameras.pop(partition, set())
-        self._sightings.forget(sorted(gone.difference(*self._partition_cameras.values())))
-        self._begins = set(owned)
-        self._again_to = dict(self._seen_to)
+        self._sightings.forget(self._progress.share(elsewhere, owned))
         self._in_hand.learn()
         self._commit()
 
@@ -221,21 +212,6 @@ class Pipeline:
                 box, key = np.array(told.box, np.float32), (told.watchlist, told.entry)
                 self._sightings.recall(told.camera, key, told.passage, box, told.captured_at)
 
-    def _is_new(self, record: Record) -> bool:
-        """Whether a frame is not one of those that come again after a rebalance."""
-        ref = record.ref
-        partition = (ref.topic, ref.partition)
-        if ref.offset < self._again_to.get(partition, 0):
-            return False
-        self._again_to.pop(partition, None)
-        if partition in self._begins:
-            self._begins.discard(partition)
-            self._pass_over(partition)
-        if ref.offset > self._seen_to.get(partition, ref.offset):
-            self._account_for_expired(record)
-        self._seen_to[partition] = ref.offset + 1
-        return True
-
     def _admit(self, record: Record) -> None:
         """Take a frame in: understood, of a camera the policy covers, and fresh."""
         self.account.take_in()
@@ -247,8 +223,7 @@ class Pipeline:
         except FrameRefused as refused:
             self._dead_letter(record, refused)
             return
-        partition = (record.ref.topic, record.ref.partition)
-        self._partition_cameras.setdefault(partition, set()).add(frame.camera)
+        self._progress.has_camera((record.ref.topic, record.ref.partition), frame.camera)
         self._shed(self._queue.put(record, frame, self._clock.now()))
 
     def _shed(self, dropped: Sequence[Dropped]) -> None:
@@ -256,45 +231,6 @@ class Pipeline:
         for each in dropped:
             at = each.frame.captured_at
             self._book.add(each.frame.ref, (each.frame.camera,), each.reason, (at, at), self._clock.now())
-
-    def _skip(self, polled: Sequence[Record]) -> None:
-        """Where Kafka has frames that have grown too old, go on with the first that has not."""
-        begin_ms = int((self._clock.now() - self._max_age).timestamp() * 1000) if polled else 0
-        last_ms = {(record.ref.topic, record.ref.partition): record.timestamp_ms for record in polled}
-        behind = {partition for partition, at_ms in last_ms.items() if at_ms < begin_ms}
-        if not behind or time.monotonic() - self._skipped_at < SKIP_INTERVAL_S:
-            return
-        self._skipped_at = time.monotonic()
-        for skipped in self._source.skip(behind, begin_ms):
-            partition = (skipped.topic, skipped.partition)
-            span = (_time(last_ms[partition]), _time(begin_ms))
-            self._account_for(skipped, Shed.SKIPPED, span)
-
-    def _pass_over(self, partition: TopicPartition) -> None:
-        """What is before the last commit has been seen, by whoever had the partition then."""
-        committed = self._source.committed(partition)
-        if committed is not None:
-            self._seen_to[partition] = max(self._seen_to.get(partition, 0), committed)
-
-    def _account_for_expired(self, record: Record) -> None:
-        """Kafka had deleted the frames before this one. Gaps that it leaves for other reasons are no frames."""
-        partition = (record.ref.topic, record.ref.partition)
-        there = min(self._source.first(partition), record.ref.offset)
-        at = _time(record.timestamp_ms)
-        self._account_for(Skipped(*partition, self._seen_to[partition], there), Shed.EXPIRED, (at, at))
-
-    def _account_for(self, skipped: Skipped, reason: Shed, span: tuple[datetime, datetime]) -> None:
-        """Frames that nobody fetched count as many as the offsets do; whose they were is not known."""
-        partition = (skipped.topic, skipped.partition)
-        frames = skipped.next - max(skipped.first, self._seen_to.get(partition, 0))
-        if frames < 1:
-            return  # they come again after a rebalance
-        last = FrameRef(skipped.topic, skipped.partition, skipped.next - 1)
-        self._seen_to[partition] = skipped.next
-        self._offsets.start(last)
-        self.account.take_in(frames)
-        cameras = tuple(sorted(self._partition_cameras.get(partition, ())))
-        self._book.add(last, cameras, reason, span, self._clock.now(), frames)
 
     def _check_scope(self, frame: Frame) -> None:
         if frame.camera not in self._cameras:
@@ -408,14 +344,6 @@ class Pipeline:
         if ready:
             self._source.commit(ready)
         self._results = {at: offset for at, offset in self._results.items() if ready.get(at, 0) <= offset}
-
-
-def _time(at_ms: int) -> datetime:
-    """A record's time; one outside the calendar is the calendar's beginning."""
-    try:
-        return datetime.fromtimestamp(at_ms / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return datetime.min.replace(tzinfo=UTC)
 
 
 def _why_not(seen: Seen, sightings: Sequence[Sighting]) -> NoMatch:

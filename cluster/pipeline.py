@@ -25,10 +25,11 @@ from cluster.policy import PolicyInForce
 from cluster.ports import Clock, Delivery, FrameSource, Index, MessageSink, Record, ResultSink
 from cluster.progress import Progress
 from cluster.shed_book import ShedBook
-from cluster.wire.alerts import Alert, AlertContext, alert_id, encode_alert, parse_told
+from cluster.wire.alerts import About, Alert, AlertContext, encode_alert, parse_told
 from cluster.wire.frames import encode_dead_letter, parse_frame
 from operators.decide import MAX_CANDIDATES, match
 from operators.errors import FrameReason, FrameRefused, IndexIncomplete
+from operators.policy import Policy
 from operators.sightings import Sighting, Sightings, Verdict
 from operators.types import Frame, FrameRef, Hit
 from operators.vision import Seen, Vision
@@ -90,20 +91,16 @@ class Pipeline:
         self._outlets = outlets
         self._vision = vision
         self._index = index
-        self._policy = policy.policy
-        self._context = context
         self._clock = clock
         self._stopping = stopping
         self._in_hand = in_hand or InHand()
         self._looking = Looking(vision, self._in_hand, stopping)
         self._sightings = Sightings(policy.policy.sightings)
-        self._cameras = frozenset(policy.policy.cameras)
         self._offsets = OffsetTracker()
         self._holds = Holds(self._offsets, policy.policy.sightings)
-        self._told = set[str]()
-        self._max_age = timedelta(milliseconds=min(self._policy.max_frame_age_ms, MAX_AGE_MS))
-        self._queue = AdmissionQueue(self._policy.freshness, self._max_age, poll_records, BATCH_BYTES)
-        self._pace = Pace(poll_records, self._max_age.total_seconds() / BATCHES_OF_AGE)
+        self._told = set[About]()
+        self._poll_records = poll_records
+        self._pace = Pace(poll_records)
         self._book = ShedBook(outlets.ledger, context.deployment, context.policy_digest, writer, account, self._offsets)
         self._progress = Progress(source, self._offsets, self._book, account, clock)
         self._undelivered: list[tuple[list[FrameRef], list[Delivery]]] = []
@@ -113,6 +110,39 @@ class Pipeline:
         self._index_lacks: str | None = None
         self.account = account
         self.busy_s = 0.0
+        self._decide_by(policy.policy, context)
+
+    def _decide_by(self, policy: Policy, context: AlertContext) -> None:
+        """Everything that a policy decides is changed here, and nowhere else."""
+        self._policy, self._context = policy, context
+        self._max_age = timedelta(milliseconds=min(policy.max_frame_age_ms, MAX_AGE_MS))
+        self._queue = AdmissionQueue(policy.freshness, self._max_age, self._poll_records, BATCH_BYTES)
+        self._pace.longest_s = self._max_age.total_seconds() / BATCHES_OF_AGE
+        self._sightings.adopt(policy.sightings)
+        self._holds.adopt(policy.sightings)
+        self._vision.adopt(policy.detect, policy.quality)
+        self._book.policy_digest = context.policy_digest
+
+    def switch(self, policy: PolicyInForce, context: AlertContext) -> None:
+        """From the next step on another policy decides, the whole of it; call it between two steps.
+
+        What was seen by the former is written first and counts no more: passages and cool-downs go on, so that nobody
+        alerts twice, and an alert that needs several frames needs all of them anew. Frames that wait are taken in anew.
+
+        Args:
+            policy: What decides from now on. Its models are those that run.
+            context: The settings in force, as alerts name them.
+
+        Raises:
+            BrokerUnavailable: Something was not acknowledged.
+        """
+        pending, self._undelivered = self._undelivered, []
+        self._settle(pending)
+        self._book.write_all(self._clock.now())
+        waiting = self._queue.empty()
+        self._decide_by(policy.policy, context)
+        for record, frame in waiting:
+            self._take(record, frame)
 
     @property
     def waiting_for(self) -> str | None:
@@ -208,8 +238,8 @@ class Pipeline:
         self._told = set()
         for told in filter(None, map(parse_told, alerts)):
             if told.deployment == self._context.deployment:
-                self._told.add(told.alert_id)
-                box, key = np.array(told.box, np.float32), (told.watchlist, told.entry)
+                self._told.add(told.about)
+                box, key = np.array(told.box, np.float32), (told.about.watchlist, told.about.entry)
                 self._sightings.recall(told.camera, key, told.passage, box, told.captured_at)
 
     def _admit(self, record: Record) -> None:
@@ -218,6 +248,14 @@ class Pipeline:
         self._offsets.start(record.ref)
         try:
             frame = parse_frame(record)
+        except FrameRefused as refused:
+            self._dead_letter(record, refused)
+        else:
+            self._take(record, frame)
+
+    def _take(self, record: Record, frame: Frame) -> None:
+        """Have a frame wait for its turn, if the policy in force covers it."""
+        try:
             self._check_scope(frame)
             self._in_hand.check(record, frame.camera)
         except FrameRefused as refused:
@@ -233,7 +271,7 @@ class Pipeline:
             self._book.add(each.frame.ref, (each.frame.camera,), each.reason, (at, at), self._clock.now())
 
     def _check_scope(self, frame: Frame) -> None:
-        if frame.camera not in self._cameras:
+        if frame.camera not in self._policy.cameras:
             raise FrameRefused(FrameReason.UNKNOWN_CAMERA, "the policy in force does not cover this camera")
 
     def _see(self, frames: Sequence[Admitted]) -> list[tuple[Frame, Seen]]:
@@ -287,7 +325,7 @@ class Pipeline:
             self._close(done, Outcome.NO_MATCH, _why_not(seen, sightings))
 
     def _alert(self, frame: Frame, seen: Seen, sighting: Sighting, detected_at: datetime) -> Delivery | None:
-        """Write one alert; None when another process has done so before it could commit the frame."""
+        """Write one alert; None when another process has done so, by whichever policy, before it could commit it."""
         box = tuple(float(side) for side in seen.faces.boxes[sighting.face])
         alert = Alert(
             frame=frame,
@@ -300,7 +338,7 @@ class Pipeline:
             detected_at=detected_at,
             alerted_at=self._clock.now(),
         )
-        if alert_id(alert, self._context) in self._told:
+        if alert.about in self._told:
             return None
         value, headers = encode_alert(alert, self._context)
         self.account.alerts += 1

@@ -42,7 +42,7 @@ class ShedBook:
     Args:
         ledger: Topic `ledger`.
         deployment: Whose frames.
-        policy_digest: Of the policy in force.
+        policy_digest: Of the policy in force; may be set, once everything shed by the former is written.
         writer: Which recogniser.
         account: Where frames are accounted for.
         offsets: Told of frames that are finished.
@@ -59,7 +59,7 @@ class ShedBook:
     ) -> None:
         self._ledger = ledger
         self._deployment = deployment
-        self._policy_digest = policy_digest
+        self.policy_digest = policy_digest
         self._writer = writer
         self._account = account
         self._offsets = offsets
@@ -151,7 +151,7 @@ class ShedBook:
             shed = ShedInterval(
                 at=now,
                 deployment=self._deployment,
-                policy_digest=self._policy_digest,
+                policy_digest=self.policy_digest,
                 writer=self._writer,
                 cameras=key.cameras,
                 topic=key.partition[0],

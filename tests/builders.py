@@ -126,6 +126,14 @@ def context(**changes: Any) -> AlertContext:
     return AlertContext(**{**fields, **changes})
 
 
+def in_force(changed: Policy) -> tuple[PolicyInForce, AlertContext]:
+    """A policy with a digest of its own, and the settings in force under it."""
+    found = PolicyInForce(changed, repr(changed).encode())
+    sightings = changed.sightings
+    counts = {"confirm_frames": sightings.confirm_frames, "of_frames": sightings.of_frames}
+    return found, context(policy=changed.policy, policy_digest=found.digest, **counts)
+
+
 def unit(*values: float) -> Float32:
     """A unit vector (8,) float32 in the direction of `values`, filled up with zeros."""
     vector = np.zeros(DIMENSION)
@@ -193,6 +201,9 @@ class FakeVision:
 
     def check(self) -> None:
         """See `Vision.check`."""
+
+    def adopt(self, detect: DetectSettings, quality: QualitySettings) -> None:
+        """See `Vision.adopt`; nothing here is gated by it."""
 
     def join(self, seen: Sequence[Seen]) -> Float32:
         """See `Vision.join`."""

@@ -22,6 +22,7 @@ from cluster.delivery import slot_named
 from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import POLICY, has_fast_crc, write_one
 from cluster.plan import Plan
+from cluster.policy import check_period
 from cluster.recogniser import LEAVE_S, Departure
 from cluster.settings import ClusterSettings
 from cluster.snapshots import sweep
@@ -43,10 +44,11 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
-        SettingsRefused: A topic that exists has other partitions than the cluster file says.
+        SettingsRefused: The policy's time is over, or a topic has other partitions than the cluster file says.
         DeploymentFailed: Ray or an actor did not start; the message says which and why. What this call had started is
             taken down again; a cluster that ran before goes on.
     """
+    check_period(plan.in_force.policy, SystemClock().now())
     if not has_fast_crc():
         raise DeploymentFailed("the C code for CRC-32C is missing: pip install 'kafka-python[crc32c]'")
     for topic in ensure_topics(plan.settings.kafka):

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import rfc8785
@@ -42,6 +43,24 @@ def read_policy(path: Path) -> PolicyInForce:
     except rfc8785.CanonicalizationError as error:
         raise SettingsRefused(f"{path}: {error}: JSON knows whole numbers below 2^53 only; use a smaller one") from None
     return PolicyInForce(policy, canonical)
+
+
+def check_period(policy: Policy, now: datetime) -> None:
+    """Refuse a policy whose time is over. One whose time has not come may be started: it looks at nothing until then.
+
+    Raises:
+        SettingsRefused: It has ended, or its review is overdue.
+    """
+    name = f"policy {policy.policy} of {policy.deployment}"
+    if now >= policy.end:
+        raise SettingsRefused(
+            f"{name} ended at {policy.end:%Y-%m-%d %H:%M} UTC: whoever authorised it decides anew, as another policy"
+        )
+    if now >= policy.review_by:
+        raise SettingsRefused(
+            f"{name} was to be reviewed by {policy.review_by:%Y-%m-%d %H:%M} UTC: review what came of it, then release "
+            "a policy with another review_by"
+        )
 
 
 def read_manifest(choice: ModelChoice, folder: Path) -> ModelManifest:

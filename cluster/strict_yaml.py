@@ -1,7 +1,8 @@
 """Read a YAML file into a frozen dataclass, refusing everything that could be read in two ways.
 
 Duplicate keys, unknown keys, missing keys, aliases and tags, wrong types, NaN and infinities are refused, each with the
-file and the line. Only JSON's types exist: dates and `yes`/`no` are plain text.
+file and the line. Only JSON's types exist: dates and `yes`/`no` are plain text. Where a dataclass asks for a time it is
+written in one way only, 2026-01-31T12:00:00Z.
 """
 
 import dataclasses
@@ -10,6 +11,7 @@ import json
 import re
 import typing
 from collections.abc import Hashable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +23,10 @@ from operators.errors import SettingsRefused
 T = TypeVar("T")
 
 MAX_BYTES = 1_000_000  # a settings file is a page or two; parsing cost grows with size
+MAX_DIGITS = 1000  # far beyond any number that is meant
+
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+_TIME_ADVICE = "write a time in UTC, as 2026-01-31T12:00:00Z"
 
 
 class _Loader(yaml.SafeLoader):
@@ -51,6 +57,12 @@ class _Loader(yaml.SafeLoader):
             seen.add(key)
         return super().construct_mapping(node, deep)
 
+    def construct_whole(self, node: yaml.ScalarNode) -> int:
+        """Refuse numbers so long that Python refuses them."""
+        if len(node.value) > MAX_DIGITS:
+            raise _LoadError(f"a number of {len(node.value)} digits: use a smaller one", node.start_mark.line + 1)
+        return int(node.value)
+
 
 class _LoadError(Exception):
     """A reason and the line it was found on."""
@@ -67,6 +79,7 @@ for _tag, _pattern, _first in (
     ),
 ):
     _Loader.add_implicit_resolver(_tag, re.compile(_pattern), _first)
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_whole)
 
 
 def load(path: Path) -> Any:
@@ -95,7 +108,26 @@ def read_both(path: Path, into: type[T]) -> tuple[T, Any]:
     except ValidationError as error:
         faults = (_explain(path, dict(fault), lines) for fault in error.errors())
         raise SettingsRefused("\n".join(faults)) from None
+    unclear = [
+        f"{path}:{lines[at]}: {'.'.join(at)}: {_TIME_ADVICE}, found {text!r}" for at, text in _times(value, document)
+    ]
+    if unclear:
+        raise SettingsRefused("\n".join(unclear))
     return value, document
+
+
+def schema(kind: Any) -> dict[str, Any]:
+    """The JSON Schema of what `read` takes for a dataclass: its keys and their kinds."""
+    return _adapter(kind).json_schema()
+
+
+def _times(value: Any, document: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Where a document has a time that is not written as times are."""
+    if isinstance(value, datetime) and not _TIME.fullmatch(document):
+        yield at, document
+    elif dataclasses.is_dataclass(value):
+        for name in document:
+            yield from _times(getattr(value, name), document[name], (*at, name))
 
 
 def _compose(path: Path) -> tuple[Any, dict[tuple[str | int, ...], int]]:

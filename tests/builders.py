@@ -23,6 +23,7 @@ from cluster.ports import Record
 from cluster.wire.alerts import AlertContext
 from cluster.wire.entries import EntryRecord, Photo
 from cluster.wire.shed import ShedInterval, parse_shed
+from cluster.wire.text import parse_time
 from indexes.backends import exact_backend
 from indexes.entry import Entry
 from indexes.watchlist import Watchlist
@@ -30,8 +31,9 @@ from operators.decide import WatchlistRule
 from operators.detect import DetectSettings
 from operators.errors import FrameReason, FrameRefused, IndexIncomplete
 from operators.freshness import FreshnessRule, Rule
+from operators.hours import WEEKDAYS, Hours
 from operators.models import EmbeddingContract, People
-from operators.policy import ModelChoice, Policy
+from operators.policy import Assessments, Engagement, ModelChoice, Policy
 from operators.quality import QualitySettings
 from operators.sightings import SightingSettings
 from operators.types import Faces, Float32, FrameRef, Generation, Hit
@@ -49,7 +51,21 @@ POLICY: dict[str, Any] = {
     "deployment": "test",
     "purpose": "Find nobody who exists.",
     "authority": "The test",
+    "legal_basis": "None is needed: nobody exists.",
+    "expected_outcome": "Tests that pass.",
+    "controller": "The test",
+    "contact": "test@example.org",
+    "complaints": "To the test.",
+    "public_engagement": {"reference": "The test's notice", "sha256": "c" * 64},
+    "assessments": {"data_protection": "DPIA 1", "equality": "EIA 1"},
     "people": "synthetic",
+    "start": "2026-01-01T00:00:00Z",
+    "end": "2099-12-31T00:00:00Z",
+    "review_by": "2099-01-01T00:00:00Z",
+    "hours": {"zone": "Europe/London", "windows": {day: ["00:00-24:00"] for day in WEEKDAYS}},
+    "retention": "uk-strict",
+    "licences": ["Apache-2.0"],
+    "max_nonmatch_s": 2,
     "cameras": list(CAMERAS),
     "max_frame_age_ms": 1000,
     "freshness": {"rule": "every"},
@@ -97,7 +113,12 @@ def policy(**changes: Any) -> Policy:
     }
     fields = {
         **POLICY,
+        "public_engagement": Engagement(**POLICY["public_engagement"]),
+        "assessments": Assessments(**POLICY["assessments"]),
         "people": People(POLICY["people"]),
+        **{name: parse_time(POLICY[name]) for name in ("start", "end", "review_by")},
+        "hours": Hours("Europe/London", dict.fromkeys(WEEKDAYS, ("00:00-24:00",))),
+        "licences": tuple(POLICY["licences"]),
         "cameras": CAMERAS,
         "freshness": FreshnessRule(Rule.EVERY),
         "detector": ModelChoice(**POLICY["detector"]),

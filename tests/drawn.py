@@ -15,6 +15,7 @@ import yaml
 
 from operators.align import TEMPLATE
 from operators.decode import encode
+from operators.hours import WEEKDAYS
 from tests.graphs import STRIDES, Graph, build_embedder
 
 SIDE = 80  # of a person, pixels; the mark adds 8 above
@@ -102,7 +103,21 @@ def _policy(digests: dict[str, str]) -> dict[str, Any]:
         "deployment": "drawn",
         "purpose": "Find drawn people in drawn scenes.",
         "authority": "the test",
+        "legal_basis": "None is needed: nobody exists.",
+        "expected_outcome": "Tests that pass.",
+        "controller": "The test",
+        "contact": "test@example.org",
+        "complaints": "To the test.",
+        "public_engagement": {"reference": "The test's notice", "sha256": "c" * 64},
+        "assessments": {"data_protection": "DPIA 1", "equality": "EIA 1"},
         "people": "synthetic",
+        "start": "2026-01-01T00:00:00Z",
+        "end": "2099-12-31T00:00:00Z",
+        "review_by": "2099-01-01T00:00:00Z",
+        "hours": {"zone": "Europe/London", "windows": {day: ["00:00-24:00"] for day in WEEKDAYS}},
+        "retention": "uk-strict",
+        "licences": ["Apache-2.0"],
+        "max_nonmatch_s": 2.0,
         "cameras": list(CAMERAS),
         "max_frame_age_ms": 600_000,
         "freshness": {"rule": "every"},

@@ -1,6 +1,7 @@
 """Bringing up, looking at and taking down what may have lost its supervisor, over actors in memory."""
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from cluster.layout import Layout
 from cluster.plan import Plan, read_plan
 from cluster.recogniser import RecogniserStatus
 from cluster.status import WATCHING, ClusterStatus, Member
-from operators.errors import DeploymentFailed
+from operators.errors import DeploymentFailed, SettingsRefused
 from tests.drawn import write_deployment
 
 with pytest.MonkeyPatch.context() as named:  # without a name its import makes a token in the user's own folder
@@ -91,6 +92,14 @@ def plan(write_document: Any, tmp_path: Path) -> Plan:
     """Two recognisers over two shards with two replicas each."""
     index = {"placement": "sharded", "shards": ASKED.shards, "replicas": ASKED.replicas}
     return read_plan(write_document({"cluster": "drawn", **write_deployment(tmp_path), "index": index}))
+
+
+def test_a_policy_whose_time_is_over_is_refused_before_anything_is_asked_or_started(plan: Plan) -> None:
+    """Neither Kafka nor Ray is there."""
+    over = plan.in_force.policy.start + timedelta(days=1)
+    policy = replace(plan.in_force.policy, review_by=over, end=over)
+    with pytest.raises(SettingsRefused, match="ended at 2026-01-02"):
+        deploy.up(replace(plan, in_force=replace(plan.in_force, policy=policy)), print)
 
 
 def test_a_cluster_without_a_supervisor_is_told_of_by_name(world: World) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from cluster.account import Account, NoMatch, Outcome
+from cluster.account import Account, NoMatch, Outcome, Shed
 from cluster.admission_queue import AdmissionQueue, Admitted, Dropped
 from cluster.backoff import pause_s
 from cluster.holds import Holds
@@ -25,6 +25,7 @@ from cluster.policy import PolicyInForce
 from cluster.ports import Clock, Delivery, FrameSource, Index, MessageSink, Record, ResultSink
 from cluster.progress import Progress
 from cluster.shed_book import ShedBook
+from cluster.standing import HaltAt, nothing_halts
 from cluster.wire.alerts import About, Alert, AlertContext, encode_alert, parse_told
 from cluster.wire.frames import encode_dead_letter, parse_frame
 from operators.decide import MAX_CANDIDATES, match
@@ -70,6 +71,8 @@ class Pipeline:
         stopping: Whether to give up waiting for an index that does not answer.
         writer: Name of this recogniser in the ledger.
         in_hand: Where the frames that are looked at are written down; by default nowhere.
+        halt_at: What halts everything; asked for each frame when it comes, when its turn has come, and before anything
+            follows from it.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Pipeline:
         stopping: Callable[[], bool] = lambda: False,
         writer: str = "recogniser",
         in_hand: InHand | None = None,
+        halt_at: HaltAt = nothing_halts,
     ) -> None:
         self._source = source
         self._outlets = outlets
@@ -93,6 +97,7 @@ class Pipeline:
         self._index = index
         self._clock = clock
         self._stopping = stopping
+        self._halt_at = halt_at
         self._in_hand = in_hand or InHand()
         self._looking = Looking(vision, self._in_hand, stopping)
         self._sightings = Sightings(policy.policy.sightings)
@@ -191,8 +196,9 @@ class Pipeline:
                 self._admit(record)
         self._progress.skip(polled, self._clock.now() - self._max_age)
         batch, dropped = self._queue.take(self._clock.now(), self._pace.frames)
-        self._shed(dropped)
-        return batch
+        barred = {frame.ref: reason for _, frame in batch if (reason := self._barred(frame))}
+        self._shed([*dropped, *(Dropped(frame, barred[frame.ref]) for _, frame in batch if frame.ref in barred)])
+        return [(record, frame) for record, frame in batch if frame.ref not in barred]
 
     def _flush(self) -> None:
         pending, self._undelivered = self._undelivered, []
@@ -262,7 +268,8 @@ class Pipeline:
             self._dead_letter(record, refused)
             return
         self._progress.has_camera((record.ref.topic, record.ref.partition), frame.camera)
-        self._shed(self._queue.put(record, frame, self._clock.now()))
+        barred = self._barred(frame)
+        self._shed([Dropped(frame, barred)] if barred else self._queue.put(record, frame, self._clock.now()))
 
     def _shed(self, dropped: Sequence[Dropped]) -> None:
         """Account for frames that nobody looks at; each is finished once the ledger has it."""
@@ -273,6 +280,17 @@ class Pipeline:
     def _check_scope(self, frame: Frame) -> None:
         if frame.camera not in self._policy.cameras:
             raise FrameRefused(FrameReason.UNKNOWN_CAMERA, "the policy in force does not cover this camera")
+
+    def _barred(self, frame: Frame) -> Shed | None:
+        """Why a frame is not looked at now, and nothing may follow from it; None: it may be.
+
+        Both the moment at which it was taken and the present must lie within the policy's times.
+        """
+        now = self._clock.now()
+        if halt := self._halt_at(now):
+            return halt.reason
+        times = (now, frame.captured_at)
+        return None if all(self._policy.in_scope(frame.camera, at) for at in times) else Shed.OUT_OF_HOURS
 
     def _see(self, frames: Sequence[Admitted]) -> list[tuple[Frame, Seen]]:
         """Faces and vectors of every frame that can be decoded."""
@@ -311,6 +329,9 @@ class Pipeline:
 
     def _decide(self, frame: Frame, seen: Seen, hits: Sequence[Sequence[Hit]], detected_at: datetime) -> None:
         """From hits to alerts, or to the reason why there is none."""
+        if barred := self._barred(frame):
+            self._shed([Dropped(frame, barred)])
+            return
         matches = [match(found, frame.camera, self._policy.watchlists) for found in hits]
         sightings = self._sightings.update(frame.camera, frame.ref, frame.captured_at, seen.faces.boxes, matches)
         due = [sighting for sighting in sightings if sighting.verdict is Verdict.ALERT]

@@ -20,6 +20,7 @@ from cluster.memory_io import MemorySink, MemorySource
 from cluster.pipeline import Outlets, Pipeline
 from cluster.policy import PolicyInForce
 from cluster.ports import Record
+from cluster.standing import HaltAt, nothing_halts
 from cluster.wire.alerts import AlertContext
 from cluster.wire.entries import EntryRecord, Photo
 from cluster.wire.shed import ShedInterval, parse_shed
@@ -277,6 +278,7 @@ class Lane:
     stopping: bool = False
     vision: FakeVision = field(default_factory=FakeVision)
     in_hand: InHand = field(default_factory=InHand)
+    halt_at: HaltAt = nothing_halts
 
     def pipeline(self) -> Pipeline:
         """A pipeline that starts anew."""
@@ -292,6 +294,7 @@ class Lane:
             self.poll_records,
             lambda: self.stopping,
             in_hand=self.in_hand,
+            halt_at=self.halt_at,
         )
 
     def run(self, records: Sequence[Record]) -> Pipeline:

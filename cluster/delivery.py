@@ -1,6 +1,7 @@
 """How a recogniser is tied to Kafka: the one place that knows the modes of delivery."""
 
 import re
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from cluster.in_flight import InFlight
@@ -16,8 +17,10 @@ from cluster.kafka_io import (
     open_producer,
 )
 from cluster.kafka_transactions import TransactionalFrameSource, TransactionalProducer
+from cluster.ledger_writer import LedgerWriter
 from cluster.outbox import Outbox, OutboxSink
 from cluster.pipeline import Outlets
+from cluster.ports import MessageSink
 from cluster.settings import Delivery, KafkaSettings
 
 CLOSE_S = 5.0
@@ -25,7 +28,13 @@ _NAME = re.compile(r"recogniser-(\d+)")
 
 
 def open_delivery(
-    kafka: KafkaSettings, delivery: Delivery, group: str, slot: int, on_rebalance: OnRebalance, closing: ExitStack
+    kafka: KafkaSettings,
+    delivery: Delivery,
+    group: str,
+    slot: int,
+    on_rebalance: OnRebalance,
+    begin_chain: Callable[[MessageSink], LedgerWriter],
+    closing: ExitStack,
 ) -> tuple[KafkaFrameSource, Outlets]:
     """Where a recogniser's frames come from and its results go.
 
@@ -35,6 +44,7 @@ def open_delivery(
         group: Consumer group of all recognisers.
         slot: 0-based number of this one.
         on_rebalance: See `KafkaFrameSource`.
+        begin_chain: Begins this process' chain of the ledger; until it has, no frame is asked for.
         closing: Lets go of everything at its end.
 
     Raises:
@@ -43,7 +53,7 @@ def open_delivery(
     member, in_flight = member_of(slot), InFlight(RESULTS_IN_FLIGHT_BYTES)
     producer = open_producer(kafka, member)
     closing.callback(close_producer, producer, CLOSE_S)
-    ledger = KafkaSink(kafka, producer, LEDGER, in_flight)
+    ledger = begin_chain(KafkaSink(kafka, producer, LEDGER, in_flight))
     if delivery is Delivery.EXACTLY_ONCE:
         # The producer first: from then on no other process of this slot writes anything.
         outbox, writer = Outbox(), TransactionalProducer(kafka, f"{group}.{member}")

@@ -18,11 +18,12 @@ from cluster.admission_queue import AdmissionQueue, Admitted, Dropped
 from cluster.backoff import pause_s
 from cluster.holds import Holds
 from cluster.in_hand import InHand
+from cluster.ledger_writer import LedgerWriter
 from cluster.looking import Looking
 from cluster.offsets import OffsetTracker, TopicPartition
 from cluster.pace import Pace
 from cluster.policy import PolicyInForce
-from cluster.ports import Clock, Delivery, FrameSource, Index, MessageSink, Record, ResultSink
+from cluster.ports import Clock, Delivery, FrameSource, Index, Record, ResultSink
 from cluster.progress import Progress
 from cluster.shed_book import ShedBook
 from cluster.standing import HaltAt, nothing_halts
@@ -48,11 +49,11 @@ SLOW_S = 1.0  # a frame that takes longer to be decoded and searched for faces i
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outlets:
-    """Where results are written."""
+    """Where results are written: two topics, and this process' chain of the ledger."""
 
     alerts: ResultSink
     dead_letters: ResultSink
-    ledger: MessageSink
+    ledger: LedgerWriter
 
 
 class Pipeline:
@@ -69,7 +70,6 @@ class Pipeline:
         account: Where frames are accounted for.
         poll_records: Most frames of one batch.
         stopping: Whether to give up waiting for an index that does not answer.
-        writer: Name of this recogniser in the ledger.
         in_hand: Where the frames that are looked at are written down; by default nowhere.
         halt_at: What halts everything; asked for each frame when it comes, when its turn has come, and before anything
             follows from it.
@@ -87,7 +87,6 @@ class Pipeline:
         account: Account,
         poll_records: int,
         stopping: Callable[[], bool] = lambda: False,
-        writer: str = "recogniser",
         in_hand: InHand | None = None,
         halt_at: HaltAt = nothing_halts,
     ) -> None:
@@ -106,7 +105,7 @@ class Pipeline:
         self._told = set[About]()
         self._poll_records = poll_records
         self._pace = Pace(poll_records)
-        self._book = ShedBook(outlets.ledger, context.deployment, context.policy_digest, writer, account, self._offsets)
+        self._book = ShedBook(outlets.ledger, account, self._offsets)
         self._progress = Progress(source, self._offsets, self._book, account, clock)
         self._undelivered: list[tuple[list[FrameRef], list[Delivery]]] = []
         self._results: dict[TopicPartition, int] = {}  # offsets of the last frames that led to one, not committed yet
@@ -126,7 +125,7 @@ class Pipeline:
         self._sightings.adopt(policy.sightings)
         self._holds.adopt(policy.sightings)
         self._vision.adopt(policy.detect, policy.quality)
-        self._book.policy_digest = context.policy_digest
+        self._outlets.ledger.policy_digest = context.policy_digest
 
     def switch(self, policy: PolicyInForce, context: AlertContext) -> None:
         """From the next step on another policy decides, the whole of it; call it between two steps.
@@ -143,7 +142,7 @@ class Pipeline:
         """
         pending, self._undelivered = self._undelivered, []
         self._settle(pending)
-        self._book.write_all(self._clock.now())
+        self._book.write_all()
         waiting = self._queue.empty()
         self._decide_by(policy.policy, context)
         for record, frame in waiting:
@@ -181,7 +180,7 @@ class Pipeline:
 
     def drain(self) -> None:
         """Wait for everything that was written, shed frames included, and commit what is finished."""
-        self._book.write_all(self._clock.now())
+        self._book.write_all()
         self._flush()
 
     def _next_batch(self, timeout_s: float) -> list[Admitted]:
@@ -361,6 +360,7 @@ class Pipeline:
         )
         if alert.about in self._told:
             return None
+        self._outlets.ledger.check()
         value, headers = encode_alert(alert, self._context)
         self.account.alerts += 1
         self._results[frame.ref.topic, frame.ref.partition] = frame.ref.offset
@@ -397,8 +397,9 @@ class Pipeline:
         """Store what is finished; intervals before a result end now: in a transaction it is not readable earlier."""
         self._committed_at = time.monotonic()
         if self._results:
-            self._book.write_before(self._results, self._clock.now())
+            self._book.write_before(self._results)
             self._book.settle(DELIVERY_TIMEOUT_S)
+        self._outlets.ledger.check()
         ready = self._offsets.take()
         if ready:
             self._source.commit(ready)

@@ -19,13 +19,15 @@ from cluster.in_hand import InHand
 from cluster.kafka_admin import expel, has_member
 from cluster.kafka_io import ALERTS, SESSION_MS, KafkaFrameSource
 from cluster.layout import Layout
+from cluster.ledger_writer import Head, LedgerWriter
 from cluster.offsets import TopicPartition
 from cluster.pipeline import Pipeline
 from cluster.plan import Plan, open_vision
-from cluster.ports import Index
+from cluster.ports import Index, MessageSink
 from cluster.register import read_topic
 from cluster.scaling import Load
 from cluster.watchlist_feed import FeedStatus, WatchlistFeed
+from cluster.wire.settings import IN_FORCE, in_force_body
 from operators.errors import BrokerUnavailable, IndexIncomplete, ModelsFail, SlotTaken
 
 POLL_S = 0.2
@@ -38,6 +40,7 @@ SLOT_TAKEN = (
     "one anew with 'beholden down' and 'beholden up'"
 )
 LEAVE_S = 8.0  # to finish, commit and leave: less than the 10 s after which Kafka would give a silent one up
+LEDGER_S = 10.0  # for the first record of a chain: a broker that is there needs a hundredth of it
 LEAVING = "leaving: finishes what it has in hand"
 
 log = logging.getLogger("beholden.recogniser")
@@ -159,6 +162,7 @@ class Recogniser:
         self._trouble: str | None = "starting"
         self._restarts = self._in_a_row = 0
         self._is_taken = False
+        self._ledger_head: Head | None = None
         self._lag: dict[int, int] = {}
         self._measured: deque[_Measured] = deque()
         self._frame_s = 0.0
@@ -266,6 +270,7 @@ class Recogniser:
                 plan.group,
                 self._slot,
                 lambda revoked, owned: self._share(pipeline, revoked, owned),
+                self._begin_chain,
                 closing,
             )
             index = self._index or self._feed
@@ -281,12 +286,30 @@ class Recogniser:
                 self._account,
                 plan.settings.recognisers.poll_frames,
                 self._stopping.is_set,
-                member_of(self._slot),
                 self._in_hand,
             )
             self._pipeline, self._trouble = pipeline, None
             self._measured = deque()
-            self._loop(pipeline, source)
+            try:
+                self._loop(pipeline, source)
+                outlets.ledger.end(LEAVE_S)
+            finally:
+                self._ledger_head = outlets.ledger.head
+
+    def _begin_chain(self, sink: MessageSink) -> LedgerWriter:
+        """Begin a chain of the ledger with the settings in force: before it has these, nothing is looked at."""
+        plan = self._plan
+        in_force = plan.in_force
+        ledger = LedgerWriter(
+            sink,
+            in_force.policy.deployment,
+            member_of(self._slot),
+            in_force.digest,
+            SystemClock(),
+            self._ledger_head,
+        )
+        ledger.write(IN_FORCE, in_force_body(in_force, SystemClock().now())).wait(LEDGER_S)
+        return ledger
 
     def _share(self, pipeline: Pipeline, revoked: Sequence[TopicPartition], owned: Sequence[TopicPartition]) -> None:
         """The group has shared the partitions anew: what others have alerted about is read first."""

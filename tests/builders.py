@@ -16,13 +16,16 @@ from jsonschema import Draft202012Validator
 from cluster.account import Account
 from cluster.clocks import HandClock
 from cluster.in_hand import InHand
+from cluster.ledger_writer import LedgerWriter
 from cluster.memory_io import MemorySink, MemorySource
 from cluster.pipeline import Outlets, Pipeline
 from cluster.policy import PolicyInForce
-from cluster.ports import Record
+from cluster.ports import MessageSink, Record
 from cluster.standing import HaltAt, nothing_halts
 from cluster.wire.alerts import AlertContext
 from cluster.wire.entries import EntryRecord, Photo
+from cluster.wire.ledger import GENESIS, LedgerRecord, encode_record
+from cluster.wire.settings import IN_FORCE
 from cluster.wire.shed import ShedInterval, parse_shed
 from cluster.wire.text import parse_time
 from indexes.backends import exact_backend
@@ -156,6 +159,27 @@ def in_force(changed: Policy) -> tuple[PolicyInForce, AlertContext]:
     return found, context(policy=changed.policy, policy_digest=found.digest, **counts)
 
 
+def ledger_value(kind: str, body: Mapping[str, Any], **changes: Any) -> bytes:
+    """Value of the first record of a chain of recogniser 0, written now."""
+    fields: dict[str, Any] = {
+        "at": NOW,
+        "deployment": "test",
+        "writer": "recogniser-0",
+        "chain": "0" * 16,
+        "seq": 0,
+        "prev": GENESIS,
+        "policy_digest": "d" * 64,
+    }
+    return encode_record(LedgerRecord(kind=kind, body=body, **{**fields, **changes}))[0]
+
+
+def chain(sink: MessageSink, writer: str = "recogniser-0") -> LedgerWriter:
+    """A chain of the ledger that has begun."""
+    begun = LedgerWriter(sink, "test", writer, "d" * 64, HandClock(NOW))
+    begun.write(IN_FORCE, {"number": 7, "digest": "d" * 64})
+    return begun
+
+
 def unit(*values: float) -> Float32:
     """A unit vector (8,) float32 in the direction of `values`, filled up with zeros."""
     vector = np.zeros(DIMENSION)
@@ -284,7 +308,7 @@ class Lane:
         """A pipeline that starts anew."""
         return Pipeline(
             self.source,
-            Outlets(self.alerts, self.dead_letters, self.ledger),
+            Outlets(self.alerts, self.dead_letters, chain(self.ledger)),
             cast("Vision", self.vision),
             self.index,
             PolicyInForce(self.policy, b"{}"),

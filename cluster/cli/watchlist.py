@@ -10,7 +10,7 @@ from rich.console import Console
 
 from cluster.cli import watchlist_view
 from cluster.cli.options import Day, Time, cluster_file
-from cluster.wire.ledger import Withdrawal
+from cluster.wire.list_events import Withdrawal
 
 if TYPE_CHECKING:
     from cluster.watchlist_import import Outcome

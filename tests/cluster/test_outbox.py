@@ -19,7 +19,7 @@ from cluster.ports import Record
 from operators.sightings import SightingSettings
 from operators.types import FrameRef
 from operators.vision import Vision
-from tests.builders import NOW, FakeIndex, FakeVision, context, policy, record
+from tests.builders import NOW, FakeIndex, FakeVision, chain, context, policy, record
 
 HALL, GATE = ("frames", 0), ("frames", 1)
 
@@ -95,7 +95,8 @@ def lane(
     """A lane that starts at the last commits."""
     left = [one for one in topic if one.ref.offset >= committed.get((one.ref.topic, one.ref.partition), 0)]
     source = MemoryTransactions(records=deque(left), stored=dict(committed), readable=readable)
-    outlets = Outlets(OutboxSink(source.outbox, "alerts"), OutboxSink(source.outbox, "dead-letters"), MemorySink())
+    alerts, dead_letters = (OutboxSink(source.outbox, topic) for topic in ("alerts", "dead-letters"))
+    outlets = Outlets(alerts, dead_letters, chain(MemorySink()))
     alerts_each_time = policy(sightings=SightingSettings(1, 1, 0.3, 1, 0), max_frame_age_ms=10**9)
     pipeline = Pipeline(
         source,

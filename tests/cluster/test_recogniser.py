@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from cluster import recogniser as recogniser_module
+from cluster.memory_io import MemorySink
+from cluster.pipeline import Outlets
 from cluster.plan import Plan
 from cluster.recogniser import FIRST_LOOK_S, LOOKS, SLOT_TAKEN, Recogniser
+from cluster.wire.ledger import parse_record
 from operators.errors import BrokerUnavailable, SlotTaken
 
 FOR_GOOD = None
@@ -37,6 +40,7 @@ class World:
         ends: How each dataflow ends, one after the other; then it is told to stop.
         others: Whether somebody else of its name is in the group, look by look; then there is nobody.
         opened: How often it was tied to Kafka.
+        ledger: Where its chains are.
         failures: How often its thread ended by an error.
     """
 
@@ -44,6 +48,7 @@ class World:
         self.ends: list[BaseException] = []
         self.others: list[bool | BaseException] = []
         self.leaving: Callable[[], None] = lambda: None
+        self.ledger = MemorySink()
         self.opened = self.failures = 0
         world = self
 
@@ -76,7 +81,7 @@ class World:
             closing = arguments[-1]
             assert isinstance(closing, ExitStack)
             closing.callback(self.leaving)
-            return Source(), None
+            return Source(), Outlets(MemorySink(), MemorySink(), arguments[-2](self.ledger))
 
         run = Recogniser._run
         fakes = {"open_vision": lambda _: None, "Pipeline": Flow, "open_delivery": open_delivery}
@@ -158,6 +163,29 @@ def test_without_kafka_it_starts_over(world: World) -> None:
     world.ends = [BrokerUnavailable("away"), BrokerUnavailable("away")]
     world.run()
     assert (world.opened, world.failures, world.recogniser._restarts) == (3, 0, 2)
+
+
+def test_each_start_has_a_chain_of_the_ledger_with_the_settings_in_force(world: World) -> None:
+    """Which names the one before, and says so when it ends in order."""
+    world.ends = [BrokerUnavailable("away")]
+    world.run()
+    records = [parse_record(message.value) for message in world.ledger.messages]
+    begin = ["chain.begun", "settings.in_force"]
+    assert [record.kind for record in records] == [*begin, *begin, "chain.ended"]
+    assert {record.writer for record in records} == {"recogniser-0"}
+    first, second = records[1], records[2]
+    assert second.body["after"] == {"chain": first.chain, "seq": 1, "hash": first.hash}
+    in_force = world.recogniser._plan.in_force
+    assert (first.body["number"], first.body["digest"]) == (in_force.policy.policy, in_force.digest)
+
+
+def test_without_the_ledger_nothing_is_looked_at(world: World) -> None:
+    """It says so, and tries again."""
+    world.ledger.acknowledges = False
+    world.ends = [ZeroDivisionError()]  # of whoever looks
+    world.run()
+    assert len(world.stopping.waits) > 50
+    assert world.recogniser._trouble == "the ledger cannot be written, nothing goes on without it: not acknowledged"
 
 
 def test_an_error_nobody_foresaw_ends_it(world: World) -> None:

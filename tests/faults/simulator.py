@@ -17,6 +17,7 @@ import numpy as np
 
 from cluster.account import Account
 from cluster.clocks import HandClock
+from cluster.memory_io import MemorySink
 from cluster.offsets import TopicPartition
 from cluster.pipeline import Outlets, Pipeline
 from cluster.ports import Delivery, Record, Skipped
@@ -24,7 +25,7 @@ from operators.errors import BrokerUnavailable, FrameRefused
 from operators.policy import Policy
 from operators.types import Float32, FrameRef, Hit
 from operators.vision import Seen, Vision
-from tests.builders import NOW, PEOPLE, FakeVision, hit, in_force, policy
+from tests.builders import NOW, PEOPLE, FakeVision, chain, hit, in_force, policy
 
 PARTITIONS, CAMERAS = 2, ("gate", "hall", "Süd-Tor 3 出口")
 MOST_FRAMES, FRAME_MS = 12, 200
@@ -276,7 +277,7 @@ class Process:
         self._version = world.released
         found, context = in_force(world.policies[self._version])
         vision, polls = cast("Vision", OnceVision()), world.random.randint(1, 4)
-        outlets = Outlets(self, self, self)
+        outlets = Outlets(self, self, chain(MemorySink()))
         self._pipeline = world.make(self, outlets, vision, Index(), found, context, world.clock, self._account, polls)
 
     def poll(self, max_records: int, timeout_s: float, finished: Mapping[TopicPartition, int]) -> Sequence[Record]:

@@ -20,7 +20,7 @@ from indexes.entry import cosine_of
 from indexes.watchlist import Watchlist
 from operators.types import Float32
 from operators.vision import Seen, Vision
-from tests.builders import NOW, Lane, alert_schema, record
+from tests.builders import NOW, Lane, alert_schema, chain, record
 from tests.drawn import scene, write_deployment
 
 KEYS = new_keys()
@@ -54,7 +54,7 @@ def _watch(plan: Plan, vision: Vision, records: dict[str, bytes], jpeg: bytes) -
     lane.source.records.append(record(jpeg, key=b"entrance"))
     pipeline = Pipeline(
         lane.source,
-        Outlets(lane.alerts, lane.dead_letters, lane.ledger),
+        Outlets(lane.alerts, lane.dead_letters, chain(lane.ledger)),
         vision,
         cast("Any", Found(watchlist)),
         plan.in_force,

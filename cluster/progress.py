@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from cluster.account import Account, Shed
+from cluster.clocks import from_ms
 from cluster.offsets import OffsetTracker, TopicPartition
 from cluster.ports import Clock, FrameSource, Record, Skipped
 from cluster.shed_book import ShedBook
@@ -82,7 +83,7 @@ class Progress:
         self._skipped_at = time.monotonic()
         for skipped in self._source.skip(behind, begin_ms):
             partition = (skipped.topic, skipped.partition)
-            span = (_time(last_ms[partition]), _time(begin_ms))
+            span = (from_ms(last_ms[partition]), from_ms(begin_ms))
             self._account_for(skipped, Shed.SKIPPED, span)
 
     def _pass_over(self, partition: TopicPartition) -> None:
@@ -95,7 +96,7 @@ class Progress:
         """Kafka had deleted the frames before this one. Gaps that it leaves for other reasons are no frames."""
         partition = (record.ref.topic, record.ref.partition)
         there = min(self._source.first(partition), record.ref.offset)
-        at = _time(record.timestamp_ms)
+        at = from_ms(record.timestamp_ms)
         self._account_for(Skipped(*partition, self._seen_to[partition], there), Shed.EXPIRED, (at, at))
 
     def _account_for(self, skipped: Skipped, reason: Shed, span: tuple[datetime, datetime]) -> None:
@@ -110,11 +111,3 @@ class Progress:
         self._account.take_in(frames)
         cameras = tuple(sorted(self._cameras.get(partition, ())))
         self._book.add(last, cameras, reason, span, self._clock.now(), frames)
-
-
-def _time(at_ms: int) -> datetime:
-    """A record's time; one outside the calendar is the calendar's beginning."""
-    try:
-        return datetime.fromtimestamp(at_ms / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return datetime.min.replace(tzinfo=UTC)

@@ -4,10 +4,11 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import rfc8785
 
-from cluster.strict_yaml import read, read_both
+from cluster.strict_yaml import build, read, read_both
 from operators.errors import SettingsRefused
 from operators.models import ModelManifest
 from operators.policy import ModelChoice, Policy, unfit_models
@@ -38,11 +39,23 @@ def read_policy(path: Path) -> PolicyInForce:
         SettingsRefused: With every fault found, by line.
     """
     policy, document = read_both(path, Policy)
+    return PolicyInForce(policy, _canonical(document, f"{path}: "))
+
+
+def policy_of(document: Any) -> PolicyInForce:
+    """The policy of a document that stands in a message, as strictly as from a file.
+
+    Raises:
+        SettingsRefused: With every fault found, by key.
+    """
+    return PolicyInForce(build(document, Policy), _canonical(document, ""))
+
+
+def _canonical(document: Any, place: str) -> bytes:
     try:
-        canonical = rfc8785.dumps(document)
-    except rfc8785.CanonicalizationError as error:
-        raise SettingsRefused(f"{path}: {error}: JSON knows whole numbers below 2^53 only; use a smaller one") from None
-    return PolicyInForce(policy, canonical)
+        return rfc8785.dumps(document)
+    except ValueError as error:
+        raise SettingsRefused(f"{place}{error}: JSON knows whole numbers below 2^53 only; use a smaller one") from None
 
 
 def check_period(policy: Policy, now: datetime) -> None:

@@ -12,12 +12,15 @@ from pathlib import Path
 
 from cluster.folders import state_folder
 from cluster.layout import Layout
+from cluster.signatures import Person
 from cluster.strict_yaml import read
+from cluster.wire.text import is_line
 from operators.errors import SettingsRefused
 from operators.jpeg import JpegLimits
 from operators.onnx import Device
 
 DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
+_NAME_BYTES = 200
 
 
 class Protocol(StrEnum):
@@ -243,6 +246,7 @@ class ClusterSettings:
         limits: What one frame may ask for.
         keys: Folder of the deployment's secret keys, needed where people are put on lists and taken off; None: a folder
             of the user's own, see `key_folder`.
+        people: Whose signatures count under policies and orders, by name, with their keys and what they may do.
     """
 
     cluster: str
@@ -256,6 +260,7 @@ class ClusterSettings:
     index: IndexSettings = field(default_factory=IndexSettings)
     limits: Limits = field(default_factory=Limits)
     keys: Path | None = None
+    people: dict[str, Person] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.cluster.replace("-", "").isalnum() or not self.cluster.isascii():
@@ -264,6 +269,10 @@ class ClusterSettings:
             raise ValueError("index.shards: must not exceed kafka.watchlist_partitions")
         if (self.recognisers.most or 0) > self.kafka.frame_partitions:
             raise ValueError("recognisers.most: must not exceed kafka.frame_partitions, one more would have none")
+        if not all(is_line(name, _NAME_BYTES) for name in self.people):
+            raise ValueError(f"people: a name is one line of at most {_NAME_BYTES} bytes")
+        if len({person.key_id for person in self.people.values()}) != len(self.people):
+            raise ValueError("people: two have one key; whoever signs for both is one person")
 
     @property
     def key_folder(self) -> Path:

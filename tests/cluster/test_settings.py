@@ -1,3 +1,4 @@
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,16 @@ FILE: dict[str, Any] = {
     "policy": "../policies/p.yaml",
     "models": {"manifests": "m", "files": "/absolute/f"},
 }
+KEY = base64.b64encode(bytes(range(32))).decode()
 
 
 def _refusal(path: Path) -> str:
     with pytest.raises(SettingsRefused) as refused:
         read_cluster(path, {})
     return str(refused.value)
+
+
+KEY = base64.b64encode(bytes(range(32))).decode()
 
 
 def test_a_short_file_is_enough(write_document: Any) -> None:
@@ -82,6 +87,14 @@ def test_relative_paths_start_from_the_files_folder(write_document: Any, tmp_pat
         ({"kafka": {"bootstrap": ""}}, "bootstrap: "),
         ({"kafka": {"security": {"protocol": "SASL_SSL", "username": "u"}}}, "needs mechanism and username"),
         ({"kafka": {"security": {"protocol": "TLS"}}}, "kafka.security.protocol: "),
+        ({"people": {"ada": {"public_key": KEY, "roles": []}}}, "roles: name at least one of propose, approve"),
+        ({"people": {"ada": {"public_key": KEY, "roles": ["stop", "stop"]}}}, "each once"),
+        ({"people": {"ada": {"public_key": KEY, "roles": ["king"]}}}, "people.ada.roles.0: "),
+        ({"people": {"ada": {"public_key": KEY[:-4], "roles": ["stop"]}}}, "public_key: must be 32 bytes as base64"),
+        ({"people": {"ada": {"public_key": "?" * 44, "roles": ["stop"]}}}, "public_key: must be 32 bytes as base64"),
+        ({"people": {"ada": {"roles": ["stop"]}}}, "people.ada.public_key: is missing"),
+        ({"people": {" ": {"public_key": KEY, "roles": ["stop"]}}}, "people: a name is one line"),
+        ({"people": {name: {"public_key": KEY, "roles": ["stop"]} for name in "ab"}}, "people: two have one key"),
         ({"limits": {"max_faces": 0}}, "max_faces: must be at least 1"),
         ({"limits": {"max_side_px": 0}}, "max_side_px: must be at least 1"),
         ({"limits": {"max_side_px": 40000}}, "max_side_px: must be at most"),

@@ -85,7 +85,8 @@ class PolicyState:
         if self._release is None or newest is None or self._newest is None:
             return None
         newest_at = from_ms(self._newest.timestamp_ms)
-        return Standing(self._release, newest, newest_at, self._book.stopped_by, self._book.last_order)
+        misfit = self._misfit.detail if self._misfit else None
+        return Standing(self._release, newest, newest_at, self._book.stopped_by, self._book.last_order, misfit)
 
     @property
     def lacks(self) -> str | None:

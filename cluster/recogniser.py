@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +33,7 @@ from cluster.register import read_topic
 from cluster.scaling import Load
 from cluster.standing import Halt
 from cluster.watchlist_feed import FeedStatus, WatchlistFeed
+from cluster.wire.text import format_time
 from operators.errors import BrokerUnavailable, IndexIncomplete, ModelsFail, PolicyUnknown, SlotTaken
 
 POLL_S = 0.2
@@ -81,7 +81,7 @@ class RecogniserStatus:
         account: Where every frame went.
         load: How much it has to do; None until that has been measured.
         node_id: What Ray calls its node; None outside Ray.
-        switched_at: When it changed over to this policy, UTC-aware; None when it has begun with it.
+        switched_at: When it changed over to this policy, RFC 3339; None when it has begun with it.
         halted: Why nothing may be looked at; None when it may.
     """
 
@@ -100,7 +100,7 @@ class RecogniserStatus:
     layout: Layout | None = None
     load: Load | None = None
     node_id: str | None = None
-    switched_at: datetime | None = None
+    switched_at: str | None = None
     halted: str | None = None
 
 
@@ -203,7 +203,7 @@ class Recogniser:
             index=self._feed.status() if self._feed else None,
             account=self._account.summary(),
             load=self._load(),
-            switched_at=self._following.switched_at,
+            switched_at=format_time(at) if (at := self._following.switched_at) else None,
             halted=halt.why if halt else None,
         )
 

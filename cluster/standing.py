@@ -41,6 +41,7 @@ class Standing:
         newest_at: When that was written, UTC-aware.
         stopped_by: The order to stop that has not been ended.
         last_order: The order that was followed last.
+        misfit: Why the newest is not followed; None when it is.
     """
 
     release: Release
@@ -48,6 +49,7 @@ class Standing:
     newest_at: datetime
     stopped_by: Order | None = None
     last_order: Order | None = None
+    misfit: str | None = None
 
     def halt(self, now: datetime) -> Halt | None:
         """Why nothing is looked at at this moment, UTC-aware; None: the policy's hours and cameras alone decide."""

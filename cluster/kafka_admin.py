@@ -10,7 +10,17 @@ from kafka import KafkaAdminClient
 from kafka.admin import MemberToRemove
 from kafka.errors import RetriableError
 
-from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, LEDGER, POLICY, WATCHLIST, client_settings, translated
+from cluster.kafka_io import (
+    ALERTS,
+    DEAD_LETTERS,
+    FRAMES,
+    LEDGER,
+    LEDGER_HEADS,
+    POLICY,
+    WATCHLIST,
+    client_settings,
+    translated,
+)
 from cluster.settings import KafkaSettings
 from operators.errors import BrokerUnavailable, SettingsRefused
 
@@ -165,6 +175,7 @@ def _topics(kafka: KafkaSettings) -> dict[str, dict[str, Any]]:
             (WATCHLIST, kafka.watchlist_partitions, {**safe, **compacted}),
             (POLICY, 1, {**safe, "retention.ms": -1}),
             (LEDGER, 1, {**safe, "retention.ms": -1}),
+            (LEDGER_HEADS, 1, {**safe, "retention.ms": -1}),
             (DEAD_LETTERS, 1, {**safe, "retention.ms": 7 * day, "segment.ms": 60 * minute}),
         )
     }

@@ -32,7 +32,7 @@ from operators.errors import BeholdenError, BrokerUnavailable, SlotTaken
 from operators.types import FrameRef
 
 FRAMES, ALERTS, WATCHLIST, DEAD_LETTERS = "frames", "alerts", "watchlist", "dead-letters"
-POLICY, LEDGER = "policy", "ledger"
+POLICY, LEDGER, LEDGER_HEADS = "policy", "ledger", "ledger-heads"
 
 RECONNECT_MAX_MS = 1_000  # kafka-python's own 30 s would be silence long after a broker is back
 BOOTSTRAP_MS = 10_000  # a broker that is there answers at once
@@ -509,6 +509,11 @@ class TopicReader:
                     raise OffsetsUnknown(f"{name}-{partition.partition} ends at {end}, before the {offset} asked for")
                 if offset is not None or not from_beginning:
                     self._consumer.seek(partition, end if offset is None else offset)
+
+    @property
+    def ends(self) -> dict[int, int]:
+        """By partition, where it ended when this reader began."""
+        return {at.partition: end for at, end in self._ends.items()}
 
     def _offsets_at(self, moment: datetime) -> dict[int, int]:
         found = self._consumer.offsets_for_times(dict.fromkeys(self._partitions, int(moment.timestamp() * 1000)))

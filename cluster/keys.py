@@ -70,9 +70,14 @@ def make_keys(folder: Path) -> bool:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     missing = [name for name in (_MEMBERS, _PICTURES) if not (folder / name).exists()]
     for name in missing:
-        (folder / name).touch(mode=0o600, exist_ok=False)
-        (folder / name).write_text(secrets.token_hex(_BYTES) + "\n")
+        make_secret(folder / name)
     return bool(missing)
+
+
+def make_secret(file: Path) -> None:
+    """Make a key that only its owner may read."""
+    file.touch(mode=0o600, exist_ok=False)
+    file.write_text(secrets.token_hex(_BYTES) + "\n")
 
 
 def read_keys(folder: Path) -> DeploymentKeys:
@@ -81,15 +86,21 @@ def read_keys(folder: Path) -> DeploymentKeys:
     Raises:
         SettingsRefused: One is missing, is no key, or may be read by others.
     """
-    return DeploymentKeys(_read(folder / _MEMBERS), _read(folder / _PICTURES))
+    made_by = "beholden watchlist create"
+    return DeploymentKeys(read_secret(folder / _MEMBERS, made_by), read_secret(folder / _PICTURES, made_by))
 
 
-def _read(file: Path) -> bytes:
+def read_secret(file: Path, made_by: str) -> bytes:
+    """The key in a file; `made_by` is the command that makes it.
+
+    Raises:
+        SettingsRefused: It is missing, is no key, or may be read by others.
+    """
     try:
         mode, text = file.stat().st_mode, file.read_text()
     except FileNotFoundError:
         raise SettingsRefused(
-            f"{file} is missing: 'beholden watchlist create' makes the keys of a new deployment; "
+            f"{file} is missing: '{made_by}' makes the keys of a new deployment; "
             "for one that exists, copy its folder of keys here"
         ) from None
     if mode & 0o077:

@@ -32,6 +32,14 @@ class Head:
     hash: str
 
 
+def former_head(begun: LedgerRecord) -> Head | None:
+    """Where the chain before ended as far as its writer knew, from the first record of a chain; None: it did not."""
+    after = begun.body.get("after")
+    if not isinstance(after, dict) or [type(after.get(name)) for name in ("chain", "seq", "hash")] != [str, int, str]:
+        return None
+    return Head(after["chain"], after["seq"], after["hash"])
+
+
 class LedgerWriter:
     """One hash chain. A record is sent once the one before it is acknowledged. Thread-safe.
 

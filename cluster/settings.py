@@ -194,6 +194,28 @@ class Delivery(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerSettings:
+    """How the ledger is sealed, see docs/decisions/0019-ledger.md.
+
+    Attributes:
+        checkpoint_s: Time between two checkpoints while there is anything new. What is behind the last one may be cut
+            off unnoticed.
+        checkpoint_records: A checkpoint comes sooner when so many records are new, and covers no more.
+        anchor_file: File to which a line is added for each checkpoint, at best on a medium that can only be added to.
+            None: checkpoints are published in topic `ledger-heads` alone.
+    """
+
+    checkpoint_s: float = 60.0
+    checkpoint_records: int = 1000
+    anchor_file: Path | None = None
+
+    def __post_init__(self) -> None:
+        _be_counts(self, "checkpoint_records")
+        if not self.checkpoint_s > 0:
+            raise ValueError(f"checkpoint_s: must be above 0, found {self.checkpoint_s}")
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What one frame may ask for, whatever camera it claims to be from.
 
@@ -244,6 +266,7 @@ class ClusterSettings:
         delivery: What is promised of an alert.
         index: The watchlist's place.
         limits: What one frame may ask for.
+        ledger: How the ledger is sealed.
         keys: Folder of the deployment's secret keys, needed where people are put on lists and taken off; None: a folder
             of the user's own, see `key_folder`.
         people: Whose signatures count under policies and orders, by name, with their keys and what they may do.
@@ -259,6 +282,7 @@ class ClusterSettings:
     delivery: Delivery = Delivery.AT_LEAST_ONCE
     index: IndexSettings = field(default_factory=IndexSettings)
     limits: Limits = field(default_factory=Limits)
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
     keys: Path | None = None
     people: dict[str, Person] = field(default_factory=dict)
 
@@ -291,12 +315,13 @@ def read_cluster(path: Path, environment: Mapping[str, str] = os.environ) -> Clu
         raise SettingsRefused(
             f"{path}: kafka.security.password: set BEHOLDEN_KAFKA_PASSWORD instead and remove it here"
         )
-    here, index = path.resolve().parent, settings.index
+    here, index, ledger = path.resolve().parent, settings.index, settings.ledger
     return replace(
         settings,
         policy=here / settings.policy,
         models=Models(here / settings.models.manifests, here / settings.models.files),
         index=replace(index, snapshots=index.snapshots and here / index.snapshots),
+        ledger=replace(ledger, anchor_file=ledger.anchor_file and here / ledger.anchor_file),
         keys=settings.keys and here / settings.keys,
         kafka=_with_environment(settings.kafka, environment),
         ray=environment.get("BEHOLDEN_RAY_ADDRESS") or settings.ray,

@@ -68,7 +68,7 @@ def test_a_broker_that_comes_back_is_used_again(plan: Plan, tmp_path: Path) -> N
 def test_a_topic_that_does_not_fit_is_refused(plan: Plan) -> None:
     """One that somebody's client made by accident would leave partitions unwatched or keep faces for a week."""
     kafka = plan.settings.kafka
-    assert ensure_topics(kafka) == ["alerts", "dead-letters", "frames", "ledger", "policy", "watchlist"]
+    assert ensure_topics(kafka) == ["alerts", "dead-letters", "frames", "ledger", "ledger-heads", "policy", "watchlist"]
     assert ensure_topics(kafka) == []
     with pytest.raises(SettingsRefused, match="frames has 8 partitions and the cluster file says 4"):
         ensure_topics(replace(kafka, frame_partitions=4))

@@ -32,6 +32,9 @@ class Shed(StrEnum):
     SAMPLED = "sampled"
     SKIPPED = "skipped"  # not even fetched: what was read had fallen too far behind
     EXPIRED = "expired"  # Kafka had deleted them before anybody read them
+    OUT_OF_HOURS = "out_of_hours"  # outside the times that the policy names
+    STOPPED = "stopped"  # somebody has ordered that nothing be looked at
+    LAPSED = "lapsed"  # the policy has ended, or was to be reviewed or made stricter again by now
 
 
 LIFE_STEP_MS = 10  # how long faces existed is counted in steps of this size
@@ -53,7 +56,7 @@ class Account:
         self.slow: Counter[str] = Counter()
         self.ages: Counter[int] = Counter()
         self.lives: Counter[int] = Counter()
-        self.longest_life_ms = self.late_drops = 0
+        self.longest_life_ms = self.life_ceiling_ms = self.late_drops = 0
         self._unwritten: Counter[Shed] = Counter()
 
     def take_in(self, frames: int = 1) -> None:
@@ -74,11 +77,12 @@ class Account:
         self.watched[camera] += 1
         self.ages[min(MAX_AGE_STEP, max(0, int(age_ms // AGE_STEP_MS) + 1))] += 1
 
-    def dropped(self, faces: int, lived_ms: int, is_late: bool) -> None:
+    def dropped(self, faces: int, lived_ms: int, ceiling_ms: int) -> None:
         """Faces that led to no alert have been dropped, so long after their frames were about to be decoded."""
+        self.life_ceiling_ms = ceiling_ms
         self.lives[min(MAX_LIFE_STEP, lived_ms // LIFE_STEP_MS + 1)] += faces
         self.longest_life_ms = max(self.longest_life_ms, lived_ms)
-        self.late_drops += is_late
+        self.late_drops += lived_ms > ceiling_ms
 
     def close(self, outcome: Outcome, reason: str) -> None:
         """One frame has reached its end."""
@@ -123,6 +127,7 @@ class Account:
             "slow": dict(self.slow),
             "lives_ms": {str(step * LIFE_STEP_MS): count for step, count in sorted(self.lives.items())},
             "longest_life_ms": self.longest_life_ms,
+            "life_ceiling_ms": self.life_ceiling_ms,
             "late_drops": self.late_drops,
             "ages_ms": {str(step * AGE_STEP_MS): count for step, count in sorted(self.ages.items())},
         }

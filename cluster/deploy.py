@@ -207,7 +207,8 @@ def status_of_connected(cluster: str) -> ClusterStatus:
         DeploymentFailed: It does not run.
     """
     supervisor = _supervisor(cluster)
-    return ClusterStatus(answer(supervisor.plan.remote()), answer(supervisor.status.remote()))
+    plan, members = answer(supervisor.plan.remote()), answer(supervisor.status.remote())
+    return ClusterStatus(plan, members, answer(supervisor.policy.remote()))
 
 
 def _supervisor(cluster: str) -> Any:
@@ -345,7 +346,7 @@ def wait_until_ready(
     deadline = time.monotonic() + READY_TIMEOUT_S
     told: dict[str, str] = {}
     while True:
-        now = ClusterStatus(plan, answer(supervisor.status.remote()))
+        now = ClusterStatus(plan, answer(supervisor.status.remote()), answer(supervisor.policy.remote()))
         for member in now.members:
             if told.get(member.name) != member.state:
                 progress(f"{member.name}: {member.state}")

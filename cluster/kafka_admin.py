@@ -247,7 +247,7 @@ def _topics(kafka: KafkaSettings, profile: RetentionProfile) -> dict[str, dict[s
             (ALERTS, kafka.frame_partitions, {**safe, **kept[ALERTS]}),
             (EVIDENCE, kafka.frame_partitions, {**safe, **kept[EVIDENCE]}),
             (WATCHLIST, kafka.watchlist_partitions, {**safe, **compacted}),
-            (POLICY, 1, {**safe, "retention.ms": -1}),
+            (POLICY, 1, {**safe, "retention.ms": -1, "message.timestamp.type": "LogAppendTime"}),
             (LEDGER, 1, {**safe, **kept[LEDGER]}),
             (LEDGER_HEADS, 1, {**safe, "retention.ms": -1}),
             (DEAD_LETTERS, 1, {**safe, **kept[DEAD_LETTERS]}),

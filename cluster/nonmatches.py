@@ -97,9 +97,8 @@ class Nonmatches:
         minute.compared += batch.compared
         minute.alerted += batch.alerted
         minute.lived[lived_ms] += batch.faces
-        is_late = lived_s > ceiling_s
-        self._account.dropped(batch.faces - batch.alerted, lived_ms, is_late)
-        if is_late:
+        self._account.dropped(batch.faces - batch.alerted, lived_ms, self._ceiling_ms)
+        if lived_ms > self._ceiling_ms:
             if not minute.late_batches:
                 log.warning(
                     "%d faces existed for %d ms, longer than the %d ms that the policy allows: is the machine "

@@ -224,8 +224,8 @@ def unaccepted_models(policy: Policy, detector: ModelManifest, embedder: ModelMa
     """
     accepted = ", ".join(policy.licences)
     return [
-        f"{field}.model: {manifest.name} is licensed as {manifest.licence}, and the policy accepts {accepted}; read the "
-        "licence, and add it to 'licences' in a new policy, or name another model"
+        f"{field}.model: {manifest.name} is licensed as {manifest.licence}, and the policy accepts {accepted}; read "
+        "the licence, and add it to 'licences' in a new policy, or name another model"
         for field, manifest in (("detector", detector), ("embedder", embedder))
         if manifest.licence not in policy.licences
     ]

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cluster.layout import Layout
@@ -23,12 +24,17 @@ def show(status: ClusterStatus, console: Console) -> None:
     While the watchlist is divided anew, the shards of both layouts are there, and each recogniser's row says which it
     asks.
     """
-    settings, in_force = status.plan.settings, status.plan.in_force
+    settings, policy = status.plan.settings, status.policy
+    in_force = f"policy {policy.number} ({policy.digest[:_DIGITS]})" if policy else "policy not known"
     console.print(
-        f"[bold]{settings.cluster}[/]  policy {in_force.policy.policy} ({in_force.digest[:_DIGITS]})  "
+        f"[bold]{settings.cluster}[/]  {in_force}  "
         f"kafka {settings.kafka.bootstrap}  index {settings.index.placement}{_division(settings.index.layout)}  "
         f"device {settings.device}"
     )
+    for alarm in policy.alarms if policy else ():
+        console.print(f"[bold red]alarm:[/] {escape(alarm)}")
+    if policy and policy.halted:
+        console.print(f"[yellow]nothing is looked at:[/] {escape(policy.halted)}")
     lanes = [member for member in status.members if member.name.startswith("recogniser")]
     shards = [member for member in status.members if member.name.startswith("shard")]
     if shards:
@@ -36,7 +42,7 @@ def show(status: ClusterStatus, console: Console) -> None:
     console.print(_lanes(lanes, bool(shards)))
     accounts = [m.status.account for m in lanes if isinstance(m.status, RecogniserStatus)]
     console.print(account_line(accounts))
-    console.print(nonmatch_line(accounts, in_force.policy.max_nonmatch_s))
+    console.print(nonmatch_line(accounts))
 
 
 def account_line(accounts: Sequence[Mapping[str, Any]]) -> str:
@@ -55,16 +61,17 @@ def account_line(accounts: Sequence[Mapping[str, Any]]) -> str:
     return f"frames in {total} = " + " + ".join(parts)
 
 
-def nonmatch_line(accounts: Sequence[Mapping[str, Any]], ceiling_s: float) -> str:
+def nonmatch_line(accounts: Sequence[Mapping[str, Any]]) -> str:
     """How long faces existed that led to no alert, and whether that was ever longer than the policy allows."""
     lived = Counter[int]()
     for account in accounts:
         lived.update({int(ms): faces for ms, faces in account["lives_ms"].items()})
     late = sum(account["late_drops"] for account in accounts)
     longest = max((account["longest_life_ms"] for account in accounts), default=0)
-    times = f", 99 % within {p99_ms(lived)} ms, all within {longest} ms" if lived else ""
+    ceiling = max((account["life_ceiling_ms"] for account in accounts), default=0)
+    times = f", 99 % within {p99_ms(lived)} ms, all within {longest} ms ({ceiling} ms allowed)" if lived else ""
     alarm = f"  [bold red]{late} batches took longer[/]" if late else ""
-    return f"faces without an alert: {lived.total()} dropped{times} (at most {ceiling_s:g} s allowed){alarm}"
+    return f"faces without an alert: {lived.total()} dropped{times}{alarm}"
 
 
 def _lanes(members: Sequence[Member], sharded: bool) -> Table:
@@ -142,4 +149,4 @@ def _generation(generation: Generation | None) -> str:
 
 
 def _state(state: str) -> str:
-    return f"[green]{state}" if state in (READY, WATCHING) else f"[yellow]{state}"
+    return f"[green]{state}" if state in (READY, WATCHING) else f"[yellow]{escape(state)}"

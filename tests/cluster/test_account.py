@@ -46,6 +46,7 @@ def test_the_summary_names_every_outcome_and_is_json() -> None:
         "slow": {},
         "lives_ms": {},
         "longest_life_ms": 0,
+        "life_ceiling_ms": 0,
         "late_drops": 0,
         "ages_ms": {},
     }

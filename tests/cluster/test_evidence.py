@@ -6,9 +6,11 @@ import json
 import numpy as np
 import pytest
 
+from cluster.account import Shed
+from cluster.standing import Halt
 from cluster.wire.evidence import parse_evidence
 from operators.errors import BrokerUnavailable
-from tests.builders import EVIDENCE_KEY, Lane, record
+from tests.builders import EVIDENCE_KEY, Lane, outcomes, record
 
 
 def test_an_alert_names_evidence_that_opens_with_the_key_and_its_own_id() -> None:
@@ -55,3 +57,13 @@ def test_what_another_process_has_alerted_about_is_not_sealed_again() -> None:
     pipeline.recall([message.value for message in first.alerts.messages])
     pipeline.step(0)
     assert not second.evidence.messages
+
+
+def test_a_stop_that_comes_while_evidence_is_on_its_way_stops_the_alert() -> None:
+    """What is ordered while a broker takes its time holds for what has not been written."""
+    lane = Lane(halt_at=lambda now: Halt(Shed.STOPPED, "the test") if lane.evidence.messages else None)
+    lane.run([record(b"anna", 0), record(b"bert", 1)])
+    assert len(lane.evidence.messages) == 1
+    assert not lane.alerts.messages
+    assert outcomes(lane.account) == {("shed", "stopped"): 2}
+    assert lane.source.stored == {("frames", 0): 2}

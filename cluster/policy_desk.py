@@ -6,7 +6,7 @@ a record to be safe.
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -28,7 +28,7 @@ from cluster.stop_order import check_order
 from cluster.wire.order import Action, Order, encode_order, order_body
 from cluster.wire.release import Release, applied_body, encode_release
 from cluster.wire.settings import APPLIED
-from operators.errors import ReleaseReason, ReleaseRefused
+from operators.errors import BrokerUnavailable, ReleaseReason, ReleaseRefused
 from operators.models import People
 from operators.policy import Policy
 
@@ -139,6 +139,18 @@ def put_in_force(plan: Plan) -> Plan:
         if plan.release and (in_force is None or in_force.digest != plan.release.digest):
             desk.apply(plan.release)
     return plan
+
+
+def plan_now(plan: Plan) -> Plan:
+    """The plan under the policy that the topic says is in force; as its file says while nothing is in force.
+
+    Raises:
+        SettingsRefused: The policy in force names models that are not here.
+    """
+    book = PolicyBook(plan.in_force.policy.deployment, plan.settings.people)
+    with suppress(BrokerUnavailable):  # there is no such topic before the first start
+        book = read_book(plan.settings, plan.in_force.policy.deployment)
+    return with_release(plan, book.in_force) if book.in_force else plan
 
 
 def _unsigned(policy: PolicyInForce, former: Release | None, at: datetime) -> Release:

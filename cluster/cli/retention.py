@@ -31,10 +31,11 @@ def check(ctx: click.Context, file: Path) -> None:
     What counts is what topics and brokers are set to now, not what they were made with.
     """
     from cluster.plan import read_plan
+    from cluster.policy_desk import plan_now
     from cluster.retention import profile_of
     from cluster.retention_check import broken, measure
 
-    plan = read_plan(file)
+    plan = plan_now(read_plan(file))
     profile = profile_of(plan.settings, plan.in_force.policy)
     found = measure(plan.settings.kafka, profile)
     console = Console()
@@ -69,9 +70,10 @@ def apply(file: Path, by: str) -> None:
     from cluster.kafka_admin import apply_retention
     from cluster.ledger_desk import write_down
     from cluster.plan import read_plan
+    from cluster.policy_desk import plan_now
     from cluster.retention import profile_of
 
-    plan = read_plan(file)
+    plan = plan_now(read_plan(file))
     profile = profile_of(plan.settings, plan.in_force.policy)
     names = apply_retention(plan.settings.kafka, profile)
     write_down(plan, "retention.applied", {"by": by, "profile": profile.profile, "topics": names})
@@ -93,11 +95,12 @@ def shred(file: Path, key: str, by: str, why: str) -> None:
     from cluster.kafka_io import EVIDENCE
     from cluster.ledger_desk import open_ledger
     from cluster.plan import read_plan
+    from cluster.policy_desk import plan_now
     from cluster.register import read_topic
     from cluster.retention import profile_of
     from cluster.shred import shred_evidence
 
-    plan = read_plan(file)
+    plan = plan_now(read_plan(file))
     kafka, folder = plan.settings.kafka, plan.settings.key_folder
     if running := members_of(kafka, plan.group):
         raise click.ClickException(f"{', '.join(running)} hold the {key} key: 'beholden down' first")

@@ -17,6 +17,7 @@ import ray
 from ray.exceptions import RayError
 
 from cluster.actors import find_actor, on_every_node
+from cluster.checkpoint_keeper import ready_key
 from cluster.clocks import SystemClock
 from cluster.delivery import slot_named
 from cluster.kafka_admin import ensure_topics
@@ -53,6 +54,8 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
         raise DeploymentFailed("the C code for CRC-32C is missing: pip install 'kafka-python[crc32c]'")
     for topic in ensure_topics(plan.settings.kafka):
         progress(f"made topic {topic}")
+    if ready_key(plan):
+        progress(f"made the key that signs checkpoints of the ledger in {plan.settings.key_folder}: keep a copy of it")
     with ray_local.locked_cluster(plan.settings.cluster), _rays(plan, progress), connected(plan.settings):
         at_work = _plan_at_work()
         if at_work is None:
@@ -172,7 +175,8 @@ def status_of_connected(cluster: str) -> ClusterStatus:
         DeploymentFailed: It does not run.
     """
     supervisor = _supervisor(cluster)
-    return ClusterStatus(answer(supervisor.plan.remote()), answer(supervisor.status.remote()))
+    asked = (supervisor.plan.remote(), supervisor.status.remote(), supervisor.ledger.remote())
+    return ClusterStatus(*map(answer, asked))
 
 
 def _supervisor(cluster: str) -> Any:
@@ -310,7 +314,7 @@ def wait_until_ready(
     deadline = time.monotonic() + READY_TIMEOUT_S
     told: dict[str, str] = {}
     while True:
-        now = ClusterStatus(plan, answer(supervisor.status.remote()))
+        now = ClusterStatus(plan, answer(supervisor.status.remote()), answer(supervisor.ledger.remote()))
         for member in now.members:
             if told.get(member.name) != member.state:
                 progress(f"{member.name}: {member.state}")

@@ -38,10 +38,12 @@ class ClusterStatus:
     Attributes:
         plan: What was asked for.
         members: Every wanted actor, recognisers that were taken out of work, and what is still there and not wanted.
+        ledger: How far the ledger is sealed by checkpoints, or why it is not.
     """
 
     plan: Plan
     members: list[Member]
+    ledger: str = ""
 
     @property
     def is_ready(self) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -73,6 +74,7 @@ class World:
         asked: Who was asked how it is.
         unretired: Those that cannot retire, and why.
         now_s: The present.
+        checkpoints: Writes those of the ledger.
     """
 
     there: dict[str, Actor] = field(default_factory=dict)
@@ -81,6 +83,7 @@ class World:
     asked: list[str] = field(default_factory=list)
     unretired: dict[str, Silent] = field(default_factory=dict)
     now_s: float = 1000.0
+    checkpoints: Any = field(default_factory=Mock)
 
     def add(self, layout: Layout) -> None:
         """Shards of that layout, and recognisers that ask them."""
@@ -113,6 +116,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "Patience": lambda: Patience(lambda: found.now_s),
         "wait_for": lambda replies, _: [],
         "end": found.end,
+        "CheckpointKeeper": lambda _: found.checkpoints,
         "start_shard": lambda plan, replica: found.make(plan, str(replica)),
         "start_lane": lambda plan, slot: found.make(plan, f"recogniser-{slot}"),
     }

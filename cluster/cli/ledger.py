@@ -102,8 +102,11 @@ def export_(file: Path, to: Path) -> None:
 
     plan = read_plan(file)
     deployment = plan.in_force.policy.deployment
-    with to.open("xb") as opened:
-        count = write_export(opened, deployment, _published(plan), _stored(plan))
+    try:
+        with to.open("xb") as opened:
+            count = write_export(opened, deployment, _published(plan), _stored(plan))
+    except FileExistsError:
+        raise click.ClickException(f"{to} is there already: name another file") from None
     click.echo(f"{to}: {count} records of the ledger that {deployment} writes to")
 
 

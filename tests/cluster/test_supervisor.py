@@ -236,9 +236,17 @@ def test_closing_lets_every_recogniser_finish_before_anything_ends(world: World,
     world.add(OLD)
     world.there["shard-9-of-9-r9"] = Actor(world, str(Replica(9, 9, 9)))
     world.there["somebody-else"] = Actor(world, "somebody-else")
+    world.checkpoints.close = lambda _: world.done.append("last checkpoint")
     Supervisor(plan).close(1.0)
     assert world.done[:2] == [f"close {name}" for name in LANES]
+    assert world.done[-1] == "last checkpoint"  # over what they have written to their ends
     assert set(world.there) == {"somebody-else"}
+
+
+def test_it_says_how_far_the_ledger_is_sealed(world: World, plan: Plan) -> None:
+    """Or why it is not."""
+    world.checkpoints.state = "no checkpoint is written: the key is missing"
+    assert Supervisor(plan).ledger() == "no checkpoint is written: the key is missing"
 
 
 @pytest.mark.parametrize("name", ["shard-1-of-3-r0", "shard-0-of-2-r0"])

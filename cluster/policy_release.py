@@ -77,6 +77,7 @@ def check_release(release: Release, former: Release | None, people: Mapping[str,
     _check_times(release, now)
     _check_grounds(release, former)
     if release.signatures or not _may_be_unsigned(release, former):
+        _check_proposer(release)
         _check_loosening(release, former)
         _check_people(release, former, people)
 
@@ -162,11 +163,14 @@ def _check_loosening(release: Release, former: Release | None) -> None:
         raise ReleaseRefused(ReleaseReason.NO_EVIDENCE, detail)
 
 
-def _check_people(release: Release, former: Release | None, people: Mapping[str, Person]) -> None:
-    proposers = [each for each in release.signatures if each.role is Role.PROPOSE and each.by == release.proposal.by]
-    if not proposers:
-        detail = f"{release.proposal.by}, who proposes it, has not signed it: 'beholden policy propose' does"
+def _check_proposer(release: Release) -> None:
+    by = release.proposal.by
+    if not any(each.role is Role.PROPOSE and each.by == by for each in release.signatures):
+        detail = f"{by}, who proposes it, has not signed it: 'beholden policy propose' does"
         raise ReleaseRefused(ReleaseReason.UNSIGNED, detail)
+
+
+def _check_people(release: Release, former: Release | None, people: Mapping[str, Person]) -> None:
     check_signatures(release.signatures, people, (Role.PROPOSE, Role.APPROVE), statement(release))
     if needs_two(release, former) and not any(each.role is Role.APPROVE for each in release.signatures):
         what = f"it loosens {_list(release.proposal.loosens)}" if release.proposal.loosens else "it is for real people"

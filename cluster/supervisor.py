@@ -30,9 +30,10 @@ from cluster.departures import Departures
 from cluster.layout import Layout, Replica, Seen, next_steps, replica_named
 from cluster.patience import Patience
 from cluster.plan import Plan
+from cluster.policy_watch import open_policy_watch
 from cluster.recogniser import LEAVE_S, LEAVING, RecogniserStatus
 from cluster.scaling import Load, Scale, next_scale, slots, spare_slots
-from cluster.status import DRAINED, READY, WATCHING, Member
+from cluster.status import DRAINED, READY, WATCHING, Member, PolicyShown
 from cluster.watchlist_feed import FeedStatus
 
 SUPERVISOR = "supervisor"
@@ -63,6 +64,7 @@ class Supervisor:
         there = [slot for name in actor_names() if (slot := slot_named(name)) is not None]
         self._scale = Scale(extra=sum(slot >= self._recognisers.count for slot in there))
         self._departures = Departures(plan)
+        self._policy = open_policy_watch(plan)
         self._lanes = {member_of(slot): slot for slot in range(self._recognisers.count)}
         self._actors: dict[str, Any] = {}
         self._members = {name: Member(name, "starting") for name in (*self._shards, *self._lanes)}
@@ -84,6 +86,10 @@ class Supervisor:
         """How far the ledger is sealed by checkpoints, or why it is not."""
         return self._checkpoints.state
 
+    def policy(self) -> PolicyShown | None:
+        """What stands; None while that is not known."""
+        return self._policy.shown
+
     def drain(self, drained: frozenset[int]) -> None:
         """Have these recognisers, and only these, be out of work until told otherwise."""
         note_drained(drained)
@@ -96,6 +102,7 @@ class Supervisor:
         self._thread.join(timeout_s)
         self._members = {name: Member(name, "closing") for name in self._members}
         close_members(timeout_s)
+        self._policy.close()
         self._checkpoints.close(LAST_CHECKPOINT_S)
 
     def _run(self) -> None:
@@ -111,7 +118,7 @@ class Supervisor:
 
     def _reconcile(self) -> bool:
         """Make who is missing, hear everyone, and take the next steps; whether all are at work and none was due."""
-        drained, names = drained_slots(), actor_names()
+        drained, names, asked_s = drained_slots(), actor_names(), time.monotonic()
         self._see_off(drained, names)
         there = [name for name in names if replica_named(name)]
         leaving = sorted(set(there).difference(self._shards))
@@ -122,7 +129,8 @@ class Supervisor:
         heard = {name: member for name, reply in replies.items() if (member := self._hear(name, reply))}
         shown = {name: _leaving(heard[name], name in leaving) for name in (*self._shards, *leaving) if name in heard}
         self._members = shown | self._shown_lanes(heard, drained)
-        due = self._lead(heard)
+        due = not self._policy.look(heard.values(), asked_s)
+        due |= self._lead(heard)
         self._move_lanes(heard)
         self._rescale(heard, len(spare_slots(self._recognisers, drained)))
         return not due and not self._departures.under_way and all(member.is_at_work for member in heard.values())

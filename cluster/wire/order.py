@@ -78,6 +78,12 @@ def parse_order(value: bytes) -> Order:
     return unseal(value, ORDER_FORM, _order)
 
 
+def order_body(order: Order) -> dict[str, Any]:
+    """Body of the ledger's record of an order."""
+    about = {name: member for name, member in order_statement(order).items() if name not in ("form", "deployment")}
+    return {**about, "digest": order.digest, "signatures": write_signatures(order.signatures)}
+
+
 def with_order_signature(order: Order, signature: Signature) -> Order:
     """The same, with one signature more."""
     return replace(order, signatures=(*order.signatures, signature))

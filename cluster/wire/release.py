@@ -126,6 +126,17 @@ def parse_release(value: bytes) -> Release:
     return release
 
 
+def applied_body(release: Release) -> dict[str, Any]:
+    """Body of the ledger's record that a policy comes into force: the whole of it, once."""
+    return {
+        "number": release.number,
+        "digest": release.digest,
+        "document": json.loads(release.in_force.canonical),
+        "proposal": statement(release)["proposal"],
+        "signatures": write_signatures(release.signatures),
+    }
+
+
 def with_signature(release: Release, signature: Signature) -> Release:
     """The same, with one signature more."""
     return replace(release, signatures=(*release.signatures, signature))

@@ -15,6 +15,7 @@ from cluster.layout import Layout, Replica, replica_named
 from cluster.patience import SILENT_S, STARTING_S, Patience
 from cluster.plan import Plan, read_plan
 from cluster.recogniser import RecogniserStatus
+from cluster.status import Member, PolicyShown
 from cluster.supervisor import Supervisor
 from cluster.watchlist_feed import FeedStatus
 from operators.types import Generation
@@ -63,6 +64,23 @@ class Actor:
         self.layout = layout
 
 
+class Watch:
+    """As `PolicyWatch`: all go by the policy that stands, unless told otherwise."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.shown = PolicyShown(7, "d" * 64)
+
+    def look(self, members: Iterable[Member], asked_s: float) -> bool:
+        """Remember who was heard."""
+        self.world.looked = [member.name for member in members]
+        return not self.world.is_spread
+
+    def close(self) -> None:
+        """Remember it."""
+        self.world.done.append("close watch")
+
+
 @dataclass
 class World:
     """Ray, as far as the supervisor knows it.
@@ -75,6 +93,8 @@ class World:
         unretired: Those that cannot retire, and why.
         now_s: The present.
         checkpoints: Writes those of the ledger.
+        looked: Whose policy was looked at last.
+        is_spread: Whether a recogniser goes by another policy.
     """
 
     there: dict[str, Actor] = field(default_factory=dict)
@@ -84,6 +104,8 @@ class World:
     unretired: dict[str, Silent] = field(default_factory=dict)
     now_s: float = 1000.0
     checkpoints: Any = field(default_factory=Mock)
+    looked: list[str] = field(default_factory=list)
+    is_spread: bool = False
 
     def add(self, layout: Layout) -> None:
         """Shards of that layout, and recognisers that ask them."""
@@ -113,6 +135,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "find_actor": lambda name: found.there.get(name),
         "hear": lambda reply: reply(),
         "restart": lambda actor: found.done.append(f"restart {actor.name}"),
+        "open_policy_watch": lambda _: Watch(found),
         "Patience": lambda: Patience(lambda: found.now_s),
         "wait_for": lambda replies, _: [],
         "end": found.end,
@@ -317,3 +340,13 @@ def test_another_of_the_same_name_is_asked_anew(world: World, plan: Plan) -> Non
     world.there[old] = before
     supervisor._reconcile()
     assert world.asked.count(old) == 2
+
+
+def test_every_round_looks_whether_all_go_by_the_newest_policy(world: World, plan: Plan) -> None:
+    """While one does not, it looks again soon; what stands is shown to whoever asks."""
+    supervisor = Supervisor(plan)
+    assert supervisor._reconcile()
+    assert set(LANES) <= set(world.looked)
+    assert supervisor.policy() == PolicyShown(7, "d" * 64)
+    world.is_spread = True
+    assert not supervisor._reconcile()

@@ -94,10 +94,10 @@ def test_any_deliberate_error_of_a_command_is_status_1_and_ctrl_c_130(
         def fail(_: Path, fault: BaseException = fault) -> None:
             raise fault
 
-        monkeypatch.setattr("cluster.cli.policy.read_policy", fail)
+        monkeypatch.setattr("cluster.policy_files.read_policy", fail)
         assert _main(monkeypatch, "policy", "check", str(path)) == status
     assert capsys.readouterr().err.startswith("error: no broker\n")
-    monkeypatch.setattr("cluster.cli.policy.read_policy", lambda _: 1 / 0)
+    monkeypatch.setattr("cluster.policy_files.read_policy", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.main()
 

@@ -28,7 +28,7 @@ from cluster.policy import PolicyInForce
 from cluster.ports import Clock, Delivery, FrameSource, Index, Record, ResultSink
 from cluster.progress import Progress
 from cluster.shed_book import ShedBook
-from cluster.standing import HaltAt, nothing_halts
+from cluster.standing import Halting, nothing_halts
 from cluster.wire.alerts import About, Alert, AlertContext, alert_id, encode_alert, parse_told
 from cluster.wire.evidence import Evidence, EvidenceName
 from cluster.wire.frames import encode_dead_letter, parse_frame
@@ -75,7 +75,7 @@ class Pipeline:
         poll_records: Most frames of one batch.
         stopping: Whether to give up waiting for an index that does not answer.
         in_hand: Where the frames that are looked at are written down; by default nowhere.
-        halt_at: What halts everything; asked for each frame when it comes, when its turn has come, and before anything
+        halting: What halts everything; asked for each frame when it comes, when its turn has come, and before anything
             follows from it.
     """
 
@@ -92,7 +92,7 @@ class Pipeline:
         poll_records: int,
         stopping: Callable[[], bool] = lambda: False,
         in_hand: InHand | None = None,
-        halt_at: HaltAt = nothing_halts,
+        halting: Halting = nothing_halts,
     ) -> None:
         self._source = source
         self._outlets = outlets
@@ -100,7 +100,7 @@ class Pipeline:
         self._index = index
         self._clock = clock
         self._stopping = stopping
-        self._halt_at = halt_at
+        self._halting = halting
         self._in_hand = in_hand or InHand()
         self._looking = Looking(vision, self._in_hand, stopping)
         self._sightings = Sightings(policy.policy.sightings)
@@ -157,7 +157,7 @@ class Pipeline:
     @property
     def waiting_for(self) -> str | None:
         """What nothing goes on for; None while frames are looked at and searched for."""
-        return self._looking.waiting_for or self._index_lacks
+        return self._looking.waiting_for or self._index_lacks or self._outlets.ledger.waits
 
     def step(self, timeout_s: float) -> int:
         """Process one batch, waiting up to `timeout_s` for its first frame; how many frames reached their end.
@@ -303,10 +303,9 @@ class Pipeline:
 
         Both the moment at which it was taken and the present must lie within the policy's times.
         """
-        now = self._clock.now()
-        if halt := self._halt_at(now):
+        if halt := self._halting():
             return halt.reason
-        times = (now, frame.captured_at)
+        times = (self._clock.now(), frame.captured_at)
         return None if all(self._policy.in_scope(frame.camera, at) for at in times) else Shed.OUT_OF_HOURS
 
     def _see(self, frames: Sequence[Admitted]) -> list[tuple[Frame, Seen]]:
@@ -361,7 +360,7 @@ class Pipeline:
             named = self._keep_evidence(frame, seen, [alert for alert in alerts if alert.about not in self._told])
             if barred := self._barred(frame):  # while its evidence was on its way
                 self._shed([Dropped(frame, barred)])
-                self._finish(done[1:])
+                self._undelivered.append((done[1:], []))  # earlier frames that nothing waits for any more
                 return 0
             self._close(done, Outcome.ALERTED, "candidate", [self._send(*each) for each in named])
         else:

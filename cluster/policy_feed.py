@@ -5,13 +5,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from datetime import datetime
 from typing import Protocol
 
 from cluster.backoff import pause_s
 from cluster.kafka_io import POLICY, TopicReader
 from cluster.policy_state import PolicyState, Refusal
-from cluster.ports import Record
+from cluster.ports import Clock, Record
 from cluster.settings import KafkaSettings
 from cluster.standing import Halt, Standing
 from operators.errors import PolicyUnknown
@@ -61,14 +60,20 @@ class PolicyFeed:
     Args:
         open_reader: The topic from some offset on.
         state: Takes in the records.
+        clock: The time.
         gives_up: Whether whoever waits is to wait no longer.
     """
 
     def __init__(
-        self, open_reader: Callable[[int], Reader], state: PolicyState, gives_up: Callable[[], bool] = lambda: False
+        self,
+        open_reader: Callable[[int], Reader],
+        state: PolicyState,
+        clock: Clock,
+        gives_up: Callable[[], bool] = lambda: False,
     ) -> None:
         self._open = open_reader
         self._state = state
+        self._clock = clock
         self._gives_up = gives_up
         self._news = threading.Condition()
         self._standing: Standing | None = None
@@ -106,9 +111,9 @@ class PolicyFeed:
                 self._news.wait(POLL_S)
             return self._standing
 
-    def halt_at(self, now: datetime) -> Halt | None:
-        """See `HaltAt`; raises what `wait` does."""
-        return self.wait().halt(now)
+    def halting(self) -> Halt | None:
+        """See `Halting`; raises what `wait` does."""
+        return self.wait().halt(self._clock.now())
 
     def refusals(self) -> list[Refusal]:
         """Documents that are not followed, each once; of those that were there before, the ones behind the last good.

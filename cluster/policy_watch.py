@@ -94,7 +94,7 @@ def open_policy_watch(plan: Plan) -> PolicyWatch:
     """Over Kafka."""
     settings, deployment = plan.settings, plan.in_force.policy.deployment
     state = PolicyState(deployment, settings.people, fits(plan))
-    feed = PolicyFeed(partial(open_topic, settings.kafka), state)
+    feed = PolicyFeed(partial(open_topic, settings.kafka), state, SystemClock())
     return PolicyWatch(feed, partial(tell_ledger, settings.kafka, deployment))
 
 

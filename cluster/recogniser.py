@@ -168,10 +168,10 @@ class Recogniser:
         if self._in_hand.suspects:
             self._vision.check()  # a machine that is ill must not let frames appear to be to blame
         self._stopping = threading.Event()
-        policy = plan.in_force.policy
-        state = PolicyState(policy.deployment, plan.settings.people, fits(plan))
-        self._policy = PolicyFeed(partial(open_topic, plan.settings.kafka), state, self._stopping.is_set)
-        self._following = Following(plan, self._policy, SystemClock())
+        clock, deployment = SystemClock(), plan.in_force.policy.deployment
+        state = PolicyState(deployment, plan.settings.people, fits(plan))
+        self._policy = PolicyFeed(partial(open_topic, plan.settings.kafka), state, clock, self._stopping.is_set)
+        self._following = Following(plan, self._policy, clock)
         self._feed = None if index else _whole_list(plan, slot)
         self._index = index
         self._on_failure = on_failure
@@ -316,7 +316,7 @@ class Recogniser:
                 plan.settings.recognisers.poll_frames,
                 self._stopping.is_set,
                 self._in_hand,
-                self._policy.halt_at,
+                self._policy.halting,
             )
             self._pipeline, self._trouble = pipeline, None
             self._measured = deque()

@@ -23,11 +23,11 @@ class Halt:
     why: str
 
 
-HaltAt = Callable[[datetime], Halt | None]
-"""What halts everything at a moment, UTC-aware; None: nothing does. Waits until that is known."""
+Halting = Callable[[], Halt | None]
+"""What halts everything now; None: nothing does. Waits until that is known."""
 
 
-def nothing_halts(now: datetime) -> None:
+def nothing_halts() -> None:
     """For a dataflow that nobody gives orders to."""
 
 

@@ -25,7 +25,7 @@ from cluster.pipeline import Outlets, Pipeline
 from cluster.policy import PolicyInForce
 from cluster.ports import MessageSink, Record
 from cluster.retention import RetentionProfile, read_profile
-from cluster.standing import HaltAt, nothing_halts
+from cluster.standing import Halting, nothing_halts
 from cluster.wire.alerts import AlertContext
 from cluster.wire.entries import EntryRecord, Photo
 from cluster.wire.ledger import GENESIS, LedgerRecord, encode_record
@@ -326,7 +326,7 @@ class Lane:
     stopping: bool = False
     vision: FakeVision = field(default_factory=FakeVision)
     in_hand: InHand = field(default_factory=InHand)
-    halt_at: HaltAt = nothing_halts
+    halting: Halting = nothing_halts
 
     def pipeline(self) -> Pipeline:
         """A pipeline that starts anew."""
@@ -342,7 +342,7 @@ class Lane:
             self.poll_records,
             lambda: self.stopping,
             in_hand=self.in_hand,
-            halt_at=self.halt_at,
+            halting=self.halting,
         )
 
     def run(self, records: Sequence[Record]) -> Pipeline:

@@ -17,6 +17,7 @@ GROUPS = {
     "down": ("cluster.cli.lifecycle", "Take a cluster down; every recogniser finishes its frames first."),
     "drain": ("cluster.cli.lifecycle", "Take recognisers out of work without losing a frame, and bring them back."),
     "explain": ("cluster.cli.explain", "Decide an alert again from its records, step by step."),
+    "ledger": ("cluster.cli.ledger", "Read the ledger, and prove that nothing was changed or taken out."),
     "notice": ("cluster.cli.notice", "Print the public notice of a deployment."),
     "policy": ("cluster.cli.policy", "Check policies, sign them, put them in force, and see which were when."),
     "restart": ("cluster.cli.lifecycle", "Start recognisers anew, one after the other, without losing a frame."),

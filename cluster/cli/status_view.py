@@ -43,6 +43,7 @@ def show(status: ClusterStatus, console: Console) -> None:
     accounts = [m.status.account for m in lanes if isinstance(m.status, RecogniserStatus)]
     console.print(account_line(accounts))
     console.print(nonmatch_line(accounts))
+    console.print(f"ledger: {status.ledger}", highlight=False)
 
 
 def account_line(accounts: Sequence[Mapping[str, Any]]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cluster import policy_feed
+from cluster.clocks import HandClock
 from cluster.policy_feed import ASK_S, CERTAIN_S, PolicyFeed
 from cluster.policy_state import PolicyState
 from cluster.ports import Record
@@ -83,7 +84,7 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> Topic:
     run = PolicyFeed._run
     monkeypatch.setattr(PolicyFeed, "_run", lambda _: None)
     state = PolicyState("test", SIGNERS, lambda _: None)
-    found.feed = PolicyFeed(found.open, state, gives_up=lambda: True)
+    found.feed = PolicyFeed(found.open, state, HandClock(NOW), gives_up=lambda: True)
     monkeypatch.setattr(PolicyFeed, "_run", run)
     monkeypatch.setattr(found.feed._stopping, "wait", lambda _: None)
     return found
@@ -120,9 +121,9 @@ def test_what_comes_later_stands_at_once(topic: Topic) -> None:
     topic.records = [encode_release(FIRST)]
     feed = follow(topic, nothing, lambda: topic.records.append(encode_release(SECOND)))
     assert feed.wait().release == SECOND
-    assert feed.halt_at(NOW) is None
+    assert feed.halting() is None
     follow(topic, lambda: topic.records.append(encode_order(STOP)))
-    halt = feed.halt_at(NOW)
+    halt = feed.halting()
     assert halt is not None
     assert halt.why == "stopped by dan: the test"
 
@@ -136,10 +137,10 @@ def test_while_the_broker_is_silent_nobody_goes_on(topic: Topic) -> None:
     assert feed.wait().release == FIRST
     topic.now_s += 2 * ASK_S
     with pytest.raises(PolicyUnknown, match="has not answered for 3 s: nothing is looked at until it does"):
-        feed.halt_at(NOW)
+        feed.halting()
     topic.answers = True
     follow(topic, nothing)
-    assert feed.halt_at(NOW) is None
+    assert feed.halting() is None
 
 
 def test_a_new_connection_reads_on_where_the_last_one_ended(topic: Topic) -> None:
@@ -210,7 +211,7 @@ def test_whoever_waits_is_told_when_it_is_certain() -> None:
             """Once it was there."""
             return self.at == 1
 
-    feed = PolicyFeed(Slow().open, PolicyState("test", SIGNERS, lambda _: None))
+    feed = PolicyFeed(Slow().open, PolicyState("test", SIGNERS, lambda _: None), HandClock(NOW))
     threading.Timer(0.05, there.set).start()
     assert feed.wait().release == FIRST
     feed.close()

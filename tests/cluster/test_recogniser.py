@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -72,9 +71,9 @@ class Feed:
         """None."""
         return []
 
-    def halt_at(self, now: datetime) -> Halt | None:
+    def halting(self) -> Halt | None:
         """See `PolicyFeed`."""
-        return self.wait().halt(now)
+        return self.wait().halt(NOW)
 
     def close(self) -> None:
         """Nothing is open."""

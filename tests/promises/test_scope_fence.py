@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -116,11 +116,9 @@ class Orders:
     """What halts everything, from some moment on."""
 
     halt: Halt | None = None
-    asked: list[datetime] = field(default_factory=list)
 
-    def __call__(self, now: datetime) -> Halt | None:
-        """See `HaltAt`."""
-        self.asked.append(now)
+    def __call__(self) -> Halt | None:
+        """See `Halting`."""
         return self.halt
 
 
@@ -130,7 +128,7 @@ STOP = Halt(Shed.STOPPED, "stopped by inspector 7: a test")
 def test_once_stopped_frames_are_taken_in_and_not_looked_at() -> None:
     """Until somebody resumes; each is accounted for."""
     vision, orders = Watched(), Orders()
-    lane = Lane(vision=vision, halt_at=orders)
+    lane = Lane(vision=vision, halting=orders)
     street = Street(lane)
     for halt, frames in ((None, 2), (STOP, 5), (None, 3)):
         orders.halt = halt
@@ -165,7 +163,7 @@ def test_a_stop_that_comes_while_a_frame_waits_or_is_looked_at_is_heard() -> Non
                 return super().search(vectors, k, at_least)
 
         vision = Interrupted()
-        lane = Lane(vision=vision, halt_at=orders, poll_records=1, index=Slow() if "list" in heard else FakeIndex())
+        lane = Lane(vision=vision, halting=orders, poll_records=1, index=Slow() if "list" in heard else FakeIndex())
         pipeline = lane.pipeline()
         lane.source.records.extend([record(b"stranger", 0), record(b"anna", 1)])
         if heard == "while it waits":
@@ -185,7 +183,7 @@ def test_a_stop_that_comes_while_a_frame_waits_or_is_looked_at_is_heard() -> Non
 def test_no_alert_is_written_while_stopped_whatever_comes_in_between(drawn: list[tuple[str, int]]) -> None:
     """Frames in any number, stops and resumes at any time between two batches."""
     orders, stops = Orders(), list[tuple[datetime, datetime | None]]()
-    lane = Lane(halt_at=orders, policy=replace(policy(), sightings=replace(policy().sightings, cool_down_s=0)))
+    lane = Lane(halting=orders, policy=replace(policy(), sightings=replace(policy().sightings, cool_down_s=0)))
     pipeline, offset = lane.pipeline(), 0
     for what, amount in drawn:
         lane.clock.time += SECOND
@@ -194,10 +192,10 @@ def test_no_alert_is_written_while_stopped_whatever_comes_in_between(drawn: list
                 stamp = int(lane.clock.time.timestamp() * 1000)
                 lane.source.records.append(record(b"anna", offset, timestamp_ms=stamp))
                 offset += 1
-        elif what == "stop":
+        elif what == "stop" and orders.halt is None:
             orders.halt = STOP
             stops.append((lane.clock.time, None))
-        elif what == "resume" and stops:
+        elif what == "resume" and orders.halt is not None:
             orders.halt = None
             stops[-1] = (stops[-1][0], lane.clock.time)
         pipeline.step(0)

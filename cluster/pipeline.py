@@ -151,7 +151,7 @@ class Pipeline:
     @property
     def waiting_for(self) -> str | None:
         """What nothing goes on for; None while frames are looked at and searched for."""
-        return self._looking.waiting_for or self._index_lacks
+        return self._looking.waiting_for or self._index_lacks or self._outlets.ledger.waits
 
     def step(self, timeout_s: float) -> int:
         """Process one batch, waiting up to `timeout_s` for its first frame; how many frames reached their end.

@@ -58,11 +58,13 @@ class ClusterStatus:
         plan: What was asked for; its policy may be an old one by now.
         members: Every wanted actor, recognisers that were taken out of work, and what is still there and not wanted.
         policy: What stands; None while that is not known.
+        ledger: How far the ledger is sealed by checkpoints, or why it is not.
     """
 
     plan: Plan
     members: list[Member]
     policy: PolicyShown | None = None
+    ledger: str = ""
 
     @property
     def is_ready(self) -> bool:

@@ -24,6 +24,7 @@ from cluster.actors import (
     start_shard,
     wait_for,
 )
+from cluster.checkpoint_keeper import CheckpointKeeper
 from cluster.delivery import member_of, slot_named
 from cluster.departures import Departures
 from cluster.layout import Layout, Replica, Seen, next_steps, replica_named
@@ -41,6 +42,7 @@ RECONCILE_S = 2.0
 HURRY_S = 0.5  # between two looks while something is on its way
 STATUS_TIMEOUT_S = 2.0
 RETIRE_S = 10.0
+LAST_CHECKPOINT_S = 10.0
 
 log = logging.getLogger("beholden.supervisor")
 
@@ -66,6 +68,7 @@ class Supervisor:
         self._lanes = {member_of(slot): slot for slot in range(self._recognisers.count)}
         self._actors: dict[str, Any] = {}
         self._members = {name: Member(name, "starting") for name in (*self._shards, *self._lanes)}
+        self._checkpoints = CheckpointKeeper(plan)
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
@@ -78,6 +81,10 @@ class Supervisor:
     def status(self) -> list[Member]:
         """Every actor as it was within the last seconds: shards, those that are about to leave, recognisers."""
         return list(self._members.values())
+
+    def ledger(self) -> str:
+        """How far the ledger is sealed by checkpoints, or why it is not."""
+        return self._checkpoints.state
 
     def policy(self) -> PolicyShown | None:
         """What stands; None while that is not known."""
@@ -96,6 +103,7 @@ class Supervisor:
         self._members = {name: Member(name, "closing") for name in self._members}
         close_members(timeout_s)
         self._policy.close()
+        self._checkpoints.close(LAST_CHECKPOINT_S)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

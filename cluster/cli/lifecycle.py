@@ -50,8 +50,8 @@ def status(file: Path, as_json: bool) -> None:
         for member in found.members
     ]
     policy = asdict(found.policy) if found.policy else None
-    shown = {"cluster": found.plan.settings.cluster, "ready": found.is_ready, "policy": policy, "members": members}
-    click.echo(dump(shown))
+    about = {"cluster": found.plan.settings.cluster, "ready": found.is_ready, "ledger": found.ledger}
+    click.echo(dump({**about, "policy": policy, "members": members}))
 
 
 @click.command()

@@ -39,6 +39,7 @@ def show(status: ClusterStatus, console: Console) -> None:
         console.print(_shards(shards))
     console.print(_lanes(lanes, bool(shards)))
     console.print(account_line([m.status.account for m in lanes if isinstance(m.status, RecogniserStatus)]))
+    console.print(f"ledger: {status.ledger}", highlight=False)
 
 
 def account_line(accounts: Sequence[Mapping[str, Any]]) -> str:

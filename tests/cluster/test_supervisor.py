@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -91,6 +92,7 @@ class World:
         asked: Who was asked how it is.
         unretired: Those that cannot retire, and why.
         now_s: The present.
+        checkpoints: Writes those of the ledger.
         looked: Whose policy was looked at last.
         is_spread: Whether a recogniser goes by another policy.
     """
@@ -101,6 +103,7 @@ class World:
     asked: list[str] = field(default_factory=list)
     unretired: dict[str, Silent] = field(default_factory=dict)
     now_s: float = 1000.0
+    checkpoints: Any = field(default_factory=Mock)
     looked: list[str] = field(default_factory=list)
     is_spread: bool = False
 
@@ -136,6 +139,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "Patience": lambda: Patience(lambda: found.now_s),
         "wait_for": lambda replies, _: [],
         "end": found.end,
+        "CheckpointKeeper": lambda _: found.checkpoints,
         "start_shard": lambda plan, replica: found.make(plan, str(replica)),
         "start_lane": lambda plan, slot: found.make(plan, f"recogniser-{slot}"),
     }
@@ -255,9 +259,17 @@ def test_closing_lets_every_recogniser_finish_before_anything_ends(world: World,
     world.add(OLD)
     world.there["shard-9-of-9-r9"] = Actor(world, str(Replica(9, 9, 9)))
     world.there["somebody-else"] = Actor(world, "somebody-else")
+    world.checkpoints.close = lambda _: world.done.append("last checkpoint")
     Supervisor(plan).close(1.0)
     assert world.done[:2] == [f"close {name}" for name in LANES]
+    assert world.done[-1] == "last checkpoint"  # over what they have written to their ends
     assert set(world.there) == {"somebody-else"}
+
+
+def test_it_says_how_far_the_ledger_is_sealed(world: World, plan: Plan) -> None:
+    """Or why it is not."""
+    world.checkpoints.state = "no checkpoint is written: the key is missing"
+    assert Supervisor(plan).ledger() == "no checkpoint is written: the key is missing"
 
 
 @pytest.mark.parametrize("name", ["shard-1-of-3-r0", "shard-0-of-2-r0"])

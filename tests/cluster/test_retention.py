@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -198,3 +199,17 @@ def test_a_policy_that_names_no_profile_there_is_refused(tmp_path: Path) -> None
 def test_lengths_of_time_are_readable(ms: int, text: str) -> None:
     """In their largest units."""
     assert readable(ms) == text
+
+
+def test_the_decision_record_states_what_the_profiles_say() -> None:
+    """A document that states another number is found before the public is."""
+    page = (RETENTION.parents[1] / "docs" / "decisions" / "0022-evidence-and-privacy.md").read_text()
+    table = [line for line in page.splitlines() if line.startswith("| `")]
+    found = [read(RETENTION / f"{name}.yaml", RetentionProfile) for name in ORDER]
+    stated = {
+        name: [cell.strip() for cell in row.split("|")[2:5]]
+        for row in table
+        for name in re.findall(r"`([a-z-]+)`", row.split("|")[1])
+    }
+    expected = {topic: [each.topics[topic].at_most for each in found] for topic in found[0].topics}
+    assert stated == {**expected, "watchlist": [each.watchlist.at_most for each in found]}

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from cluster.admission import Origin, Person
@@ -16,9 +17,13 @@ from cluster.explain import AlertUnreadable, Records, Step, Verdict, differs, ex
 from cluster.keys import new_evidence_key, new_keys
 from cluster.pipeline import Outlets, Pipeline
 from cluster.plan import Plan, open_vision, read_plan
+from cluster.strict_yaml import read
 from cluster.wire.entries import EntryRecord, parse_entry
 from indexes.backends import faiss_backend
 from indexes.watchlist import Watchlist
+from operators.embed import open_embedder
+from operators.models import ModelManifest, read_model
+from operators.onnx import Device
 from operators.types import Float32
 from tests.builders import EVIDENCE_KEY, NOW, Lane, chain, record
 from tests.drawn import scene, write_deployment
@@ -132,6 +137,18 @@ def test_a_cosine_that_is_off_by_its_last_bit_is_found_out(told: Told) -> None:
 def test_a_decision_that_does_not_follow_is_found_out(told: Told) -> None:
     """A cosine below the threshold is no possible match, whatever the alert says."""
     assert told.steps(alert={"threshold": 1.1})["decision"].verdict is Verdict.DIFFERS
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_vector_does_not_depend_on_who_else_was_in_view(threads: int) -> None:
+    """With the model that is shipped: alone, in part of a batch and in a full one, to the bit."""
+    folder = Path(__file__).resolve().parents[2] / "configs" / "models"
+    manifest = read(folder / "synthetic-embedder-1.yaml", ModelManifest)
+    embedder = open_embedder(manifest, read_model(manifest, folder), Device.CPU, threads)
+    crops = np.random.default_rng(1).integers(0, 256, (8, 112, 112, 3), np.uint8)
+    alone = np.concatenate([embedder.embed(crops[at : at + 1]) for at in range(8)])
+    for faces in (3, 8):
+        np.testing.assert_array_equal(embedder.embed(crops[:faces]), alone[:faces])
 
 
 def test_a_face_that_the_gates_refuse_is_found_out(told: Told) -> None:

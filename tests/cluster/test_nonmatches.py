@@ -147,6 +147,17 @@ def test_p99_is_that_of_the_faces_one_by_one(lived: dict[int, int]) -> None:
     assert p99_ms(lived) == each[int(np.ceil(0.99 * len(each))) - 1]
 
 
+def test_each_face_counts_in_the_times_of_a_minute() -> None:
+    """One slow batch of one face does not hide in one quick batch of hundreds, nor the other way."""
+    sink = MemorySink()
+    nonmatches = Nonmatches(chain(sink), Account())
+    nonmatches.add(Batch(100, 100, 0), 0.01, 2.0, NOW)
+    nonmatches.add(Batch(0, 1, 0), 1.0, 2.0, NOW)
+    nonmatches.write_all(NOW)
+    [body] = told(sink, DROPPED)
+    assert (body["p99_ms"], body["max_ms"]) == (10, 1000)
+
+
 def test_counts_that_do_not_add_up_are_refused() -> None:
     """No such record can be made."""
     with pytest.raises(ValueError, match="5 faces are not 1"):

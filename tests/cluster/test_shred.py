@@ -43,9 +43,11 @@ def test_a_deletion_is_told_of_before_and_after(tmp_path: Path) -> None:
 def test_without_the_ledger_nothing_is_destroyed(tmp_path: Path) -> None:
     """A deletion that nobody could prove."""
     make_evidence_key(tmp_path)
-    sink = MemorySink(acknowledges=False)
+    sink = MemorySink()
+    ledger = chain(sink)
+    sink.acknowledges = False
     with pytest.raises(BrokerUnavailable):
-        shred_evidence(tmp_path, [], profile(), chain(sink), HandClock(NOW), "a", Trigger.POLICY)
+        shred_evidence(tmp_path, [], profile(), ledger, HandClock(NOW), "a", Trigger.POLICY)
     assert read_evidence_key(tmp_path)
 
 

@@ -32,6 +32,9 @@ class Shed(StrEnum):
     SAMPLED = "sampled"
     SKIPPED = "skipped"  # not even fetched: what was read had fallen too far behind
     EXPIRED = "expired"  # Kafka had deleted them before anybody read them
+    OUT_OF_HOURS = "out_of_hours"  # outside the times that the policy names
+    STOPPED = "stopped"  # somebody has ordered that nothing be looked at
+    LAPSED = "lapsed"  # the policy has ended, or was to be reviewed or made stricter again by now
 
 
 AGE_STEP_MS = 50  # ages are counted in steps of this size

@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from cluster.backoff import pause_s
-from cluster.checkpoint_key import read_checkpoint_key
+from cluster.checkpoint_key import make_checkpoint_key, read_checkpoint_key
 from cluster.checkpoints import WRITER, Checkpointer, Sealed, sealed_in
 from cluster.clocks import SystemClock
 from cluster.kafka_io import LEDGER, LEDGER_HEADS, KafkaSink, TopicReader, close_producer, open_producer
@@ -177,6 +177,20 @@ def _sealed(record: Record, deployment: str) -> Sealed | None:
     except LedgerInvalid:
         return None
     return sealed_in(parsed) if parsed.deployment == deployment else None
+
+
+def ready_key(plan: Plan) -> bool:
+    """Have the key that signs the ledger's checkpoints; whether it was made, as it is for a ledger that has none.
+
+    Raises:
+        BrokerUnavailable: The ledger cannot be read.
+        SettingsRefused: Its checkpoints are signed with another key.
+    """
+    folder, deployment = plan.settings.key_folder, plan.in_force.policy.deployment
+    last = last_checkpoint(plan.settings.kafka, deployment)
+    made = last is None and make_checkpoint_key(folder)
+    check_key(last, read_checkpoint_key(folder).public_key().public_bytes_raw(), folder)
+    return made
 
 
 def check_key(last: Sealed | None, key: bytes, folder: Path) -> None:

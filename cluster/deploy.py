@@ -18,6 +18,7 @@ import ray
 from ray.exceptions import RayError
 
 from cluster.actors import find_actor, on_every_node
+from cluster.checkpoint_keeper import ready_key
 from cluster.clocks import SystemClock
 from cluster.delivery import slot_named
 from cluster.kafka_admin import ensure_topics
@@ -138,6 +139,8 @@ def _settled(plan: Plan, progress: Callable[[str], None]) -> tuple[Plan, bool]:
 
 
 def _start(plan: Plan, is_new: bool, progress: Callable[[str], None]) -> ClusterStatus:
+    if ready_key(plan):
+        progress(f"made the key that signs checkpoints of the ledger in {plan.settings.key_folder}: keep a copy of it")
     if is_new and plan.release:
         with open_policy_desk(plan.settings, plan.in_force.policy.deployment) as desk:
             desk.apply(plan.release)
@@ -186,7 +189,12 @@ def status_of_connected(cluster: str) -> ClusterStatus:
         DeploymentFailed: It does not run.
     """
     supervisor = _supervisor(cluster)
-    return ClusterStatus(answer(supervisor.plan.remote()), answer(supervisor.status.remote()))
+    return _status(supervisor, answer(supervisor.plan.remote()))
+
+
+def _status(supervisor: Any, plan: Plan) -> ClusterStatus:
+    asked = (supervisor.status.remote(), supervisor.policy.remote(), supervisor.ledger.remote())
+    return ClusterStatus(plan, *map(answer, asked))
 
 
 def _supervisor(cluster: str) -> Any:
@@ -324,7 +332,7 @@ def wait_until_ready(
     deadline = time.monotonic() + READY_TIMEOUT_S
     told: dict[str, str] = {}
     while True:
-        now = ClusterStatus(plan, answer(supervisor.status.remote()))
+        now = _status(supervisor, plan)
         for member in now.members:
             if told.get(member.name) != member.state:
                 progress(f"{member.name}: {member.state}")

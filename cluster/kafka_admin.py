@@ -173,7 +173,7 @@ def _topics(kafka: KafkaSettings) -> dict[str, dict[str, Any]]:
             (FRAMES, kafka.frame_partitions, frames),
             (ALERTS, kafka.frame_partitions, {**safe, "retention.ms": day, "segment.ms": 60 * minute}),
             (WATCHLIST, kafka.watchlist_partitions, {**safe, **compacted}),
-            (POLICY, 1, {**safe, "retention.ms": -1}),
+            (POLICY, 1, {**safe, "retention.ms": -1, "message.timestamp.type": "LogAppendTime"}),
             (LEDGER, 1, {**safe, "retention.ms": -1}),
             (LEDGER_HEADS, 1, {**safe, "retention.ms": -1}),
             (DEAD_LETTERS, 1, {**safe, "retention.ms": 7 * day, "segment.ms": 60 * minute}),

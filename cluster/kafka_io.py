@@ -40,6 +40,7 @@ MAX_BLOCK_MS = 15_000  # for metadata of a topic; longer only hides that the top
 DELIVERY_MS = 120_000  # an alert is worth waiting for
 CAMERA_DELIVERY_MS = 20_000  # a frame that is older is worth nothing, and the operator wants to know
 REQUEST_MS = 10_000
+ASK_MS = 2_000  # for where a topic ends: a broker that is there answers at once
 LEAVE_MS = 5_000  # kafka-python's own 30 s would keep a lane from starting over long after a broker is back
 ONE_MESSAGE_S = 30.0
 OVERHEAD_BYTES = 1024  # of a record beside its value: key, headers, framing
@@ -528,6 +529,16 @@ class TopicReader:
         """Whether everything that was there when this reader began has been polled."""
         with translated(self._kafka, "reading"):
             return all((self._consumer.position(at) or 0) >= end for at, end in self._ends.items())
+
+    def is_current(self) -> bool:
+        """Whether everything that is there now has been polled: the broker is asked.
+
+        Raises:
+            BrokerUnavailable: It does not answer in time.
+        """
+        with translated(self._kafka, "reading"):
+            ends = self._consumer.end_offsets(self._partitions, timeout_ms=ASK_MS)
+            return all((self._consumer.position(at, timeout_ms=ASK_MS) or 0) >= end for at, end in ends.items())
 
     def close(self) -> None:
         """Let go of the connection."""

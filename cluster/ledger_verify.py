@@ -179,8 +179,10 @@ class Verifier:
             missing = Place(place.offset, place.writer, after.chain, wanted, "")
             detail = f"its writer's next chain, {place.chain}, was begun after number {after.seq} of this one"
             yield self._fault(FaultKind.MISSING, missing, detail)
-        elif before.head.seq == after.seq and before.head.hash != after.hash and not before.is_altered:
-            yield self._fault(FaultKind.ALTERED, before.head, "its writer's next chain was begun after another record")
+        elif not before.is_altered:
+            named = (each for each in self._window.places if (each.chain, each.seq) == (after.chain, after.seq))
+            if (there := next(named, before.head)).seq == after.seq and there.hash != after.hash:
+                yield self._fault(FaultKind.ALTERED, there, "its writer's next chain was begun after another record")
 
     def _checkpoint(self, place: Place, record: LedgerRecord) -> Iterator[Fault]:
         """Hold what stands before a checkpoint against it."""

@@ -53,6 +53,11 @@ class LedgerWriter:
         policy_digest: SHA-256 (hex) of the policy in force; can be set when another comes into force.
         clock: Time.
         after: Where this writer's chain before ended, as far as it knows.
+
+    Attributes:
+        policy_digest: See above.
+        head: The last record that was acknowledged; until there is one, `after`.
+        waits: What whoever writes waits for; None: nothing.
     """
 
     def __init__(
@@ -77,6 +82,7 @@ class LedgerWriter:
         self._broken: str | None = None
         self._ended = False
         self.head: Head | None = after
+        self.waits: str | None = None
 
     def write(self, kind: str, body: Mapping[str, Any]) -> Delivery:
         """Start to write one record, once the one before it is acknowledged.
@@ -111,8 +117,10 @@ class LedgerWriter:
         last = self._last
         if self._broken is not None or last is None:
             raise BrokerUnavailable(self._broken or "the ledger has no record of this process yet")
-        if self.head is self._after or time.monotonic() - last.sent_at_s > PATIENCE_S:
-            last.wait(WRITE_TIMEOUT_S)
+        head = self.head
+        only_begun = head is None or head is self._after or head.seq == 0
+        if only_begun or time.monotonic() - last.sent_at_s > PATIENCE_S:
+            self._await(last)
 
     def _send(self, kind: str, body: Mapping[str, Any]) -> "_Sent":
         self._be_ready()
@@ -142,7 +150,16 @@ class LedgerWriter:
         if self._ended:
             raise BrokerUnavailable(f"the ledger's chain {self._chain} of {self._writer} has ended: begin another")
         if self._last is not None:
-            self._last.wait(WRITE_TIMEOUT_S)
+            self._await(self._last)
+
+    def _await(self, last: "_Sent") -> None:
+        if last.is_acknowledged:
+            return
+        self.waits = "for the ledger, which does not acknowledge: nothing goes on without it"
+        try:
+            last.wait(WRITE_TIMEOUT_S)
+        finally:
+            self.waits = None
 
     def _break(self, error: BrokerUnavailable) -> BrokerUnavailable:
         """From now on nothing is written."""

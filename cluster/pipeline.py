@@ -9,7 +9,7 @@ returns.
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -23,12 +23,15 @@ from cluster.looking import Looking
 from cluster.offsets import OffsetTracker, TopicPartition
 from cluster.pace import Pace
 from cluster.policy import PolicyInForce
-from cluster.ports import Clock, Delivery, FrameSource, Index, Record, ResultSink, Skipped
+from cluster.ports import Clock, Delivery, FrameSource, Index, Record, ResultSink
+from cluster.progress import Progress
 from cluster.shed_book import ShedBook
-from cluster.wire.alerts import Alert, AlertContext, alert_id, encode_alert, parse_told
+from cluster.standing import Halting, nothing_halts
+from cluster.wire.alerts import About, Alert, AlertContext, encode_alert, parse_told
 from cluster.wire.frames import encode_dead_letter, parse_frame
 from operators.decide import MAX_CANDIDATES, match
 from operators.errors import FrameReason, FrameRefused, IndexIncomplete
+from operators.policy import Policy
 from operators.sightings import Sighting, Sightings, Verdict
 from operators.types import Frame, FrameRef, Hit
 from operators.vision import Seen, Vision
@@ -40,7 +43,6 @@ POLL_FRAMES = 256  # more are polled than a batch has only when more have come t
 BATCH_BYTES = 32 * 1024 * 1024  # of JPEGs in one batch
 QUEUE_BYTES = 32 * 1024 * 1024  # of JPEGs that wait; one poll may go beyond it, by what the client had fetched
 BATCHES_OF_AGE = 5  # a frame waits while one batch is fetched and one looked at, then a third is looked at with it
-SKIP_INTERVAL_S = 1.0  # Kafka is asked where fresh frames begin no more often than this
 MAX_AGE_MS = 10**13  # three centuries, for ages beyond any calendar
 SLOW_S = 1.0  # a frame that takes longer to be decoded and searched for faces is told of
 
@@ -69,6 +71,8 @@ class Pipeline:
         poll_records: Most frames of one batch.
         stopping: Whether to give up waiting for an index that does not answer.
         in_hand: Where the frames that are looked at are written down; by default nowhere.
+        halting: What halts everything; asked for each frame when it comes, when its turn has come, and before anything
+            follows from it.
     """
 
     def __init__(
@@ -84,31 +88,25 @@ class Pipeline:
         poll_records: int,
         stopping: Callable[[], bool] = lambda: False,
         in_hand: InHand | None = None,
+        halting: Halting = nothing_halts,
     ) -> None:
         self._source = source
         self._outlets = outlets
         self._vision = vision
         self._index = index
-        self._policy = policy.policy
-        self._context = context
         self._clock = clock
         self._stopping = stopping
+        self._halting = halting
         self._in_hand = in_hand or InHand()
         self._looking = Looking(vision, self._in_hand, stopping)
         self._sightings = Sightings(policy.policy.sightings)
-        self._cameras = frozenset(policy.policy.cameras)
-        self._partition_cameras: dict[TopicPartition, set[str]] = {}
-        self._seen_to: dict[TopicPartition, int] = {}
-        self._again_to: dict[TopicPartition, int] = {}
-        self._begins = set[TopicPartition]()  # no frame of these has come yet, since the partitions were shared
         self._offsets = OffsetTracker()
         self._holds = Holds(self._offsets, policy.policy.sightings)
-        self._told = set[str]()
-        self._max_age = timedelta(milliseconds=min(self._policy.max_frame_age_ms, MAX_AGE_MS))
-        self._queue = AdmissionQueue(self._policy.freshness, self._max_age, poll_records, BATCH_BYTES)
-        self._pace = Pace(poll_records, self._max_age.total_seconds() / BATCHES_OF_AGE)
+        self._told = set[About]()
+        self._poll_records = poll_records
+        self._pace = Pace(poll_records)
         self._book = ShedBook(outlets.ledger, account, self._offsets)
-        self._skipped_at = 0.0
+        self._progress = Progress(source, self._offsets, self._book, account, clock)
         self._undelivered: list[tuple[list[FrameRef], list[Delivery]]] = []
         self._results: dict[TopicPartition, int] = {}  # offsets of the last frames that led to one, not committed yet
         self._committed_at = 0.0
@@ -116,11 +114,44 @@ class Pipeline:
         self._index_lacks: str | None = None
         self.account = account
         self.busy_s = 0.0
+        self._decide_by(policy.policy, context)
+
+    def _decide_by(self, policy: Policy, context: AlertContext) -> None:
+        """Everything that a policy decides is changed here, and nowhere else."""
+        self._policy, self._context = policy, context
+        self._max_age = timedelta(milliseconds=min(policy.max_frame_age_ms, MAX_AGE_MS))
+        self._queue = AdmissionQueue(policy.freshness, self._max_age, self._poll_records, BATCH_BYTES)
+        self._pace.longest_s = self._max_age.total_seconds() / BATCHES_OF_AGE
+        self._sightings.adopt(policy.sightings)
+        self._holds.adopt(policy.sightings)
+        self._vision.adopt(policy.detect, policy.quality)
+        self._outlets.ledger.policy_digest = context.policy_digest
+
+    def switch(self, policy: PolicyInForce, context: AlertContext) -> None:
+        """From the next step on another policy decides, the whole of it; call it between two steps.
+
+        What was seen by the former is written first and counts no more: passages and cool-downs go on, so that nobody
+        alerts twice, and an alert that needs several frames needs all of them anew. Frames that wait are taken in anew.
+
+        Args:
+            policy: What decides from now on. Its models are those that run.
+            context: The settings in force, as alerts name them.
+
+        Raises:
+            BrokerUnavailable: Something was not acknowledged.
+        """
+        pending, self._undelivered = self._undelivered, []
+        self._settle(pending)
+        self._book.write_all()
+        waiting = self._queue.empty()
+        self._decide_by(policy.policy, context)
+        for record, frame in waiting:
+            self._take(record, frame)
 
     @property
     def waiting_for(self) -> str | None:
         """What nothing goes on for; None while frames are looked at and searched for."""
-        return self._looking.waiting_for or self._index_lacks
+        return self._looking.waiting_for or self._index_lacks or self._outlets.ledger.waits
 
     def step(self, timeout_s: float) -> int:
         """Process one batch, waiting up to `timeout_s` for its first frame; how many frames reached their end.
@@ -160,12 +191,13 @@ class Pipeline:
         if len(polled) < POLL_FRAMES:  # it has waited for frames, or had none to wait for
             self._idle_s += time.perf_counter() - began_s
         for record in polled:
-            if self._is_new(record):
+            if self._progress.is_new(record):
                 self._admit(record)
-        self._skip(polled)
+        self._progress.skip(polled, self._clock.now() - self._max_age)
         batch, dropped = self._queue.take(self._clock.now(), self._pace.frames)
-        self._shed(dropped)
-        return batch
+        barred = {frame.ref: reason for _, frame in batch if (reason := self._barred(frame))}
+        self._shed([*dropped, *(Dropped(frame, barred[frame.ref]) for _, frame in batch if frame.ref in barred)])
+        return [(record, frame) for record, frame in batch if frame.ref not in barred]
 
     def _flush(self) -> None:
         pending, self._undelivered = self._undelivered, []
@@ -189,14 +221,9 @@ class Pipeline:
         self._holds.forget(elsewhere)
         self._offsets.forget(elsewhere)
         self.account.take_back(self._queue.forget(elsewhere), self._book.forget(elsewhere))
-        gone = set[str]()
         for partition in elsewhere:
-            self._seen_to.pop(partition, None)
             self._results.pop(partition, None)
-            gone |= self._partition_cameras.pop(partition, set())
-        self._sightings.forget(sorted(gone.difference(*self._partition_cameras.values())))
-        self._begins = set(owned)
-        self._again_to = dict(self._seen_to)
+        self._sightings.forget(self._progress.share(elsewhere, owned))
         self._in_hand.learn()
         self._commit()
 
@@ -216,24 +243,9 @@ class Pipeline:
         self._told = set()
         for told in filter(None, map(parse_told, alerts)):
             if told.deployment == self._context.deployment:
-                self._told.add(told.alert_id)
-                box, key = np.array(told.box, np.float32), (told.watchlist, told.entry)
+                self._told.add(told.about)
+                box, key = np.array(told.box, np.float32), (told.about.watchlist, told.about.entry)
                 self._sightings.recall(told.camera, key, told.passage, box, told.captured_at)
-
-    def _is_new(self, record: Record) -> bool:
-        """Whether a frame is not one of those that come again after a rebalance."""
-        ref = record.ref
-        partition = (ref.topic, ref.partition)
-        if ref.offset < self._again_to.get(partition, 0):
-            return False
-        self._again_to.pop(partition, None)
-        if partition in self._begins:
-            self._begins.discard(partition)
-            self._pass_over(partition)
-        if ref.offset > self._seen_to.get(partition, ref.offset):
-            self._account_for_expired(record)
-        self._seen_to[partition] = ref.offset + 1
-        return True
 
     def _admit(self, record: Record) -> None:
         """Take a frame in: understood, of a camera the policy covers, and fresh."""
@@ -241,14 +253,22 @@ class Pipeline:
         self._offsets.start(record.ref)
         try:
             frame = parse_frame(record)
+        except FrameRefused as refused:
+            self._dead_letter(record, refused)
+        else:
+            self._take(record, frame)
+
+    def _take(self, record: Record, frame: Frame) -> None:
+        """Have a frame wait for its turn, if the policy in force covers it."""
+        try:
             self._check_scope(frame)
             self._in_hand.check(record, frame.camera)
         except FrameRefused as refused:
             self._dead_letter(record, refused)
             return
-        partition = (record.ref.topic, record.ref.partition)
-        self._partition_cameras.setdefault(partition, set()).add(frame.camera)
-        self._shed(self._queue.put(record, frame, self._clock.now()))
+        self._progress.has_camera((record.ref.topic, record.ref.partition), frame.camera)
+        barred = self._barred(frame)
+        self._shed([Dropped(frame, barred)] if barred else self._queue.put(record, frame, self._clock.now()))
 
     def _shed(self, dropped: Sequence[Dropped]) -> None:
         """Account for frames that nobody looks at; each is finished once the ledger has it."""
@@ -256,48 +276,19 @@ class Pipeline:
             at = each.frame.captured_at
             self._book.add(each.frame.ref, (each.frame.camera,), each.reason, (at, at), self._clock.now())
 
-    def _skip(self, polled: Sequence[Record]) -> None:
-        """Where Kafka has frames that have grown too old, go on with the first that has not."""
-        begin_ms = int((self._clock.now() - self._max_age).timestamp() * 1000) if polled else 0
-        last_ms = {(record.ref.topic, record.ref.partition): record.timestamp_ms for record in polled}
-        behind = {partition for partition, at_ms in last_ms.items() if at_ms < begin_ms}
-        if not behind or time.monotonic() - self._skipped_at < SKIP_INTERVAL_S:
-            return
-        self._skipped_at = time.monotonic()
-        for skipped in self._source.skip(behind, begin_ms):
-            partition = (skipped.topic, skipped.partition)
-            span = (_time(last_ms[partition]), _time(begin_ms))
-            self._account_for(skipped, Shed.SKIPPED, span)
-
-    def _pass_over(self, partition: TopicPartition) -> None:
-        """What is before the last commit has been seen, by whoever had the partition then."""
-        committed = self._source.committed(partition)
-        if committed is not None:
-            self._seen_to[partition] = max(self._seen_to.get(partition, 0), committed)
-
-    def _account_for_expired(self, record: Record) -> None:
-        """Kafka had deleted the frames before this one. Gaps that it leaves for other reasons are no frames."""
-        partition = (record.ref.topic, record.ref.partition)
-        there = min(self._source.first(partition), record.ref.offset)
-        at = _time(record.timestamp_ms)
-        self._account_for(Skipped(*partition, self._seen_to[partition], there), Shed.EXPIRED, (at, at))
-
-    def _account_for(self, skipped: Skipped, reason: Shed, span: tuple[datetime, datetime]) -> None:
-        """Frames that nobody fetched count as many as the offsets do; whose they were is not known."""
-        partition = (skipped.topic, skipped.partition)
-        frames = skipped.next - max(skipped.first, self._seen_to.get(partition, 0))
-        if frames < 1:
-            return  # they come again after a rebalance
-        last = FrameRef(skipped.topic, skipped.partition, skipped.next - 1)
-        self._seen_to[partition] = skipped.next
-        self._offsets.start(last)
-        self.account.take_in(frames)
-        cameras = tuple(sorted(self._partition_cameras.get(partition, ())))
-        self._book.add(last, cameras, reason, span, self._clock.now(), frames)
-
     def _check_scope(self, frame: Frame) -> None:
-        if frame.camera not in self._cameras:
+        if frame.camera not in self._policy.cameras:
             raise FrameRefused(FrameReason.UNKNOWN_CAMERA, "the policy in force does not cover this camera")
+
+    def _barred(self, frame: Frame) -> Shed | None:
+        """Why a frame is not looked at now, and nothing may follow from it; None: it may be.
+
+        Both the moment at which it was taken and the present must lie within the policy's times.
+        """
+        if halt := self._halting():
+            return halt.reason
+        times = (self._clock.now(), frame.captured_at)
+        return None if all(self._policy.in_scope(frame.camera, at) for at in times) else Shed.OUT_OF_HOURS
 
     def _see(self, frames: Sequence[Admitted]) -> list[tuple[Frame, Seen]]:
         """Faces and vectors of every frame that can be decoded."""
@@ -336,6 +327,9 @@ class Pipeline:
 
     def _decide(self, frame: Frame, seen: Seen, hits: Sequence[Sequence[Hit]], detected_at: datetime) -> None:
         """From hits to alerts, or to the reason why there is none."""
+        if barred := self._barred(frame):
+            self._shed([Dropped(frame, barred)])
+            return
         matches = [match(found, frame.camera, self._policy.watchlists) for found in hits]
         sightings = self._sightings.update(frame.camera, frame.ref, frame.captured_at, seen.faces.boxes, matches)
         due = [sighting for sighting in sightings if sighting.verdict is Verdict.ALERT]
@@ -350,7 +344,7 @@ class Pipeline:
             self._close(done, Outcome.NO_MATCH, _why_not(seen, sightings))
 
     def _alert(self, frame: Frame, seen: Seen, sighting: Sighting, detected_at: datetime) -> Delivery | None:
-        """Write one alert; None when another process has done so before it could commit the frame."""
+        """Write one alert; None when another process has done so, by whichever policy, before it could commit it."""
         box = tuple(float(side) for side in seen.faces.boxes[sighting.face])
         alert = Alert(
             frame=frame,
@@ -363,7 +357,7 @@ class Pipeline:
             detected_at=detected_at,
             alerted_at=self._clock.now(),
         )
-        if alert_id(alert, self._context) in self._told:
+        if alert.about in self._told:
             return None
         self._outlets.ledger.check()
         value, headers = encode_alert(alert, self._context)
@@ -409,14 +403,6 @@ class Pipeline:
         if ready:
             self._source.commit(ready)
         self._results = {at: offset for at, offset in self._results.items() if ready.get(at, 0) <= offset}
-
-
-def _time(at_ms: int) -> datetime:
-    """A record's time; one outside the calendar is the calendar's beginning."""
-    try:
-        return datetime.fromtimestamp(at_ms / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return datetime.min.replace(tzinfo=UTC)
 
 
 def _why_not(seen: Seen, sightings: Sequence[Sighting]) -> NoMatch:

@@ -124,6 +124,21 @@ def plan_in_force(plan: Plan) -> Plan:
     return with_release(plan, settle(plan.release or plan.in_force, book, SystemClock().now()))
 
 
+def put_in_force(plan: Plan) -> Plan:
+    """Put the policy by which the plan's cluster would start in force, unless it is; the plan under it.
+
+    Raises:
+        ReleaseRefused: It may not come into force.
+        BrokerUnavailable: Kafka does not answer.
+    """
+    plan = plan_in_force(plan)
+    with open_policy_desk(plan.settings, plan.in_force.policy.deployment) as desk:
+        in_force = desk.read().in_force
+        if plan.release and (in_force is None or in_force.digest != plan.release.digest):
+            desk.apply(plan.release)
+    return plan
+
+
 def _unsigned(policy: PolicyInForce, former: Release | None, at: datetime) -> Release:
     """A release without signatures, as a start makes it from a file, for people who do not exist."""
     number = policy.policy.policy

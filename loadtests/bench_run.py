@@ -19,9 +19,9 @@ import yaml
 from rich.console import Console
 
 from cluster.frame_publisher import KafkaFramePublisher
-from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import WATCHLIST, KafkaSink, open_producer
 from cluster.plan import Plan, open_vision, read_plan
+from cluster.policy_desk import put_in_force
 from loadtests.bench_bare import BareThreads, Work
 from loadtests.bench_cluster import RunningCluster, broker_pids, choose_cameras
 from loadtests.bench_frames import Shown, compose, entries, schedule
@@ -248,9 +248,9 @@ def _sides(plan: Plan, known: Sequence[tuple[str, bytes]], shown: Show) -> Itera
 
 
 def fill(plan: Plan, known: Sequence[tuple[str, bytes]], jpeg: bytes, names: Sequence[str]) -> list[str]:
-    """Make the topics, write the watchlist, and choose the cameras among `names`."""
+    """Make the topics, put the policy in force, write the watchlist, and choose the cameras among `names`."""
     kafka = plan.settings.kafka
-    ensure_topics(kafka)
+    put_in_force(plan)
     with closing(open_producer(kafka, "bench")) as producer:
         sink = KafkaSink(kafka, producer, WATCHLIST)
         for delivery in [sink.send(ref, record, []) for ref, record in known]:

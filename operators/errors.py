@@ -8,6 +8,7 @@
       SettingsRefused         a policy or cluster file that must not come into force
       ReleaseRefused          a release of a policy, or an order to stop or resume, that must not be followed
       EnrolmentRefused        a person or an image that cannot become a watchlist entry
+      PolicyUnknown           it is not certain which policy is in force, or whether somebody has said stop
       IndexIncomplete         a search could not cover the whole watchlist
       BrokerUnavailable       Kafka does not answer
       SlotTaken               another process has taken this recogniser's place
@@ -166,6 +167,12 @@ class EnrolmentRefused(BeholdenError):
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}"
+
+
+class PolicyUnknown(BeholdenError):
+    """It is not certain which policy is in force, or whether somebody has said stop; nothing goes on without."""
+
+    retriable = True
 
 
 class IndexIncomplete(BeholdenError):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from operators.align import SIZE_PX, align
 from operators.decode import decode
-from operators.detect import Detector
+from operators.detect import Detector, DetectSettings
 from operators.embed import Embedder
 from operators.errors import FrameReason, FrameRefused, ModelRefused
 from operators.jpeg import JpegLimits, check_header
@@ -94,6 +94,12 @@ class Vision:
     def provider(self) -> str:
         """What the models run on, as ONNX Runtime says."""
         return self._detector.provider
+
+    def adopt(self, detect: DetectSettings, quality: QualitySettings) -> None:
+        """Other settings from the next frame on; the models stay."""
+        self._detector.adopt(detect)
+        self._quality = quality
+        self._max_side_px = detect.max_side_px
 
     def see(self, jpegs: Sequence[bytes]) -> list[Seen | FrameRefused]:
         """Faces and vectors of each frame, or why it was refused. One embedding call for the faces of all frames."""

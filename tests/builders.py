@@ -21,6 +21,7 @@ from cluster.memory_io import MemorySink, MemorySource
 from cluster.pipeline import Outlets, Pipeline
 from cluster.policy import PolicyInForce
 from cluster.ports import MessageSink, Record
+from cluster.standing import Halting, nothing_halts
 from cluster.wire.alerts import AlertContext
 from cluster.wire.entries import EntryRecord, Photo
 from cluster.wire.ledger import GENESIS, LedgerRecord, encode_record
@@ -150,6 +151,14 @@ def context(**changes: Any) -> AlertContext:
     return AlertContext(**{**fields, **changes})
 
 
+def in_force(changed: Policy) -> tuple[PolicyInForce, AlertContext]:
+    """A policy with a digest of its own, and the settings in force under it."""
+    found = PolicyInForce(changed, repr(changed).encode())
+    sightings = changed.sightings
+    counts = {"confirm_frames": sightings.confirm_frames, "of_frames": sightings.of_frames}
+    return found, context(policy=changed.policy, policy_digest=found.digest, **counts)
+
+
 def ledger_value(kind: str, body: Mapping[str, Any], **changes: Any) -> bytes:
     """Value of the first record of a chain of recogniser 0, written now."""
     fields: dict[str, Any] = {
@@ -239,6 +248,9 @@ class FakeVision:
     def check(self) -> None:
         """See `Vision.check`."""
 
+    def adopt(self, detect: DetectSettings, quality: QualitySettings) -> None:
+        """See `Vision.adopt`; nothing here is gated by it."""
+
     def join(self, seen: Sequence[Seen]) -> Float32:
         """See `Vision.join`."""
         return np.concatenate([np.zeros((0, DIMENSION), np.float32), *(one.vectors for one in seen)])
@@ -290,6 +302,7 @@ class Lane:
     stopping: bool = False
     vision: FakeVision = field(default_factory=FakeVision)
     in_hand: InHand = field(default_factory=InHand)
+    halting: Halting = nothing_halts
 
     def pipeline(self) -> Pipeline:
         """A pipeline that starts anew."""
@@ -305,6 +318,7 @@ class Lane:
             self.poll_records,
             lambda: self.stopping,
             in_hand=self.in_hand,
+            halting=self.halting,
         )
 
     def run(self, records: Sequence[Record]) -> Pipeline:

@@ -58,7 +58,7 @@ class Ledger:
         """A writer begins a chain; whether it knows of the one before depends on whether its process ended."""
         former = self.writers.get(name)
         after = former.head if former and knows else None
-        self.writers[name] = LedgerWriter(self.topic, "test", name, "d" * 64, self.clock, after)
+        self.writers[name] = LedgerWriter(self.topic, self.checkpointer.deployment, name, "d" * 64, self.clock, after)
 
     def write(self, name: str, kind: str = "frames.shed") -> None:
         """One record."""

@@ -16,6 +16,7 @@ GROUPS = {
     "doctor": ("cluster.cli.doctor", "Check this machine and say what to do."),
     "down": ("cluster.cli.lifecycle", "Take a cluster down; every recogniser finishes its frames first."),
     "drain": ("cluster.cli.lifecycle", "Take recognisers out of work without losing a frame, and bring them back."),
+    "ledger": ("cluster.cli.ledger", "Read the ledger, and prove that nothing was changed or taken out."),
     "policy": ("cluster.cli.policy", "Check policies, sign them, put them in force, and see which were when."),
     "restart": ("cluster.cli.lifecycle", "Start recognisers anew, one after the other, without losing a frame."),
     "resume": ("cluster.cli.orders", "Resume after a stop; it takes two people."),

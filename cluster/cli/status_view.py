@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cluster.layout import Layout
@@ -21,18 +22,24 @@ def show(status: ClusterStatus, console: Console) -> None:
     While the watchlist is divided anew, the shards of both layouts are there, and each recogniser's row says which it
     asks.
     """
-    settings, in_force = status.plan.settings, status.plan.in_force
+    settings, policy = status.plan.settings, status.policy
+    in_force = f"policy {policy.number} ({policy.digest[:_DIGITS]})" if policy else "policy not known"
     console.print(
-        f"[bold]{settings.cluster}[/]  policy {in_force.policy.policy} ({in_force.digest[:_DIGITS]})  "
+        f"[bold]{settings.cluster}[/]  {in_force}  "
         f"kafka {settings.kafka.bootstrap}  index {settings.index.placement}{_division(settings.index.layout)}  "
         f"device {settings.device}"
     )
+    for alarm in policy.alarms if policy else ():
+        console.print(f"[bold red]alarm:[/] {escape(alarm)}")
+    if policy and policy.halted:
+        console.print(f"[yellow]nothing is looked at:[/] {escape(policy.halted)}")
     lanes = [member for member in status.members if member.name.startswith("recogniser")]
     shards = [member for member in status.members if member.name.startswith("shard")]
     if shards:
         console.print(_shards(shards))
     console.print(_lanes(lanes, bool(shards)))
     console.print(account_line([m.status.account for m in lanes if isinstance(m.status, RecogniserStatus)]))
+    console.print(f"ledger: {status.ledger}", highlight=False)
 
 
 def account_line(accounts: Sequence[Mapping[str, Any]]) -> str:
@@ -126,4 +133,4 @@ def _generation(generation: Generation | None) -> str:
 
 
 def _state(state: str) -> str:
-    return f"[green]{state}" if state in (READY, WATCHING) else f"[yellow]{state}"
+    return f"[green]{state}" if state in (READY, WATCHING) else f"[yellow]{escape(state)}"

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from cluster.wire.text import Headers, dump, format_time, parse_time
 from operators.decide import MAX_CANDIDATES, Match
-from operators.types import Frame
+from operators.types import Frame, FrameRef
 
 ALERT_TYPE = "beholden.alert.v1"
 
@@ -41,6 +41,23 @@ class AlertContext:
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """What an alert is about: it is not told of again, whichever policy decides by then.
+
+    Attributes:
+        frame: Where it was seen.
+        face: Number of the face in its frame.
+        watchlist: List of the entry.
+        entry: Whom.
+    """
+
+    frame: FrameRef
+    face: int
+    watchlist: str
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """One alert: a lead for a person to judge. No pixels, no vector, no name.
 
@@ -65,6 +82,11 @@ class Alert:
     frames: int
     detected_at: datetime
     alerted_at: datetime
+
+    @property
+    def about(self) -> About:
+        """What it is about."""
+        return About(self.frame.ref, self.face, self.match.watchlist, self.match.best.entry)
 
 
 def alert_id(alert: Alert, context: AlertContext) -> str:
@@ -134,21 +156,17 @@ class Told:
     """What a successor must know of an alert that was written.
 
     Attributes:
-        alert_id: See `alert_id`.
+        about: What it is about.
         deployment: Whose.
         camera: Where.
-        watchlist: List of the entry.
-        entry: Whom it is about.
         passage: Identifier of the passage.
         box: Left, top, right, bottom, pixels of the frame.
         captured_at: When the frame was taken.
     """
 
-    alert_id: str
+    about: About
     deployment: str
     camera: str
-    watchlist: str
-    entry: str
     passage: str
     box: tuple[float, float, float, float]
     captured_at: datetime
@@ -159,11 +177,13 @@ def parse_told(value: bytes) -> Told | None:
     try:
         body = json.loads(value)
         left, top, right, bottom = (float(side) for side in body["face"]["box_px"])
-        names = ("alert_id", "deployment", "camera", "watchlist", "entry")
-        texts = {name: body[name] for name in names} | {"passage": body["passage"]["id"]}
-        if not all(isinstance(text, str) for text in texts.values()):
+        texts = [*(body[name] for name in ("deployment", "camera", "watchlist", "entry")), body["passage"]["id"]]
+        frame, numbers = body["frame"], [body["frame"]["partition"], body["frame"]["offset"], body["face"]["number"]]
+        if {type(one) for one in (*texts, frame["topic"])} != {str} or {type(one) for one in numbers} != {int}:
             return None
-        return Told(**texts, box=(left, top, right, bottom), captured_at=parse_time(body["captured_at"]))
+        deployment, camera, watchlist, entry, passage = texts
+        about = About(FrameRef(frame["topic"], *numbers[:2]), numbers[2], watchlist, entry)
+        return Told(about, deployment, camera, passage, (left, top, right, bottom), parse_time(body["captured_at"]))
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
 

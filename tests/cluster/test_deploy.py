@@ -256,6 +256,12 @@ def test_the_wait_for_a_cluster_ends_with_that_message(plan: Plan, monkeypatch: 
         class status:  # noqa: N801 - a method of an actor
             remote = staticmethod(lambda: members)
 
+        class policy:  # noqa: N801 - another one
+            remote = staticmethod(lambda: None)
+
+        class ledger:  # noqa: N801 - another one
+            remote = staticmethod(lambda: "no checkpoint yet")
+
     said: list[str] = []
     with pytest.raises(DeploymentFailed, match=r"still being divided .*\nnot every partition has its recogniser yet"):
         deploy.wait_until_ready(plan, Asked, said.append)

@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,9 +13,15 @@ from cluster import recogniser as recogniser_module
 from cluster.memory_io import MemorySink
 from cluster.pipeline import Outlets
 from cluster.plan import Plan
+from cluster.policy import PolicyInForce
+from cluster.policy_state import Refusal
 from cluster.recogniser import FIRST_LOOK_S, LOOKS, SLOT_TAKEN, Recogniser
+from cluster.standing import Halt, Standing
 from cluster.wire.ledger import parse_record
-from operators.errors import BrokerUnavailable, SlotTaken
+from cluster.wire.order import Action, Order
+from operators.errors import BrokerUnavailable, PolicyUnknown, SlotTaken
+from tests.builders import NOW
+from tests.releases import changed, order, proposed
 
 FOR_GOOD = None
 
@@ -33,6 +41,43 @@ class Stopping(threading.Event):
         return self.is_set()
 
 
+def stands(in_force: PolicyInForce, stopped_by: Order | None = None) -> Standing:
+    """A policy that is in force."""
+    release = replace(proposed(changed()), in_force=in_force)
+    return Standing(release, release, NOW, stopped_by)
+
+
+@dataclass
+class Feed:
+    """As `PolicyFeed`."""
+
+    world: "World"
+    trouble: str | None = None
+
+    @property
+    def standing(self) -> Standing | None:
+        """What stands."""
+        return self.world.standing
+
+    def wait(self) -> Standing:
+        """The same; where nothing does, it waits until the recogniser is told to stop."""
+        if self.world.standing is None:
+            self.world.recogniser._stopping.set()
+            raise PolicyUnknown("the policy topic is still being read")
+        return self.world.standing
+
+    def refusals(self) -> list[Refusal]:
+        """None."""
+        return []
+
+    def halting(self) -> Halt | None:
+        """See `PolicyFeed`."""
+        return self.wait().halt(NOW)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 class World:
     """What a recogniser meets.
 
@@ -41,6 +86,7 @@ class World:
         others: Whether somebody else of its name is in the group, look by look; then there is nobody.
         opened: How often it was tied to Kafka.
         ledger: Where its chains are.
+        standing: What the policy topic says.
         failures: How often its thread ended by an error.
     """
 
@@ -50,6 +96,7 @@ class World:
         self.leaving: Callable[[], None] = lambda: None
         self.ledger = MemorySink()
         self.opened = self.failures = 0
+        self.standing: Standing | None = stands(plan.in_force)
         world = self
 
         class Flow:
@@ -85,7 +132,7 @@ class World:
 
         run = Recogniser._run
         fakes = {"open_vision": lambda _: None, "Pipeline": Flow, "open_delivery": open_delivery}
-        fakes |= {"expel": lambda *_: 0, "has_member": self._has_member}
+        fakes |= {"PolicyFeed": lambda *_: Feed(self), "expel": lambda *_: 0, "has_member": self._has_member}
         for name, fake in fakes.items():
             monkeypatch.setattr(recogniser_module, name, fake)
         monkeypatch.setattr(Recogniser, "_run", lambda _: None)
@@ -96,6 +143,12 @@ class World:
     def run(self) -> None:
         """To its end."""
         self.recogniser._run()
+
+    def state(self) -> str:
+        """What it says of itself before anybody has told it to stop."""
+        self.recogniser._stopping.clear()
+        self.recogniser._vision = SimpleNamespace(provider="none")  # type: ignore[assignment]
+        return self.recogniser.status().state
 
     def _fail(self) -> None:
         self.failures += 1
@@ -186,6 +239,35 @@ def test_without_the_ledger_nothing_is_looked_at(world: World) -> None:
     world.run()
     assert len(world.stopping.waits) > 50
     assert world.recogniser._trouble == "the ledger cannot be written, nothing goes on without it: not acknowledged"
+
+
+def test_it_begins_with_the_policy_that_stands(world: World) -> None:
+    """Not with that of the plan with which Ray starts it anew; its status and the ledger name it."""
+    found = PolicyInForce(replace(world.recogniser._plan.in_force.policy, policy=2), b"policy 2")
+    world.standing = stands(found)
+    world.run()
+    record = parse_record(world.ledger.messages[1].value)
+    assert (record.body["number"], record.policy_digest) == (2, found.digest)
+    assert world.state() == "watching"
+    status = world.recogniser.status()
+    assert (status.policy, status.policy_digest, status.halted) == (2, found.digest, None)
+
+
+def test_it_says_that_it_is_stopped_by_whom_and_why(world: World) -> None:
+    """While frames are taken in and not looked at."""
+    world.run()
+    world.standing = stands(world.recogniser._plan.in_force, order(Action.STOP, "dan"))
+    assert world.state() == "stopped by dan: the test"
+    assert world.recogniser.status().halted == "stopped by dan: the test"
+
+
+def test_before_it_knows_a_policy_it_joins_nobody(world: World) -> None:
+    """And once it is told to stop it waits no longer."""
+    world.standing = None
+    world.run()
+    assert (world.opened, world.failures) == (0, 0)
+    assert world.state() == "starting"
+    assert world.recogniser.status().policy == 0
 
 
 def test_an_error_nobody_foresaw_ends_it(world: World) -> None:

@@ -54,9 +54,18 @@ def test_relative_paths_start_from_the_files_folder(write_document: Any, tmp_pat
     assert kept.index.folder_of("shard-1") == tmp_path / "kept" / "shard-1"
 
 
+def test_the_anchor_file_starts_from_the_files_folder_as_well(write_document: Any, tmp_path: Path) -> None:
+    """And how often checkpoints are written has defaults: it decides about nobody."""
+    found = read_cluster(write_document(FILE | {"ledger": {"anchor_file": "kept/anchors"}}), {}).ledger
+    assert (found.checkpoint_s, found.checkpoint_records) == (60, 1000)
+    assert found.anchor_file == tmp_path / "kept/anchors"
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"ledger": {"checkpoint_s": 0}}, "checkpoint_s: must be above 0"),
+        ({"ledger": {"checkpoint_records": 0}}, "checkpoint_records: must be at least 1"),
         ({"clustr": "x"}, "clustr: is not a known key"),
         ({"kafka": {"bootstap": "x"}}, "kafka.bootstap: is not a known key"),
         ({"cluster": "a b"}, "cluster: letters, digits and dashes"),

@@ -4,7 +4,7 @@ The window: records behind the last checkpoint that are the last of their chain,
 writer names. And, where nothing was published outside, whatever is cut off at the end.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import given
@@ -14,7 +14,7 @@ from cluster.checkpoints import WRITER
 from cluster.ledger_verify import FaultKind
 from cluster.ledger_writer import former_head
 from cluster.wire.checkpoints import CHECKPOINT, parse_checkpoint
-from cluster.wire.ledger import LedgerRecord, parse_record
+from cluster.wire.ledger import LedgerRecord, encode_record, parse_record
 from tests.ledgers import Ledger, faults
 
 NAMES = st.sampled_from(["a", "b", "desk"])
@@ -173,11 +173,45 @@ def test_a_chain_that_was_taken_out_is_found(events: Any, data: st.DataObject) -
     """Whole, once a checkpoint has seen any of it."""
     ledger = _happened(events)
     told = Told.of(ledger)
-    chain = data.draw(st.sampled_from([each.chain for each in told.records if each.kind != CHECKPOINT]))
+    chain = data.draw(st.sampled_from([each.chain for each in told.records if each.writer != WRITER]))
     first = next(at for at, each in enumerate(told.records) if each.chain == chain)
     writer = told.records[first].writer
     values = [value for value, each in zip(ledger.values, told.records, strict=True) if each.chain != chain]
     found = faults(values, ledger.anchors)
-    if writer != WRITER and first < told.covered():
+    if first < told.covered():
         assert (found[0].kind, found[0].writer, found[0].chain) == (FaultKind.MISSING, writer, chain)
         assert found[0].seq == 0
+
+
+@given(EVENTS, st.data())
+def test_a_chain_that_was_replaced_to_its_end_is_found(events: Any, data: st.DataObject) -> None:
+    """By whoever has seen any of what is another now: chains have no secrets, so it fits in itself."""
+    ledger = _happened(events)
+    told, values = Told.of(ledger), ledger.values
+    at = data.draw(st.sampled_from([at for at, each in enumerate(told.records) if each.writer != WRITER]))
+    first, prev = told.records[at], told.records[at].prev
+    replaced = [number for number in range(at, len(values)) if told.records[number].chain == first.chain]
+    for number in replaced:
+        changes = {"policy_digest": "0" * 64} if number == at else {}
+        values[number], prev = encode_record(replace(told.records[number], prev=prev, **changes))
+    named = [former_head(each) for each in told.records if each.kind == "chain.begun"]
+    is_named = any(each and each.chain == first.chain and each.seq >= first.seq for each in named)
+    found = faults(values, ledger.anchors)
+    if at < told.covered():
+        assert (found[0].kind, found[0].offset) == (FaultKind.FOREIGN, at) or is_named
+    assert bool(found) == (at < told.covered() or is_named)
+
+
+@given(EVENTS, st.data())
+def test_a_chain_that_was_put_in_is_found(events: Any, data: st.DataObject) -> None:
+    """Where a checkpoint has told what stood there."""
+    ledger, other = _happened(events), Ledger()
+    other.write("somebody")
+    told, values = Told.of(ledger), ledger.values
+    at = data.draw(st.integers(0, len(values)))
+    values[at:at] = other.values
+    found = faults(values, ledger.anchors)
+    if at < told.covered():
+        assert (found[0].kind, found[0].offset, found[0].writer) == (FaultKind.FOREIGN, at, "somebody")
+    else:
+        assert found == []

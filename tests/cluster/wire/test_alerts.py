@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.wire.alerts import Alert, alert_id, encode_alert, parse_told
+from cluster.wire.alerts import About, Alert, alert_id, encode_alert, parse_told
 from operators.decide import Match
 from operators.types import Frame, FrameRef
 from tests.builders import ALERT_SCHEMA, CONTRACT, NOW, TOMORROW, alert_schema, context, hit
@@ -278,11 +278,12 @@ def test_a_successor_reads_back_what_it_must_know() -> None:
     value, _ = encode_alert(alert, context())
     told = parse_told(value)
     assert told is not None
-    assert (told.alert_id, told.deployment) == (alert_id(alert, context()), "test")
-    assert (told.camera, told.watchlist, told.entry) == (alert.frame.camera, "sought", "anna")
+    assert (told.about, told.deployment, told.camera) == (alert.about, "test", alert.frame.camera)
+    assert alert.about == About(alert.frame.ref, alert.face, "sought", "anna")
     assert (told.passage, told.box, told.captured_at) == (alert.passage, alert.box, alert.frame.captured_at)
     body = json.loads(value)
     broken = [{name: part for name, part in body.items() if name != gone} for gone in ("camera", "face", "passage")]
     broken += [{**body, "captured_at": "x"}, {**body, "entry": 5}, {**body, "face": {"box_px": [1]}}]
+    broken += [{**body, "frame": {**body["frame"], "offset": "7"}}, {**body, "frame": {**body["frame"], "topic": 7}}]
     for each in (b"", b"[]", b"\xff", *(json.dumps(one).encode() for one in broken)):
         assert parse_told(each) is None

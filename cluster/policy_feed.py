@@ -149,13 +149,18 @@ class PolicyFeed:
         asked_s = -ASK_S
         with closing(self._open(self._next)) as reader:
             while not self._stopping.is_set():
-                records = reader.poll(POLL_S)
-                for record in records:
-                    self._take(record)
-                if records or time.monotonic() - asked_s >= ASK_S:
-                    asked_s = time.monotonic()
-                    if reader.is_current():
-                        self._be_certain(asked_s)
+                asked_s = self._look(reader, asked_s)
+
+    def _look(self, reader: Reader, asked_s: float) -> float:
+        """Take in what has come, and ask where the topic ends when that is due; when it was asked last."""
+        records = reader.poll(POLL_S)
+        for record in records:
+            self._take(record)
+        if records or time.monotonic() - asked_s >= ASK_S:
+            asked_s = time.monotonic()
+            if reader.is_current():
+                self._be_certain(asked_s)
+        return asked_s
 
     def _take(self, record: Record) -> None:
         refusal = self._state.take(record)

@@ -6,7 +6,7 @@
       ModelRefused            a model file or graph that must not be run
       DeviceUnavailable       the device asked for is not the one that would run
       SettingsRefused         a policy or cluster file that must not come into force
-      ReleaseRefused          a release of a policy, or an order to stop or resume, that must not be followed
+        ReleaseRefused        a release of a policy, or an order to stop or resume, that must not be followed
       EnrolmentRefused        a person or an image that cannot become a watchlist entry
       PolicyUnknown           it is not certain which policy is in force, or whether somebody has said stop
       IndexIncomplete         a search could not cover the whole watchlist
@@ -112,7 +112,7 @@ class ReleaseReason(StrEnum):
     OTHER_STOP = "other_stop"  # it ends another stop than the one in force
 
 
-class ReleaseRefused(BeholdenError):
+class ReleaseRefused(SettingsRefused):
     """A release of a policy, or an order to stop or resume, that must not be followed.
 
     Args:

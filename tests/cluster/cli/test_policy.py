@@ -8,8 +8,11 @@ import yaml
 from click.testing import CliRunner, Result
 
 from cluster import cli
+from cluster.clocks import HandClock
+from cluster.ledger_writer import LedgerWriter
 from cluster.policy_files import read_release
 from cluster.signatures import Role
+from cluster.wire.settings import IN_FORCE, in_force_body
 from operators.errors import BeholdenError
 from tests.builders import NOW, policy_document
 from tests.cluster.policy_topic import Topics, in_memory
@@ -177,6 +180,32 @@ def test_going_back_is_a_new_number(run: Run, topics: Topics) -> None:
     assert "no_expiry" in str(run("policy", *again).exception)
     missing = run("policy", "rollback", "6", "--as", "11", "-f", "cluster.yaml", "--by", "ada", "--why", "the test")
     assert "policy 6 of test has not come into force" in missing.output
+
+
+def test_what_was_in_force_is_told_by_the_ledger_alone(
+    run: Run, topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For each camera: its threshold, the gates, and whose word it was; nobody's before anyone went by it."""
+    released(run, 7)
+    release = read_release(Path("7.release.json"))
+    writer = LedgerWriter(topics.ledger, "test", "recogniser-0", release.digest, HandClock(NOW))
+    writer.write(IN_FORCE, in_force_body(release.in_force, NOW))
+    LedgerWriter(topics.ledger, "other", "recogniser-9", "0" * 64, HandClock(NOW)).write(IN_FORCE, {"number": 1})
+    topics.ledger.send("x", b"no record", [])
+    topics.policy.messages.clear()
+    monkeypatch.setattr("cluster.register.read_topic", lambda kafka, topic: topics.told_raw())
+    at = ("policy", "at", "2026-01-31T12:00:01Z", "-f", "cluster.yaml", "--json")
+    assert json.loads(run(*at).output) == [{"policy": 7, "digest": release.digest, "by": ["recogniser-0"]}]
+    for camera, threshold, in_scope in (("gate", 0.6, True), ("hall", 0.7, True), ("roof", 0.6, False)):
+        [found] = json.loads(run(*at, "--camera", camera).output)
+        assert (found["threshold of sought"], found["in scope"]) == (threshold, in_scope)
+        assert (found["floor of sought"], found["frames that agree"]) == (0.5, "1 of 1")
+        assert (found["proposed by"], found["signed by"], found["why"]) == ("ada", ["ada", "bob"], "the test")
+        assert "min_sharpness 0.15" in found["quality"]
+    assert "0.7" in run("policy", "at", "2026-01-31T12:00:01Z", "-f", "cluster.yaml", "--camera", "hall").output
+    before = run("policy", "at", "2026-01-31T11:59:59Z", "-f", "cluster.yaml")
+    assert before.exit_code == 1
+    assert "nobody went by any policy" in before.output
 
 
 def test_what_was_refused_is_shown(run: Run, topics: Topics) -> None:

@@ -20,7 +20,7 @@ ASK_S = 0.5  # between two questions where the topic ends
 # For how long an answer holds. An order to stop must be followed within 5 s, also by whom it does not reach.
 CERTAIN_S = 3.0
 RETRY_S, LONGEST_RETRY_S = 0.5, 2.0
-CLOSE_S = 10.0
+CLOSE_S = 2.0
 
 log = logging.getLogger("beholden.policy")
 

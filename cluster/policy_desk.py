@@ -6,7 +6,7 @@ a record to be safe.
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -22,13 +22,15 @@ from cluster.policy_files import policy_in
 from cluster.policy_release import check_not_expired, check_release, draft
 from cluster.ports import Clock, MessageSink
 from cluster.register import read_topic
+from cluster.retention import profile_of
 from cluster.settings import ClusterSettings
 from cluster.stop_order import check_order
 from cluster.wire.order import Action, Order, encode_order, order_body
 from cluster.wire.release import Release, applied_body, encode_release
 from cluster.wire.settings import APPLIED
-from operators.errors import ReleaseReason, ReleaseRefused
+from operators.errors import BrokerUnavailable, ReleaseReason, ReleaseRefused
 from operators.models import People
+from operators.policy import Policy
 
 WRITE_TIMEOUT_S = 30.0
 WRITER = "policy-desk"
@@ -119,7 +121,7 @@ def plan_in_force(plan: Plan) -> Plan:
         ReleaseRefused: The cluster file's policy may not come into force.
         BrokerUnavailable: Kafka does not answer.
     """
-    ensure_topics(plan.settings.kafka)
+    ensure_topics(plan.settings.kafka, profile_of(plan.settings, plan.in_force.policy))
     book = read_book(plan.settings, plan.in_force.policy.deployment)
     return with_release(plan, settle(plan.release or plan.in_force, book, SystemClock().now()))
 
@@ -137,6 +139,18 @@ def put_in_force(plan: Plan) -> Plan:
         if plan.release and (in_force is None or in_force.digest != plan.release.digest):
             desk.apply(plan.release)
     return plan
+
+
+def plan_now(plan: Plan) -> Plan:
+    """The plan under the policy that the topic says is in force; as its file says while nothing is in force.
+
+    Raises:
+        SettingsRefused: The policy in force names models that are not here.
+    """
+    book = PolicyBook(plan.in_force.policy.deployment, plan.settings.people)
+    with suppress(BrokerUnavailable):  # there is no such topic before the first start
+        book = read_book(plan.settings, plan.in_force.policy.deployment)
+    return with_release(plan, book.in_force) if book.in_force else plan
 
 
 def _unsigned(policy: PolicyInForce, former: Release | None, at: datetime) -> Release:
@@ -185,18 +199,25 @@ def read_book(settings: ClusterSettings, deployment: str) -> PolicyBook:
 
 
 @contextmanager
-def open_policy_desk(settings: ClusterSettings, deployment: str) -> Iterator[PolicyDesk]:
-    """A desk at the cluster's Kafka; topics that are missing are made.
+def open_policy_desk(settings: ClusterSettings, deployment: str, policy: Policy | None = None) -> Iterator[PolicyDesk]:
+    """A desk at the cluster's Kafka.
+
+    Args:
+        settings: Which cluster.
+        deployment: Whose policies.
+        policy: Topics that are missing are made as its retention profile asks; None: they have to be there, so that a
+            stop depends on no file.
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
     """
     kafka, clock = settings.kafka, SystemClock()
-    ensure_topics(kafka)
+    if policy is not None:
+        ensure_topics(kafka, profile_of(settings, policy))
     with closing(open_producer(kafka, "beholden-policy")) as producer:
-        policy, ledger = (KafkaSink(kafka, producer, topic) for topic in (POLICY, LEDGER))
+        policies, ledger = (KafkaSink(kafka, producer, topic) for topic in (POLICY, LEDGER))
 
         def write(digest: str) -> LedgerWriter:
             return LedgerWriter(ledger, deployment, WRITER, digest, clock)
 
-        yield PolicyDesk(partial(read_book, settings, deployment), policy, write, clock)
+        yield PolicyDesk(partial(read_book, settings, deployment), policies, write, clock)

@@ -23,6 +23,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "knows": {"adapter": "embedder112", "sha256": "b" * 64, "dimension": 8},
 }
 REST = {"file": "m.onnx", "size_bytes": 5, "licence": "Apache-2.0", "training_data": "none", "people": "real"}
+REST |= {"evaluation": "none"}
 Run = Callable[..., Result]
 
 

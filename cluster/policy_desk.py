@@ -28,7 +28,7 @@ from cluster.stop_order import check_order
 from cluster.wire.order import Action, Order, encode_order, order_body
 from cluster.wire.release import Release, applied_body, encode_release
 from cluster.wire.settings import APPLIED
-from operators.errors import BrokerUnavailable, ReleaseReason, ReleaseRefused
+from operators.errors import ReleaseReason, ReleaseRefused, TopicMissing
 from operators.models import People
 from operators.policy import Policy
 
@@ -145,11 +145,10 @@ def plan_now(plan: Plan) -> Plan:
     """The plan under the policy that the topic says is in force; as its file says while nothing is in force.
 
     Raises:
+        BrokerUnavailable: Kafka does not answer.
         SettingsRefused: The policy in force names models that are not here.
     """
-    book = PolicyBook(plan.in_force.policy.deployment, plan.settings.people)
-    with suppress(BrokerUnavailable):  # there is no such topic before the first start
-        book = read_book(plan.settings, plan.in_force.policy.deployment)
+    book = read_book(plan.settings, plan.in_force.policy.deployment)
     return with_release(plan, book.in_force) if book.in_force else plan
 
 
@@ -193,8 +192,9 @@ def read_book(settings: ClusterSettings, deployment: str) -> PolicyBook:
         BrokerUnavailable: It cannot be read.
     """
     book = PolicyBook(deployment, settings.people)
-    for record in read_topic(settings.kafka, POLICY):
-        book.take(record, datetime.fromtimestamp(record.timestamp_ms / 1000, UTC))
+    with suppress(TopicMissing):  # before the first policy
+        for record in read_topic(settings.kafka, POLICY):
+            book.take(record, datetime.fromtimestamp(record.timestamp_ms / 1000, UTC))
     return book
 
 

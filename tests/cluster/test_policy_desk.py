@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 
+from cluster import policy_desk
 from cluster.clocks import HandClock
 from cluster.ledger_writer import LedgerWriter
 from cluster.plan import read_plan
 from cluster.policy import policy_of
 from cluster.policy_book import PolicyBook
-from cluster.policy_desk import PolicyDesk, plan_in_force, renumbered, settle
+from cluster.policy_desk import PolicyDesk, plan_in_force, plan_now, read_book, renumbered, settle
 from cluster.signatures import Role
 from cluster.wire.order import Action
 from cluster.wire.release import Release, encode_release, parse_release
-from operators.errors import BrokerUnavailable, ReleaseReason, ReleaseRefused, SettingsRefused
+from operators.errors import BrokerUnavailable, ReleaseReason, ReleaseRefused, SettingsRefused, TopicMissing
 from tests.builders import NOW
 from tests.cluster.policy_topic import Topics, in_memory
 from tests.drawn import write_deployment
@@ -184,6 +185,29 @@ def test_people_are_listed_under_the_policy_that_is_in_force(monkeypatch: pytest
     assert plan_in_force(plan).release == newer
     edited = json.loads(plan.in_force.canonical) | {"purpose": "Another."}
     assert reason(lambda: plan_in_force(replace(plan, in_force=policy_of(edited)))) is ReleaseReason.NUMBER_REUSED
+
+
+def test_before_the_first_policy_there_is_no_topic_and_none_in_force(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A Kafka that does not answer says nothing of the kind."""
+    file = tmp_path / "cluster.yaml"
+    file.write_text(json.dumps({"cluster": "drawn", **write_deployment(tmp_path)}))
+    plan = read_plan(file)
+
+    def fails(error: Exception) -> None:
+        def read(*_: Any) -> Any:
+            raise error
+
+        monkeypatch.setattr(policy_desk, "read_topic", read)
+
+    fails(TopicMissing("none"))
+    assert read_book(plan.settings, "drawn").in_force is None
+    assert plan_now(plan) == plan
+    fails(BrokerUnavailable("gone"))
+    for act in (partial(read_book, plan.settings, "drawn"), partial(plan_now, plan)):
+        with pytest.raises(BrokerUnavailable, match="gone"):
+            act()
 
 
 def test_a_policy_under_another_number_says_the_same() -> None:

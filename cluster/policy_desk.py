@@ -57,7 +57,7 @@ class PolicyDesk:
 
         Raises:
             SettingsRefused: Its time is over.
-            ReleaseRefused: It may not follow what is in force, or another came into force at the same moment.
+            ReleaseRefused: It may not follow what is in force, or what came into force at the same moment.
             BrokerUnavailable: It could not be written; 'beholden policy history' says whether it is in force.
         """
         book, now = self.read(), self.clock.now()
@@ -68,12 +68,9 @@ class PolicyDesk:
         ledger.write(APPLIED, applied_body(release)).wait(WRITE_TIMEOUT_S)
         self.policy.send(book.deployment, encode_release(release), []).wait(WRITE_TIMEOUT_S)
         ledger.end()
-        in_force = self.read().in_force
-        if in_force is None or in_force.digest != release.digest:
-            raise ReleaseRefused(
-                ReleaseReason.NOT_THE_SUCCESSOR,
-                "another came into force at the same moment: see 'beholden policy history', then propose it anew",
-            )
+        after = self.read()
+        if release not in after.releases.values():
+            _tell_why(book, after)
 
     def order(self, order: Order) -> None:
         """Stop or resume.
@@ -92,6 +89,15 @@ class PolicyDesk:
         if order.action is Action.STOP:
             write().wait(WRITE_TIMEOUT_S)
         ledger.end()
+        after = self.read()
+        if after.last_order != order:
+            _tell_why(book, after)
+
+
+def _tell_why(before: PolicyBook, after: PolicyBook) -> None:
+    """Refuse what was just written and is not followed: every process reads the topic as this one does."""
+    for refused in reversed(after.refused[len(before.refused) :]):
+        raise ReleaseRefused(refused.reason, f"it was written, and nobody follows it: {refused.detail}")
 
 
 def settle(named: PolicyInForce | Release, book: PolicyBook, at: datetime) -> Release:

@@ -28,7 +28,7 @@ from cluster.outbox import Letter
 from cluster.ports import Record, Skipped
 from cluster.settings import KafkaSettings
 from cluster.wire.text import headers_of
-from operators.errors import BeholdenError, BrokerUnavailable, SlotTaken
+from operators.errors import BeholdenError, BrokerUnavailable, SlotTaken, TopicMissing
 from operators.types import FrameRef
 
 FRAMES, ALERTS, WATCHLIST, DEAD_LETTERS = "frames", "alerts", "watchlist", "dead-letters"
@@ -495,7 +495,7 @@ class TopicReader:
             numbers = self._consumer.partitions_for_topic(name)
             if not numbers:
                 self._consumer.close()
-                raise BrokerUnavailable(f"topic {name} does not exist at {kafka.bootstrap}: 'beholden up' makes it")
+                raise TopicMissing(f"topic {name} does not exist at {kafka.bootstrap}: 'beholden up' makes it")
             self._partitions = [TopicPartition(name, number) for number in sorted(numbers) if number % shards == shard]
             self._consumer.assign(self._partitions)
             self._ends = self._consumer.end_offsets(self._partitions)

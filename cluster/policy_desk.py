@@ -28,7 +28,7 @@ from cluster.stop_order import check_order
 from cluster.wire.order import Action, Order, encode_order, order_body
 from cluster.wire.release import Release, applied_body, encode_release
 from cluster.wire.settings import APPLIED
-from operators.errors import BrokerUnavailable, ReleaseReason, ReleaseRefused
+from operators.errors import ReleaseReason, ReleaseRefused, TopicMissing
 from operators.models import People
 from operators.policy import Policy
 
@@ -57,7 +57,7 @@ class PolicyDesk:
 
         Raises:
             SettingsRefused: Its time is over.
-            ReleaseRefused: It may not follow what is in force, or another came into force at the same moment.
+            ReleaseRefused: It may not follow what is in force, or what came into force at the same moment.
             BrokerUnavailable: It could not be written; 'beholden policy history' says whether it is in force.
         """
         book, now = self.read(), self.clock.now()
@@ -68,12 +68,9 @@ class PolicyDesk:
         ledger.write(APPLIED, applied_body(release)).wait(WRITE_TIMEOUT_S)
         self.policy.send(book.deployment, encode_release(release), []).wait(WRITE_TIMEOUT_S)
         ledger.end()
-        in_force = self.read().in_force
-        if in_force is None or in_force.digest != release.digest:
-            raise ReleaseRefused(
-                ReleaseReason.NOT_THE_SUCCESSOR,
-                "another came into force at the same moment: see 'beholden policy history', then propose it anew",
-            )
+        after = self.read()
+        if release not in after.releases.values():
+            _tell_why(book, after)
 
     def order(self, order: Order) -> None:
         """Stop or resume.
@@ -92,6 +89,15 @@ class PolicyDesk:
         if order.action is Action.STOP:
             write().wait(WRITE_TIMEOUT_S)
         ledger.end()
+        after = self.read()
+        if after.last_order != order:
+            _tell_why(book, after)
+
+
+def _tell_why(before: PolicyBook, after: PolicyBook) -> None:
+    """Refuse what was just written and is not followed: every process reads the topic as this one does."""
+    for refused in reversed(after.refused[len(before.refused) :]):
+        raise ReleaseRefused(refused.reason, f"it was written, and nobody follows it: {refused.detail}")
 
 
 def settle(named: PolicyInForce | Release, book: PolicyBook, at: datetime) -> Release:
@@ -145,11 +151,10 @@ def plan_now(plan: Plan) -> Plan:
     """The plan under the policy that the topic says is in force; as its file says while nothing is in force.
 
     Raises:
+        BrokerUnavailable: Kafka does not answer.
         SettingsRefused: The policy in force names models that are not here.
     """
-    book = PolicyBook(plan.in_force.policy.deployment, plan.settings.people)
-    with suppress(BrokerUnavailable):  # there is no such topic before the first start
-        book = read_book(plan.settings, plan.in_force.policy.deployment)
+    book = read_book(plan.settings, plan.in_force.policy.deployment)
     return with_release(plan, book.in_force) if book.in_force else plan
 
 
@@ -193,8 +198,9 @@ def read_book(settings: ClusterSettings, deployment: str) -> PolicyBook:
         BrokerUnavailable: It cannot be read.
     """
     book = PolicyBook(deployment, settings.people)
-    for record in read_topic(settings.kafka, POLICY):
-        book.take(record, datetime.fromtimestamp(record.timestamp_ms / 1000, UTC))
+    with suppress(TopicMissing):  # before the first policy
+        for record in read_topic(settings.kafka, POLICY):
+            book.take(record, datetime.fromtimestamp(record.timestamp_ms / 1000, UTC))
     return book
 
 

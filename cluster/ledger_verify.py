@@ -249,13 +249,15 @@ class Verifier:
             detail = f"checkpoint {self._anchor.number}, which was published, is not there"
             yield self._fault(FaultKind.ANCHOR, place, detail)
             self._anchor = next(self._published, None)
+        is_published = False
         while self._anchor is not None and self._anchor.number == checkpoint.number:
-            if self._anchor.digest not in self._last:
+            if self._anchor.digest in self._last:
+                is_published = True
+            else:
                 detail = f"checkpoint {checkpoint.number} was published as {self._anchor.digest[:16]}"
                 yield self._fault(FaultKind.ANCHOR, place, detail)
-            else:
-                self.anchored += 1
             self._anchor = next(self._published, None)
+        self.anchored += is_published
 
     def _fault(self, kind: FaultKind, place: Place | None, detail: str) -> Fault:
         if place is None:

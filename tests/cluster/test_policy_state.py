@@ -16,6 +16,7 @@ from cluster.signatures import Role
 from cluster.wire.order import Action, Order, encode_order
 from cluster.wire.release import Release, encode_release
 from operators.errors import ReleaseReason
+from operators.hours import WEEKDAYS
 from operators.models import People
 from operators.policy import ModelChoice, Policy
 from tests.builders import NOW
@@ -222,6 +223,14 @@ def test_its_times_halt_everything(times: tuple[str, str, str], seconds: float, 
         assert found is not None
         assert found[0] is (Shed.OUT_OF_HOURS if "begins" in expected else Shed.LAPSED)
         assert found[1].startswith(expected)
+
+
+def test_outside_its_hours_it_says_so() -> None:
+    """On the clock of the place; within them nothing halts."""
+    hours = {"zone": "Europe/London", "windows": {day: ["08:00-12:01"] for day in WEEKDAYS}}
+    found = signed(proposed(changed(8, threshold(0.61), hours=hours), release(7, None)), ada=Role.PROPOSE)
+    assert halted(found, 59.9) is None
+    assert halted(found, 60) == (Shed.OUT_OF_HOURS, "outside the hours of policy 8")
 
 
 def test_records_of_other_deployments_are_passed_over() -> None:

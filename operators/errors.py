@@ -11,6 +11,7 @@
       PolicyUnknown           it is not certain which policy is in force, or whether somebody has said stop
       IndexIncomplete         a search could not cover the whole watchlist
       BrokerUnavailable       Kafka does not answer
+        TopicMissing          it answers, and has no such topic
       SlotTaken               another process has taken this recogniser's place
       SourceUnavailable       a camera, video or folder that gives no pictures
       DeploymentFailed        Ray or the local broker could not be brought up
@@ -185,6 +186,10 @@ class BrokerUnavailable(BeholdenError):
     """Kafka does not answer."""
 
     retriable = True
+
+
+class TopicMissing(BrokerUnavailable):
+    """Kafka answers, and has no such topic: nothing was ever written to it."""
 
 
 class SlotTaken(BeholdenError):

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from cluster.signatures import Role
 from cluster.wire.text import format_time
 
 if TYPE_CHECKING:
+    from cluster.policy import PolicyInForce
     from cluster.policy_book import PolicyBook
     from cluster.policy_diff import Difference
     from cluster.ports import Record
@@ -62,12 +63,12 @@ def show(which: str, file: Path, as_json: bool) -> None:
 
     settings = read_cluster(file)
     release = release_of(read_book(settings, deployment_of(settings)), which)
-    document = json.loads(release.in_force.canonical)
     if as_json:
+        document = json.loads(release.in_force.canonical)
         click.echo(json.dumps({**_facts(release), "policy": document}, ensure_ascii=False, indent=1))
         return
     tell_release(release, None, Console())
-    click.echo(yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=118))
+    click.echo(as_yaml(release.in_force))
 
 
 @click.command(name="at", short_help="Show what was in force at a moment.")
@@ -157,6 +158,13 @@ def release_of(book: "PolicyBook", which: str) -> "Release":
     raise click.ClickException(f"policy {which} of {book.deployment} has not come into force; there: {known}")
 
 
+def as_yaml(policy: "PolicyInForce") -> str:
+    """A policy as it might stand in its file."""
+    document = json.loads(policy.canonical)
+    ordered = {each.name: document[each.name] for each in fields(policy.policy)}
+    return str(yaml.safe_dump(ordered, allow_unicode=True, sort_keys=False, width=118))
+
+
 def tell_release(release: "Release", former: "Release | None", console: Console) -> None:
     """Say who wants it and why, and what it changes: against the one in force, or the last that was to last."""
     from cluster.policy_diff import differences
@@ -206,7 +214,7 @@ def _releases(releases: Sequence["Release"], now: datetime) -> Table:
             ", ".join(each.by for each in release.signatures if each.role is Role.APPROVE),
             proposal.why,
             ", ".join(proposal.loosens),
-            f"{until:%Y-%m-%d %H:%M}{' ended' if until <= now else ''}" if until else "",
+            f"{until:%Y-%m-%d %H:%M}{' ended' if last and until <= now else ''}" if until else "",
             release.digest[:12],
             style="bold" if last else "",
         )

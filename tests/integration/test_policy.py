@@ -76,7 +76,7 @@ def test_policies_come_into_force_and_go_by_people_alone(operator: Operator, boo
     assert "no_expiry" in run("policy", "propose", looser, *on, *why, status=1)
     run("policy", "propose", looser, *on, *why, "--expires", "30d", "--evidence", "measured.json")
     assert "not_approved" in run("policy", "apply", "3.release.json", *on, status=1)
-    run("policy", "approve", "3.release.json", "--by", "bob")
+    run("policy", "approve", "3.release.json", "--by", "bob", "--yes")
     run("policy", "apply", "3.release.json", *on)
     assert "replayed" in run("policy", "apply", "2.release.json", *on, status=1)
     assert "replayed" in run("policy", "apply", "3.release.json", *on, status=1)

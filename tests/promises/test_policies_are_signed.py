@@ -6,6 +6,8 @@ What is held against the promise here is the topic's JSON alone, read without th
 import base64
 import hashlib
 import json
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import rfc8785
@@ -13,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.policy import policy_of
+from cluster.policy import policy_of, read_policy
 from cluster.policy_book import PolicyBook
 from cluster.policy_desk import settle
 from cluster.policy_release import draft
@@ -129,6 +131,21 @@ def test_whatever_the_cluster_file_names(tried: dict[str, Any], is_released: boo
     body = json.loads(encode_release(found))
     assert body["policy"]["people"] == "synthetic" or len(who_signed(body)) > 1
     assert min(thresholds(body["policy"]).values()) >= body["policy"]["watchlists"]["sought"]["floor"]
+
+
+FILE = json.dumps(policy_document(), ensure_ascii=False, indent=1)
+DIGITS = [at for at, character in enumerate(FILE) if character.isdigit()]
+
+
+@settings(max_examples=40)
+@given(at=st.sampled_from(DIGITS), character=st.sampled_from("0123456789.-+eE_ x'"))
+def test_whatever_a_slip_of_the_hand_makes_of_a_file(tmp_path: Path, at: int, character: str) -> None:
+    """It is refused, or every threshold has its floor."""
+    file = tmp_path / "policy.yaml"
+    file.write_text(FILE[:at] + character + FILE[at + 1 :])
+    with suppress(SettingsRefused):
+        policy = json.loads(read_policy(file).canonical)
+        assert min(thresholds(policy).values()) >= policy["watchlists"]["sought"]["floor"]
 
 
 def test_the_tries_are_no_straw_men() -> None:

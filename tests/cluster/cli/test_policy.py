@@ -23,6 +23,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "knows": {"adapter": "embedder112", "sha256": "b" * 64, "dimension": 8},
 }
 REST = {"file": "m.onnx", "size_bytes": 5, "licence": "Apache-2.0", "training_data": "none", "people": "real"}
+REST |= {"evaluation": "none"}
 Run = Callable[..., Result]
 
 
@@ -78,7 +79,7 @@ def released(run: Run, number: int, *more: str) -> None:
     """Propose, approve and apply a policy."""
     for arguments in (
         ("propose", f"test-{number}.yaml", "-f", "cluster.yaml", "--by", "ada", "--why", "the test", *more),
-        ("approve", f"{number}.release.json", "--by", "bob"),
+        ("approve", f"{number}.release.json", "--by", "bob", "--yes"),
         ("apply", f"{number}.release.json", "-f", "cluster.yaml"),
     ):
         done = run("policy", *arguments)
@@ -96,7 +97,7 @@ def test_a_policy_is_proposed_approved_and_applied_and_looked_up(run: Run, topic
     assert "watchlists.sought.threshold" in done.output
     assert "loosens" in done.output
     assert "next: it loosens watchlists.sought.threshold, so somebody else has to approve it" in done.stderr
-    done = run("policy", "approve", "8.release.json", "--by", "bob", "--evidence", "measured.json")
+    done = run("policy", "approve", "8.release.json", "--by", "bob", "--yes", "--evidence", "measured.json")
     assert "against policy 7" in done.output
     assert run("policy", "apply", "8.release.json", "-f", "cluster.yaml").exit_code == 0
     history = json.loads(run("policy", "history", "-f", "cluster.yaml", "--json").output)
@@ -144,11 +145,22 @@ def test_a_proposal_is_never_written_over_another(run: Run, folder: Path) -> Non
     assert (folder / "7.release.json").read_text() == "signed"
 
 
+def test_who_approves_sees_what_it_says_and_is_asked(run: Run, folder: Path) -> None:
+    """The whole of a first policy; without a yes nothing is signed."""
+    run("policy", "propose", "test-7.yaml", "-f", "cluster.yaml", "--by", "ada", "--why", "the test")
+    file = folder / "7.release.json"
+    for answer, signatures in (("n\n", 1), ("", 1), ("y\n", 2)):
+        done = CliRunner().invoke(cli.beholden, ["policy", "approve", str(file), "--by", "bob"], input=answer)
+        assert "purpose: Find nobody who exists." in done.output
+        assert "sign this as bob?" in done.output
+        assert len(read_release(file).signatures) == signatures
+
+
 def test_who_proposes_does_not_approve(run: Run, folder: Path) -> None:
     """And what was measured is what was named."""
     run("policy", "propose", "test-7.yaml", "-f", "cluster.yaml", "--by", "cyd", "--why", "the test")
     assert "same_person" in str(run("policy", "approve", "7.release.json", "--by", "cyd").exception)
-    done = run("policy", "approve", "7.release.json", "--by", "bob", "--evidence", "measured.json")
+    done = run("policy", "approve", "7.release.json", "--by", "bob", "--yes", "--evidence", "measured.json")
     assert "no_evidence: measured.json is not what it names" in str(done.exception)
     assert len(read_release(folder / "7.release.json").signatures) == 1
 
@@ -157,7 +169,7 @@ def test_what_may_not_come_into_force_is_not_applied(run: Run, topics: Topics, f
     """One signature, or a changed file."""
     run("policy", "propose", "test-7.yaml", "-f", "cluster.yaml", "--by", "ada", "--why", "the test")
     assert "not_approved" in str(run("policy", "apply", "7.release.json", "-f", "cluster.yaml").exception)
-    run("policy", "approve", "7.release.json", "--by", "bob")
+    run("policy", "approve", "7.release.json", "--by", "bob", "--yes")
     file = folder / "7.release.json"
     file.write_bytes(file.read_bytes().replace(b'"threshold":0.6', b'"threshold":0.5'))
     assert "malformed: 7.release.json: it is damaged" in str(

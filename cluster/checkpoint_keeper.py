@@ -122,6 +122,7 @@ def _read(reader: TopicReader, checkpointer: Checkpointer) -> bool:
 def _write(checkpointer: Checkpointer, most: int, ledger: LedgerWriter, reader: TopicReader) -> None:
     """Write the next checkpoint. It counts once it has been read."""
     checkpoint = checkpointer.next(most)
+    ledger.policy_digest = checkpointer.policy_digest
     ledger.write(CHECKPOINT, checkpoint_body(checkpoint)).wait(WRITE_TIMEOUT_S)
     deadline_s = time.monotonic() + WRITE_TIMEOUT_S
     while checkpointer.number == checkpoint.number:

@@ -56,12 +56,14 @@ class Checkpointer:
         key: Signs.
         last: The last checkpoint; None: there is none.
         trouble: What is not as the last checkpoint said; None while all is well.
+        policy_digest: Of the policy by which the last record was written; empty before there is one.
     """
 
     deployment: str
     key: Ed25519PrivateKey
     last: Sealed | None = None
     trouble: str | None = None
+    policy_digest: str = ""
     _window: Uncovered = field(default_factory=Uncovered)
 
     @property
@@ -83,6 +85,7 @@ class Checkpointer:
             return
         if record.deployment != self.deployment:
             return
+        self.policy_digest = record.policy_digest
         sealed = sealed_in(record)
         if sealed and sealed.checkpoint.key == self._public and sealed.checkpoint.number == self.number:
             if self._window.cover(sealed.checkpoint):

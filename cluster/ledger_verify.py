@@ -64,6 +64,7 @@ class Verifier:
         keys: Public keys that sign checkpoints; none: the key of the first checkpoint is believed.
         anchors: What was published of checkpoints, by number, lowest first.
         records: How many records there are.
+        begins_at: Offset of the first; above 0 what was before is deleted, and nothing can be said of that.
         covered: How many of them a checkpoint covers.
         checkpoints: How many checkpoints.
         anchored: How many of them were found published.
@@ -73,6 +74,7 @@ class Verifier:
     keys: Collection[bytes] = ()
     anchors: Iterable[Anchor] = ()
     records: int = 0
+    begins_at: int = -1
     covered: int = 0
     checkpoints: int = 0
     anchored: int = 0
@@ -94,6 +96,11 @@ class Verifier:
         return len(self._window.places)
 
     @property
+    def is_cut(self) -> bool:
+        """Whether the beginning is deleted, as a topic's is when its retention has passed."""
+        return self.begins_at > 0
+
+    @property
     def chains(self) -> int:
         """How many chains."""
         return len(self._chains)
@@ -105,6 +112,7 @@ class Verifier:
 
     def take(self, offset: int, value: bytes) -> Iterator[Fault]:
         """The next record; what is wrong with it, or shows at it."""
+        self.begins_at = offset if self.begins_at < 0 else self.begins_at
         for fault in self._take(offset, value):
             self._told += 1
             yield fault
@@ -155,14 +163,14 @@ class Verifier:
             yield self._fault(FaultKind.REPEATED, place, f"its chain has been at number {wanted - 1} before")
             return
         self._chains[place.chain] = _Chain(place)
-        if place.seq > wanted:
+        if place.seq > wanted and not (self.is_cut and chain is None):
             missing = Place(place.offset, place.writer, place.chain, wanted, "")
             yield self._fault(FaultKind.MISSING, missing, f"number {place.seq} of its chain stands where it should")
         elif chain and not chain.is_altered and (record.prev, record.writer) != (chain.head.hash, chain.head.writer):
             yield self._fault(FaultKind.ALTERED, chain.head, "the record after it was written after another one")
         elif chain and chain.head.ends:
             yield self._fault(FaultKind.FOREIGN, place, "its chain had ended")
-        elif not chain:
+        elif not chain and place.seq == 0:
             yield from self._begin(place, record)
 
     def _begin(self, place: Place, record: LedgerRecord) -> Iterator[Fault]:
@@ -174,6 +182,8 @@ class Verifier:
         if after is None:
             return
         before = self._chains.get(after.chain)
+        if before is None and self.is_cut:
+            return
         if before is None or before.head.seq < after.seq:
             wanted = before.head.seq + 1 if before else 0
             missing = Place(place.offset, place.writer, after.chain, wanted, "")
@@ -199,10 +209,13 @@ class Verifier:
         if checkpoint.number < self._number:
             self._last.add(record.hash)  # of a second supervisor, for a moment; what it covers is covered
             return
-        if checkpoint.previous not in self._last:
+        if self.is_cut and not self.checkpoints:
+            self._pass_over(checkpoint.number)
+        elif checkpoint.previous not in self._last:
             detail = f"checkpoint {checkpoint.number} was not written after checkpoint {self._number - 1}"
             yield self._fault(FaultKind.CHECKPOINT_MISSING, place, detail)
-        difference = self._window.cover(checkpoint)
+        is_cut = checkpoint.first < self.begins_at
+        difference = self._window.cover_end(checkpoint) if is_cut else self._window.cover(checkpoint)
         if difference and not self._told:
             yield from self._named(difference, place, checkpoint)
         self._told, self.covered = 0, checkpoint.total
@@ -225,19 +238,26 @@ class Verifier:
         if is_complete:
             yield self._fault(FaultKind.MOVED if difference.is_moved else FaultKind.FOREIGN, found, where)
 
+    def _pass_over(self, number: int) -> None:
+        """What was published of checkpoints before this one is of no use: they are deleted."""
+        while self._anchor is not None and self._anchor.number < number:
+            self._anchor = next(self._published, None)
+
     def _compare(self, place: Place, checkpoint: Checkpoint) -> Iterator[Fault]:
         """Hold a checkpoint against what was published of it."""
         while self._anchor is not None and self._anchor.number < checkpoint.number:
             detail = f"checkpoint {self._anchor.number}, which was published, is not there"
             yield self._fault(FaultKind.ANCHOR, place, detail)
             self._anchor = next(self._published, None)
+        is_published = False
         while self._anchor is not None and self._anchor.number == checkpoint.number:
-            if self._anchor.digest not in self._last:
+            if self._anchor.digest in self._last:
+                is_published = True
+            else:
                 detail = f"checkpoint {checkpoint.number} was published as {self._anchor.digest[:16]}"
                 yield self._fault(FaultKind.ANCHOR, place, detail)
-            else:
-                self.anchored += 1
             self._anchor = next(self._published, None)
+        self.anchored += is_published
 
     def _fault(self, kind: FaultKind, place: Place | None, detail: str) -> Fault:
         if place is None:

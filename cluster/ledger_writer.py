@@ -57,7 +57,6 @@ class LedgerWriter:
     Attributes:
         policy_digest: See above.
         head: The last record that was acknowledged; until there is one, `after`.
-        waits: What whoever writes waits for; None: nothing.
     """
 
     def __init__(
@@ -82,7 +81,15 @@ class LedgerWriter:
         self._broken: str | None = None
         self._ended = False
         self.head: Head | None = after
-        self.waits: str | None = None
+        self._waits_since_s: float | None = None
+
+    @property
+    def waits(self) -> str | None:
+        """What whoever writes has been waiting for; None: for nothing, or not for long."""
+        since_s = self._waits_since_s
+        if since_s is None or time.monotonic() - since_s < PATIENCE_S:
+            return None
+        return "for the ledger, which does not acknowledge: nothing goes on without it"
 
     def write(self, kind: str, body: Mapping[str, Any]) -> Delivery:
         """Start to write one record, once the one before it is acknowledged.
@@ -155,11 +162,11 @@ class LedgerWriter:
     def _await(self, last: "_Sent") -> None:
         if last.is_acknowledged:
             return
-        self.waits = "for the ledger, which does not acknowledge: nothing goes on without it"
+        self._waits_since_s = time.monotonic()
         try:
             last.wait(WRITE_TIMEOUT_S)
         finally:
-            self.waits = None
+            self._waits_since_s = None
 
     def _break(self, error: BrokerUnavailable) -> BrokerUnavailable:
         """From now on nothing is written."""

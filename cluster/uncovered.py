@@ -90,6 +90,17 @@ class Uncovered:
             self.places.popleft()
         return difference
 
+    def cover_end(self, checkpoint: Checkpoint) -> Difference | None:
+        """As `cover`, where records at the beginning of those that it covers are deleted: the others have its marks."""
+        records = sum(each.offset < checkpoint.next for each in self.places)
+        marks = _marks(marks_of(self.hashes(records)))
+        wanted = _marks(checkpoint.marks)[-records:] if records else []
+        covered = [self.places.popleft() for _ in range(records)]
+        for found, is_wanted, place in zip(marks, wanted, covered, strict=False):
+            if found != is_wanted:
+                return Difference(checkpoint.records - records + covered.index(place), place, is_moved=False)
+        return None
+
     def _differs(self, checkpoint: Checkpoint) -> Difference:
         found, wanted = _marks(marks_of([each.hash for each in self.places])), _marks(checkpoint.marks)
         at = next(

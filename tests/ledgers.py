@@ -91,12 +91,12 @@ class Ledger:
         self.read = len(self.topic.messages)
 
 
-def faults(values: Sequence[bytes], anchors: Sequence[Anchor] = (), key: bytes = PUBLIC) -> list[Fault]:
+def faults(values: Sequence[bytes], anchors: Sequence[Anchor] = (), begins_at: int = 0) -> list[Fault]:
     """What is wrong with a ledger."""
-    return list(_faults(Verifier("test", (key,), anchors), values))
+    return list(_faults(Verifier("test", (PUBLIC,), anchors), values, begins_at))
 
 
-def _faults(verifier: Verifier, values: Sequence[bytes]) -> Iterator[Fault]:
-    for offset, value in enumerate(values):
+def _faults(verifier: Verifier, values: Sequence[bytes], begins_at: int) -> Iterator[Fault]:
+    for offset, value in enumerate(values, begins_at):
         yield from verifier.take(offset, value)
     yield from verifier.end()

@@ -202,6 +202,9 @@ def _show(verifier: "Verifier", faults: list["Fault"], count: int, believed: boo
         f"{verifier.records / max(took_s, 1e-9):.0f} records/s",
         highlight=False,
     )
+    if verifier.is_cut:
+        text = f"begins at offset {verifier.begins_at}: nothing is known of what was before; is that its retention?"
+        console.print(f"[yellow]{text}", highlight=False)
     if believed:
         console.print("[yellow]the key of the first checkpoint was believed: name the true one with --key")
     if not verifier.anchored:
@@ -210,6 +213,6 @@ def _show(verifier: "Verifier", faults: list["Fault"], count: int, believed: boo
 
 
 def _document(verifier: "Verifier", faults: list["Fault"], count: int, believed: bool) -> dict[str, object]:
-    names = ("records", "chains", "open", "checkpoints", "anchored", "uncovered")
+    names = ("begins_at", "records", "chains", "open", "checkpoints", "anchored", "uncovered")
     counts = {name: getattr(verifier, name) for name in names}
     return {**counts, "key_believed": believed, "faults": count, "first_faults": [asdict(each) for each in faults]}

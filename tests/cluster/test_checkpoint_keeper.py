@@ -137,6 +137,8 @@ def test_it_covers_what_is_there_when_it_begins_and_when_it_is_closed(world: Wor
     assert world.faults() == []
     anchor_file = plan.settings.ledger.anchor_file
     assert anchor_file is not None
+    sealed = [parse_record(each.value) for each in world.topics[LEDGER].messages if b'"checkpoint"' in each.value]
+    assert [each.policy_digest for each in sealed] == ["d" * 64] * 2  # as what they cover, whatever the plan says
     lines = anchor_file.read_bytes().splitlines()
     assert lines == [each.value for each in world.topics[LEDGER_HEADS].messages]
     assert [json.loads(line)["number"] for line in lines] == [0, 1]

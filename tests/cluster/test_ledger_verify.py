@@ -62,6 +62,10 @@ def test_the_example_is_as_it_says() -> None:
     assert found + list(verifier.end()) == []
     assert (verifier.records, verifier.chains, verifier.open, verifier.checkpoints) == (14, 3, 2, 3)
     assert (verifier.covered, verifier.uncovered, verifier.anchored) == (11, 3, 3)
+    twice = sorted([*ledger.anchors, *ledger.anchors], key=lambda each: each.number)
+    verifier = Verifier("test", (PUBLIC,), twice)
+    assert [each for offset, value in enumerate(ledger.values) for each in verifier.take(offset, value)] == []
+    assert verifier.anchored == 3
     short = [each.writer[0] for each in records(ledger.values)]
     assert "".join(short) == "aabbbccabcacaa"
 

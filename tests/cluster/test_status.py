@@ -111,6 +111,14 @@ def test_both_layouts_are_shown_while_one_takes_the_others_place(plan: Plan) -> 
     assert "leaving" in named["shard-2-of-3-r0"]
 
 
+def test_how_far_the_ledger_is_sealed_is_shown(plan: Plan) -> None:
+    """Or why it is not: whoever looks at the cluster must see it."""
+    out = StringIO()
+    status = ClusterStatus(plan, members(), ledger="no checkpoint is written: the key is missing")
+    show(status, Console(file=out, width=200))
+    assert "ledger: no checkpoint is written: the key is missing" in out.getvalue()
+
+
 def test_a_cluster_that_is_stopped_is_at_work_and_says_who_stopped_it(plan: Plan) -> None:
     """Whoever brings it up must not wait for somebody to resume."""
     why = "stopped by dan: [a] test"

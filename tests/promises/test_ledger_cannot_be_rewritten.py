@@ -215,3 +215,32 @@ def test_a_chain_that_was_put_in_is_found(events: Any, data: st.DataObject) -> N
         assert (found[0].kind, found[0].offset, found[0].writer) == (FaultKind.FOREIGN, at, "somebody")
     else:
         assert found == []
+
+
+@given(EVENTS, st.data())
+def test_what_is_left_when_its_beginning_is_deleted_verifies(events: Any, data: st.DataObject) -> None:
+    """As a topic's is when its retention has passed; what was published of that is passed over."""
+    ledger = _happened(events)
+    begins_at = data.draw(st.integers(0, len(ledger.values)))
+    found = faults(ledger.values[begins_at:], ledger.anchors, begins_at)
+    told = Told.of(ledger)
+    if any(each.kind == CHECKPOINT for each in told.records[begins_at:]) or not ledger.anchors:
+        assert found == []
+
+
+@given(EVENTS, st.data())
+def test_what_is_done_to_what_is_left_is_found(events: Any, data: st.DataObject) -> None:
+    """Of records that a checkpoint covers; the beginning of a chain counts as deleted."""
+    ledger = _happened(events)
+    told = Told.of(ledger)
+    begins_at = data.draw(st.integers(1, len(ledger.values)))
+    values = ledger.values[begins_at:]
+    if told.covered() <= begins_at + 1:
+        return
+    at = data.draw(st.integers(begins_at + 1, told.covered() - 1)) - begins_at  # without the first more is deleted
+    if data.draw(st.booleans()):
+        values[at] = values[at].replace(b'"test"', b'"tast"')
+        assert faults(values, ledger.anchors, begins_at)[0].offset == begins_at + at
+    else:
+        del values[at]
+        assert faults(values, ledger.anchors, begins_at)

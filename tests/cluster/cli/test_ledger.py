@@ -145,3 +145,16 @@ def test_records_are_shown_by_time_type_and_writer(world: World) -> None:
     del world.values[3]
     shown = world.run("show", "-f", str(world.file), "--since", last.at.isoformat()).output.splitlines()
     assert len(shown) == 2
+
+
+def test_a_ledger_whose_beginning_is_deleted_is_told_of(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It verifies; whether its retention explains that, somebody must judge."""
+    whole = world._read
+
+    def rest(kafka: Any, topic: str, after: datetime | None = None) -> Iterator[Record]:
+        return (record for record in whole(kafka, topic, after) if topic == LEDGER_HEADS or record.ref.offset >= 3)
+
+    monkeypatch.setattr(register, "read_topic", rest)
+    done = world.run("verify", "-f", str(world.file))
+    assert done.exit_code == 0
+    assert "begins at offset 3: nothing is known of what was before" in " ".join(done.output.split())

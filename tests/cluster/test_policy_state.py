@@ -157,18 +157,19 @@ def test_the_processes_of_a_plan_follow_what_needs_no_other_models_and_no_other_
     """Everything else is switched while they run."""
     judge, runs = fits(drawn), drawn.in_force.policy
     assert judge(replace(runs, policy=2, purpose="Find others.", max_frame_age_ms=500)) is None
-    for field_, other in (
+    for field_, value in (
         ("detector", ModelChoice("other", "a" * 64)),
         ("embedder", replace(runs.embedder, sha256="c" * 64)),
         ("retention", "eu-rbi"),
     ):
-        misfit = judge(replace(runs, policy=2, **{field_: other}))
+        misfit = judge(replace(runs, policy=2, **{field_: value}))
         assert misfit is not None
         assert misfit[0] is Misfit.NEEDS_RESTART
         assert f"policy 2 has another {field_} than what runs: 'beholden down', then 'beholden up'" == misfit[1]
-    real = judge(replace(runs, policy=2, people=People.REAL))
-    assert real is not None
-    assert real[0] is Misfit.UNFIT_MODELS
+    for other in (replace(runs, policy=2, people=People.REAL), replace(runs, policy=2, licences=("MIT",))):
+        unfit = judge(other)
+        assert unfit is not None
+        assert unfit[0] is Misfit.UNFIT_MODELS
 
 
 def halted(found: Release, seconds: float = 0, stop: Order | None = None) -> tuple[Shed, str] | None:

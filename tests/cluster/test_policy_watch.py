@@ -5,13 +5,17 @@ from typing import cast
 
 import pytest
 
+from cluster import policy_watch
 from cluster.account import Account
+from cluster.memory_io import MemorySink
 from cluster.policy_feed import PolicyFeed
-from cluster.policy_spread import Case
-from cluster.policy_watch import PolicyWatch
+from cluster.policy_spread import Case, Newest
+from cluster.policy_watch import PolicyWatch, tell_ledger
 from cluster.recogniser import RecogniserStatus
+from cluster.settings import KafkaSettings
 from cluster.standing import Standing
 from cluster.status import WATCHING, Member
+from cluster.wire.ledger import parse_record
 from cluster.wire.order import Action
 from operators.errors import BrokerUnavailable
 from tests.builders import NOW
@@ -108,3 +112,29 @@ def test_nothing_is_shown_where_nothing_stands() -> None:
     world = World()
     assert world.watch().shown is None
     assert world.watch().look([lane(0, 7)], 100.0)
+
+
+def test_a_case_is_a_chain_of_its_own_in_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begun and ended, by the supervisor, under the newest policy."""
+    sink, closed = MemorySink(), list[str]()
+
+    class Producer:
+        """As Kafka's."""
+
+        def close(self) -> None:
+            """Remember it."""
+            closed.append("closed")
+
+    monkeypatch.setattr(policy_watch, "open_producer", lambda *_, **__: Producer())
+    monkeypatch.setattr(policy_watch, "KafkaSink", lambda *_: sink)
+    case = Case(Newest(8, "8" * 64), ("recogniser-1",), 4.0, is_over=False)
+    tell_ledger(KafkaSettings(), "test", case)
+    records = [parse_record(message.value) for message in sink.messages]
+    assert [record.kind for record in records] == ["chain.begun", "policy.spread", "chain.ended"]
+    told = records[1]
+    assert (told.writer, told.deployment, told.policy_digest) == ("supervisor", "test", "8" * 64)
+    assert told.body == {"number": 8, "digest": "8" * 64, "late": ["recogniser-1"], "ms": 4000}
+    sink.acknowledges = False
+    with pytest.raises(BrokerUnavailable):
+        tell_ledger(KafkaSettings(), "test", case)
+    assert closed == ["closed"] * 2

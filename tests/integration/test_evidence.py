@@ -110,6 +110,7 @@ def test_an_alert_is_decided_again_to_the_bit_and_nothing_is_left_of_others(runn
 
     snapshots = running.plan.settings.index.snapshots
     assert snapshots is not None
+    running.wait(lambda: any(snapshots.rglob("manifest.json")), "a snapshot of the list")
     folders = [running.run.folder, temporary_folder(running.plan.settings.cluster), snapshots]
     assert all(folder.is_dir() for folder in folders)
     assert wanted.in_files(folders, leave_out=_holds_frames) == {}

@@ -191,7 +191,7 @@ def read_configs(kafka: KafkaSettings, topics: Collection[str]) -> KafkaConfigs:
     with translated(kafka, "asking for settings"), closing(KafkaAdminClient(**client_settings(kafka))) as admin:
         there = {topic["name"] for topic in admin.describe_topics()}
         names = {name: kafka.topic_prefix + name for name in topics if kafka.topic_prefix + name in there}
-        nodes = [str(broker["node_id"]) for broker in admin.describe_cluster()["brokers"]]
+        nodes = [str(each["broker_id"]) for each in admin.describe_cluster()["brokers"] if not each.get("is_fenced")]
         wanted = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names.values()]
         wanted += [ConfigResource(ConfigResourceType.BROKER, node) for node in nodes]
         found = admin.describe_configs(wanted, config_filter="all")
@@ -213,7 +213,10 @@ def apply_retention(kafka: KafkaSettings, profile: RetentionProfile) -> list[str
     with translated(kafka, "changing settings"), closing(KafkaAdminClient(**client_settings(kafka))) as admin:
         there = {topic["name"] for topic in admin.describe_topics()}
         specs = {name: spec["configs"] for name, spec in _topics(kafka, profile).items() if name in there}
-        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, *each) for each in specs.items()])
+        said = admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, *each) for each in specs.items()])
+    if refused := {name: result for name, result in said.get("topic", {}).items() if result != "OK"}:
+        faults = "; ".join(f"{name}: {result}" for name, result in sorted(refused.items()))
+        raise BrokerUnavailable(f"Kafka at {kafka.bootstrap} refuses settings of topics: {faults}")
     return sorted(specs)
 
 

@@ -50,7 +50,7 @@ COMMITTED = "read_committed"  # costs nothing where nobody writes transactions
 JOIN_S = 1.0  # a lane that has frames in hand goes on with them after so long
 HEARTBEAT_MS = 500  # how soon the others learn that partitions are shared anew
 IN_FLIGHT_BYTES = 16 * 1024 * 1024  # of a camera's frames; see `in_flight.py`
-RESULTS_IN_FLIGHT_BYTES = 4 * 1024 * 1024  # of a recogniser's results and ledger: 2,000 alerts, 80 pieces of evidence
+RESULTS_IN_FLIGHT_BYTES = 4 * 1024 * 1024  # of a recogniser's results and ledger: 2,000 alerts, 70 pieces of evidence
 # The group is sharing its partitions anew: the frames come again, to whoever gets them.
 COMMIT_REFUSED = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
 FENCED = (ProducerFencedError, InvalidProducerEpochError)

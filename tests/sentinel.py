@@ -7,7 +7,7 @@ rounds them, as text and hexadecimal, and inside what is packed with zlib, gzip 
 import base64
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,12 +41,17 @@ class Sentinel:
             if leave_out(path) or path.is_symlink() or not path.is_file():
                 continue
             try:
-                names = self.in_bytes(path.read_bytes())
+                names = self.in_bytes(path.read_bytes().rstrip(b"\0"))  # Kafka's indexes are megabytes of nothing
             except OSError:
                 continue
             if names:
                 found[str(path)] = ", ".join(sorted(names))
         return found
+
+
+def all_of(sentinels: Sequence[Sentinel]) -> Sentinel:
+    """One for all of these, so that each file is read once."""
+    return Sentinel({f"{at}: {name}": form for at, one in enumerate(sentinels) for name, form in one.forms.items()})
 
 
 def sentinel_of(vector: Float32, crop: Image, image: Image, jpeg: bytes) -> Sentinel:

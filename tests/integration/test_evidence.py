@@ -29,7 +29,7 @@ from operators.vision import Seen
 from tests.builders import profile
 from tests.drawn import CAMERAS, scene, write_deployment
 from tests.running import Running
-from tests.sentinel import Sentinel, sentinel_of
+from tests.sentinel import Sentinel, all_of, sentinel_of
 
 pytestmark = pytest.mark.integration
 
@@ -103,20 +103,18 @@ def test_an_alert_is_decided_again_to_the_bit_and_nothing_is_left_of_others(runn
     opened = key.open(sealed, alert["alert_id"])
     assert opened is not None
     evidence = parse_evidence(opened, alert["alert_id"])
-    wanted = [*sentinels(running, both, [0, 2]), *sentinels(running, alone, [0, 1, 2])]
-    for each in wanted:
-        assert each.in_bytes(opened) == each.in_bytes(evidence.crop.tobytes()) == set()
-    listed = sentinels(running, both, [1])[0]
+    wanted = all_of([*sentinels(running, both, [0, 2]), *sentinels(running, alone, [0, 1, 2])])
+    assert wanted.in_bytes(opened) == wanted.in_bytes(evidence.crop.tobytes()) == set()
+    [listed] = sentinels(running, both, [1])
     assert "crop" in listed.in_bytes(evidence.crop.tobytes())  # what is looked for can be found
 
-    folders = [running.run.folder, temporary_folder(running.plan.settings.cluster)]
-    assert all(folder.is_dir() for folder in folders)
     snapshots = running.plan.settings.index.snapshots
     assert snapshots is not None
-    for each in wanted:
-        found = each.in_files([*folders, snapshots], leave_out=_holds_frames)
-        assert found == {}, found
-    assert any(wanted[0].in_files([running.run.folder], leave_out=lambda path: not _holds_frames(path)))
+    running.wait(lambda: any(snapshots.rglob("manifest.json")), "a snapshot of the list")
+    folders = [running.run.folder, temporary_folder(running.plan.settings.cluster), snapshots]
+    assert all(folder.is_dir() for folder in folders)
+    assert wanted.in_files(folders, leave_out=_holds_frames) == {}
+    assert wanted.in_files([running.run.folder], leave_out=lambda path: not _holds_frames(path))
 
 
 def _holds_frames(path: Path) -> bool:

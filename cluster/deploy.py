@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
-from cluster import ray_local
+from cluster import ray_local, retention_check
 
 ray_local.authenticate()  # Ray reads its authentication settings when it is imported
 
@@ -23,15 +23,19 @@ from cluster.clocks import SystemClock
 from cluster.delivery import slot_named
 from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import has_fast_crc
+from cluster.keys import make_evidence_key
+from cluster.ledger_desk import open_ledger
 from cluster.plan import Plan, with_release
 from cluster.policy import check_period
 from cluster.policy_desk import open_policy_desk, read_book, settle
 from cluster.policy_release import check_not_expired
 from cluster.recogniser import LEAVE_S, Departure
+from cluster.retention import profile_of
 from cluster.settings import ClusterSettings
 from cluster.snapshots import sweep
 from cluster.status import DRAINED, ClusterStatus
 from cluster.supervisor import SUPERVISOR, Supervisor, close_members, members_there
+from cluster.wire.models import ACCEPTED, accepted_body
 from operators.errors import DeploymentFailed
 
 READY_TIMEOUT_S = 120.0
@@ -47,17 +51,22 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
-        SettingsRefused: The policy's time is over, or a topic has other partitions than the cluster file says.
+        SettingsRefused: The policy's time is over, a topic has other partitions than the cluster file says, or
+            something would be kept for longer than the policy's retention profile promises.
         ReleaseRefused: The policy may not come into force.
         DeploymentFailed: Ray or an actor did not start; the message says which and why. What this call had started is
             taken down again; a cluster that ran before goes on.
     """
     if not has_fast_crc():
         raise DeploymentFailed("the C code for CRC-32C is missing: pip install 'kafka-python[crc32c]'")
-    for topic in ensure_topics(plan.settings.kafka):
+    profile = profile_of(plan.settings, plan.in_force.policy)
+    for topic in ensure_topics(plan.settings.kafka, profile):
         progress(f"made topic {topic}")
+    if make_evidence_key(plan.settings.key_folder):
+        progress(f"made the key that seals evidence in {plan.settings.key_folder}: whoever destroys it deletes that")
     with ray_local.locked_cluster(plan.settings.cluster), ExitStack() as ray_there:
         plan, is_new = _settled(plan, progress)
+        retention_check.check(plan.settings.kafka, profile_of(plan.settings, plan.in_force.policy))
         ray_there.enter_context(_rays(plan, progress))
         ray_there.enter_context(connected(plan.settings))
         at_work = _plan_at_work()
@@ -146,12 +155,24 @@ def _start(plan: Plan, is_new: bool, progress: Callable[[str], None]) -> Cluster
             desk.apply(plan.release)
         progress(f"policy {plan.in_force.policy.policy} is in force, written to topic policy")
     try:
+        accept_models(plan)
         _sweep(plan, progress)
         return wait_until_ready(plan, _make_supervisor(plan), progress)
     except BaseException:
         progress("taking down what was started")
         _take_down(progress)
         raise
+
+
+def accept_models(plan: Plan) -> None:
+    """Write down which models are looked through, and under which licence the policy accepts them.
+
+    Raises:
+        BrokerUnavailable: It could not be written; then nothing is started.
+    """
+    with open_ledger(plan) as ledger:
+        for manifest in (plan.detector, plan.embedder):
+            ledger.write(ACCEPTED, accepted_body(manifest))
 
 
 def _sweep(plan: Plan, progress: Callable[[str], None]) -> None:

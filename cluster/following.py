@@ -17,6 +17,7 @@ from cluster.wire.policy_records import FOLLOWED, REFUSED, followed_body, refuse
 from cluster.wire.settings import IN_FORCE, in_force_body
 
 TELL_S = 60.0  # how often the ledger is told what is in force although nothing has changed
+TOLD_AT_ONCE = 10  # documents that are not followed, between two steps: whoever writes thousands must not stop frames
 LEDGER_S = 10.0  # for a record: a broker that is there needs a hundredth of it
 
 
@@ -107,8 +108,7 @@ class Following:
                 self.tell(ledger)
             self._tell_of_order(standing, ledger)
         self._untold.extend(self._feed.refusals())
-        while self._untold:
-            first = self._untold[0]
+        for first in list(self._untold)[:TOLD_AT_ONCE]:
             ledger.write(REFUSED, refused_body(first.offset, first.reason, first.number))
             self._untold.popleft()
 

@@ -28,11 +28,11 @@ from cluster.outbox import Letter
 from cluster.ports import Record, Skipped
 from cluster.settings import KafkaSettings
 from cluster.wire.text import headers_of
-from operators.errors import BeholdenError, BrokerUnavailable, SlotTaken
+from operators.errors import BeholdenError, BrokerUnavailable, SlotTaken, TopicMissing
 from operators.types import FrameRef
 
 FRAMES, ALERTS, WATCHLIST, DEAD_LETTERS = "frames", "alerts", "watchlist", "dead-letters"
-POLICY, LEDGER, LEDGER_HEADS = "policy", "ledger", "ledger-heads"
+POLICY, LEDGER, LEDGER_HEADS, EVIDENCE = "policy", "ledger", "ledger-heads", "evidence"
 
 RECONNECT_MAX_MS = 1_000  # kafka-python's own 30 s would be silence long after a broker is back
 BOOTSTRAP_MS = 10_000  # a broker that is there answers at once
@@ -50,7 +50,7 @@ COMMITTED = "read_committed"  # costs nothing where nobody writes transactions
 JOIN_S = 1.0  # a lane that has frames in hand goes on with them after so long
 HEARTBEAT_MS = 500  # how soon the others learn that partitions are shared anew
 IN_FLIGHT_BYTES = 16 * 1024 * 1024  # of a camera's frames; see `in_flight.py`
-RESULTS_IN_FLIGHT_BYTES = 4 * 1024 * 1024  # of a recogniser's alerts, dead letters and ledger: 2,000 alerts
+RESULTS_IN_FLIGHT_BYTES = 4 * 1024 * 1024  # of a recogniser's results and ledger: 2,000 alerts, 70 pieces of evidence
 # The group is sharing its partitions anew: the frames come again, to whoever gets them.
 COMMIT_REFUSED = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
 FENCED = (ProducerFencedError, InvalidProducerEpochError)
@@ -495,7 +495,7 @@ class TopicReader:
             numbers = self._consumer.partitions_for_topic(name)
             if not numbers:
                 self._consumer.close()
-                raise BrokerUnavailable(f"topic {name} does not exist at {kafka.bootstrap}: 'beholden up' makes it")
+                raise TopicMissing(f"topic {name} does not exist at {kafka.bootstrap}: 'beholden up' makes it")
             self._partitions = [TopicPartition(name, number) for number in sorted(numbers) if number % shards == shard]
             self._consumer.assign(self._partitions)
             self._ends = self._consumer.end_offsets(self._partitions)

@@ -8,7 +8,7 @@ returns.
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -16,10 +16,12 @@ import numpy as np
 from cluster.account import Account, NoMatch, Outcome, Shed
 from cluster.admission_queue import AdmissionQueue, Admitted, Dropped
 from cluster.backoff import pause_s
+from cluster.evidence import EvidenceSink
 from cluster.holds import Holds
 from cluster.in_hand import InHand
 from cluster.ledger_writer import LedgerWriter
 from cluster.looking import Looking
+from cluster.nonmatches import Batch, Nonmatches
 from cluster.offsets import OffsetTracker, TopicPartition
 from cluster.pace import Pace
 from cluster.policy import PolicyInForce
@@ -27,7 +29,8 @@ from cluster.ports import Clock, Delivery, FrameSource, Index, Record, ResultSin
 from cluster.progress import Progress
 from cluster.shed_book import ShedBook
 from cluster.standing import Halting, nothing_halts
-from cluster.wire.alerts import About, Alert, AlertContext, encode_alert, parse_told
+from cluster.wire.alerts import About, Alert, AlertContext, alert_id, encode_alert, parse_told
+from cluster.wire.evidence import Evidence, EvidenceName
 from cluster.wire.frames import encode_dead_letter, parse_frame
 from operators.decide import MAX_CANDIDATES, match
 from operators.errors import FrameReason, FrameRefused, IndexIncomplete
@@ -49,11 +52,12 @@ SLOW_S = 1.0  # a frame that takes longer to be decoded and searched for faces i
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outlets:
-    """Where results are written: two topics, and this process' chain of the ledger."""
+    """Where results are written: topics, and this process' chain of the ledger."""
 
     alerts: ResultSink
     dead_letters: ResultSink
     ledger: LedgerWriter
+    evidence: EvidenceSink
 
 
 class Pipeline:
@@ -61,7 +65,7 @@ class Pipeline:
 
     Args:
         source: Frames in.
-        outlets: Alerts, dead letters and shed frames out.
+        outlets: Alerts with their evidence, dead letters and shed frames out.
         vision: The models.
         index: The watchlist.
         policy: What decides.
@@ -106,6 +110,7 @@ class Pipeline:
         self._poll_records = poll_records
         self._pace = Pace(poll_records)
         self._book = ShedBook(outlets.ledger, account, self._offsets)
+        self._nonmatches = Nonmatches(outlets.ledger, account)
         self._progress = Progress(source, self._offsets, self._book, account, clock)
         self._undelivered: list[tuple[list[FrameRef], list[Delivery]]] = []
         self._results: dict[TopicPartition, int] = {}  # offsets of the last frames that led to one, not committed yet
@@ -143,6 +148,7 @@ class Pipeline:
         pending, self._undelivered = self._undelivered, []
         self._settle(pending)
         self._book.write_all()
+        self._nonmatches.write_all(self._clock.now())
         waiting = self._queue.empty()
         self._decide_by(policy.policy, context)
         for record, frame in waiting:
@@ -162,13 +168,13 @@ class Pipeline:
         ended, began_s, idle_s = self.account.frames_out.total(), time.perf_counter(), self._idle_s
         batch = self._next_batch(timeout_s)
         earlier, self._undelivered = self._undelivered, []
-        seen = self._see(batch)
-        detected_at = self._clock.now()
-        hits = self._search([one for _, one in seen])
-        for (frame, one), found in zip(seen, hits, strict=True):
-            self._decide(frame, one, found, detected_at)
+        seen_from_s = time.perf_counter()
+        faces = self._watch(batch)
+        lived_s = time.perf_counter() - seen_from_s
+        self._nonmatches.add(faces, lived_s, self._policy.max_nonmatch_s, self._clock.now())
         self._settle(earlier)
         self._book.write(self._clock.now())
+        self._nonmatches.write(self._clock.now())
         if not batch:
             if (overdue := self._holds.overdue(self._clock.now())) and self._source.is_caught_up():
                 self._holds.let_go(overdue)
@@ -178,9 +184,21 @@ class Pipeline:
         self.busy_s += time.perf_counter() - began_s - (self._idle_s - idle_s)
         return self.account.frames_out.total() - ended
 
+    def _watch(self, batch: Sequence[Admitted]) -> Batch:
+        """See, search and decide. When it returns, nothing holds a pixel or a vector of the batch any more."""
+        seen = self._see(batch)
+        detected_at = self._clock.now()
+        hits = self._search([one for _, one in seen])
+        alerted = 0
+        for (frame, one), found in zip(seen, hits, strict=True):
+            alerted += self._decide(frame, one, found, detected_at)
+        gated = sum(one.gated.total() for _, one in seen)
+        return Batch(gated, sum(len(one.faces) for _, one in seen), alerted)
+
     def drain(self) -> None:
         """Wait for everything that was written, shed frames included, and commit what is finished."""
         self._book.write_all()
+        self._nonmatches.write_all(self._clock.now())
         self._flush()
 
     def _next_batch(self, timeout_s: float) -> list[Admitted]:
@@ -325,11 +343,11 @@ class Pipeline:
                 answers = iter(hits)
                 return [[next(answers) for _ in one.vectors] for one in seen]
 
-    def _decide(self, frame: Frame, seen: Seen, hits: Sequence[Sequence[Hit]], detected_at: datetime) -> None:
-        """From hits to alerts, or to the reason why there is none."""
+    def _decide(self, frame: Frame, seen: Seen, hits: Sequence[Sequence[Hit]], detected_at: datetime) -> int:
+        """From hits to alerts, or to the reason why there is none; how many faces led to alerts."""
         if barred := self._barred(frame):
             self._shed([Dropped(frame, barred)])
-            return
+            return 0
         matches = [match(found, frame.camera, self._policy.watchlists) for found in hits]
         sightings = self._sightings.update(frame.camera, frame.ref, frame.captured_at, seen.faces.boxes, matches)
         due = [sighting for sighting in sightings if sighting.verdict is Verdict.ALERT]
@@ -339,14 +357,19 @@ class Pipeline:
         done = [frame.ref, *self._holds.keep(frame, self._sightings.waits_for(frame.camera), detected_at)]
         if due:
             alerts = [self._alert(frame, seen, one, detected_at) for one in due]
-            self._close(done, Outcome.ALERTED, "candidate", [each for each in alerts if each])
+            named = self._keep_evidence(frame, seen, [alert for alert in alerts if alert.about not in self._told])
+            if barred := self._barred(frame):  # while its evidence was on its way
+                self._shed([Dropped(frame, barred)])
+                self._undelivered.append((done[1:], []))  # earlier frames that nothing waits for any more
+                return 0
+            self._close(done, Outcome.ALERTED, "candidate", [self._send(*each) for each in named])
         else:
             self._close(done, Outcome.NO_MATCH, _why_not(seen, sightings))
+        return len({sighting.face for sighting in due})
 
-    def _alert(self, frame: Frame, seen: Seen, sighting: Sighting, detected_at: datetime) -> Delivery | None:
-        """Write one alert; None when another process has done so, by whichever policy, before it could commit it."""
+    def _alert(self, frame: Frame, seen: Seen, sighting: Sighting, detected_at: datetime) -> Alert:
         box = tuple(float(side) for side in seen.faces.boxes[sighting.face])
-        alert = Alert(
+        return Alert(
             frame=frame,
             face=int(seen.numbers[sighting.face]),
             box=(box[0], box[1], box[2], box[3]),
@@ -357,13 +380,36 @@ class Pipeline:
             detected_at=detected_at,
             alerted_at=self._clock.now(),
         )
-        if alert.about in self._told:
-            return None
+
+    def _keep_evidence(self, frame: Frame, seen: Seen, alerts: Sequence[Alert]) -> list[tuple[Alert, EvidenceName]]:
+        """Write the evidence of alerts of a frame, and wait until it is there.
+
+        Whoever finds an alert written looks no further, so one that was written without evidence would stay without.
+        """
+        kept = [(alert, *self._outlets.evidence.send(self._evidence(alert, seen), frame.ref)) for alert in alerts]
+        for _, _, delivery in kept:
+            delivery.wait(DELIVERY_TIMEOUT_S)
+        return [(alert, name) for alert, name, _ in kept]
+
+    def _send(self, alert: Alert, evidence: EvidenceName) -> Delivery:
         self._outlets.ledger.check()
-        value, headers = encode_alert(alert, self._context)
+        frame = alert.frame
+        value, headers = encode_alert(replace(alert, alerted_at=self._clock.now()), self._context, evidence)
         self.account.alerts += 1
         self._results[frame.ref.topic, frame.ref.partition] = frame.ref.offset
         return self._outlets.alerts.send(frame.camera, value, headers, frame.ref)
+
+    def _evidence(self, alert: Alert, seen: Seen) -> Evidence:
+        """What an alert can be computed again from."""
+        origin, [face] = seen.origin, np.flatnonzero(seen.numbers == alert.face).tolist()
+        return Evidence(
+            alert_id=alert_id(alert, self._context),
+            crop=origin.crops[face],
+            face=origin.found.take(seen.numbers[[face]]),
+            shape=origin.shape,
+            provider=self._vision.provider,
+            context=self._vision.context(alert.frame.jpeg, seen, face),
+        )
 
     def _dead_letter(self, record: Record, refused: FrameRefused) -> None:
         value = encode_dead_letter(record, refused.reason, refused.detail, self._clock.now())
@@ -387,6 +433,7 @@ class Pipeline:
                 delivery.wait(DELIVERY_TIMEOUT_S)
             self._finish(done)
         self._book.settle(DELIVERY_TIMEOUT_S)
+        self._nonmatches.settle(DELIVERY_TIMEOUT_S)
 
     def _finish(self, refs: Sequence[FrameRef]) -> None:
         for ref in refs:

@@ -73,7 +73,7 @@ def read_plan(path: Path) -> Plan:
     """Read the cluster file at `path` and everything it names.
 
     Raises:
-        SettingsRefused: With every fault found, by file and line.
+        SettingsRefused: With every fault found, by file and line. ReleaseRefused: It names a release that is none.
     """
     settings = read_cluster(path)
     named = read_named(settings.policy)

@@ -1,6 +1,7 @@
 """Policy files and the models they name."""
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ import rfc8785
 from cluster.strict_yaml import build, read, read_both
 from operators.errors import SettingsRefused
 from operators.models import ModelManifest
-from operators.policy import ModelChoice, Policy, unfit_models
+from operators.policy import ModelChoice, Policy, unaccepted_models, unfit_models
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +98,25 @@ def read_manifest(choice: ModelChoice, folder: Path) -> ModelManifest:
     return manifest
 
 
+def find_manifest(sha256: str, folder: Path) -> ModelManifest | None:
+    """The manifest in `folder` of the model of this digest, whatever it is called; None when there is none."""
+    for path in sorted(folder.glob("*.yaml")):
+        with suppress(SettingsRefused):  # whatever else lies there
+            manifest = read(path, ModelManifest)
+            if manifest.sha256 == sha256:
+                return manifest
+    return None
+
+
 def read_manifests(path: Path, policy: Policy, folder: Path) -> tuple[ModelManifest, ModelManifest]:
     """The manifests of the detector and the embedder that the policy from the file at `path` names.
 
     Raises:
-        SettingsRefused: As `read_manifest`, or a model that knows only people who do not exist is to look at real ones.
+        SettingsRefused: As `read_manifest`, or a model that knows only people who do not exist is to look at real ones,
+            or one stands under a licence that the policy does not accept.
     """
     detector, embedder = read_manifest(policy.detector, folder), read_manifest(policy.embedder, folder)
-    if unfit := unfit_models(policy, detector, embedder):
-        raise SettingsRefused("\n".join(f"{path}: {reason}" for reason in unfit))
+    models = (policy, detector, embedder)
+    if faults := [*unfit_models(*models), *unaccepted_models(*models)]:
+        raise SettingsRefused("\n".join(f"{path}: {reason}" for reason in faults))
     return detector, embedder

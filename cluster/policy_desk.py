@@ -6,7 +6,7 @@ a record to be safe.
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -22,13 +22,15 @@ from cluster.policy_files import policy_in
 from cluster.policy_release import check_not_expired, check_release, draft
 from cluster.ports import Clock, MessageSink
 from cluster.register import read_topic
+from cluster.retention import profile_of
 from cluster.settings import ClusterSettings
 from cluster.stop_order import check_order
 from cluster.wire.order import Action, Order, encode_order, order_body
 from cluster.wire.release import Release, applied_body, encode_release
 from cluster.wire.settings import APPLIED
-from operators.errors import ReleaseReason, ReleaseRefused
+from operators.errors import ReleaseReason, ReleaseRefused, TopicMissing
 from operators.models import People
+from operators.policy import Policy
 
 WRITE_TIMEOUT_S = 30.0
 WRITER = "policy-desk"
@@ -55,7 +57,7 @@ class PolicyDesk:
 
         Raises:
             SettingsRefused: Its time is over.
-            ReleaseRefused: It may not follow what is in force, or another came into force at the same moment.
+            ReleaseRefused: It may not follow what is in force, or what came into force at the same moment.
             BrokerUnavailable: It could not be written; 'beholden policy history' says whether it is in force.
         """
         book, now = self.read(), self.clock.now()
@@ -66,12 +68,9 @@ class PolicyDesk:
         ledger.write(APPLIED, applied_body(release)).wait(WRITE_TIMEOUT_S)
         self.policy.send(book.deployment, encode_release(release), []).wait(WRITE_TIMEOUT_S)
         ledger.end()
-        in_force = self.read().in_force
-        if in_force is None or in_force.digest != release.digest:
-            raise ReleaseRefused(
-                ReleaseReason.NOT_THE_SUCCESSOR,
-                "another came into force at the same moment: see 'beholden policy history', then propose it anew",
-            )
+        after = self.read()
+        if release not in after.releases.values():
+            _tell_why(book, after)
 
     def order(self, order: Order) -> None:
         """Stop or resume.
@@ -90,6 +89,15 @@ class PolicyDesk:
         if order.action is Action.STOP:
             write().wait(WRITE_TIMEOUT_S)
         ledger.end()
+        after = self.read()
+        if after.last_order != order:
+            _tell_why(book, after)
+
+
+def _tell_why(before: PolicyBook, after: PolicyBook) -> None:
+    """Refuse what was just written and is not followed: every process reads the topic as this one does."""
+    for refused in reversed(after.refused[len(before.refused) :]):
+        raise ReleaseRefused(refused.reason, f"it was written, and nobody follows it: {refused.detail}")
 
 
 def settle(named: PolicyInForce | Release, book: PolicyBook, at: datetime) -> Release:
@@ -119,7 +127,7 @@ def plan_in_force(plan: Plan) -> Plan:
         ReleaseRefused: The cluster file's policy may not come into force.
         BrokerUnavailable: Kafka does not answer.
     """
-    ensure_topics(plan.settings.kafka)
+    ensure_topics(plan.settings.kafka, profile_of(plan.settings, plan.in_force.policy))
     book = read_book(plan.settings, plan.in_force.policy.deployment)
     return with_release(plan, settle(plan.release or plan.in_force, book, SystemClock().now()))
 
@@ -137,6 +145,17 @@ def put_in_force(plan: Plan) -> Plan:
         if plan.release and (in_force is None or in_force.digest != plan.release.digest):
             desk.apply(plan.release)
     return plan
+
+
+def plan_now(plan: Plan) -> Plan:
+    """The plan under the policy that the topic says is in force; as its file says while nothing is in force.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+        SettingsRefused: The policy in force names models that are not here.
+    """
+    book = read_book(plan.settings, plan.in_force.policy.deployment)
+    return with_release(plan, book.in_force) if book.in_force else plan
 
 
 def _unsigned(policy: PolicyInForce, former: Release | None, at: datetime) -> Release:
@@ -179,24 +198,32 @@ def read_book(settings: ClusterSettings, deployment: str) -> PolicyBook:
         BrokerUnavailable: It cannot be read.
     """
     book = PolicyBook(deployment, settings.people)
-    for record in read_topic(settings.kafka, POLICY):
-        book.take(record, datetime.fromtimestamp(record.timestamp_ms / 1000, UTC))
+    with suppress(TopicMissing):  # before the first policy
+        for record in read_topic(settings.kafka, POLICY):
+            book.take(record, datetime.fromtimestamp(record.timestamp_ms / 1000, UTC))
     return book
 
 
 @contextmanager
-def open_policy_desk(settings: ClusterSettings, deployment: str) -> Iterator[PolicyDesk]:
-    """A desk at the cluster's Kafka; topics that are missing are made.
+def open_policy_desk(settings: ClusterSettings, deployment: str, policy: Policy | None = None) -> Iterator[PolicyDesk]:
+    """A desk at the cluster's Kafka.
+
+    Args:
+        settings: Which cluster.
+        deployment: Whose policies.
+        policy: Topics that are missing are made as its retention profile asks; None: they have to be there, so that a
+            stop depends on no file.
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
     """
     kafka, clock = settings.kafka, SystemClock()
-    ensure_topics(kafka)
+    if policy is not None:
+        ensure_topics(kafka, profile_of(settings, policy))
     with closing(open_producer(kafka, "beholden-policy")) as producer:
-        policy, ledger = (KafkaSink(kafka, producer, topic) for topic in (POLICY, LEDGER))
+        policies, ledger = (KafkaSink(kafka, producer, topic) for topic in (POLICY, LEDGER))
 
         def write(digest: str) -> LedgerWriter:
             return LedgerWriter(ledger, deployment, WRITER, digest, clock)
 
-        yield PolicyDesk(partial(read_book, settings, deployment), policy, write, clock)
+        yield PolicyDesk(partial(read_book, settings, deployment), policies, write, clock)

@@ -8,19 +8,19 @@ from contextlib import closing
 from typing import Protocol
 
 from cluster.backoff import pause_s
-from cluster.kafka_io import POLICY, TopicReader
+from cluster.kafka_io import POLICY, OffsetsUnknown, TopicReader
 from cluster.policy_state import PolicyState, Refusal
 from cluster.ports import Clock, Record
 from cluster.settings import KafkaSettings
 from cluster.standing import Halt, Standing
-from operators.errors import PolicyUnknown
+from operators.errors import BrokerUnavailable, PolicyUnknown
 
 POLL_S = 0.1  # how long a switch, or an order to stop, may wait
 ASK_S = 0.5  # between two questions where the topic ends
 # For how long an answer holds. An order to stop must be followed within 5 s, also by whom it does not reach.
 CERTAIN_S = 3.0
 RETRY_S, LONGEST_RETRY_S = 0.5, 2.0
-CLOSE_S = 10.0
+CLOSE_S = 2.0
 
 log = logging.getLogger("beholden.policy")
 
@@ -45,10 +45,14 @@ def open_topic(kafka: KafkaSettings, first: int) -> Reader:
     """The policy topic from offset `first` on.
 
     Raises:
-        BrokerUnavailable: Kafka does not answer.
-        OffsetsUnknown: The topic ends before that: it has lost records, or is another one.
+        BrokerUnavailable: Kafka does not answer, or the topic ends before that: it has lost records, or is another one.
     """
-    return TopicReader(kafka, POLICY, 0, 1, from_beginning=True, since={0: first} if first else {})
+    try:
+        return TopicReader(kafka, POLICY, 0, 1, from_beginning=True, since={0: first} if first else {})
+    except OffsetsUnknown as lost:
+        raise BrokerUnavailable(
+            f"{lost}: policies are lost; restore the topic, or begin anew with 'beholden down', then 'beholden up'"
+        ) from None
 
 
 class PolicyFeed:
@@ -149,13 +153,18 @@ class PolicyFeed:
         asked_s = -ASK_S
         with closing(self._open(self._next)) as reader:
             while not self._stopping.is_set():
-                records = reader.poll(POLL_S)
-                for record in records:
-                    self._take(record)
-                if records or time.monotonic() - asked_s >= ASK_S:
-                    asked_s = time.monotonic()
-                    if reader.is_current():
-                        self._be_certain(asked_s)
+                asked_s = self._look(reader, asked_s)
+
+    def _look(self, reader: Reader, asked_s: float) -> float:
+        """Take in what has come, and ask where the topic ends when that is due; when it was asked last."""
+        records = reader.poll(POLL_S)
+        for record in records:
+            self._take(record)
+        if records or time.monotonic() - asked_s >= ASK_S:
+            asked_s = time.monotonic()
+            if reader.is_current():
+                self._be_certain(asked_s)
+        return asked_s
 
     def _take(self, record: Record) -> None:
         refusal = self._state.take(record)

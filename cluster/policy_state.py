@@ -13,14 +13,16 @@ from cluster.standing import Standing
 from cluster.wire.order import Order
 from cluster.wire.release import Release, parse_release
 from operators.errors import ReleaseReason, ReleaseRefused
-from operators.policy import Policy, unfit_models
+from operators.policy import Policy, unaccepted_models, unfit_models
 
 
 class Misfit(StrEnum):
     """Why a process does not follow a policy that is in force."""
 
     NEEDS_RESTART = "needs_restart"  # it changes what is settled when a process starts
-    UNFIT_MODELS = "unfit_models"  # models that must not look at the people it is for
+    UNFIT_MODELS = (
+        "unfit_models"  # models that must not look at the people it is for, or whose licence it does not accept
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ def fits(plan: Plan) -> Fits:
                     f"policy {policy.policy} has another {name} than what runs: 'beholden down', then 'beholden up'"
                 )
                 return Misfit.NEEDS_RESTART, detail
-        unfit = unfit_models(policy, plan.detector, plan.embedder)
+        models = policy, plan.detector, plan.embedder
+        unfit = [*unfit_models(*models), *unaccepted_models(*models)]
         return (Misfit.UNFIT_MODELS, unfit[0]) if unfit else None
 
     return judge

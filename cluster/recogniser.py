@@ -20,6 +20,7 @@ from cluster.following import Following
 from cluster.in_hand import InHand
 from cluster.kafka_admin import expel, has_member
 from cluster.kafka_io import ALERTS, SESSION_MS, KafkaFrameSource
+from cluster.keys import read_evidence_key
 from cluster.layout import Layout
 from cluster.ledger_writer import Head, LedgerWriter
 from cluster.offsets import TopicPartition
@@ -32,6 +33,7 @@ from cluster.ports import Index, MessageSink
 from cluster.register import read_topic
 from cluster.scaling import Load
 from cluster.standing import Halt
+from cluster.traces import trace_of
 from cluster.watchlist_feed import FeedStatus, WatchlistFeed
 from cluster.wire.text import format_time
 from operators.errors import BrokerUnavailable, IndexIncomplete, ModelsFail, PolicyUnknown, SlotTaken
@@ -145,6 +147,7 @@ class Recogniser:
             that never returns is waited for.
 
     Raises:
+        SettingsRefused: This machine lacks the key that seals evidence.
         ModelRefused: See `open_vision`.
         DeviceUnavailable: See `open_vision`.
     """
@@ -159,6 +162,7 @@ class Recogniser:
     ) -> None:
         self._plan = plan
         self._slot = slot
+        self._key = read_evidence_key(plan.settings.key_folder)
         self._vision = open_vision(plan)
         self._in_hand = InHand(notes, member_of(slot))
         if self._in_hand.suspects:
@@ -255,8 +259,8 @@ class Recogniser:
                         self._restarts += 1
                         self._stopping.wait(pause_s(self._in_a_row, RETRY_S, LONGEST_RETRY_S))
                         self._in_a_row += 1
-        except BaseException:
-            log.exception("recogniser %d ends", self._slot)
+        except BaseException as error:
+            log.error("recogniser %d ends: %s", self._slot, trace_of(error))  # noqa: TRY400 - its text may hold anything
             self._on_failure()
             raise
 
@@ -294,6 +298,7 @@ class Recogniser:
                 plan.group,
                 self._slot,
                 lambda revoked, owned: self._share(pipeline, revoked, owned),
+                self._key,
                 partial(self._begin_chain, plan.in_force),
                 closing,
             )

@@ -52,7 +52,7 @@ class Standing:
     misfit: str | None = None
 
     def halt(self, now: datetime) -> Halt | None:
-        """Why nothing is looked at at this moment, UTC-aware; None: the policy's hours and cameras alone decide."""
+        """Why nothing is looked at at this moment, UTC-aware; None: what a frame shows decides."""
         number, policy = self.release.number, self.release.in_force.policy
         if order := self.stopped_by:
             return Halt(Shed.STOPPED, f"stopped by {order.by}: {order.why}")
@@ -65,4 +65,6 @@ class Standing:
             return Halt(Shed.LAPSED, f"policy {number} was to be reviewed by {due}: review it, then apply another one")
         if now < policy.start:
             return Halt(Shed.OUT_OF_HOURS, f"policy {number} begins at {format_time(policy.start)}")
+        if not policy.hours.include(now):
+            return Halt(Shed.OUT_OF_HOURS, f"outside the hours of policy {number}")
         return None

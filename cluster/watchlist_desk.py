@@ -20,6 +20,7 @@ from cluster.ledger_writer import LedgerWriter
 from cluster.plan import Plan
 from cluster.ports import Clock, Delivery, MessageSink
 from cluster.register import read_events
+from cluster.retention import profile_of
 from cluster.wire.entries import MAX_LINE_BYTES, EntryRecord, parse_entry
 from cluster.wire.list_events import Change, ListEvent, Withdrawal, event_body
 from cluster.wire.text import is_line
@@ -122,7 +123,7 @@ def create_list(plan: Plan, watchlist: str, by: str) -> bool:
         BrokerUnavailable: Kafka does not answer.
     """
     folder, deployment = plan.settings.key_folder, plan.in_force.policy.deployment
-    ensure_topics(plan.settings.kafka)
+    ensure_topics(plan.settings.kafka, profile_of(plan.settings, plan.in_force.policy))
     used = {event.members_id for event in read_events(plan.settings.kafka, deployment).events}
     made = False if used else make_keys(folder)
     with open_desk(plan) as desk:
@@ -145,7 +146,7 @@ def open_desk(plan: Plan) -> Iterator[Desk]:
     """
     kafka = plan.settings.kafka
     keys = read_keys(plan.settings.key_folder)
-    ensure_topics(kafka)
+    ensure_topics(kafka, profile_of(plan.settings, plan.in_force.policy))
     with closing(open_producer(kafka, "beholden-watchlist")) as producer:
         entries, sink = (KafkaSink(kafka, producer, topic) for topic in (WATCHLIST, LEDGER))
         in_force, clock = plan.in_force, SystemClock()

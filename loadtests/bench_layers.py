@@ -18,6 +18,8 @@ import cv2
 
 from cluster.account import Account
 from cluster.clocks import SystemClock
+from cluster.evidence import EvidenceSink
+from cluster.keys import new_evidence_key
 from cluster.ledger_writer import LedgerWriter
 from cluster.memory_io import MemorySink
 from cluster.pipeline import Outlets, Pipeline
@@ -221,7 +223,7 @@ class _Worker:
         self._loop = BareLoop(plan, entries, plan.settings.recognisers.threads)
         self._pipeline = Pipeline(
             EndlessSource(jpegs, cameras, self._begin),
-            Outlets(MemorySink(), MemorySink(), _ledger(plan)),
+            Outlets(MemorySink(), MemorySink(), _ledger(plan), EvidenceSink(MemorySink(), new_evidence_key())),
             open_vision(plan),
             LocalIndex(self._loop.index),
             plan.in_force,

@@ -30,5 +30,5 @@ def sign_off(beholden: Callable[..., str], policy: Path, file: Path) -> None:
     release = str(file.with_name(f"{in_force.policy}.release.json"))
     why = "a run of its own on photographs that it may use"
     beholden("policy", "propose", str(own), "-f", str(file), "--by", "proposer", "--why", why)
-    beholden("policy", "approve", release, "--by", "approver")
+    beholden("policy", "approve", release, "--by", "approver", "--yes")
     beholden("policy", "apply", release, "-f", str(file))

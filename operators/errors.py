@@ -6,11 +6,12 @@
       ModelRefused            a model file or graph that must not be run
       DeviceUnavailable       the device asked for is not the one that would run
       SettingsRefused         a policy or cluster file that must not come into force
-      ReleaseRefused          a release of a policy, or an order to stop or resume, that must not be followed
+        ReleaseRefused        a release of a policy, or an order to stop or resume, that must not be followed
       EnrolmentRefused        a person or an image that cannot become a watchlist entry
       PolicyUnknown           it is not certain which policy is in force, or whether somebody has said stop
       IndexIncomplete         a search could not cover the whole watchlist
       BrokerUnavailable       Kafka does not answer
+        TopicMissing          it answers, and has no such topic
       SlotTaken               another process has taken this recogniser's place
       SourceUnavailable       a camera, video or folder that gives no pictures
       DeploymentFailed        Ray or the local broker could not be brought up
@@ -112,7 +113,7 @@ class ReleaseReason(StrEnum):
     OTHER_STOP = "other_stop"  # it ends another stop than the one in force
 
 
-class ReleaseRefused(BeholdenError):
+class ReleaseRefused(SettingsRefused):
     """A release of a policy, or an order to stop or resume, that must not be followed.
 
     Args:
@@ -185,6 +186,10 @@ class BrokerUnavailable(BeholdenError):
     """Kafka does not answer."""
 
     retriable = True
+
+
+class TopicMissing(BrokerUnavailable):
+    """Kafka answers, and has no such topic: nothing was ever written to it."""
 
 
 class SlotTaken(BeholdenError):

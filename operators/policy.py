@@ -217,6 +217,20 @@ def unfit_models(policy: Policy, detector: ModelManifest, embedder: ModelManifes
     ]
 
 
+def unaccepted_models(policy: Policy, detector: ModelManifest, embedder: ModelManifest) -> list[str]:
+    """Which models stand under a licence that a policy does not accept, one text a model; empty where all are accepted.
+
+    Who accepts a licence decides about more than this software can see: some allow research alone.
+    """
+    accepted = ", ".join(policy.licences)
+    return [
+        f"{field}.model: {manifest.name} is licensed as {manifest.licence}, and the policy accepts {accepted}; read "
+        "the licence, and add it to 'licences' in a new policy, or name another model"
+        for field, manifest in (("detector", detector), ("embedder", embedder))
+        if manifest.licence not in policy.licences
+    ]
+
+
 def _check_sha256(text: str) -> None:
     if not _SHA256.fullmatch(text):
         raise ValueError("sha256: must be 64 lower-case hexadecimal digits")

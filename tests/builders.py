@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -15,12 +16,15 @@ from jsonschema import Draft202012Validator
 
 from cluster.account import Account
 from cluster.clocks import HandClock
+from cluster.evidence import EvidenceSink
 from cluster.in_hand import InHand
+from cluster.keys import EvidenceKey
 from cluster.ledger_writer import LedgerWriter
 from cluster.memory_io import MemorySink, MemorySource
 from cluster.pipeline import Outlets, Pipeline
 from cluster.policy import PolicyInForce
 from cluster.ports import MessageSink, Record
+from cluster.retention import RetentionProfile, read_profile
 from cluster.standing import Halting, nothing_halts
 from cluster.wire.alerts import AlertContext
 from cluster.wire.entries import EntryRecord, Photo
@@ -41,13 +45,15 @@ from operators.policy import Assessments, Engagement, ModelChoice, Policy
 from operators.quality import QualitySettings
 from operators.sightings import SightingSettings
 from operators.types import Faces, Float32, FrameRef, Generation, Hit
-from operators.vision import Seen, Vision
+from operators.vision import Origin, Seen, Vision
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 TOMORROW = NOW + timedelta(days=1)
 DIMENSION = 8
 EMBEDDING = EmbeddingContract("b" * 64, "a" * 64, "five-point-8", "bgr", (0.0,) * 3, (1.0,) * 3, DIMENSION)
 CONTRACT = EMBEDDING.digest
+RETENTION = Path(__file__).resolve().parent.parent / "configs" / "retention"
+EVIDENCE_KEY = EvidenceKey(bytes(range(32)))
 CAMERAS = ("gate", "hall", "Süd-Tor 3 出口")
 
 POLICY: dict[str, Any] = {
@@ -133,6 +139,11 @@ def policy(**changes: Any) -> Policy:
         "sightings": SightingSettings(**POLICY["sightings"]),
     }
     return Policy(**{**fields, **changes})
+
+
+def profile() -> RetentionProfile:
+    """The retention profile of `policy`, as it is shipped."""
+    return read_profile(policy(), RETENTION)
 
 
 def context(**changes: Any) -> AlertContext:
@@ -235,11 +246,18 @@ PEOPLE = {"anna": unit(1), "bert": unit(0, 1), "cleo": unit(0, 0, 1), "stranger"
 """Vectors of who may be seen: the first three are on the list, `half` lies between two of them (cosine 0.707)."""
 
 
+def origin_of(faces: Faces) -> Origin:
+    """What these faces might have been cut from, black."""
+    return Origin(faces, (480, 640), np.zeros((len(faces), 112, 112, 3), np.uint8))
+
+
 class FakeVision:
     """Understands frames that say what they show: names of PEOPLE, `blurred` faces; anything else is no picture.
 
     Faces stand side by side, 100 px apart, in the order given; each `embed` adds what it saw to `vectors`.
     """
+
+    provider = "FakeExecutionProvider"
 
     def see(self, jpegs: Sequence[bytes]) -> list[Seen | FrameRefused]:
         """See `Vision.see`."""
@@ -258,13 +276,18 @@ class FakeVision:
     def _see(self, words: list[str]) -> Seen | FrameRefused:
         if not set(words) <= {*PEOPLE, "blurred", "empty"}:
             return FrameRefused(FrameReason.NOT_JPEG, "no picture")
-        numbers = [number for number, word in enumerate(words) if word in PEOPLE]
-        n = len(numbers)
-        boxes = np.array([[100 * at, 10, 100 * at + 80, 90] for at in numbers], np.float32).reshape(n, 4)
-        faces = Faces(boxes, np.full(n, 0.9, np.float32), np.zeros((n, 5, 2), np.float32))
-        vectors = np.array([PEOPLE[words[at]] for at in numbers], np.float32).reshape(n, DIMENSION)
+        n, shown = len(words), [at for at, word in enumerate(words) if word in PEOPLE]
+        boxes = np.array([[100 * at, 10, 100 * at + 80, 90] for at in range(n)], np.float32).reshape(n, 4)
+        found = Faces(boxes, np.full(n, 0.9, np.float32), np.zeros((n, 5, 2), np.float32))
+        numbers = np.array(shown, np.intp)
+        vectors = np.array([PEOPLE[words[at]] for at in shown], np.float32).reshape(len(shown), DIMENSION)
         gated = Counter({"blurred": words.count("blurred")}) if "blurred" in words else Counter[str]()
-        return Seen(faces, np.array(numbers, np.intp), vectors, gated)
+        origin = Origin(found, (480, 640), np.zeros((len(shown), 112, 112, 3), np.uint8))
+        return Seen(found.take(numbers), numbers, vectors, gated, origin)
+
+    def context(self, jpeg: bytes, seen: Seen, face: int) -> bytes:
+        """See `Vision.context`."""
+        return b"context of a face"
 
 
 class FakeIndex:
@@ -294,6 +317,7 @@ class Lane:
     alerts: MemorySink = field(default_factory=MemorySink)
     dead_letters: MemorySink = field(default_factory=MemorySink)
     ledger: MemorySink = field(default_factory=MemorySink)
+    evidence: MemorySink = field(default_factory=MemorySink)
     clock: HandClock = field(default_factory=lambda: HandClock(NOW))
     index: FakeIndex = field(default_factory=FakeIndex)
     account: Account = field(default_factory=Account)
@@ -308,7 +332,7 @@ class Lane:
         """A pipeline that starts anew."""
         return Pipeline(
             self.source,
-            Outlets(self.alerts, self.dead_letters, chain(self.ledger)),
+            Outlets(self.alerts, self.dead_letters, chain(self.ledger), EvidenceSink(self.evidence, EVIDENCE_KEY)),
             cast("Vision", self.vision),
             self.index,
             PolicyInForce(self.policy, b"{}"),

@@ -16,6 +16,7 @@ import yaml
 from operators.align import TEMPLATE
 from operators.decode import encode
 from operators.hours import WEEKDAYS
+from tests.builders import RETENTION
 from tests.graphs import STRIDES, Graph, build_embedder
 
 SIDE = 80  # of a person, pixels; the mark adds 8 above
@@ -73,6 +74,7 @@ def write_deployment(folder: Path) -> dict[str, Any]:
     (folder / "policy.yaml").write_text(yaml.safe_dump(_policy(digests), allow_unicode=True))
     return {
         "policy": str(folder / "policy.yaml"),
+        "retention": str(RETENTION),
         "models": {"manifests": str(folder), "files": str(folder)},
         "recognisers": {"count": 2, "threads": 1},
         "index": {"placement": "sharded", "shards": 2},
@@ -89,6 +91,7 @@ def _manifest(name: str, data: bytes) -> dict[str, Any]:
         "sha256": hashlib.sha256(data).hexdigest(),
         "licence": "Apache-2.0",
         "training_data": "none: written by hand",
+        "evaluation": "none",
         "people": "synthetic",
         "colour": "bgr",
         "mean": [0.0] * 3 if detects else [127.5] * 3,

@@ -47,7 +47,7 @@ for _command in policy_view.COMMANDS:
     policy.add_command(_command)
 
 
-@policy.command()
+@policy.command(short_help="Read policies and releases strictly.")
 @click.argument("files", nargs=-1, required=True, type=_FILE)
 @click.option(
     "--manifests",
@@ -66,7 +66,7 @@ def check(files: tuple[Path, ...], manifests: Path | None) -> None:
         click.echo(f"{file}: policy {found.policy.policy} of {found.policy.deployment}, digest {found.digest}")
 
 
-@policy.command()
+@policy.command(short_help="Show what changes, and what of it loosens.")
 @click.argument("before", type=_THERE)
 @click.argument("after", type=_THERE)
 def diff(before: Path, after: Path) -> None:
@@ -79,7 +79,7 @@ def diff(before: Path, after: Path) -> None:
     click.get_current_context().exit(3 if loosened(was, becomes) else 0)
 
 
-@policy.command()
+@policy.command(short_help="Make a person's key, and print its line for the cluster file.")
 @click.argument("name")
 @click.option("--role", "roles", type=click.Choice(["propose", "approve", "stop", "resume"]), multiple=True)
 @_key
@@ -95,7 +95,7 @@ def key(name: str, roles: tuple[str, ...], key: Path | None) -> None:
     click.echo(cluster_file_line(name, read_person_key(file), [Role(role) for role in roles or ("propose",)]))
 
 
-@policy.command()
+@policy.command(short_help="Propose a policy: writes NUMBER.release.json.")
 @click.argument("policy_file", metavar="FILE", type=_THERE)
 @_proposal
 def propose(policy_file: Path, file: Path, **about: Any) -> None:
@@ -107,7 +107,7 @@ def propose(policy_file: Path, file: Path, **about: Any) -> None:
     _propose(settings, named, policy_file.parent, **about)
 
 
-@policy.command()
+@policy.command(short_help="Propose what a former policy said, under a new number.")
 @click.argument("number", type=int)
 @click.option("--as", "new", type=int, required=True, metavar="NEW", help="Its number: one that was never used.")
 @_proposal
@@ -192,13 +192,14 @@ def _write_new(file: Path, release: "Release") -> None:
     file.write_bytes(encode_release(release))
 
 
-@policy.command()
+@policy.command(short_help="Sign a proposed release as its second person.")
 @click.argument("release_file", metavar="RELEASE", type=_THERE)
 @_by
 @_key
 @click.option("--evidence", type=_THERE, metavar="FILE", help="Check that this is what it names as evidence.")
-def approve(release_file: Path, by: str, key: Path | None, evidence: Path | None) -> None:
-    """Sign a proposed release as its second person, after having read what it says."""
+@click.option("--yes", is_flag=True, help="Sign without being asked: it has been read elsewhere.")
+def approve(release_file: Path, by: str, key: Path | None, evidence: Path | None, yes: bool) -> None:
+    """Show a proposed release and, if told so, sign it as its second person."""
     from cluster.calibration import evidence_digest
     from cluster.policy_files import read_release
     from cluster.signatures import Role
@@ -212,11 +213,15 @@ def approve(release_file: Path, by: str, key: Path | None, evidence: Path | None
         detail = f"{evidence} is not what it names, sha256 {release.proposal.evidence_sha256}"
         raise ReleaseRefused(ReleaseReason.NO_EVIDENCE, detail)
     policy_view.tell_release(release, None, Console())
+    if release.baseline is None:
+        click.echo(policy_view.as_yaml(release.in_force))
+    if not yes:
+        click.confirm(f"sign this as {by}?", abort=True)
     release_file.write_bytes(encode_release(_sign(release, by, Role.APPROVE, key)))
     click.echo(f"{by} has approved {release_file}")
 
 
-@policy.command(name="apply")
+@policy.command(short_help="Put a release in force.")
 @click.argument("release_file", metavar="RELEASE", type=_THERE)
 @cluster_file
 def apply(release_file: Path, file: Path) -> None:
@@ -228,6 +233,6 @@ def apply(release_file: Path, file: Path) -> None:
     settings, release = read_cluster(file), read_release(release_file)
     found = release.in_force.policy
     read_manifests(release_file, found, settings.models.manifests)
-    with open_policy_desk(settings, found.deployment) as desk:
+    with open_policy_desk(settings, found.deployment, found) as desk:
         desk.apply(release)
     click.echo(f"policy {release.number} of {found.deployment} is in force, digest {release.digest}")

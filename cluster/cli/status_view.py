@@ -1,5 +1,6 @@
 """How a running cluster is shown in a terminal."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cluster.layout import Layout
+from cluster.nonmatches import p99_ms
 from cluster.recogniser import RecogniserStatus
 from cluster.status import READY, WATCHING, ClusterStatus, Member
 from cluster.watchlist_feed import FeedStatus
@@ -38,7 +40,9 @@ def show(status: ClusterStatus, console: Console) -> None:
     if shards:
         console.print(_shards(shards))
     console.print(_lanes(lanes, bool(shards)))
-    console.print(account_line([m.status.account for m in lanes if isinstance(m.status, RecogniserStatus)]))
+    accounts = [m.status.account for m in lanes if isinstance(m.status, RecogniserStatus)]
+    console.print(account_line(accounts))
+    console.print(nonmatch_line(accounts))
     console.print(f"ledger: {status.ledger}", highlight=False)
 
 
@@ -56,6 +60,19 @@ def account_line(accounts: Sequence[Mapping[str, Any]]) -> str:
         parts.append(f"{outcome.replace('_', '-')} {sum(reasons.values())}{named}")
     parts.append(f"in hand {sum(account['open'] for account in accounts)}")
     return f"frames in {total} = " + " + ".join(parts)
+
+
+def nonmatch_line(accounts: Sequence[Mapping[str, Any]]) -> str:
+    """How long faces existed that led to no alert, and whether that was ever longer than the policy allows."""
+    lived = Counter[int]()
+    for account in accounts:
+        lived.update({int(ms): faces for ms, faces in account["lives_ms"].items()})
+    late = sum(account["late_drops"] for account in accounts)
+    longest = max((account["longest_life_ms"] for account in accounts), default=0)
+    ceiling = max((account["life_ceiling_ms"] for account in accounts), default=0)
+    times = f", 99 % within {p99_ms(lived)} ms, all within {longest} ms ({ceiling} ms allowed)" if lived else ""
+    alarm = f"  [bold red]{late} batches took longer[/]" if late else ""
+    return f"faces without an alert: {lived.total()} dropped{times}{alarm}"
 
 
 def _lanes(members: Sequence[Member], sharded: bool) -> Table:

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
+from cluster.wire.evidence import EvidenceName
 from cluster.wire.text import Headers, dump, format_time, parse_time
 from operators.decide import MAX_CANDIDATES, Match
 from operators.types import Frame, FrameRef
@@ -91,25 +94,39 @@ class Alert:
 
 def alert_id(alert: Alert, context: AlertContext) -> str:
     """The same frame under the same settings and entry gives the same id, however often it is processed."""
-    ref = alert.frame.ref
-    parts = (
+    ref, best = alert.frame.ref, alert.match.best
+    seen = (alert.frame.camera, ref.topic, ref.partition, ref.offset, alert.face)
+    return _id(
         context.deployment,
-        alert.frame.camera,
-        ref.topic,
-        str(ref.partition),
-        str(ref.offset),
-        str(alert.face),
+        *seen,
         alert.match.watchlist,
-        alert.match.best.entry,
-        alert.match.best.entry_digest,
+        best.entry,
+        best.entry_digest,
         context.policy_digest,
         context.contract,
     )
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def encode_alert(alert: Alert, context: AlertContext) -> tuple[bytes, Headers]:
-    """Value and headers of an alert: CloudEvents 1.0, Kafka protocol binding, binary mode."""
+def alert_id_of(body: Mapping[str, Any]) -> str:
+    """The id that an alert must have, from what it says."""
+    frame, best = body["frame"], body["candidates"][0]
+    seen = (body["camera"], frame["topic"], frame["partition"], frame["offset"], body["face"]["number"])
+    decided = (body["policy"]["digest"], body["models"]["contract"])
+    return _id(body["deployment"], *seen, body["watchlist"], body["entry"], best["entry_digest"], *decided)
+
+
+def _id(*parts: object) -> str:
+    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:32]
+
+
+def encode_alert(alert: Alert, context: AlertContext, evidence: EvidenceName) -> tuple[bytes, Headers]:
+    """Value and headers of an alert: CloudEvents 1.0, Kafka protocol binding, binary mode.
+
+    Args:
+        alert: What was found.
+        context: By which settings.
+        evidence: What it can be computed again from.
+    """
     name = alert_id(alert, context)
     frame, best = alert.frame, alert.match.best
     body = {
@@ -147,6 +164,7 @@ def encode_alert(alert: Alert, context: AlertContext) -> tuple[bytes, Headers]:
         "policy": {"number": context.policy, "digest": context.policy_digest},
         "models": {"detector": context.detector, "embedder": context.embedder, "contract": context.contract},
         "software": context.software,
+        "evidence": asdict(evidence),
     }
     return dump(body), _cloud_event(alert, context, name)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from cluster.memory_io import MemorySink
 from cluster.ports import Record
 from cluster.wire.ledger import LedgerRecord, parse_record
 from operators.types import FrameRef
-from tests.builders import NOW
+from tests.builders import profile
 
 
 @dataclass(slots=True)
@@ -27,10 +28,15 @@ class Topics:
     ledger: MemorySink = field(default_factory=MemorySink)
 
     def records(self, *_: Any) -> Iterator[Record]:
-        """Topic `policy` as it is read; written when the tests are."""
-        written_ms = int(NOW.timestamp() * 1000) + 3_600_000 * 24 * 365 * 50
+        """Topic `policy` as it is read; written long after NOW, since commands may go by the real clock."""
+        written_ms = int(datetime(2090, 1, 1, tzinfo=UTC).timestamp() * 1000)
         for at, message in enumerate(self.policy.messages):
             yield Record(FrameRef("policy", 0, at), message.key.encode(), message.value, {}, written_ms)
+
+    def told_raw(self) -> Iterator[Record]:
+        """Topic `ledger` as it is read."""
+        for at, message in enumerate(self.ledger.messages):
+            yield Record(FrameRef("ledger", 0, at), message.key.encode(), message.value, {}, 0)
 
     def told(self, kind: str) -> list[LedgerRecord]:
         """Records of a kind in the ledger."""
@@ -46,7 +52,8 @@ def in_memory(patch: pytest.MonkeyPatch) -> Topics:
         def close(self) -> None:
             pass
 
-    patch.setattr(policy_desk, "ensure_topics", lambda kafka: [])
+    patch.setattr(policy_desk, "ensure_topics", lambda kafka, profile: [])
+    patch.setattr(policy_desk, "profile_of", lambda settings, policy: profile())
     patch.setattr(policy_desk, "open_producer", lambda kafka, name: Producer())
     patch.setattr(policy_desk, "KafkaSink", lambda kafka, producer, topic: getattr(topics, topic))
     patch.setattr(policy_desk, "read_topic", topics.records)

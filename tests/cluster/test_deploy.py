@@ -12,14 +12,17 @@ from ray.exceptions import ActorUnavailableError
 
 from cluster.account import Account
 from cluster.layout import Layout
+from cluster.memory_io import MemorySink
 from cluster.plan import Plan, read_plan
 from cluster.policy_book import PolicyBook
 from cluster.policy_desk import renumbered
 from cluster.policy_release import draft
 from cluster.recogniser import RecogniserStatus
+from cluster.retention_check import Age
 from cluster.status import WATCHING, ClusterStatus, Member
+from cluster.wire.ledger import parse_record
 from operators.errors import DeploymentFailed, SettingsRefused
-from tests.builders import NOW
+from tests.builders import NOW, chain
 from tests.drawn import write_deployment
 
 with pytest.MonkeyPatch.context() as named:  # without a name its import makes a token in the user's own folder
@@ -103,12 +106,43 @@ def plan(write_document: Any, tmp_path: Path) -> Plan:
 def book(monkeypatch: pytest.MonkeyPatch, plan: Plan) -> PolicyBook:
     """What the policy topic says to `up`; neither Kafka nor Ray is there."""
     found = PolicyBook(plan.in_force.policy.deployment, plan.settings.people)
-    monkeypatch.setattr(deploy, "ensure_topics", lambda kafka: [])
+    monkeypatch.setattr(deploy, "ensure_topics", lambda kafka, profile: [])
+    monkeypatch.setattr(deploy, "make_evidence_key", lambda folder: False)
+    monkeypatch.setattr(deploy.retention_check, "measure", lambda kafka, profile: [])
     monkeypatch.setattr(deploy, "read_book", lambda settings, deployment: found)
     monkeypatch.setattr(deploy.ray_local, "locked_cluster", lambda cluster: nullcontext())
     monkeypatch.setattr(deploy, "_rays", lambda plan, progress: nullcontext())
     monkeypatch.setattr(deploy, "connected", lambda settings: nullcontext())
     return found
+
+
+def test_a_cluster_that_would_keep_things_for_too_long_is_not_started(
+    book: PolicyBook, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what is promised, what would be, and which command mends it."""
+    day_ms = 86_400_000
+    age = Age("evidence", day_ms, {"retention.ms": 31 * day_ms, "segment.ms": 7 * day_ms})
+    monkeypatch.setattr(deploy.retention_check, "measure", lambda kafka, profile: [age])
+    with pytest.raises(SettingsRefused, match=r"evidence: 1 d is promised.*38 d old") as refused:
+        deploy.up(plan, lambda _: None)
+    assert "beholden retention apply" in str(refused.value)
+    assert not book.releases
+
+
+def test_the_ledger_says_which_models_a_cluster_was_started_with(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each by its bytes, with the licence that the policy accepts and what is known of its accuracy."""
+    sink = MemorySink()
+    monkeypatch.setattr(deploy, "open_ledger", lambda plan: nullcontext(chain(sink)))
+    deploy.accept_models(plan)
+    told = [found.body for message in sink.messages if (found := parse_record(message.value)).kind == "models.accepted"]
+    assert [body["model"] for body in told] == ["drawn-detector", "drawn-embedder"]
+    assert told[0] == {
+        "model": "drawn-detector",
+        "sha256": plan.detector.sha256,
+        "licence": "Apache-2.0",
+        "people": "synthetic",
+        "evaluation": "none",
+    }
 
 
 def _ended(plan: Plan) -> Plan:

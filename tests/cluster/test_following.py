@@ -9,7 +9,7 @@ import pytest
 
 from cluster import following as following_module
 from cluster.clocks import HandClock
-from cluster.following import TELL_S, Following
+from cluster.following import TELL_S, TOLD_AT_ONCE, Following
 from cluster.ledger_writer import LedgerWriter
 from cluster.memory_io import MemorySink
 from cluster.plan import Plan
@@ -179,6 +179,16 @@ def test_a_document_that_is_not_followed_is_told_of_without_its_content(world: W
         ("policy.refused", {"offset": 6, "reason": "malformed", "number": None}),
         ("policy.refused", {"offset": 7, "reason": "needs_restart", "number": 10}),
     ]
+
+
+def test_a_flood_of_documents_does_not_hold_up_the_frames(world: World) -> None:
+    """Some are told of between two steps, in their order, and the others later."""
+    following = world.begin()
+    world.untold = [Refusal(offset, ReleaseReason.MALFORMED, "it is no JSON") for offset in range(TOLD_AT_ONCE + 5)]
+    following.step(world, world.ledger)
+    assert len(world.told(1)) == TOLD_AT_ONCE
+    following.step(world, world.ledger)
+    assert [body["offset"] for _, _, body in world.told(1)] == list(range(TOLD_AT_ONCE + 5))
 
 
 def test_what_could_not_be_told_is_told_to_the_next_chain(world: World) -> None:

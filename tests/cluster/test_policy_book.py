@@ -1,7 +1,7 @@
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.policy_book import PolicyBook, Refused
@@ -58,6 +58,7 @@ def test_records_of_other_deployments_are_passed_over() -> None:
     assert found.in_force is None
 
 
+@settings(max_examples=20)
 @given(st.lists(st.one_of(st.sampled_from(GOOD), st.sampled_from(BAD)), max_size=12))
 def test_bad_records_change_nothing_wherever_they_stand(values: list[bytes]) -> None:
     """What is in force is what the good ones alone give, and each bad one is told of once."""

@@ -1,23 +1,24 @@
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cluster import policy_desk
 from cluster.clocks import HandClock
 from cluster.ledger_writer import LedgerWriter
 from cluster.plan import read_plan
 from cluster.policy import policy_of
 from cluster.policy_book import PolicyBook
-from cluster.policy_desk import PolicyDesk, plan_in_force, renumbered, settle
+from cluster.policy_desk import PolicyDesk, plan_in_force, plan_now, read_book, renumbered, settle
 from cluster.signatures import Role
-from cluster.wire.order import Action
+from cluster.wire.order import Action, encode_order
 from cluster.wire.release import Release, encode_release, parse_release
-from operators.errors import BrokerUnavailable, ReleaseReason, ReleaseRefused, SettingsRefused
-from tests.builders import NOW
+from operators.errors import BrokerUnavailable, ReleaseReason, ReleaseRefused, SettingsRefused, TopicMissing
+from tests.builders import NOW, TOMORROW
 from tests.cluster.policy_topic import Topics, in_memory
 from tests.drawn import write_deployment
 from tests.releases import SIGNERS, SOON, approved, changed, loosening, order, proposed, signed, threshold
@@ -33,6 +34,7 @@ class World:
     def __init__(self) -> None:
         self.topics = Topics()
         self.clock = HandClock(NOW)
+        self.written_at: datetime | None = None
         writer = partial(LedgerWriter, self.topics.ledger, "test", "policy-desk", clock=self.clock)
         self.desk = PolicyDesk(self.read, self.topics.policy, lambda digest: writer(policy_digest=digest), self.clock)
 
@@ -40,7 +42,7 @@ class World:
         """What the topic says."""
         book = PolicyBook("test", SIGNERS)
         for record in self.topics.records():
-            book.take(record, self.clock.now())
+            book.take(record, self.written_at or self.clock.now())
         return book
 
 
@@ -109,8 +111,52 @@ def test_of_two_at_the_same_moment_one_comes_into_force_and_the_other_is_told(wo
             return write(*about, **more)
 
     late = replace(world.desk, policy=Late())  # type: ignore[arg-type]
-    assert reason(lambda: late.apply(FIRST)) is ReleaseReason.NOT_THE_SUCCESSOR
+    assert reason(lambda: late.apply(FIRST)) is ReleaseReason.REPLAYED
     assert world.read().in_force == other
+
+
+def test_whoever_writes_with_a_clock_that_is_ahead_is_told_that_nobody_follows(world: World) -> None:
+    """Every process goes by the broker's clock."""
+    world.written_at = NOW - timedelta(minutes=2)
+    assert reason(lambda: world.desk.apply(FIRST)) is ReleaseReason.CLOCK
+    world.written_at = None
+    stop = order(Action.STOP, "dan")
+    world.desk.order(stop)
+    world.written_at = NOW - timedelta(minutes=2)
+    assert reason(lambda: world.desk.order(order(Action.RESUME, "dan", "bob", ends=stop))) is ReleaseReason.CLOCK
+    assert world.read().stopped_by == stop
+
+
+def test_of_two_orders_at_the_same_moment_the_second_is_told(world: World) -> None:
+    """A stop that nobody follows must not pass for one that is followed."""
+    stop = order(Action.STOP, "dan")
+    write = world.topics.policy.send
+
+    class Late:
+        def send(self, *about: Any, **more: Any) -> Any:
+            write("test", encode_order(order(Action.STOP, "dan", at=NOW + timedelta(seconds=1))), [])
+            return write(*about, **more)
+
+    late = replace(world.desk, policy=Late())  # type: ignore[arg-type]
+    assert reason(lambda: late.order(stop)) is ReleaseReason.REPLAYED
+
+
+def test_what_was_followed_for_a_moment_was_followed(world: World) -> None:
+    """Somebody else may have gone on from it already."""
+    write, stop = world.topics.policy.send, order(Action.STOP, "dan")
+    next_one = [encode_release(approved(changed(8), FIRST)), encode_order(order(Action.STOP, "dan", at=TOMORROW))]
+
+    class Early:
+        def send(self, *about: Any, **more: Any) -> Any:
+            delivery = write(*about, **more)
+            write("test", next_one.pop(0), [])
+            return delivery
+
+    early = replace(world.desk, policy=Early())  # type: ignore[arg-type]
+    early.apply(FIRST)
+    early.order(stop)
+    assert world.read().in_force == approved(changed(8), FIRST)
+    assert world.read().refused == []
 
 
 def test_a_stop_is_in_the_topic_whatever_the_ledger_does_and_a_resume_waits_for_it(world: World) -> None:
@@ -184,6 +230,29 @@ def test_people_are_listed_under_the_policy_that_is_in_force(monkeypatch: pytest
     assert plan_in_force(plan).release == newer
     edited = json.loads(plan.in_force.canonical) | {"purpose": "Another."}
     assert reason(lambda: plan_in_force(replace(plan, in_force=policy_of(edited)))) is ReleaseReason.NUMBER_REUSED
+
+
+def test_before_the_first_policy_there_is_no_topic_and_none_in_force(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A Kafka that does not answer says nothing of the kind."""
+    file = tmp_path / "cluster.yaml"
+    file.write_text(json.dumps({"cluster": "drawn", **write_deployment(tmp_path)}))
+    plan = read_plan(file)
+
+    def fails(error: Exception) -> None:
+        def read(*_: Any) -> Any:
+            raise error
+
+        monkeypatch.setattr(policy_desk, "read_topic", read)
+
+    fails(TopicMissing("none"))
+    assert read_book(plan.settings, "drawn").in_force is None
+    assert plan_now(plan) == plan
+    fails(BrokerUnavailable("gone"))
+    for act in (partial(read_book, plan.settings, "drawn"), partial(plan_now, plan)):
+        with pytest.raises(BrokerUnavailable, match="gone"):
+            act()
 
 
 def test_a_policy_under_another_number_says_the_same() -> None:

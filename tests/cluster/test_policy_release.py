@@ -197,6 +197,13 @@ def test_only_people_of_the_cluster_file_sign_each_in_a_role_of_theirs(
         assert reason(release) is expected
 
 
+def test_a_name_stands_for_one_key() -> None:
+    """Whose key has changed signs anew."""
+    release = signed(proposed(changed()), ada=PROPOSE)
+    other = with_signature(release, sign(key_of("eve"), "bob", APPROVE, statement(release)))
+    assert reason(other, None) is ReleaseReason.UNKNOWN_SIGNER
+
+
 def test_two_names_with_one_key_are_one_person() -> None:
     """Also if somebody has put both into the cluster file."""
     people = {"ada": person("ada", PROPOSE), "eve": person("ada", APPROVE)}

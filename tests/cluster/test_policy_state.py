@@ -16,6 +16,7 @@ from cluster.signatures import Role
 from cluster.wire.order import Action, Order, encode_order
 from cluster.wire.release import Release, encode_release
 from operators.errors import ReleaseReason
+from operators.hours import WEEKDAYS
 from operators.models import People
 from operators.policy import ModelChoice, Policy
 from tests.builders import NOW
@@ -102,7 +103,7 @@ class Model:
 KINDS = ["good", "good", "unfit", "older", "unsigned", "half", "flipped", "foreign", "nothing", "passed over", "order"]
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 999)), max_size=12))
 def test_whatever_is_written_the_newest_good_one_stands_and_each_other_is_told_of_once(written: Any) -> None:
     """Old, unsigned, half-written, damaged, unfit, of other deployments; and stops and resumes in between."""
@@ -156,18 +157,19 @@ def test_the_processes_of_a_plan_follow_what_needs_no_other_models_and_no_other_
     """Everything else is switched while they run."""
     judge, runs = fits(drawn), drawn.in_force.policy
     assert judge(replace(runs, policy=2, purpose="Find others.", max_frame_age_ms=500)) is None
-    for field_, other in (
+    for field_, value in (
         ("detector", ModelChoice("other", "a" * 64)),
         ("embedder", replace(runs.embedder, sha256="c" * 64)),
         ("retention", "eu-rbi"),
     ):
-        misfit = judge(replace(runs, policy=2, **{field_: other}))
+        misfit = judge(replace(runs, policy=2, **{field_: value}))
         assert misfit is not None
         assert misfit[0] is Misfit.NEEDS_RESTART
         assert f"policy 2 has another {field_} than what runs: 'beholden down', then 'beholden up'" == misfit[1]
-    real = judge(replace(runs, policy=2, people=People.REAL))
-    assert real is not None
-    assert real[0] is Misfit.UNFIT_MODELS
+    for other in (replace(runs, policy=2, people=People.REAL), replace(runs, policy=2, licences=("MIT",))):
+        unfit = judge(other)
+        assert unfit is not None
+        assert unfit[0] is Misfit.UNFIT_MODELS
 
 
 def halted(found: Release, seconds: float = 0, stop: Order | None = None) -> tuple[Shed, str] | None:
@@ -222,6 +224,14 @@ def test_its_times_halt_everything(times: tuple[str, str, str], seconds: float, 
         assert found is not None
         assert found[0] is (Shed.OUT_OF_HOURS if "begins" in expected else Shed.LAPSED)
         assert found[1].startswith(expected)
+
+
+def test_outside_its_hours_it_says_so() -> None:
+    """On the clock of the place; within them nothing halts."""
+    hours = {"zone": "Europe/London", "windows": {day: ["08:00-12:01"] for day in WEEKDAYS}}
+    found = signed(proposed(changed(8, threshold(0.61), hours=hours), release(7, None)), ada=Role.PROPOSE)
+    assert halted(found, 59.9) is None
+    assert halted(found, 60) == (Shed.OUT_OF_HOURS, "outside the hours of policy 8")
 
 
 def test_records_of_other_deployments_are_passed_over() -> None:

@@ -5,13 +5,17 @@ from typing import cast
 
 import pytest
 
+from cluster import policy_watch
 from cluster.account import Account
+from cluster.memory_io import MemorySink
 from cluster.policy_feed import PolicyFeed
-from cluster.policy_spread import Case
-from cluster.policy_watch import PolicyWatch
+from cluster.policy_spread import Case, Newest
+from cluster.policy_watch import AGAIN_S, PolicyWatch, tell_ledger
 from cluster.recogniser import RecogniserStatus
+from cluster.settings import KafkaSettings
 from cluster.standing import Standing
 from cluster.status import WATCHING, Member
+from cluster.wire.ledger import parse_record
 from cluster.wire.order import Action
 from operators.errors import BrokerUnavailable
 from tests.builders import NOW
@@ -74,7 +78,7 @@ def test_a_recogniser_that_does_not_change_over_is_shown_and_told_to_the_ledger_
 
 
 def test_what_the_ledger_could_not_take_it_is_told_later(caplog: pytest.LogCaptureFixture) -> None:
-    """Once."""
+    """Once, and not tried all the time: nobody is replaced while it is waited for."""
     world = World(Feed(Standing(SECOND, SECOND, NOW)), is_away=True)
     watch = world.watch()
     for asked_s in (100.0, 103.0, 104.0):
@@ -82,7 +86,9 @@ def test_what_the_ledger_could_not_take_it_is_told_later(caplog: pytest.LogCaptu
     assert world.told == []
     assert "the ledger is told later" in caplog.text
     world.is_away = False
-    for asked_s in (106.0, 108.0):
+    watch.look([lane(1, 7)], 104.0 + AGAIN_S - 0.1)
+    assert world.told == []
+    for asked_s in (104.0 + AGAIN_S, 106.0 + AGAIN_S):
         watch.look([lane(1, 7)], asked_s)
     assert len(world.told) == 1
 
@@ -108,3 +114,29 @@ def test_nothing_is_shown_where_nothing_stands() -> None:
     world = World()
     assert world.watch().shown is None
     assert world.watch().look([lane(0, 7)], 100.0)
+
+
+def test_a_case_is_a_chain_of_its_own_in_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begun and ended, by the supervisor, under the newest policy."""
+    sink, closed = MemorySink(), list[str]()
+
+    class Producer:
+        """As Kafka's."""
+
+        def close(self) -> None:
+            """Remember it."""
+            closed.append("closed")
+
+    monkeypatch.setattr(policy_watch, "open_producer", lambda *_, **__: Producer())
+    monkeypatch.setattr(policy_watch, "KafkaSink", lambda *_: sink)
+    case = Case(Newest(8, "8" * 64), ("recogniser-1",), 4.0, is_over=False)
+    tell_ledger(KafkaSettings(), "test", case)
+    records = [parse_record(message.value) for message in sink.messages]
+    assert [record.kind for record in records] == ["chain.begun", "policy.spread", "chain.ended"]
+    told = records[1]
+    assert (told.writer, told.deployment, told.policy_digest) == ("supervisor", "test", "8" * 64)
+    assert told.body == {"number": 8, "digest": "8" * 64, "late": ["recogniser-1"], "ms": 4000}
+    sink.acknowledges = False
+    with pytest.raises(BrokerUnavailable):
+        tell_ledger(KafkaSettings(), "test", case)
+    assert closed == ["closed"] * 2

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cluster import recogniser as recogniser_module
+from cluster.evidence import EvidenceSink
 from cluster.memory_io import MemorySink
 from cluster.pipeline import Outlets
 from cluster.plan import Plan
@@ -20,7 +21,7 @@ from cluster.standing import Halt, Standing
 from cluster.wire.ledger import parse_record
 from cluster.wire.order import Action, Order
 from operators.errors import BrokerUnavailable, PolicyUnknown, SlotTaken
-from tests.builders import NOW
+from tests.builders import EVIDENCE_KEY, NOW
 from tests.releases import changed, order, proposed
 
 FOR_GOOD = None
@@ -128,11 +129,14 @@ class World:
             closing = arguments[-1]
             assert isinstance(closing, ExitStack)
             closing.callback(self.leaving)
-            return Source(), Outlets(MemorySink(), MemorySink(), arguments[-2](self.ledger))
+            return Source(), Outlets(
+                MemorySink(), MemorySink(), arguments[-2](self.ledger), EvidenceSink(MemorySink(), EVIDENCE_KEY)
+            )
 
         run = Recogniser._run
         fakes = {"open_vision": lambda _: None, "Pipeline": Flow, "open_delivery": open_delivery}
         fakes |= {"PolicyFeed": lambda *_: Feed(self), "expel": lambda *_: 0, "has_member": self._has_member}
+        fakes |= {"read_evidence_key": lambda _: EVIDENCE_KEY}
         for name, fake in fakes.items():
             monkeypatch.setattr(recogniser_module, name, fake)
         monkeypatch.setattr(Recogniser, "_run", lambda _: None)

@@ -6,6 +6,7 @@ generation, acknowledgements that come late or never, members that are given up 
 end between any two of their calls. While one process waits in a call the others go on.
 """
 
+import hashlib
 import json
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -17,6 +18,7 @@ import numpy as np
 
 from cluster.account import Account
 from cluster.clocks import HandClock
+from cluster.evidence import EvidenceSink
 from cluster.memory_io import MemorySink
 from cluster.offsets import TopicPartition
 from cluster.pipeline import Outlets, Pipeline
@@ -25,7 +27,7 @@ from operators.errors import BrokerUnavailable, FrameRefused
 from operators.policy import Policy
 from operators.types import Float32, FrameRef, Hit
 from operators.vision import Seen, Vision
-from tests.builders import NOW, PEOPLE, FakeVision, chain, hit, in_force, policy
+from tests.builders import EVIDENCE_KEY, NOW, PEOPLE, FakeVision, chain, hit, in_force, policy
 
 PARTITIONS, CAMERAS = 2, ("gate", "hall", "Süd-Tor 3 出口")
 MOST_FRAMES, FRAME_MS = 12, 200
@@ -106,6 +108,7 @@ class World:
     clock: HandClock = field(default_factory=lambda: HandClock(NOW))
     committed: dict[TopicPartition, int] = field(default_factory=dict)
     alerts: list[bytes] = field(default_factory=list)
+    evidence: list[bytes] = field(default_factory=list)
     in_flight: "list[Message]" = field(default_factory=list)
     group: "Group" = field(default_factory=lambda: Group())
     processes: "list[Process]" = field(default_factory=list)
@@ -207,6 +210,7 @@ class Message:
 
     sender: "Process"
     value: bytes
+    topic: list[bytes]
     generation: int
     has_arrived: bool = False
 
@@ -215,7 +219,7 @@ class Message:
         if not self.has_arrived:
             self.has_arrived = True
             self.sender.world.late += self.sender.world.group.generation != self.generation
-            self.sender.world.alerts.append(self.value)
+            self.topic.append(self.value)
 
     def wait(self, timeout_s: float) -> None:
         """See `ports.Delivery`."""
@@ -277,7 +281,7 @@ class Process:
         self._version = world.released
         found, context = in_force(world.policies[self._version])
         vision, polls = cast("Vision", OnceVision()), world.random.randint(1, 4)
-        outlets = Outlets(self, self, chain(MemorySink()))
+        outlets = Outlets(self, self, chain(MemorySink()), EvidenceSink(Aside(self), EVIDENCE_KEY))
         self._pipeline = world.make(self, outlets, vision, Index(), found, context, world.clock, self._account, polls)
 
     def poll(self, max_records: int, timeout_s: float, finished: Mapping[TopicPartition, int]) -> Sequence[Record]:
@@ -346,12 +350,26 @@ class Process:
         self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]], frame: FrameRef | None = None
     ) -> Delivery:
         """See `ports.MessageSink` and `ports.ResultSink`."""
+        return self._send(value, self.world.alerts)
+
+    def _send(self, value: bytes, topic: list[bytes]) -> Delivery:
         self.world.call(self)
-        message = Message(self, value, self._generation)
+        message = Message(self, value, topic, self._generation)
         self.world.in_flight.append(message)
         if self.world.chance(0.5):
             message.arrive()
         return message
+
+
+class Aside:
+    """The topic `evidence`, as a process writes it."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def send(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]], frame: FrameRef) -> Delivery:
+        """See `ports.ResultSink`."""
+        return self._process._send(value, self._process.world.evidence)
 
 
 def simulate(seed: int, faults: Faults, make: Callable[..., Pipeline] = Pipeline) -> list[str]:
@@ -368,7 +386,10 @@ def simulate(seed: int, faults: Faults, make: Callable[..., Pipeline] = Pipeline
     policies = [policy(sightings=sightings, max_frame_age_ms=3_600_000)]
     frames = frames_of(chosen)
     world = World(chosen, faults, policies, frames, make)
-    return reconcile(undisturbed(policies, frames), world.alerts) if world.run() else ["a partition is stuck"]
+    if not world.run():
+        return ["a partition is stuck"]
+    expected = undisturbed(policies, frames)
+    return [*reconcile(expected, world.alerts), *without_evidence(world.alerts, world.evidence)]
 
 
 def undisturbed(policies: Sequence[Policy], frames: Mapping[TopicPartition, Sequence[Record]]) -> list[bytes]:
@@ -385,6 +406,14 @@ def reconcile(expected: Sequence[bytes], found: Sequence[bytes]) -> list[str]:
     wanted, got = ({json.loads(value)["alert_id"]: json.loads(value) for value in each} for each in (expected, found))
     lost = [f"lost: {_name(wanted[one])}" for one in wanted.keys() - got.keys()]
     return lost + [f"too much: {_name(got[one])}" for one in got.keys() - wanted.keys()]
+
+
+def without_evidence(alerts: Sequence[bytes], evidence: Sequence[bytes]) -> list[str]:
+    """Alerts none of whose copies names evidence that was written."""
+    written = {hashlib.sha256(value).hexdigest() for value in evidence}
+    bodies = [json.loads(value) for value in alerts]
+    proven = {body["alert_id"] for body in bodies if body["evidence"]["sha256"] in written}
+    return [f"without evidence: {_name(body)}" for body in bodies if body["alert_id"] not in proven]
 
 
 def _name(alert: dict[str, dict[str, object]]) -> str:

@@ -8,7 +8,7 @@ from operators import policy as policies
 from operators.decide import WatchlistRule
 from operators.hours import WEEKDAYS, Hours
 from operators.models import Adapter, People
-from operators.policy import Assessments, Engagement, ModelChoice, unfit_models
+from operators.policy import Assessments, Engagement, ModelChoice, unaccepted_models, unfit_models
 from tests.builders import NOW, policy
 
 YEAR = timedelta(days=365)
@@ -135,3 +135,14 @@ def test_models_that_know_no_real_face_are_unfit_for_real_people(
     reasons = unfit_models(policy(people=shown), sees, knows)
     assert [reason.partition(" was trained on people who do not exist")[0] for reason in reasons] == unfit
     assert all("on real faces is not known" in reason and "people: synthetic" in reason for reason in reasons)
+
+
+def test_models_under_a_licence_that_the_policy_does_not_name_are_not_accepted(describe: Any) -> None:
+    """Also for people who do not exist: a licence is about who may use the weights."""
+    free = describe(b"sees", Adapter.YUNET, name="sees")
+    research = describe(b"knows", Adapter.EMBEDDER112, name="knows", licence="LicenseRef-research-only")
+    assert unaccepted_models(policy(), free, free) == []
+    [told] = unaccepted_models(policy(), free, research)
+    assert told.startswith("embedder.model: knows is licensed as LicenseRef-research-only, and the policy accepts")
+    both = policy(licences=("Apache-2.0", "LicenseRef-research-only"))
+    assert unaccepted_models(both, free, research) == []

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from cluster import ledger_writer
 from cluster.account import Account
 from cluster.clocks import HandClock
+from cluster.evidence import EvidenceSink
 from cluster.ledger_writer import LedgerWriter
 from cluster.memory_io import MemoryDelivery, MemorySink, MemoryTransactions
 from cluster.outbox import OutboxSink
@@ -18,7 +19,7 @@ from cluster.pipeline import Outlets, Pipeline
 from cluster.policy import PolicyInForce
 from operators.errors import BrokerUnavailable
 from operators.sightings import SightingSettings
-from tests.builders import NOW, FakeIndex, FakeVision, Lane, chain, context, policy, record
+from tests.builders import EVIDENCE_KEY, NOW, FakeIndex, FakeVision, Lane, chain, context, policy, record
 
 
 class Acknowledges(MemorySink):
@@ -76,11 +77,12 @@ def test_in_a_transaction_nothing_is_readable_without_the_ledger() -> None:
     """Alerts wait for the commit of their frames, and that waits for the ledger."""
     source = MemoryTransactions(records=deque([record(b"anna")]))
     ledger = MemorySink()
-    alerts, dead_letters = (OutboxSink(source.outbox, topic) for topic in ("alerts", "dead-letters"))
+    topics = ("alerts", "dead-letters", "evidence")
+    alerts, dead_letters, evidence = (OutboxSink(source.outbox, topic) for topic in topics)
     writer = chain(ledger)
     pipeline = Pipeline(
         source,
-        Outlets(alerts, dead_letters, writer),
+        Outlets(alerts, dead_letters, writer, EvidenceSink(evidence, EVIDENCE_KEY)),
         cast("Any", FakeVision()),
         FakeIndex(),
         PolicyInForce(policy(sightings=SightingSettings(1, 1, 0.3, 1, 0)), b"{}"),

@@ -8,8 +8,11 @@ import yaml
 from click.testing import CliRunner, Result
 
 from cluster import cli
+from cluster.clocks import HandClock
+from cluster.ledger_writer import LedgerWriter
 from cluster.policy_files import read_release
 from cluster.signatures import Role
+from cluster.wire.settings import IN_FORCE, in_force_body
 from operators.errors import BeholdenError
 from tests.builders import NOW, policy_document
 from tests.cluster.policy_topic import Topics, in_memory
@@ -20,6 +23,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "knows": {"adapter": "embedder112", "sha256": "b" * 64, "dimension": 8},
 }
 REST = {"file": "m.onnx", "size_bytes": 5, "licence": "Apache-2.0", "training_data": "none", "people": "real"}
+REST |= {"evaluation": "none"}
 Run = Callable[..., Result]
 
 
@@ -75,7 +79,7 @@ def released(run: Run, number: int, *more: str) -> None:
     """Propose, approve and apply a policy."""
     for arguments in (
         ("propose", f"test-{number}.yaml", "-f", "cluster.yaml", "--by", "ada", "--why", "the test", *more),
-        ("approve", f"{number}.release.json", "--by", "bob"),
+        ("approve", f"{number}.release.json", "--by", "bob", "--yes"),
         ("apply", f"{number}.release.json", "-f", "cluster.yaml"),
     ):
         done = run("policy", *arguments)
@@ -93,7 +97,7 @@ def test_a_policy_is_proposed_approved_and_applied_and_looked_up(run: Run, topic
     assert "watchlists.sought.threshold" in done.output
     assert "loosens" in done.output
     assert "next: it loosens watchlists.sought.threshold, so somebody else has to approve it" in done.stderr
-    done = run("policy", "approve", "8.release.json", "--by", "bob", "--evidence", "measured.json")
+    done = run("policy", "approve", "8.release.json", "--by", "bob", "--yes", "--evidence", "measured.json")
     assert "against policy 7" in done.output
     assert run("policy", "apply", "8.release.json", "-f", "cluster.yaml").exit_code == 0
     history = json.loads(run("policy", "history", "-f", "cluster.yaml", "--json").output)
@@ -141,11 +145,22 @@ def test_a_proposal_is_never_written_over_another(run: Run, folder: Path) -> Non
     assert (folder / "7.release.json").read_text() == "signed"
 
 
+def test_who_approves_sees_what_it_says_and_is_asked(run: Run, folder: Path) -> None:
+    """The whole of a first policy; without a yes nothing is signed."""
+    run("policy", "propose", "test-7.yaml", "-f", "cluster.yaml", "--by", "ada", "--why", "the test")
+    file = folder / "7.release.json"
+    for answer, signatures in (("n\n", 1), ("", 1), ("y\n", 2)):
+        done = CliRunner().invoke(cli.beholden, ["policy", "approve", str(file), "--by", "bob"], input=answer)
+        assert "purpose: Find nobody who exists." in done.output
+        assert "sign this as bob?" in done.output
+        assert len(read_release(file).signatures) == signatures
+
+
 def test_who_proposes_does_not_approve(run: Run, folder: Path) -> None:
     """And what was measured is what was named."""
     run("policy", "propose", "test-7.yaml", "-f", "cluster.yaml", "--by", "cyd", "--why", "the test")
     assert "same_person" in str(run("policy", "approve", "7.release.json", "--by", "cyd").exception)
-    done = run("policy", "approve", "7.release.json", "--by", "bob", "--evidence", "measured.json")
+    done = run("policy", "approve", "7.release.json", "--by", "bob", "--yes", "--evidence", "measured.json")
     assert "no_evidence: measured.json is not what it names" in str(done.exception)
     assert len(read_release(folder / "7.release.json").signatures) == 1
 
@@ -154,7 +169,7 @@ def test_what_may_not_come_into_force_is_not_applied(run: Run, topics: Topics, f
     """One signature, or a changed file."""
     run("policy", "propose", "test-7.yaml", "-f", "cluster.yaml", "--by", "ada", "--why", "the test")
     assert "not_approved" in str(run("policy", "apply", "7.release.json", "-f", "cluster.yaml").exception)
-    run("policy", "approve", "7.release.json", "--by", "bob")
+    run("policy", "approve", "7.release.json", "--by", "bob", "--yes")
     file = folder / "7.release.json"
     file.write_bytes(file.read_bytes().replace(b'"threshold":0.6', b'"threshold":0.5'))
     assert "malformed: 7.release.json: it is damaged" in str(
@@ -177,6 +192,32 @@ def test_going_back_is_a_new_number(run: Run, topics: Topics) -> None:
     assert "no_expiry" in str(run("policy", *again).exception)
     missing = run("policy", "rollback", "6", "--as", "11", "-f", "cluster.yaml", "--by", "ada", "--why", "the test")
     assert "policy 6 of test has not come into force" in missing.output
+
+
+def test_what_was_in_force_is_told_by_the_ledger_alone(
+    run: Run, topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For each camera: its threshold, the gates, and whose word it was; nobody's before anyone went by it."""
+    released(run, 7)
+    release = read_release(Path("7.release.json"))
+    writer = LedgerWriter(topics.ledger, "test", "recogniser-0", release.digest, HandClock(NOW))
+    writer.write(IN_FORCE, in_force_body(release.in_force, NOW))
+    LedgerWriter(topics.ledger, "other", "recogniser-9", "0" * 64, HandClock(NOW)).write(IN_FORCE, {"number": 1})
+    topics.ledger.send("x", b"no record", [])
+    topics.policy.messages.clear()
+    monkeypatch.setattr("cluster.register.read_topic", lambda kafka, topic: topics.told_raw())
+    at = ("policy", "at", "2026-01-31T12:00:01Z", "-f", "cluster.yaml", "--json")
+    assert json.loads(run(*at).output) == [{"policy": 7, "digest": release.digest, "by": ["recogniser-0"]}]
+    for camera, threshold, in_scope in (("gate", 0.6, True), ("hall", 0.7, True), ("roof", 0.6, False)):
+        [found] = json.loads(run(*at, "--camera", camera).output)
+        assert (found["threshold of sought"], found["in scope"]) == (threshold, in_scope)
+        assert (found["floor of sought"], found["frames that agree"]) == (0.5, "1 of 1")
+        assert (found["proposed by"], found["signed by"], found["why"]) == ("ada", ["ada", "bob"], "the test")
+        assert "min_sharpness 0.15" in found["quality"]
+    assert "0.7" in run("policy", "at", "2026-01-31T12:00:01Z", "-f", "cluster.yaml", "--camera", "hall").output
+    before = run("policy", "at", "2026-01-31T11:59:59Z", "-f", "cluster.yaml")
+    assert before.exit_code == 1
+    assert "nobody went by any policy" in before.output
 
 
 def test_what_was_refused_is_shown(run: Run, topics: Topics) -> None:

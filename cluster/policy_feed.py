@@ -8,12 +8,12 @@ from contextlib import closing
 from typing import Protocol
 
 from cluster.backoff import pause_s
-from cluster.kafka_io import POLICY, TopicReader
+from cluster.kafka_io import POLICY, OffsetsUnknown, TopicReader
 from cluster.policy_state import PolicyState, Refusal
 from cluster.ports import Clock, Record
 from cluster.settings import KafkaSettings
 from cluster.standing import Halt, Standing
-from operators.errors import PolicyUnknown
+from operators.errors import BrokerUnavailable, PolicyUnknown
 
 POLL_S = 0.1  # how long a switch, or an order to stop, may wait
 ASK_S = 0.5  # between two questions where the topic ends
@@ -45,10 +45,14 @@ def open_topic(kafka: KafkaSettings, first: int) -> Reader:
     """The policy topic from offset `first` on.
 
     Raises:
-        BrokerUnavailable: Kafka does not answer.
-        OffsetsUnknown: The topic ends before that: it has lost records, or is another one.
+        BrokerUnavailable: Kafka does not answer, or the topic ends before that: it has lost records, or is another one.
     """
-    return TopicReader(kafka, POLICY, 0, 1, from_beginning=True, since={0: first} if first else {})
+    try:
+        return TopicReader(kafka, POLICY, 0, 1, from_beginning=True, since={0: first} if first else {})
+    except OffsetsUnknown as lost:
+        raise BrokerUnavailable(
+            f"{lost}: policies are lost; restore the topic, or begin anew with 'beholden down', then 'beholden up'"
+        ) from None
 
 
 class PolicyFeed:

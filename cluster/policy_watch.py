@@ -23,6 +23,7 @@ from operators.errors import BrokerUnavailable
 
 WRITER = "supervisor"
 TELL_S = 5.0  # for the ledger: whoever waits for it replaces nobody meanwhile
+AGAIN_S = 30.0  # until it is tried again, for the same reason
 
 log = logging.getLogger("beholden.supervisor")
 
@@ -40,6 +41,7 @@ class PolicyWatch:
         self._tell = tell
         self._spread = Spread()
         self._untold = deque[Case]()
+        self._again_s = 0.0
 
     def look(self, members: Iterable[Member], asked_s: float) -> bool:
         """Hear by which policy each recogniser goes; whether all is well.
@@ -58,7 +60,7 @@ class PolicyWatch:
         for case in self._spread.look(newest, lanes, asked_s):
             log.warning("%s", case)
             self._untold.append(case)
-        self._tell_untold()
+        self._tell_untold(asked_s)
         return not self._spread.has_late
 
     @property
@@ -80,12 +82,13 @@ class PolicyWatch:
         """Stop following."""
         self._feed.close()
 
-    def _tell_untold(self) -> None:
-        while self._untold:
+    def _tell_untold(self, now_s: float) -> None:
+        while self._untold and now_s >= self._again_s:
             try:
                 self._tell(self._untold[0])
             except BrokerUnavailable as unavailable:
                 log.warning("the ledger is told later: %s", unavailable)
+                self._again_s = now_s + AGAIN_S
                 return
             self._untold.popleft()
 

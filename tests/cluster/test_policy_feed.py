@@ -9,9 +9,11 @@ import pytest
 
 from cluster import policy_feed
 from cluster.clocks import HandClock
-from cluster.policy_feed import ASK_S, CERTAIN_S, PolicyFeed
+from cluster.kafka_io import OffsetsUnknown
+from cluster.policy_feed import ASK_S, CERTAIN_S, PolicyFeed, open_topic
 from cluster.policy_state import PolicyState
 from cluster.ports import Record
+from cluster.settings import KafkaSettings
 from cluster.signatures import Role
 from cluster.wire.order import Action, encode_order
 from cluster.wire.release import Release, encode_release
@@ -172,6 +174,22 @@ def test_a_topic_that_has_lost_what_was_read_is_not_followed(topic: Topic) -> No
     assert feed.trouble == "the policy topic cannot be followed: policy-0 ends at 0, before the 1 asked for"
     with pytest.raises(PolicyUnknown, match="ends at 0"):
         feed.wait()
+
+
+def test_the_message_of_a_topic_that_has_lost_records_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise it is read from where it was left, or from its beginning."""
+    asked: list[Any] = []
+
+    def read(*_: Any, since: Any, **__: Any) -> None:
+        asked.append(since)
+        if since:
+            raise OffsetsUnknown("policy-0 ends at 0, before the 5 asked for")
+
+    monkeypatch.setattr(policy_feed, "TopicReader", read)
+    open_topic(KafkaSettings(), 0)
+    with pytest.raises(BrokerUnavailable, match=r"ends at 0.*policies are lost.*'beholden down', then 'beholden up'"):
+        open_topic(KafkaSettings(), 5)
+    assert asked == [{}, {0: 5}]
 
 
 def test_what_is_refused_is_told_of_once_and_what_others_told_of_is_not(topic: Topic) -> None:

@@ -93,7 +93,7 @@ def run(lane: Lane, looked: Looked, others: list[Policy], events: list[tuple[str
     return offset
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(policies(), EVENTS)
 def test_each_alert_names_one_policy_and_agrees_with_it(others: list[Policy], events: list[Any]) -> None:
     """The threshold of its camera, as many frames as it asks for, all looked at under it, and a moment in its times."""

@@ -168,7 +168,7 @@ def too_late(world: World) -> list[datetime]:
     return [at for at in alerted_at(world) if limit and at > limit]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(EVENTS)
 def test_no_alert_is_written_later_than_that(events: Any) -> None:
     """Four recognisers, searches of up to seven seconds, lines that are cut and mended."""

@@ -32,8 +32,13 @@ class Shed(StrEnum):
     SAMPLED = "sampled"
     SKIPPED = "skipped"  # not even fetched: what was read had fallen too far behind
     EXPIRED = "expired"  # Kafka had deleted them before anybody read them
+    OUT_OF_HOURS = "out_of_hours"  # outside the times that the policy names
+    STOPPED = "stopped"  # somebody has ordered that nothing be looked at
+    LAPSED = "lapsed"  # the policy has ended, or was to be reviewed or made stricter again by now
 
 
+LIFE_STEP_MS = 10  # how long faces existed is counted in steps of this size
+MAX_LIFE_STEP = 6000  # a minute; what is longer is counted there
 AGE_STEP_MS = 50  # ages are counted in steps of this size
 MAX_AGE_STEP = 1200  # a minute; what is older is counted there
 
@@ -50,6 +55,8 @@ class Account:
         self.watched: Counter[str] = Counter()
         self.slow: Counter[str] = Counter()
         self.ages: Counter[int] = Counter()
+        self.lives: Counter[int] = Counter()
+        self.longest_life_ms = self.life_ceiling_ms = self.late_drops = 0
         self._unwritten: Counter[Shed] = Counter()
 
     def take_in(self, frames: int = 1) -> None:
@@ -69,6 +76,13 @@ class Account:
         """A frame of a camera has been looked at, so long after it was captured."""
         self.watched[camera] += 1
         self.ages[min(MAX_AGE_STEP, max(0, int(age_ms // AGE_STEP_MS) + 1))] += 1
+
+    def dropped(self, faces: int, lived_ms: int, ceiling_ms: int) -> None:
+        """Faces that led to no alert have been dropped, so long after their frames were about to be decoded."""
+        self.life_ceiling_ms = ceiling_ms
+        self.lives[min(MAX_LIFE_STEP, lived_ms // LIFE_STEP_MS + 1)] += faces
+        self.longest_life_ms = max(self.longest_life_ms, lived_ms)
+        self.late_drops += lived_ms > ceiling_ms
 
     def close(self, outcome: Outcome, reason: str) -> None:
         """One frame has reached its end."""
@@ -96,7 +110,8 @@ class Account:
     def summary(self) -> dict[str, object]:
         """Counts by outcome and reason, faces by what the gates said, cameras by frames looked at and by slow frames.
 
-        Ages of frames when they were decided are counted by the end of their step, milliseconds.
+        Ages of frames when they were decided are counted by the end of their step, milliseconds; so is how long faces
+        existed that led to no alert. `late_drops` are batches that took longer than the policy allows.
         """
         outcomes: dict[str, dict[str, int]] = {outcome: {} for outcome in Outcome}
         for (outcome, reason), count in sorted(self.frames_out.items()):
@@ -110,5 +125,9 @@ class Account:
             "alerts": self.alerts,
             "watched": dict(self.watched),
             "slow": dict(self.slow),
+            "lives_ms": {str(step * LIFE_STEP_MS): count for step, count in sorted(self.lives.items())},
+            "longest_life_ms": self.longest_life_ms,
+            "life_ceiling_ms": self.life_ceiling_ms,
+            "late_drops": self.late_drops,
             "ages_ms": {str(step * AGE_STEP_MS): count for step, count in sorted(self.ages.items())},
         }

@@ -20,6 +20,7 @@ from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
 from ray.util import list_named_actors
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from cluster.core_dumps import no_core_dumps
 from cluster.delivery import member_of
 from cluster.folders import notes_folder
 from cluster.index_shard import IndexShard
@@ -214,6 +215,7 @@ class ShardActor(IndexShard):
     """A shard that is asked and answers in bytes. Its process ends when searches go on failing: Ray starts it anew."""
 
     def __init__(self, plan: Plan, replica: Replica) -> None:
+        no_core_dumps()
         super().__init__(plan, replica, on_failure=lambda: os._exit(1))
 
     def search_packed(self, query: bytes) -> bytes:
@@ -229,6 +231,7 @@ class RecogniserActor(Recogniser):
     """
 
     def __init__(self, plan: Plan, slot: int) -> None:
+        no_core_dumps()
         layout = plan.settings.index.layout
         self._shards = sharded_index(layout, slot) if layout else None
         notes = notes_folder(plan.settings.cluster)

@@ -74,6 +74,11 @@ def faults(person: Person, origins: list[Origin], policy: Policy, now: datetime)
         yield EnrolmentReason.UNKNOWN_LIST, f"the policy has {', '.join(policy.watchlists)}; name one of them"
     else:
         yield from _outside_the_rule(person, rule, now)
+    if person.not_after > policy.end:
+        yield (
+            EnrolmentReason.TOO_DISTANT,
+            f"not_after is past the end of the policy, {policy.end:%Y-%m-%d %H:%M} UTC; give an earlier date",
+        )
     if person.minor and person.minor.approver == person.approver:
         yield EnrolmentReason.MINOR, "a minor needs a second approver, who is somebody else than the first"
     for origin in origins:

@@ -21,3 +21,11 @@ class HandClock:
     def now(self) -> datetime:
         """The time it was set to."""
         return self.time
+
+
+def from_ms(at_ms: int) -> datetime:
+    """The moment of a record, Unix milliseconds; one outside the calendar is the calendar's beginning."""
+    try:
+        return datetime.fromtimestamp(at_ms / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.min.replace(tzinfo=UTC)

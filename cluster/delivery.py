@@ -1,12 +1,15 @@
 """How a recogniser is tied to Kafka: the one place that knows the modes of delivery."""
 
 import re
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
+from cluster.evidence import EvidenceSink
 from cluster.in_flight import InFlight
 from cluster.kafka_io import (
     ALERTS,
     DEAD_LETTERS,
+    EVIDENCE,
     LEDGER,
     RESULTS_IN_FLIGHT_BYTES,
     KafkaFrameSource,
@@ -16,8 +19,11 @@ from cluster.kafka_io import (
     open_producer,
 )
 from cluster.kafka_transactions import TransactionalFrameSource, TransactionalProducer
+from cluster.keys import EvidenceKey
+from cluster.ledger_writer import LedgerWriter
 from cluster.outbox import Outbox, OutboxSink
 from cluster.pipeline import Outlets
+from cluster.ports import MessageSink, ResultSink
 from cluster.settings import Delivery, KafkaSettings
 
 CLOSE_S = 5.0
@@ -25,7 +31,14 @@ _NAME = re.compile(r"recogniser-(\d+)")
 
 
 def open_delivery(
-    kafka: KafkaSettings, delivery: Delivery, group: str, slot: int, on_rebalance: OnRebalance, closing: ExitStack
+    kafka: KafkaSettings,
+    delivery: Delivery,
+    group: str,
+    slot: int,
+    on_rebalance: OnRebalance,
+    key: EvidenceKey,
+    begin_chain: Callable[[MessageSink], LedgerWriter],
+    closing: ExitStack,
 ) -> tuple[KafkaFrameSource, Outlets]:
     """Where a recogniser's frames come from and its results go.
 
@@ -35,26 +48,33 @@ def open_delivery(
         group: Consumer group of all recognisers.
         slot: 0-based number of this one.
         on_rebalance: See `KafkaFrameSource`.
+        key: Seals the evidence of alerts.
+        begin_chain: Begins this process' chain of the ledger; until it has, no frame is asked for.
         closing: Lets go of everything at its end.
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
     """
+    topics = (ALERTS, DEAD_LETTERS, EVIDENCE)
     member, in_flight = member_of(slot), InFlight(RESULTS_IN_FLIGHT_BYTES)
     producer = open_producer(kafka, member)
     closing.callback(close_producer, producer, CLOSE_S)
-    ledger = KafkaSink(kafka, producer, LEDGER, in_flight)
+    ledger = begin_chain(KafkaSink(kafka, producer, LEDGER, in_flight))
     if delivery is Delivery.EXACTLY_ONCE:
         # The producer first: from then on no other process of this slot writes anything.
         outbox, writer = Outbox(), TransactionalProducer(kafka, f"{group}.{member}")
         closing.callback(writer.close, CLOSE_S)
         source: KafkaFrameSource = TransactionalFrameSource(kafka, group, member, on_rebalance, writer, outbox)
         closing.callback(source.close)
-        return source, Outlets(OutboxSink(outbox, ALERTS), OutboxSink(outbox, DEAD_LETTERS), ledger)
+        return source, _outlets([OutboxSink(outbox, topic) for topic in topics], ledger, key)
     source = KafkaFrameSource(kafka, group, member, on_rebalance)
     closing.callback(source.close)
-    alerts, dead_letters = (KafkaSink(kafka, producer, topic, in_flight) for topic in (ALERTS, DEAD_LETTERS))
-    return source, Outlets(alerts, dead_letters, ledger)
+    return source, _outlets([KafkaSink(kafka, producer, topic, in_flight) for topic in topics], ledger, key)
+
+
+def _outlets(results: Sequence[ResultSink], ledger: LedgerWriter, key: EvidenceKey) -> Outlets:
+    alerts, dead_letters, evidence = results
+    return Outlets(alerts, dead_letters, ledger, EvidenceSink(evidence, key))
 
 
 def member_of(slot: int) -> str:

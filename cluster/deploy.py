@@ -6,10 +6,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
-from cluster import ray_local
+from cluster import ray_local, retention_check
 
 ray_local.authenticate()  # Ray reads its authentication settings when it is imported
 
@@ -18,17 +19,24 @@ import ray
 from ray.exceptions import RayError
 
 from cluster.actors import find_actor, on_every_node
+from cluster.checkpoint_keeper import ready_key
 from cluster.clocks import SystemClock
 from cluster.delivery import slot_named
 from cluster.kafka_admin import ensure_topics
-from cluster.kafka_io import POLICY, has_fast_crc, write_one
-from cluster.plan import Plan
+from cluster.kafka_io import has_fast_crc
+from cluster.keys import make_evidence_key
+from cluster.ledger_desk import open_ledger
+from cluster.plan import Plan, with_release
+from cluster.policy import check_period
+from cluster.policy_desk import open_policy_desk, read_book, settle
+from cluster.policy_release import check_not_expired
 from cluster.recogniser import LEAVE_S, Departure
+from cluster.retention import profile_of
 from cluster.settings import ClusterSettings
 from cluster.snapshots import sweep
 from cluster.status import DRAINED, ClusterStatus
 from cluster.supervisor import SUPERVISOR, Supervisor, close_members, members_there
-from cluster.wire.policies import policy_headers
+from cluster.wire.models import ACCEPTED, accepted_body
 from operators.errors import DeploymentFailed
 
 READY_TIMEOUT_S = 120.0
@@ -45,18 +53,33 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
-        SettingsRefused: A topic that exists has other partitions than the cluster file says.
+        SettingsRefused: The policy's time is over, a topic has other partitions than the cluster file says, or
+            something would be kept for longer than the policy's retention profile promises.
+        ReleaseRefused: The policy may not come into force.
         DeploymentFailed: Ray or an actor did not start; the message says which and why. What this call had started is
             taken down again; a cluster that ran before goes on.
     """
     if not has_fast_crc():
         raise DeploymentFailed("the C code for CRC-32C is missing: pip install 'kafka-python[crc32c]'")
-    for topic in ensure_topics(plan.settings.kafka):
+    profile = profile_of(plan.settings, plan.in_force.policy)
+    for topic in ensure_topics(plan.settings.kafka, profile):
         progress(f"made topic {topic}")
-    with ray_local.locked_cluster(plan.settings.cluster), _rays(plan, progress), connected(plan.settings):
+    if make_evidence_key(plan.settings.key_folder):
+        progress(f"made the key that seals evidence in {plan.settings.key_folder}: whoever destroys it deletes that")
+    with ray_local.locked_cluster(plan.settings.cluster), ExitStack() as ray_there:
+        plan, is_new = _settled(plan, progress)
+        retention_check.check(plan.settings.kafka, profile_of(plan.settings, plan.in_force.policy))
+        ray_there.enter_context(_rays(plan, progress))
+        ray_there.enter_context(connected(plan.settings))
         at_work = _plan_at_work()
         if at_work is None:
-            return _start(plan, progress)
+            return _start(plan, is_new, progress)
+        if is_new:
+            raise DeploymentFailed(
+                f"cluster {plan.settings.cluster} runs, and its file names policy {plan.in_force.policy.policy}, which "
+                "is not in force: 'beholden policy propose' and 'apply' put it in force while it runs"
+            )
+        at_work = replace(at_work, in_force=plan.in_force, release=plan.release)  # it follows the policy topic
         if not plan.differs_in_layout_only(at_work):
             raise DeploymentFailed(
                 f"cluster {plan.settings.cluster} runs with other settings: 'beholden down', then 'beholden up'"
@@ -114,10 +137,27 @@ def _make_supervisor(plan: Plan) -> Any:
             time.sleep(0.1)
 
 
-def _start(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
-    record_policy(plan)
-    progress(f"policy {plan.in_force.policy.policy} is in force, written to topic policy")
+def _settled(plan: Plan, progress: Callable[[str], None]) -> tuple[Plan, bool]:
+    """The plan under the policy by which a cluster starts, and whether that is still to be put in force."""
+    now, own = SystemClock().now(), plan.in_force
+    book = read_book(plan.settings, own.policy.deployment)
+    release = settle(plan.release or own, book, now)
+    check_period(release.in_force.policy, now)
+    check_not_expired(release, now)
+    if release.digest != own.digest:
+        progress(f"policy {release.number} is in force, above the {own.policy.policy} of the cluster file")
+    return with_release(plan, release), book.in_force is None or release.digest != book.in_force.digest
+
+
+def _start(plan: Plan, is_new: bool, progress: Callable[[str], None]) -> ClusterStatus:
+    if ready_key(plan):
+        progress(f"made the key that signs checkpoints of the ledger in {plan.settings.key_folder}: keep a copy of it")
+    if is_new and plan.release:
+        with open_policy_desk(plan.settings, plan.in_force.policy.deployment) as desk:
+            desk.apply(plan.release)
+        progress(f"policy {plan.in_force.policy.policy} is in force, written to topic policy")
     try:
+        accept_models(plan)
         _sweep(plan, progress)
         return wait_until_ready(plan, _make_supervisor(plan), progress)
     except BaseException:
@@ -126,22 +166,22 @@ def _start(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
         raise
 
 
+def accept_models(plan: Plan) -> None:
+    """Write down which models are looked through, and under which licence the policy accepts them.
+
+    Raises:
+        BrokerUnavailable: It could not be written; then nothing is started.
+    """
+    with open_ledger(plan) as ledger:
+        for manifest in (plan.detector, plan.embedder):
+            ledger.write(ACCEPTED, accepted_body(manifest))
+
+
 def _sweep(plan: Plan, progress: Callable[[str], None]) -> None:
     """Remove what holders of the list that are not started any more have kept on each machine."""
     if plan.settings.index.snapshots:
         for name in sorted({name for found in on_every_node(CLOSE_TIMEOUT_S, sweep, plan) for name in found}):
             progress(f"removed the snapshot of {name}, which is not started any more")
-
-
-def record_policy(plan: Plan) -> None:
-    """Write the policy that comes into force to its topic, for review.
-
-    Raises:
-        BrokerUnavailable: It could not be written; then nothing is started.
-    """
-    in_force = plan.in_force
-    headers = policy_headers(plan.context, SystemClock().now())
-    write_one(plan.settings.kafka, POLICY, in_force.policy.deployment, in_force.canonical, headers)
 
 
 def status(settings: ClusterSettings) -> ClusterStatus:
@@ -172,7 +212,12 @@ def status_of_connected(cluster: str) -> ClusterStatus:
         DeploymentFailed: It does not run.
     """
     supervisor = _supervisor(cluster)
-    return ClusterStatus(answer(supervisor.plan.remote()), answer(supervisor.status.remote()))
+    return _status(supervisor, answer(supervisor.plan.remote()))
+
+
+def _status(supervisor: Any, plan: Plan) -> ClusterStatus:
+    asked = (supervisor.status.remote(), supervisor.policy.remote(), supervisor.ledger.remote())
+    return ClusterStatus(plan, *map(answer, asked))
 
 
 def _supervisor(cluster: str) -> Any:
@@ -323,7 +368,7 @@ def wait_until_ready(
     deadline = time.monotonic() + READY_TIMEOUT_S
     told: dict[str, str] = {}
     while True:
-        now = ClusterStatus(plan, answer(supervisor.status.remote()))
+        now = _status(supervisor, plan)
         for member in now.members:
             if told.get(member.name) != member.state:
                 progress(f"{member.name}: {member.state}")

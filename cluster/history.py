@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from cluster.wire.ledger import Change, ListEvent
+from cluster.wire.list_events import Change, ListEvent
 
 REPLACED = "enrolled anew"
 

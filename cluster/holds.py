@@ -31,8 +31,13 @@ class Holds:
 
     def __init__(self, offsets: OffsetTracker, settings: SightingSettings) -> None:
         self._offsets = offsets
-        self._longest = settings.of_frames * timedelta(milliseconds=settings.passage_gap_ms)
         self._held: dict[FrameRef, _Held] = {}
+        self.adopt(settings)
+
+    def adopt(self, settings: SightingSettings) -> None:
+        """Other settings from now on: what is held counts no more. What it has led to must be written by now."""
+        self._longest = settings.of_frames * timedelta(milliseconds=settings.passage_gap_ms)
+        self.let_go(list(self._held))
 
     def keep(self, frame: Frame, waited_for: AbstractSet[FrameRef], now: datetime) -> list[FrameRef]:
         """Hold a frame if it is waited for; earlier ones that are not waited for any more.

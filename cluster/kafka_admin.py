@@ -1,21 +1,34 @@
 """Questions and changes to a Kafka cluster as a whole."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaAdminClient
-from kafka.admin import MemberToRemove
+from kafka.admin import ConfigResource, ConfigResourceType, MemberToRemove
 from kafka.errors import RetriableError
 
-from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, LEDGER, POLICY, WATCHLIST, client_settings, translated
+from cluster.kafka_io import (
+    ALERTS,
+    DEAD_LETTERS,
+    EVIDENCE,
+    FRAMES,
+    LEDGER,
+    LEDGER_HEADS,
+    POLICY,
+    WATCHLIST,
+    client_settings,
+    translated,
+)
+from cluster.retention import RetentionProfile
 from cluster.settings import KafkaSettings
 from operators.errors import BrokerUnavailable, SettingsRefused
 
 COORDINATOR_S = 10.0
 COORDINATOR_RETRY_S = 0.1
+FRAMES_AHEAD_MS = 5 * 60_000  # a producer whose clock is further ahead is refused: its frames would stay longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +113,16 @@ def has_member(kafka: KafkaSettings, group: str, member: str) -> bool:
         return any(one["client_id"] == member for one in _members(it, group))
 
 
+def members_of(kafka: KafkaSettings, group: str) -> list[str]:
+    """The names that members of a consumer group have given themselves (`client.id`).
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+    with translated(kafka, f"looking into {group}"), closing(KafkaAdminClient(**client_settings(kafka))) as it:
+        return sorted(one["client_id"] for one in _members(it, group))
+
+
 def _members(admin: KafkaAdminClient, group: str) -> list[dict[str, Any]]:
     """Members of a group. A broker that has just started has no coordinator yet and makes one when it is asked."""
     deadline = time.monotonic() + COORDINATOR_S
@@ -112,8 +135,12 @@ def _members(admin: KafkaAdminClient, group: str) -> list[dict[str, Any]]:
             time.sleep(COORDINATOR_RETRY_S)
 
 
-def ensure_topics(kafka: KafkaSettings) -> list[str]:
+def ensure_topics(kafka: KafkaSettings, profile: RetentionProfile) -> list[str]:
     """Make the topics that are missing; those that exist are left as they are, if they fit.
+
+    Args:
+        kafka: Which Kafka.
+        profile: How long things are kept. Of topics that exist, `retention_check` says whether they follow it.
 
     Returns:
         Names of the topics made.
@@ -125,7 +152,7 @@ def ensure_topics(kafka: KafkaSettings) -> list[str]:
     with translated(kafka, "making topics"), closing(KafkaAdminClient(**client_settings(kafka))) as admin:
         there = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics()}
         missing = {}
-        for name, spec in _topics(kafka).items():
+        for name, spec in _topics(kafka, profile).items():
             if name not in there:
                 missing[name] = spec
             elif there[name] != spec["num_partitions"]:
@@ -138,13 +165,72 @@ def ensure_topics(kafka: KafkaSettings) -> list[str]:
     return sorted(missing)
 
 
-def _topics(kafka: KafkaSettings) -> dict[str, dict[str, Any]]:
-    """What each topic is made with: the reasons are in docs/decisions/0004-topics.md."""
+@dataclass(frozen=True, slots=True)
+class KafkaConfigs:
+    """What a Kafka really does with what it is given.
+
+    Attributes:
+        topics: Settings of each topic that exists, defaults of the brokers included, by name without prefix.
+        brokers: Settings of each broker.
+    """
+
+    topics: Mapping[str, Mapping[str, str]]
+    brokers: Sequence[Mapping[str, str]]
+
+
+def read_configs(kafka: KafkaSettings, topics: Collection[str]) -> KafkaConfigs:
+    """Settings of topics and brokers.
+
+    Args:
+        kafka: Which Kafka.
+        topics: Names without prefix; those that do not exist are left out.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer, or does not let this user ask.
+    """
+    with translated(kafka, "asking for settings"), closing(KafkaAdminClient(**client_settings(kafka))) as admin:
+        there = {topic["name"] for topic in admin.describe_topics()}
+        names = {name: kafka.topic_prefix + name for name in topics if kafka.topic_prefix + name in there}
+        nodes = [str(each["broker_id"]) for each in admin.describe_cluster()["brokers"] if not each.get("is_fenced")]
+        wanted = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names.values()]
+        wanted += [ConfigResource(ConfigResourceType.BROKER, node) for node in nodes]
+        found = admin.describe_configs(wanted, config_filter="all")
+    values = {
+        kind: {name: {key: str(each["value"]) for key, each in configs.items()} for name, configs in by_name.items()}
+        for kind, by_name in found.items()
+    }
+    return KafkaConfigs(
+        {name: values["topic"][real] for name, real in names.items()}, [values["broker"][node] for node in nodes]
+    )
+
+
+def apply_retention(kafka: KafkaSettings, profile: RetentionProfile) -> list[str]:
+    """Give topics that exist the settings that they would be made with; their names.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer, or refuses.
+    """
+    with translated(kafka, "changing settings"), closing(KafkaAdminClient(**client_settings(kafka))) as admin:
+        there = {topic["name"] for topic in admin.describe_topics()}
+        specs = {name: spec["configs"] for name, spec in _topics(kafka, profile).items() if name in there}
+        said = admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, *each) for each in specs.items()])
+    if refused := {name: result for name, result in said.get("topic", {}).items() if result != "OK"}:
+        faults = "; ".join(f"{name}: {result}" for name, result in sorted(refused.items()))
+        raise BrokerUnavailable(f"Kafka at {kafka.bootstrap} refuses settings of topics: {faults}")
+    return sorted(specs)
+
+
+def _topics(kafka: KafkaSettings, profile: RetentionProfile) -> dict[str, dict[str, Any]]:
+    """What each topic is made with: the reasons are in docs/decisions/0004-topics.md and 0022."""
     minute, day = 60_000, 86_400_000
     safe = {"min.insync.replicas": max(1, kafka.replication - 1)}  # else acks=all is one broker's word
-    size = str(kafka.max_message_bytes)
-    # A closed segment is the least that Kafka deletes, so segments of frames roll often.
-    frames = {"retention.ms": 10 * minute, "segment.ms": minute, "max.message.bytes": size}
+    kept = {name: each.topic_settings for name, each in profile.topics.items()}
+    # Frames keep the time at which their producer made them: how old a frame is decides whether it is looked at.
+    frames = kept[FRAMES] | {
+        "message.timestamp.type": "CreateTime",
+        "message.timestamp.after.max.ms": FRAMES_AHEAD_MS,
+        "max.message.bytes": kafka.max_message_bytes,
+    }
     # What is withdrawn is gone from the log within an hour or two, tombstones a day later.
     hour = 60 * minute
     compacted = {
@@ -161,10 +247,12 @@ def _topics(kafka: KafkaSettings) -> dict[str, dict[str, Any]]:
         }
         for name, partitions, configs in (
             (FRAMES, kafka.frame_partitions, frames),
-            (ALERTS, kafka.frame_partitions, {**safe, "retention.ms": day, "segment.ms": 60 * minute}),
+            (ALERTS, kafka.frame_partitions, {**safe, **kept[ALERTS]}),
+            (EVIDENCE, kafka.frame_partitions, {**safe, **kept[EVIDENCE]}),
             (WATCHLIST, kafka.watchlist_partitions, {**safe, **compacted}),
-            (POLICY, 1, {**safe, "retention.ms": -1}),
-            (LEDGER, 1, {**safe, "retention.ms": -1}),
-            (DEAD_LETTERS, 1, {**safe, "retention.ms": 7 * day, "segment.ms": 60 * minute}),
+            (POLICY, 1, {**safe, "retention.ms": -1, "message.timestamp.type": "LogAppendTime"}),
+            (LEDGER, 1, {**safe, **kept[LEDGER]}),
+            (LEDGER_HEADS, 1, {**safe, "retention.ms": -1}),
+            (DEAD_LETTERS, 1, {**safe, **kept[DEAD_LETTERS]}),
         )
     }

@@ -28,11 +28,11 @@ from cluster.outbox import Letter
 from cluster.ports import Record, Skipped
 from cluster.settings import KafkaSettings
 from cluster.wire.text import headers_of
-from operators.errors import BeholdenError, BrokerUnavailable, SlotTaken
+from operators.errors import BeholdenError, BrokerUnavailable, SlotTaken, TopicMissing
 from operators.types import FrameRef
 
 FRAMES, ALERTS, WATCHLIST, DEAD_LETTERS = "frames", "alerts", "watchlist", "dead-letters"
-POLICY, LEDGER = "policy", "ledger"
+POLICY, LEDGER, LEDGER_HEADS, EVIDENCE = "policy", "ledger", "ledger-heads", "evidence"
 
 RECONNECT_MAX_MS = 1_000  # kafka-python's own 30 s would be silence long after a broker is back
 BOOTSTRAP_MS = 10_000  # a broker that is there answers at once
@@ -40,6 +40,7 @@ MAX_BLOCK_MS = 15_000  # for metadata of a topic; longer only hides that the top
 DELIVERY_MS = 120_000  # an alert is worth waiting for
 CAMERA_DELIVERY_MS = 20_000  # a frame that is older is worth nothing, and the operator wants to know
 REQUEST_MS = 10_000
+ASK_MS = 2_000  # for where a topic ends: a broker that is there answers at once
 LEAVE_MS = 5_000  # kafka-python's own 30 s would keep a lane from starting over long after a broker is back
 ONE_MESSAGE_S = 30.0
 OVERHEAD_BYTES = 1024  # of a record beside its value: key, headers, framing
@@ -49,7 +50,7 @@ COMMITTED = "read_committed"  # costs nothing where nobody writes transactions
 JOIN_S = 1.0  # a lane that has frames in hand goes on with them after so long
 HEARTBEAT_MS = 500  # how soon the others learn that partitions are shared anew
 IN_FLIGHT_BYTES = 16 * 1024 * 1024  # of a camera's frames; see `in_flight.py`
-RESULTS_IN_FLIGHT_BYTES = 4 * 1024 * 1024  # of a recogniser's alerts, dead letters and ledger: 2,000 alerts
+RESULTS_IN_FLIGHT_BYTES = 4 * 1024 * 1024  # of a recogniser's results and ledger: 2,000 alerts, 70 pieces of evidence
 # The group is sharing its partitions anew: the frames come again, to whoever gets them.
 COMMIT_REFUSED = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
 FENCED = (ProducerFencedError, InvalidProducerEpochError)
@@ -494,7 +495,7 @@ class TopicReader:
             numbers = self._consumer.partitions_for_topic(name)
             if not numbers:
                 self._consumer.close()
-                raise BrokerUnavailable(f"topic {name} does not exist at {kafka.bootstrap}: 'beholden up' makes it")
+                raise TopicMissing(f"topic {name} does not exist at {kafka.bootstrap}: 'beholden up' makes it")
             self._partitions = [TopicPartition(name, number) for number in sorted(numbers) if number % shards == shard]
             self._consumer.assign(self._partitions)
             self._ends = self._consumer.end_offsets(self._partitions)
@@ -508,6 +509,11 @@ class TopicReader:
                     raise OffsetsUnknown(f"{name}-{partition.partition} ends at {end}, before the {offset} asked for")
                 if offset is not None or not from_beginning:
                     self._consumer.seek(partition, end if offset is None else offset)
+
+    @property
+    def ends(self) -> dict[int, int]:
+        """By partition, where it ended when this reader began."""
+        return {at.partition: end for at, end in self._ends.items()}
 
     def _offsets_at(self, moment: datetime) -> dict[int, int]:
         found = self._consumer.offsets_for_times(dict.fromkeys(self._partitions, int(moment.timestamp() * 1000)))
@@ -523,6 +529,16 @@ class TopicReader:
         """Whether everything that was there when this reader began has been polled."""
         with translated(self._kafka, "reading"):
             return all((self._consumer.position(at) or 0) >= end for at, end in self._ends.items())
+
+    def is_current(self) -> bool:
+        """Whether everything that is there now has been polled: the broker is asked.
+
+        Raises:
+            BrokerUnavailable: It does not answer in time.
+        """
+        with translated(self._kafka, "reading"):
+            ends = self._consumer.end_offsets(self._partitions, timeout_ms=ASK_MS)
+            return all((self._consumer.position(at, timeout_ms=ASK_MS) or 0) >= end for at, end in ends.items())
 
     def close(self) -> None:
         """Let go of the connection."""

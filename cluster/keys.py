@@ -1,14 +1,17 @@
 """The secret keys of a deployment: files of one line each that only their owner may read.
 
-Two keys: one under which the ledger names people who are or were listed, so that nobody without it can tell from the
-ledger who that was; one that seals pictures. Whoever destroys them ends what they open.
+Three keys: one under which the ledger names people who are or were listed, so that nobody without it can tell from the
+ledger who that was; one that seals pictures of listed people; one that seals the evidence of alerts. Whoever destroys
+them ends what they open.
 """
 
 import hashlib
 import hmac
+import os
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -17,12 +20,17 @@ from operators.errors import SettingsRefused
 
 _BYTES = 32
 _NONCE_BYTES = 12
-_MEMBERS, _PICTURES = "members.key", "pictures.key"
+_ELSEWHERE = "for one that exists, copy its folder of keys here"
+_EVIDENCE_ELSEWHERE = (
+    "for one that exists, copy evidence.key to the same folder of every machine that runs recognisers (mode 600, from "
+    "a store of secrets, never into the cluster file). If it was destroyed on purpose, what it sealed is gone"
+)
+_MEMBERS, _PICTURES, _EVIDENCE = "members.key", "pictures.key", "evidence.key"
 
 
 @dataclass(frozen=True, slots=True)
 class DeploymentKeys:
-    """Both keys.
+    """The keys of lists.
 
     Attributes:
         members: Names listed people in the ledger.
@@ -43,8 +51,7 @@ class DeploymentKeys:
 
     def seal(self, picture: bytes, of: str) -> bytes:
         """A picture that only this deployment can open, as that of the same reference: AES-256-GCM, nonce first."""
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + AESGCM(self.pictures).encrypt(nonce, picture, of.encode())
+        return _seal(self.pictures, picture, of)
 
     def open(self, sealed: bytes, of: str) -> bytes:
         """The picture in `sealed`.
@@ -52,12 +59,38 @@ class DeploymentKeys:
         Raises:
             SettingsRefused: It was sealed with another key or for another reference, or has been changed.
         """
-        try:
-            return AESGCM(self.pictures).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], of.encode())
-        except (InvalidTag, ValueError):
-            raise SettingsRefused(
-                "a picture does not open with this deployment's key: use the one it was made with"
-            ) from None
+        opened = _open(self.pictures, sealed, of)
+        if opened is None:
+            raise SettingsRefused("a picture does not open with this deployment's key: use the one it was made with")
+        return opened
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceKey:
+    """Seals the evidence of alerts. It cannot be pickled: Ray keeps what actors are made with, out of anyone's reach.
+
+    Attributes:
+        secret: The key itself.
+    """
+
+    secret: bytes = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """Tells this key from others without giving it away."""
+        return hashlib.sha256(b"beholden.evidence.v1" + self.secret).hexdigest()[:16]
+
+    def seal(self, document: bytes, alert: str) -> bytes:
+        """A document that only this key can open, as that of the same alert: AES-256-GCM, nonce first."""
+        return _seal(self.secret, document, alert)
+
+    def open(self, sealed: bytes, alert: str) -> bytes | None:
+        """The document in `sealed`; None when it is of another key or another alert, or has been changed."""
+        return _open(self.secret, sealed, alert)
+
+    def __reduce__(self) -> NoReturn:
+        """Refused."""
+        raise TypeError("a key does not travel: read it from its file where it is needed")
 
 
 def new_keys() -> DeploymentKeys:
@@ -68,11 +101,16 @@ def new_keys() -> DeploymentKeys:
 def make_keys(folder: Path) -> bool:
     """Make the keys that are missing in `folder`; whether there were any."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    missing = [name for name in (_MEMBERS, _PICTURES) if not (folder / name).exists()]
+    missing = [name for name in (_MEMBERS, _PICTURES, _EVIDENCE) if not (folder / name).exists()]
     for name in missing:
-        (folder / name).touch(mode=0o600, exist_ok=False)
-        (folder / name).write_text(secrets.token_hex(_BYTES) + "\n")
+        make_secret(folder / name)
     return bool(missing)
+
+
+def make_secret(file: Path) -> None:
+    """Make a key that only its owner may read."""
+    file.touch(mode=0o600, exist_ok=False)
+    file.write_text(secrets.token_hex(_BYTES) + "\n")
 
 
 def read_keys(folder: Path) -> DeploymentKeys:
@@ -81,16 +119,71 @@ def read_keys(folder: Path) -> DeploymentKeys:
     Raises:
         SettingsRefused: One is missing, is no key, or may be read by others.
     """
-    return DeploymentKeys(_read(folder / _MEMBERS), _read(folder / _PICTURES))
+    made_by = "beholden watchlist create"
+    return DeploymentKeys(read_secret(folder / _MEMBERS, made_by), read_secret(folder / _PICTURES, made_by))
 
 
-def _read(file: Path) -> bytes:
+def new_evidence_key() -> EvidenceKey:
+    """A key that nobody else has; nothing that it seals outlives the process."""
+    return EvidenceKey(secrets.token_bytes(_BYTES))
+
+
+def make_evidence_key(folder: Path) -> bool:
+    """Make the key that seals evidence, if it is missing in `folder`; whether it was."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if (folder / _EVIDENCE).exists():
+        return False
+    make_secret(folder / _EVIDENCE)
+    return True
+
+
+def read_evidence_key(folder: Path) -> EvidenceKey:
+    """The key in `folder` that seals evidence.
+
+    Raises:
+        SettingsRefused: It is missing, is no key, or may be read by others.
+    """
+    return EvidenceKey(read_secret(folder / _EVIDENCE, "beholden up", _EVIDENCE_ELSEWHERE))
+
+
+def destroy_evidence_key(folder: Path) -> str:
+    """Overwrite and remove the key that seals evidence; its id.
+
+    Copies of the file elsewhere, and what a disk keeps of an overwritten block, are out of reach.
+
+    Raises:
+        SettingsRefused: There is none.
+    """
+    key, file = read_evidence_key(folder), folder / _EVIDENCE
+    with file.open("r+b") as opened:
+        opened.write(b"0" * file.stat().st_size)
+        opened.flush()
+        os.fsync(opened.fileno())
+    file.unlink()
+    at = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(at)
+    finally:
+        os.close(at)
+    return key.id
+
+
+def read_secret(file: Path, made_by: str, elsewhere: str = _ELSEWHERE) -> bytes:
+    """The key in a file.
+
+    Args:
+        file: Where it is.
+        made_by: The command that makes it.
+        elsewhere: What to do where it has been made already.
+
+    Raises:
+        SettingsRefused: It is missing, is no key, or may be read by others.
+    """
     try:
         mode, text = file.stat().st_mode, file.read_text()
     except FileNotFoundError:
         raise SettingsRefused(
-            f"{file} is missing: 'beholden watchlist create' makes the keys of a new deployment; "
-            "for one that exists, copy its folder of keys here"
+            f"{file} is missing: '{made_by}' makes the keys of a new deployment; {elsewhere}"
         ) from None
     if mode & 0o077:
         raise SettingsRefused(f"{file} may be read by others: chmod 600 {file}")
@@ -101,3 +194,15 @@ def _read(file: Path) -> bytes:
     if len(key) != _BYTES:
         raise SettingsRefused(f"{file} is no key: it must hold {2 * _BYTES} hexadecimal digits")
     return key
+
+
+def _seal(key: bytes, plain: bytes, of: str) -> bytes:
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, plain, of.encode())
+
+
+def _open(key: bytes, sealed: bytes, of: str) -> bytes | None:
+    try:
+        return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], of.encode())
+    except (InvalidTag, ValueError):
+        return None

@@ -8,26 +8,33 @@ returns.
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import numpy as np
 
 from cluster.account import Account, NoMatch, Outcome, Shed
 from cluster.admission_queue import AdmissionQueue, Admitted, Dropped
 from cluster.backoff import pause_s
+from cluster.evidence import EvidenceSink
 from cluster.holds import Holds
 from cluster.in_hand import InHand
+from cluster.ledger_writer import LedgerWriter
 from cluster.looking import Looking
+from cluster.nonmatches import Batch, Nonmatches
 from cluster.offsets import OffsetTracker, TopicPartition
 from cluster.pace import Pace
 from cluster.policy import PolicyInForce
-from cluster.ports import Clock, Delivery, FrameSource, Index, MessageSink, Record, ResultSink, Skipped
+from cluster.ports import Clock, Delivery, FrameSource, Index, Record, ResultSink
+from cluster.progress import Progress
 from cluster.shed_book import ShedBook
-from cluster.wire.alerts import Alert, AlertContext, alert_id, encode_alert, parse_told
+from cluster.standing import Halting, nothing_halts
+from cluster.wire.alerts import About, Alert, AlertContext, alert_id, encode_alert, parse_told
+from cluster.wire.evidence import Evidence, EvidenceName
 from cluster.wire.frames import encode_dead_letter, parse_frame
 from operators.decide import MAX_CANDIDATES, match
 from operators.errors import FrameReason, FrameRefused, IndexIncomplete
+from operators.policy import Policy
 from operators.sightings import Sighting, Sightings, Verdict
 from operators.types import Frame, FrameRef, Hit
 from operators.vision import Seen, Vision
@@ -39,18 +46,18 @@ POLL_FRAMES = 256  # more are polled than a batch has only when more have come t
 BATCH_BYTES = 32 * 1024 * 1024  # of JPEGs in one batch
 QUEUE_BYTES = 32 * 1024 * 1024  # of JPEGs that wait; one poll may go beyond it, by what the client had fetched
 BATCHES_OF_AGE = 5  # a frame waits while one batch is fetched and one looked at, then a third is looked at with it
-SKIP_INTERVAL_S = 1.0  # Kafka is asked where fresh frames begin no more often than this
 MAX_AGE_MS = 10**13  # three centuries, for ages beyond any calendar
 SLOW_S = 1.0  # a frame that takes longer to be decoded and searched for faces is told of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outlets:
-    """Where results are written."""
+    """Where results are written: topics, and this process' chain of the ledger."""
 
     alerts: ResultSink
     dead_letters: ResultSink
-    ledger: MessageSink
+    ledger: LedgerWriter
+    evidence: EvidenceSink
 
 
 class Pipeline:
@@ -58,7 +65,7 @@ class Pipeline:
 
     Args:
         source: Frames in.
-        outlets: Alerts, dead letters and shed frames out.
+        outlets: Alerts with their evidence, dead letters and shed frames out.
         vision: The models.
         index: The watchlist.
         policy: What decides.
@@ -67,8 +74,9 @@ class Pipeline:
         account: Where frames are accounted for.
         poll_records: Most frames of one batch.
         stopping: Whether to give up waiting for an index that does not answer.
-        writer: Name of this recogniser in the ledger.
         in_hand: Where the frames that are looked at are written down; by default nowhere.
+        halting: What halts everything; asked for each frame when it comes, when its turn has come, and before anything
+            follows from it.
     """
 
     def __init__(
@@ -83,33 +91,27 @@ class Pipeline:
         account: Account,
         poll_records: int,
         stopping: Callable[[], bool] = lambda: False,
-        writer: str = "recogniser",
         in_hand: InHand | None = None,
+        halting: Halting = nothing_halts,
     ) -> None:
         self._source = source
         self._outlets = outlets
         self._vision = vision
         self._index = index
-        self._policy = policy.policy
-        self._context = context
         self._clock = clock
         self._stopping = stopping
+        self._halting = halting
         self._in_hand = in_hand or InHand()
         self._looking = Looking(vision, self._in_hand, stopping)
         self._sightings = Sightings(policy.policy.sightings)
-        self._cameras = frozenset(policy.policy.cameras)
-        self._partition_cameras: dict[TopicPartition, set[str]] = {}
-        self._seen_to: dict[TopicPartition, int] = {}
-        self._again_to: dict[TopicPartition, int] = {}
-        self._begins = set[TopicPartition]()  # no frame of these has come yet, since the partitions were shared
         self._offsets = OffsetTracker()
         self._holds = Holds(self._offsets, policy.policy.sightings)
-        self._told = set[str]()
-        self._max_age = timedelta(milliseconds=min(self._policy.max_frame_age_ms, MAX_AGE_MS))
-        self._queue = AdmissionQueue(self._policy.freshness, self._max_age, poll_records, BATCH_BYTES)
-        self._pace = Pace(poll_records, self._max_age.total_seconds() / BATCHES_OF_AGE)
-        self._book = ShedBook(outlets.ledger, context.deployment, context.policy_digest, writer, account, self._offsets)
-        self._skipped_at = 0.0
+        self._told = set[About]()
+        self._poll_records = poll_records
+        self._pace = Pace(poll_records)
+        self._book = ShedBook(outlets.ledger, account, self._offsets)
+        self._nonmatches = Nonmatches(outlets.ledger, account)
+        self._progress = Progress(source, self._offsets, self._book, account, clock)
         self._undelivered: list[tuple[list[FrameRef], list[Delivery]]] = []
         self._results: dict[TopicPartition, int] = {}  # offsets of the last frames that led to one, not committed yet
         self._committed_at = 0.0
@@ -117,11 +119,45 @@ class Pipeline:
         self._index_lacks: str | None = None
         self.account = account
         self.busy_s = 0.0
+        self._decide_by(policy.policy, context)
+
+    def _decide_by(self, policy: Policy, context: AlertContext) -> None:
+        """Everything that a policy decides is changed here, and nowhere else."""
+        self._policy, self._context = policy, context
+        self._max_age = timedelta(milliseconds=min(policy.max_frame_age_ms, MAX_AGE_MS))
+        self._queue = AdmissionQueue(policy.freshness, self._max_age, self._poll_records, BATCH_BYTES)
+        self._pace.longest_s = self._max_age.total_seconds() / BATCHES_OF_AGE
+        self._sightings.adopt(policy.sightings)
+        self._holds.adopt(policy.sightings)
+        self._vision.adopt(policy.detect, policy.quality)
+        self._outlets.ledger.policy_digest = context.policy_digest
+
+    def switch(self, policy: PolicyInForce, context: AlertContext) -> None:
+        """From the next step on another policy decides, the whole of it; call it between two steps.
+
+        What was seen by the former is written first and counts no more: passages and cool-downs go on, so that nobody
+        alerts twice, and an alert that needs several frames needs all of them anew. Frames that wait are taken in anew.
+
+        Args:
+            policy: What decides from now on. Its models are those that run.
+            context: The settings in force, as alerts name them.
+
+        Raises:
+            BrokerUnavailable: Something was not acknowledged.
+        """
+        pending, self._undelivered = self._undelivered, []
+        self._settle(pending)
+        self._book.write_all()
+        self._nonmatches.write_all(self._clock.now())
+        waiting = self._queue.empty()
+        self._decide_by(policy.policy, context)
+        for record, frame in waiting:
+            self._take(record, frame)
 
     @property
     def waiting_for(self) -> str | None:
         """What nothing goes on for; None while frames are looked at and searched for."""
-        return self._looking.waiting_for or self._index_lacks
+        return self._looking.waiting_for or self._index_lacks or self._outlets.ledger.waits
 
     def step(self, timeout_s: float) -> int:
         """Process one batch, waiting up to `timeout_s` for its first frame; how many frames reached their end.
@@ -132,13 +168,13 @@ class Pipeline:
         ended, began_s, idle_s = self.account.frames_out.total(), time.perf_counter(), self._idle_s
         batch = self._next_batch(timeout_s)
         earlier, self._undelivered = self._undelivered, []
-        seen = self._see(batch)
-        detected_at = self._clock.now()
-        hits = self._search([one for _, one in seen])
-        for (frame, one), found in zip(seen, hits, strict=True):
-            self._decide(frame, one, found, detected_at)
+        seen_from_s = time.perf_counter()
+        faces = self._watch(batch)
+        lived_s = time.perf_counter() - seen_from_s
+        self._nonmatches.add(faces, lived_s, self._policy.max_nonmatch_s, self._clock.now())
         self._settle(earlier)
         self._book.write(self._clock.now())
+        self._nonmatches.write(self._clock.now())
         if not batch:
             if (overdue := self._holds.overdue(self._clock.now())) and self._source.is_caught_up():
                 self._holds.let_go(overdue)
@@ -148,9 +184,21 @@ class Pipeline:
         self.busy_s += time.perf_counter() - began_s - (self._idle_s - idle_s)
         return self.account.frames_out.total() - ended
 
+    def _watch(self, batch: Sequence[Admitted]) -> Batch:
+        """See, search and decide. When it returns, nothing holds a pixel or a vector of the batch any more."""
+        seen = self._see(batch)
+        detected_at = self._clock.now()
+        hits = self._search([one for _, one in seen])
+        alerted = 0
+        for (frame, one), found in zip(seen, hits, strict=True):
+            alerted += self._decide(frame, one, found, detected_at)
+        gated = sum(one.gated.total() for _, one in seen)
+        return Batch(gated, sum(len(one.faces) for _, one in seen), alerted)
+
     def drain(self) -> None:
         """Wait for everything that was written, shed frames included, and commit what is finished."""
-        self._book.write_all(self._clock.now())
+        self._book.write_all()
+        self._nonmatches.write_all(self._clock.now())
         self._flush()
 
     def _next_batch(self, timeout_s: float) -> list[Admitted]:
@@ -161,12 +209,13 @@ class Pipeline:
         if len(polled) < POLL_FRAMES:  # it has waited for frames, or had none to wait for
             self._idle_s += time.perf_counter() - began_s
         for record in polled:
-            if self._is_new(record):
+            if self._progress.is_new(record):
                 self._admit(record)
-        self._skip(polled)
+        self._progress.skip(polled, self._clock.now() - self._max_age)
         batch, dropped = self._queue.take(self._clock.now(), self._pace.frames)
-        self._shed(dropped)
-        return batch
+        barred = {frame.ref: reason for _, frame in batch if (reason := self._barred(frame))}
+        self._shed([*dropped, *(Dropped(frame, barred[frame.ref]) for _, frame in batch if frame.ref in barred)])
+        return [(record, frame) for record, frame in batch if frame.ref not in barred]
 
     def _flush(self) -> None:
         pending, self._undelivered = self._undelivered, []
@@ -190,14 +239,9 @@ class Pipeline:
         self._holds.forget(elsewhere)
         self._offsets.forget(elsewhere)
         self.account.take_back(self._queue.forget(elsewhere), self._book.forget(elsewhere))
-        gone = set[str]()
         for partition in elsewhere:
-            self._seen_to.pop(partition, None)
             self._results.pop(partition, None)
-            gone |= self._partition_cameras.pop(partition, set())
-        self._sightings.forget(sorted(gone.difference(*self._partition_cameras.values())))
-        self._begins = set(owned)
-        self._again_to = dict(self._seen_to)
+        self._sightings.forget(self._progress.share(elsewhere, owned))
         self._in_hand.learn()
         self._commit()
 
@@ -217,24 +261,9 @@ class Pipeline:
         self._told = set()
         for told in filter(None, map(parse_told, alerts)):
             if told.deployment == self._context.deployment:
-                self._told.add(told.alert_id)
-                box, key = np.array(told.box, np.float32), (told.watchlist, told.entry)
+                self._told.add(told.about)
+                box, key = np.array(told.box, np.float32), (told.about.watchlist, told.about.entry)
                 self._sightings.recall(told.camera, key, told.passage, box, told.captured_at)
-
-    def _is_new(self, record: Record) -> bool:
-        """Whether a frame is not one of those that come again after a rebalance."""
-        ref = record.ref
-        partition = (ref.topic, ref.partition)
-        if ref.offset < self._again_to.get(partition, 0):
-            return False
-        self._again_to.pop(partition, None)
-        if partition in self._begins:
-            self._begins.discard(partition)
-            self._pass_over(partition)
-        if ref.offset > self._seen_to.get(partition, ref.offset):
-            self._account_for_expired(record)
-        self._seen_to[partition] = ref.offset + 1
-        return True
 
     def _admit(self, record: Record) -> None:
         """Take a frame in: understood, of a camera the policy covers, and fresh."""
@@ -242,14 +271,22 @@ class Pipeline:
         self._offsets.start(record.ref)
         try:
             frame = parse_frame(record)
+        except FrameRefused as refused:
+            self._dead_letter(record, refused)
+        else:
+            self._take(record, frame)
+
+    def _take(self, record: Record, frame: Frame) -> None:
+        """Have a frame wait for its turn, if the policy in force covers it."""
+        try:
             self._check_scope(frame)
             self._in_hand.check(record, frame.camera)
         except FrameRefused as refused:
             self._dead_letter(record, refused)
             return
-        partition = (record.ref.topic, record.ref.partition)
-        self._partition_cameras.setdefault(partition, set()).add(frame.camera)
-        self._shed(self._queue.put(record, frame, self._clock.now()))
+        self._progress.has_camera((record.ref.topic, record.ref.partition), frame.camera)
+        barred = self._barred(frame)
+        self._shed([Dropped(frame, barred)] if barred else self._queue.put(record, frame, self._clock.now()))
 
     def _shed(self, dropped: Sequence[Dropped]) -> None:
         """Account for frames that nobody looks at; each is finished once the ledger has it."""
@@ -257,48 +294,19 @@ class Pipeline:
             at = each.frame.captured_at
             self._book.add(each.frame.ref, (each.frame.camera,), each.reason, (at, at), self._clock.now())
 
-    def _skip(self, polled: Sequence[Record]) -> None:
-        """Where Kafka has frames that have grown too old, go on with the first that has not."""
-        begin_ms = int((self._clock.now() - self._max_age).timestamp() * 1000) if polled else 0
-        last_ms = {(record.ref.topic, record.ref.partition): record.timestamp_ms for record in polled}
-        behind = {partition for partition, at_ms in last_ms.items() if at_ms < begin_ms}
-        if not behind or time.monotonic() - self._skipped_at < SKIP_INTERVAL_S:
-            return
-        self._skipped_at = time.monotonic()
-        for skipped in self._source.skip(behind, begin_ms):
-            partition = (skipped.topic, skipped.partition)
-            span = (_time(last_ms[partition]), _time(begin_ms))
-            self._account_for(skipped, Shed.SKIPPED, span)
-
-    def _pass_over(self, partition: TopicPartition) -> None:
-        """What is before the last commit has been seen, by whoever had the partition then."""
-        committed = self._source.committed(partition)
-        if committed is not None:
-            self._seen_to[partition] = max(self._seen_to.get(partition, 0), committed)
-
-    def _account_for_expired(self, record: Record) -> None:
-        """Kafka had deleted the frames before this one. Gaps that it leaves for other reasons are no frames."""
-        partition = (record.ref.topic, record.ref.partition)
-        there = min(self._source.first(partition), record.ref.offset)
-        at = _time(record.timestamp_ms)
-        self._account_for(Skipped(*partition, self._seen_to[partition], there), Shed.EXPIRED, (at, at))
-
-    def _account_for(self, skipped: Skipped, reason: Shed, span: tuple[datetime, datetime]) -> None:
-        """Frames that nobody fetched count as many as the offsets do; whose they were is not known."""
-        partition = (skipped.topic, skipped.partition)
-        frames = skipped.next - max(skipped.first, self._seen_to.get(partition, 0))
-        if frames < 1:
-            return  # they come again after a rebalance
-        last = FrameRef(skipped.topic, skipped.partition, skipped.next - 1)
-        self._seen_to[partition] = skipped.next
-        self._offsets.start(last)
-        self.account.take_in(frames)
-        cameras = tuple(sorted(self._partition_cameras.get(partition, ())))
-        self._book.add(last, cameras, reason, span, self._clock.now(), frames)
-
     def _check_scope(self, frame: Frame) -> None:
-        if frame.camera not in self._cameras:
+        if frame.camera not in self._policy.cameras:
             raise FrameRefused(FrameReason.UNKNOWN_CAMERA, "the policy in force does not cover this camera")
+
+    def _barred(self, frame: Frame) -> Shed | None:
+        """Why a frame is not looked at now, and nothing may follow from it; None: it may be.
+
+        Both the moment at which it was taken and the present must lie within the policy's times.
+        """
+        if halt := self._halting():
+            return halt.reason
+        times = (self._clock.now(), frame.captured_at)
+        return None if all(self._policy.in_scope(frame.camera, at) for at in times) else Shed.OUT_OF_HOURS
 
     def _see(self, frames: Sequence[Admitted]) -> list[tuple[Frame, Seen]]:
         """Faces and vectors of every frame that can be decoded."""
@@ -335,8 +343,11 @@ class Pipeline:
                 answers = iter(hits)
                 return [[next(answers) for _ in one.vectors] for one in seen]
 
-    def _decide(self, frame: Frame, seen: Seen, hits: Sequence[Sequence[Hit]], detected_at: datetime) -> None:
-        """From hits to alerts, or to the reason why there is none."""
+    def _decide(self, frame: Frame, seen: Seen, hits: Sequence[Sequence[Hit]], detected_at: datetime) -> int:
+        """From hits to alerts, or to the reason why there is none; how many faces led to alerts."""
+        if barred := self._barred(frame):
+            self._shed([Dropped(frame, barred)])
+            return 0
         matches = [match(found, frame.camera, self._policy.watchlists) for found in hits]
         sightings = self._sightings.update(frame.camera, frame.ref, frame.captured_at, seen.faces.boxes, matches)
         due = [sighting for sighting in sightings if sighting.verdict is Verdict.ALERT]
@@ -346,14 +357,19 @@ class Pipeline:
         done = [frame.ref, *self._holds.keep(frame, self._sightings.waits_for(frame.camera), detected_at)]
         if due:
             alerts = [self._alert(frame, seen, one, detected_at) for one in due]
-            self._close(done, Outcome.ALERTED, "candidate", [each for each in alerts if each])
+            named = self._keep_evidence(frame, seen, [alert for alert in alerts if alert.about not in self._told])
+            if barred := self._barred(frame):  # while its evidence was on its way
+                self._shed([Dropped(frame, barred)])
+                self._undelivered.append((done[1:], []))  # earlier frames that nothing waits for any more
+                return 0
+            self._close(done, Outcome.ALERTED, "candidate", [self._send(*each) for each in named])
         else:
             self._close(done, Outcome.NO_MATCH, _why_not(seen, sightings))
+        return len({sighting.face for sighting in due})
 
-    def _alert(self, frame: Frame, seen: Seen, sighting: Sighting, detected_at: datetime) -> Delivery | None:
-        """Write one alert; None when another process has done so before it could commit the frame."""
+    def _alert(self, frame: Frame, seen: Seen, sighting: Sighting, detected_at: datetime) -> Alert:
         box = tuple(float(side) for side in seen.faces.boxes[sighting.face])
-        alert = Alert(
+        return Alert(
             frame=frame,
             face=int(seen.numbers[sighting.face]),
             box=(box[0], box[1], box[2], box[3]),
@@ -364,12 +380,36 @@ class Pipeline:
             detected_at=detected_at,
             alerted_at=self._clock.now(),
         )
-        if alert_id(alert, self._context) in self._told:
-            return None
-        value, headers = encode_alert(alert, self._context)
+
+    def _keep_evidence(self, frame: Frame, seen: Seen, alerts: Sequence[Alert]) -> list[tuple[Alert, EvidenceName]]:
+        """Write the evidence of alerts of a frame, and wait until it is there.
+
+        Whoever finds an alert written looks no further, so one that was written without evidence would stay without.
+        """
+        kept = [(alert, *self._outlets.evidence.send(self._evidence(alert, seen), frame.ref)) for alert in alerts]
+        for _, _, delivery in kept:
+            delivery.wait(DELIVERY_TIMEOUT_S)
+        return [(alert, name) for alert, name, _ in kept]
+
+    def _send(self, alert: Alert, evidence: EvidenceName) -> Delivery:
+        self._outlets.ledger.check()
+        frame = alert.frame
+        value, headers = encode_alert(replace(alert, alerted_at=self._clock.now()), self._context, evidence)
         self.account.alerts += 1
         self._results[frame.ref.topic, frame.ref.partition] = frame.ref.offset
         return self._outlets.alerts.send(frame.camera, value, headers, frame.ref)
+
+    def _evidence(self, alert: Alert, seen: Seen) -> Evidence:
+        """What an alert can be computed again from."""
+        origin, [face] = seen.origin, np.flatnonzero(seen.numbers == alert.face).tolist()
+        return Evidence(
+            alert_id=alert_id(alert, self._context),
+            crop=origin.crops[face],
+            face=origin.found.take(seen.numbers[[face]]),
+            shape=origin.shape,
+            provider=self._vision.provider,
+            context=self._vision.context(alert.frame.jpeg, seen, face),
+        )
 
     def _dead_letter(self, record: Record, refused: FrameRefused) -> None:
         value = encode_dead_letter(record, refused.reason, refused.detail, self._clock.now())
@@ -393,6 +433,7 @@ class Pipeline:
                 delivery.wait(DELIVERY_TIMEOUT_S)
             self._finish(done)
         self._book.settle(DELIVERY_TIMEOUT_S)
+        self._nonmatches.settle(DELIVERY_TIMEOUT_S)
 
     def _finish(self, refs: Sequence[FrameRef]) -> None:
         for ref in refs:
@@ -402,20 +443,13 @@ class Pipeline:
         """Store what is finished; intervals before a result end now: in a transaction it is not readable earlier."""
         self._committed_at = time.monotonic()
         if self._results:
-            self._book.write_before(self._results, self._clock.now())
+            self._book.write_before(self._results)
             self._book.settle(DELIVERY_TIMEOUT_S)
+        self._outlets.ledger.check()
         ready = self._offsets.take()
         if ready:
             self._source.commit(ready)
         self._results = {at: offset for at, offset in self._results.items() if ready.get(at, 0) <= offset}
-
-
-def _time(at_ms: int) -> datetime:
-    """A record's time; one outside the calendar is the calendar's beginning."""
-    try:
-        return datetime.fromtimestamp(at_ms / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return datetime.min.replace(tzinfo=UTC)
 
 
 def _why_not(seen: Seen, sightings: Sequence[Sighting]) -> NoMatch:

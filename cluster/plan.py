@@ -4,9 +4,11 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from cluster.policy import PolicyInForce, read_manifests, read_policy
+from cluster.policy import PolicyInForce, read_manifests
+from cluster.policy_files import policy_in, read_named
 from cluster.settings import ClusterSettings, read_cluster
 from cluster.wire.alerts import AlertContext
+from cluster.wire.release import Release
 from operators.align import TEMPLATE_NAME
 from operators.detect import open_detector
 from operators.embed import open_embedder
@@ -23,12 +25,14 @@ class Plan:
         in_force: The policy and its digest.
         detector: Manifest of the detector the policy names.
         embedder: Manifest of the embedder the policy names.
+        release: How the policy was released, if it was: one that stands in a file of its own has not been.
     """
 
     settings: ClusterSettings
     in_force: PolicyInForce
     detector: ModelManifest
     embedder: ModelManifest
+    release: Release | None = None
 
     @property
     def contract(self) -> EmbeddingContract:
@@ -69,12 +73,24 @@ def read_plan(path: Path) -> Plan:
     """Read the cluster file at `path` and everything it names.
 
     Raises:
-        SettingsRefused: With every fault found, by file and line.
+        SettingsRefused: With every fault found, by file and line. ReleaseRefused: It names a release that is none.
     """
     settings = read_cluster(path)
-    in_force = read_policy(settings.policy)
+    named = read_named(settings.policy)
+    release, in_force = named if isinstance(named, Release) else None, policy_in(named)
     detector, embedder = read_manifests(settings.policy, in_force.policy, settings.models.manifests)
-    return Plan(settings=settings, in_force=in_force, detector=detector, embedder=embedder)
+    return Plan(settings, in_force, detector, embedder, release)
+
+
+def with_release(plan: Plan, release: Release) -> Plan:
+    """The same under another policy.
+
+    Raises:
+        SettingsRefused: Its models are not here, or must not look at the people it is for.
+    """
+    where, manifests = Path(f"policy {release.number}"), plan.settings.models.manifests
+    detector, embedder = read_manifests(where, release.in_force.policy, manifests)
+    return Plan(plan.settings, release.in_force, detector, embedder, release)
 
 
 def open_vision(plan: Plan) -> Vision:

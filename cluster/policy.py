@@ -1,15 +1,18 @@
 """Policy files and the models they name."""
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import rfc8785
 
-from cluster.strict_yaml import read, read_both
+from cluster.strict_yaml import build, read, read_both
 from operators.errors import SettingsRefused
 from operators.models import ModelManifest
-from operators.policy import ModelChoice, Policy, unfit_models
+from operators.policy import ModelChoice, Policy, unaccepted_models, unfit_models
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,41 @@ def read_policy(path: Path) -> PolicyInForce:
         SettingsRefused: With every fault found, by line.
     """
     policy, document = read_both(path, Policy)
+    return PolicyInForce(policy, _canonical(document, f"{path}: "))
+
+
+def policy_of(document: Any) -> PolicyInForce:
+    """The policy of a document that stands in a message, as strictly as from a file.
+
+    Raises:
+        SettingsRefused: With every fault found, by key.
+    """
+    return PolicyInForce(build(document, Policy), _canonical(document, ""))
+
+
+def _canonical(document: Any, place: str) -> bytes:
     try:
-        canonical = rfc8785.dumps(document)
-    except rfc8785.CanonicalizationError as error:
-        raise SettingsRefused(f"{path}: {error}: JSON knows whole numbers below 2^53 only; use a smaller one") from None
-    return PolicyInForce(policy, canonical)
+        return rfc8785.dumps(document)
+    except ValueError as error:
+        raise SettingsRefused(f"{place}{error}: JSON knows whole numbers below 2^53 only; use a smaller one") from None
+
+
+def check_period(policy: Policy, now: datetime) -> None:
+    """Refuse a policy whose time is over. One whose time has not come may be started: it looks at nothing until then.
+
+    Raises:
+        SettingsRefused: It has ended, or its review is overdue.
+    """
+    name = f"policy {policy.policy} of {policy.deployment}"
+    if now >= policy.end:
+        raise SettingsRefused(
+            f"{name} ended at {policy.end:%Y-%m-%d %H:%M} UTC: whoever authorised it decides anew, as another policy"
+        )
+    if now >= policy.review_by:
+        raise SettingsRefused(
+            f"{name} was to be reviewed by {policy.review_by:%Y-%m-%d %H:%M} UTC: review what came of it, then release "
+            "a policy with another review_by"
+        )
 
 
 def read_manifest(choice: ModelChoice, folder: Path) -> ModelManifest:
@@ -65,13 +98,25 @@ def read_manifest(choice: ModelChoice, folder: Path) -> ModelManifest:
     return manifest
 
 
+def find_manifest(sha256: str, folder: Path) -> ModelManifest | None:
+    """The manifest in `folder` of the model of this digest, whatever it is called; None when there is none."""
+    for path in sorted(folder.glob("*.yaml")):
+        with suppress(SettingsRefused):  # whatever else lies there
+            manifest = read(path, ModelManifest)
+            if manifest.sha256 == sha256:
+                return manifest
+    return None
+
+
 def read_manifests(path: Path, policy: Policy, folder: Path) -> tuple[ModelManifest, ModelManifest]:
     """The manifests of the detector and the embedder that the policy from the file at `path` names.
 
     Raises:
-        SettingsRefused: As `read_manifest`, or a model that knows only people who do not exist is to look at real ones.
+        SettingsRefused: As `read_manifest`, or a model that knows only people who do not exist is to look at real ones,
+            or one stands under a licence that the policy does not accept.
     """
     detector, embedder = read_manifest(policy.detector, folder), read_manifest(policy.embedder, folder)
-    if unfit := unfit_models(policy, detector, embedder):
-        raise SettingsRefused("\n".join(f"{path}: {reason}" for reason in unfit))
+    models = (policy, detector, embedder)
+    if faults := [*unfit_models(*models), *unaccepted_models(*models)]:
+        raise SettingsRefused("\n".join(f"{path}: {reason}" for reason in faults))
     return detector, embedder

@@ -9,24 +9,34 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cluster.account import Account
 from cluster.backoff import pause_s
 from cluster.clocks import SystemClock
 from cluster.delivery import member_of, open_delivery
+from cluster.following import Following
 from cluster.in_hand import InHand
 from cluster.kafka_admin import expel, has_member
 from cluster.kafka_io import ALERTS, SESSION_MS, KafkaFrameSource
+from cluster.keys import read_evidence_key
 from cluster.layout import Layout
+from cluster.ledger_writer import Head, LedgerWriter
 from cluster.offsets import TopicPartition
 from cluster.pipeline import Pipeline
 from cluster.plan import Plan, open_vision
-from cluster.ports import Index
+from cluster.policy import PolicyInForce
+from cluster.policy_feed import PolicyFeed, open_topic
+from cluster.policy_state import PolicyState, fits
+from cluster.ports import Index, MessageSink
 from cluster.register import read_topic
 from cluster.scaling import Load
+from cluster.standing import Halt
+from cluster.traces import trace_of
 from cluster.watchlist_feed import FeedStatus, WatchlistFeed
-from operators.errors import BrokerUnavailable, IndexIncomplete, ModelsFail, SlotTaken
+from cluster.wire.text import format_time
+from operators.errors import BrokerUnavailable, IndexIncomplete, ModelsFail, PolicyUnknown, SlotTaken
 
 POLL_S = 0.2
 RETRY_S, LONGEST_RETRY_S = 1.0, 5.0  # a broker that is back is to be used within seconds
@@ -64,7 +74,7 @@ class RecogniserStatus:
         state: `watching`, or what it waits for.
         partitions: Partitions of the frames topic it owns, with the frames waiting in each.
         frames_per_s: Over the last 10 s.
-        policy: Number of the policy in force.
+        policy: Number of the policy by which it decides; 0 before it has one.
         policy_digest: Its digest.
         provider: What the models run on, as ONNX Runtime says.
         restarts: How often it has started over from its last commit, because Kafka had gone away.
@@ -73,6 +83,8 @@ class RecogniserStatus:
         account: Where every frame went.
         load: How much it has to do; None until that has been measured.
         node_id: What Ray calls its node; None outside Ray.
+        switched_at: When it changed over to this policy, RFC 3339; None when it has begun with it.
+        halted: Why nothing may be looked at; None when it may.
     """
 
     slot: int
@@ -90,6 +102,8 @@ class RecogniserStatus:
     layout: Layout | None = None
     load: Load | None = None
     node_id: str | None = None
+    switched_at: str | None = None
+    halted: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +147,7 @@ class Recogniser:
             that never returns is waited for.
 
     Raises:
+        SettingsRefused: This machine lacks the key that seals evidence.
         ModelRefused: See `open_vision`.
         DeviceUnavailable: See `open_vision`.
     """
@@ -147,22 +162,28 @@ class Recogniser:
     ) -> None:
         self._plan = plan
         self._slot = slot
+        self._key = read_evidence_key(plan.settings.key_folder)
         self._vision = open_vision(plan)
         self._in_hand = InHand(notes, member_of(slot))
         if self._in_hand.suspects:
             self._vision.check()  # a machine that is ill must not let frames appear to be to blame
+        self._stopping = threading.Event()
+        clock, deployment = SystemClock(), plan.in_force.policy.deployment
+        state = PolicyState(deployment, plan.settings.people, fits(plan))
+        self._policy = PolicyFeed(partial(open_topic, plan.settings.kafka), state, clock, self._stopping.is_set)
+        self._following = Following(plan, self._policy, clock)
         self._feed = None if index else _whole_list(plan, slot)
         self._index = index
         self._on_failure = on_failure
         self._account = Account()
         self._pipeline: Pipeline | None = None
-        self._trouble: str | None = "starting"
+        self._trouble: str | None = None
         self._restarts = self._in_a_row = 0
         self._is_taken = False
+        self._ledger_head: Head | None = None
         self._lag: dict[int, int] = {}
         self._measured: deque[_Measured] = deque()
         self._frame_s = 0.0
-        self._stopping = threading.Event()
         self._has_left = False
         self._told = (0.0, 0, 0)
         self._thread = threading.Thread(target=self._run, name="recogniser", daemon=True)
@@ -170,21 +191,24 @@ class Recogniser:
 
     def status(self) -> RecogniserStatus:
         """State of this recogniser."""
-        in_force = self._plan.in_force
+        in_force, standing = self._following.in_force, self._policy.standing
+        halt = standing.halt(SystemClock().now()) if standing else None
         return RecogniserStatus(
             slot=self._slot,
             pid=os.getpid(),
             node=socket.gethostname(),
-            state=self._state(),
+            state=self._state(halt),
             partitions=dict(self._lag),
             frames_per_s=self._rate(),
-            policy=in_force.policy.policy,
-            policy_digest=in_force.digest,
+            policy=in_force.policy.policy if in_force else 0,
+            policy_digest=in_force.digest if in_force else "",
             provider=self._vision.provider,
             restarts=self._restarts,
             index=self._feed.status() if self._feed else None,
             account=self._account.summary(),
             load=self._load(),
+            switched_at=format_time(at) if (at := self._following.switched_at) else None,
+            halted=halt.why if halt else None,
         )
 
     def close(self, timeout_s: float) -> Departure:
@@ -204,22 +228,27 @@ class Recogniser:
             seconds=time.monotonic() - told_at_s,
             has_left=self._has_left,
         )
+        self._policy.close()
         if self._feed:
             self._feed.close()
         return departure
 
-    def _state(self) -> str:
+    def _state(self, halt: Halt | None) -> str:
         if self._stopping.is_set():
             return LEAVING
-        waiting_for = self._pipeline.waiting_for if self._pipeline else None
-        return self._trouble or waiting_for or "watching"
+        trouble = self._trouble or self._policy.trouble
+        if trouble or self._pipeline is None:
+            return trouble or "starting"
+        return self._pipeline.waiting_for or (halt.why if halt else "watching")
 
     def _run(self) -> None:
         try:
             while not self._stopping.is_set():
                 try:
-                    self._watch()
+                    self._watch(self._following.begin())
                     self._has_left = True
+                except PolicyUnknown as unknown:  # only who is told to stop does not wait for it
+                    log.info("recogniser %d stops: %s", self._slot, unknown)
                 except (BrokerUnavailable, SlotTaken) as error:
                     log.warning("recogniser %d: %s", self._slot, error)
                     self._account.give_back()
@@ -230,8 +259,8 @@ class Recogniser:
                         self._restarts += 1
                         self._stopping.wait(pause_s(self._in_a_row, RETRY_S, LONGEST_RETRY_S))
                         self._in_a_row += 1
-        except BaseException:
-            log.exception("recogniser %d ends", self._slot)
+        except BaseException as error:
+            log.error("recogniser %d ends: %s", self._slot, trace_of(error))  # noqa: TRY400 - its text may hold anything
             self._on_failure()
             raise
 
@@ -254,9 +283,12 @@ class Recogniser:
         self._is_taken = False
         self._restarts += 1
 
-    def _watch(self) -> None:
-        """Join the group and process frames until stopped; whoever was this recogniser before is no member any more."""
-        plan = self._plan
+    def _watch(self, plan: Plan) -> None:
+        """Join the group and process frames until stopped; whoever was this recogniser before is no member any more.
+
+        Args:
+            plan: What is to run, with the policy that stands.
+        """
         expel(plan.settings.kafka, plan.group, member_of(self._slot))
         with ExitStack() as closing:
             settings = plan.settings
@@ -266,6 +298,8 @@ class Recogniser:
                 plan.group,
                 self._slot,
                 lambda revoked, owned: self._share(pipeline, revoked, owned),
+                self._key,
+                partial(self._begin_chain, plan.in_force),
                 closing,
             )
             index = self._index or self._feed
@@ -281,12 +315,23 @@ class Recogniser:
                 self._account,
                 plan.settings.recognisers.poll_frames,
                 self._stopping.is_set,
-                member_of(self._slot),
                 self._in_hand,
+                self._policy.halting,
             )
             self._pipeline, self._trouble = pipeline, None
             self._measured = deque()
-            self._loop(pipeline, source)
+            try:
+                self._loop(pipeline, source, outlets.ledger)
+                outlets.ledger.end(LEAVE_S)
+            finally:
+                self._ledger_head = outlets.ledger.head
+
+    def _begin_chain(self, in_force: PolicyInForce, sink: MessageSink) -> LedgerWriter:
+        """Begin a chain of the ledger with the settings in force: before it has these, nothing is looked at."""
+        deployment, writer, clock = in_force.policy.deployment, member_of(self._slot), SystemClock()
+        ledger = LedgerWriter(sink, deployment, writer, in_force.digest, clock, self._ledger_head)
+        self._following.tell(ledger)
+        return ledger
 
     def _share(self, pipeline: Pipeline, revoked: Sequence[TopicPartition], owned: Sequence[TopicPartition]) -> None:
         """The group has shared the partitions anew: what others have alerted about is read first."""
@@ -295,10 +340,11 @@ class Recogniser:
             records = read_topic(self._plan.settings.kafka, ALERTS, pipeline.recall_from)
             pipeline.recall([record.value for record in records])
 
-    def _loop(self, pipeline: Pipeline, source: KafkaFrameSource) -> None:
+    def _loop(self, pipeline: Pipeline, source: KafkaFrameSource, ledger: LedgerWriter) -> None:
         measured_at = 0.0
         try:
             while not self._stopping.is_set():
+                self._following.step(pipeline, ledger)
                 pipeline.step(POLL_S)
                 self._in_a_row = 0
                 if time.monotonic() - measured_at > 1.0:
@@ -309,10 +355,10 @@ class Recogniser:
         except SlotTaken:
             self._is_taken = True  # noted before anything else fails on the way out
             raise
-        except (IndexIncomplete, ModelsFail):
+        except (IndexIncomplete, ModelsFail, PolicyUnknown):
             if not self._stopping.is_set():
                 raise
-            log.info("recogniser %d stops while the index or the models are silent", self._slot)
+            log.info("recogniser %d stops while the index, the models or the policy topic are silent", self._slot)
         finally:
             self._account.give_back()  # what waits here, and has not been committed, is another's to account for
             self._lag = {}

@@ -9,7 +9,8 @@ from cluster.kafka_io import LEDGER, WATCHLIST, TopicReader
 from cluster.ports import Record
 from cluster.settings import KafkaSettings
 from cluster.wire.entries import EntryInvalid, EntryRecord, parse_entry
-from cluster.wire.ledger import LedgerInvalid, ListEvent, parse_event
+from cluster.wire.ledger import LedgerInvalid
+from cluster.wire.list_events import ListEvent, parse_event
 
 _POLL_S = 0.5
 

@@ -12,12 +12,15 @@ from pathlib import Path
 
 from cluster.folders import state_folder
 from cluster.layout import Layout
+from cluster.signatures import Person
 from cluster.strict_yaml import read
+from cluster.wire.text import is_line
 from operators.errors import SettingsRefused
 from operators.jpeg import JpegLimits
 from operators.onnx import Device
 
 DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
+_NAME_BYTES = 200
 
 
 class Protocol(StrEnum):
@@ -191,6 +194,28 @@ class Delivery(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerSettings:
+    """How the ledger is sealed, see docs/decisions/0019-ledger.md.
+
+    Attributes:
+        checkpoint_s: Time between two checkpoints while there is anything new. What is behind the last one may be cut
+            off unnoticed.
+        checkpoint_records: A checkpoint comes sooner when so many records are new, and covers no more.
+        anchor_file: File to which a line is added for each checkpoint, at best on a medium that can only be added to.
+            None: checkpoints are published in topic `ledger-heads` alone.
+    """
+
+    checkpoint_s: float = 60.0
+    checkpoint_records: int = 1000
+    anchor_file: Path | None = None
+
+    def __post_init__(self) -> None:
+        _be_counts(self, "checkpoint_records")
+        if not self.checkpoint_s > 0:
+            raise ValueError(f"checkpoint_s: must be above 0, found {self.checkpoint_s}")
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What one frame may ask for, whatever camera it claims to be from.
 
@@ -241,8 +266,12 @@ class ClusterSettings:
         delivery: What is promised of an alert.
         index: The watchlist's place.
         limits: What one frame may ask for.
+        ledger: How the ledger is sealed.
         keys: Folder of the deployment's secret keys, needed where people are put on lists and taken off; None: a folder
             of the user's own, see `key_folder`.
+        retention: Folder of the retention profiles of which the policy names one; None: `retention` beside the
+            policy's folder.
+        people: Whose signatures count under policies and orders, by name, with their keys and what they may do.
     """
 
     cluster: str
@@ -255,7 +284,10 @@ class ClusterSettings:
     delivery: Delivery = Delivery.AT_LEAST_ONCE
     index: IndexSettings = field(default_factory=IndexSettings)
     limits: Limits = field(default_factory=Limits)
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
     keys: Path | None = None
+    retention: Path | None = None
+    people: dict[str, Person] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.cluster.replace("-", "").isalnum() or not self.cluster.isascii():
@@ -264,11 +296,20 @@ class ClusterSettings:
             raise ValueError("index.shards: must not exceed kafka.watchlist_partitions")
         if (self.recognisers.most or 0) > self.kafka.frame_partitions:
             raise ValueError("recognisers.most: must not exceed kafka.frame_partitions, one more would have none")
+        if not all(is_line(name, _NAME_BYTES) for name in self.people):
+            raise ValueError(f"people: a name is one line of at most {_NAME_BYTES} bytes")
+        if len({person.key_id for person in self.people.values()}) != len(self.people):
+            raise ValueError("people: two have one key; whoever signs for both is one person")
 
     @property
     def key_folder(self) -> Path:
         """Where the deployment's secret keys are."""
         return self.keys or state_folder() / "keys" / self.cluster
+
+    @property
+    def retention_folder(self) -> Path:
+        """Where the retention profiles are."""
+        return self.retention or self.policy.parent / ".." / "retention"
 
 
 def read_cluster(path: Path, environment: Mapping[str, str] = os.environ) -> ClusterSettings:
@@ -282,13 +323,15 @@ def read_cluster(path: Path, environment: Mapping[str, str] = os.environ) -> Clu
         raise SettingsRefused(
             f"{path}: kafka.security.password: set BEHOLDEN_KAFKA_PASSWORD instead and remove it here"
         )
-    here, index = path.resolve().parent, settings.index
+    here, index, ledger = path.resolve().parent, settings.index, settings.ledger
     return replace(
         settings,
         policy=here / settings.policy,
         models=Models(here / settings.models.manifests, here / settings.models.files),
         index=replace(index, snapshots=index.snapshots and here / index.snapshots),
+        ledger=replace(ledger, anchor_file=ledger.anchor_file and here / ledger.anchor_file),
         keys=settings.keys and here / settings.keys,
+        retention=settings.retention and here / settings.retention,
         kafka=_with_environment(settings.kafka, environment),
         ray=environment.get("BEHOLDEN_RAY_ADDRESS") or settings.ray,
     )

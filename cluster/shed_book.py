@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cluster.account import Account, Shed
+from cluster.ledger_writer import LedgerWriter
 from cluster.offsets import OffsetTracker, TopicPartition
-from cluster.ports import Delivery, MessageSink
-from cluster.wire.shed import ShedInterval, encode_shed
+from cluster.ports import Delivery
+from cluster.wire.shed import SHED_TYPE, ShedInterval, shed_body
 from operators.types import FrameRef
 
 GAP = timedelta(seconds=1)  # without a frame shed for so long, an interval is over
@@ -40,27 +41,13 @@ class ShedBook:
     """Accounts for frames that are shed. A frame is finished when the ledger has it. Not thread-safe.
 
     Args:
-        ledger: Topic `ledger`.
-        deployment: Whose frames.
-        policy_digest: Of the policy in force.
-        writer: Which recogniser.
+        ledger: This process' chain.
         account: Where frames are accounted for.
         offsets: Told of frames that are finished.
     """
 
-    def __init__(
-        self,
-        ledger: MessageSink,
-        deployment: str,
-        policy_digest: str,
-        writer: str,
-        account: Account,
-        offsets: OffsetTracker,
-    ) -> None:
+    def __init__(self, ledger: LedgerWriter, account: Account, offsets: OffsetTracker) -> None:
         self._ledger = ledger
-        self._deployment = deployment
-        self._policy_digest = policy_digest
-        self._writer = writer
         self._account = account
         self._offsets = offsets
         self._open: dict[_Key, _Interval] = {}
@@ -102,24 +89,24 @@ class ShedBook:
     def write(self, now: datetime) -> None:
         """Start to write intervals that are over, or all of them when one has lasted too long."""
         if any(now - each.opened_at >= LONGEST for each in self._open.values()):
-            self.write_all(now)
+            self.write_all()
             return
         for key in [key for key, each in self._open.items() if now - each.added_at > GAP]:
             self._over.append(self._open.pop(key))
-        self._send(now)
+        self._send()
 
-    def write_before(self, offsets: Mapping[TopicPartition, int], now: datetime) -> None:
+    def write_before(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Start to write the intervals that have frames before these offsets."""
         for key, each in list(self._open.items()):
             if each.first < offsets.get(key.partition, 0):
                 self._over.append(self._open.pop(key))
-        self._send(now)
+        self._send()
 
-    def write_all(self, now: datetime) -> None:
+    def write_all(self) -> None:
         """Start to write every interval."""
         self._over += self._open.values()
         self._open.clear()
-        self._send(now)
+        self._send()
 
     def settle(self, timeout_s: float) -> None:
         """Wait until the ledger has what was written; its frames are finished then.
@@ -145,14 +132,11 @@ class ShedBook:
         self._open = {key: each for key, each in self._open.items() if key.partition not in partitions}
         return dropped
 
-    def _send(self, now: datetime) -> None:
-        for interval in self._over:
+    def _send(self) -> None:
+        while self._over:
+            interval = self._over[0]
             key = interval.key
             shed = ShedInterval(
-                at=now,
-                deployment=self._deployment,
-                policy_digest=self._policy_digest,
-                writer=self._writer,
                 cameras=key.cameras,
                 topic=key.partition[0],
                 partition=key.partition[1],
@@ -163,5 +147,5 @@ class ShedBook:
                 begin=interval.begin,
                 end=interval.end,
             )
-            self._sent.append((interval, self._ledger.send(self._writer, encode_shed(shed), [])))
-        self._over.clear()
+            delivery = self._ledger.write(SHED_TYPE, shed_body(shed))
+            self._sent.append((self._over.pop(0), delivery))

@@ -27,8 +27,27 @@ class Member:
 
     @property
     def is_at_work(self) -> bool:
-        """Whether it does what it is there for."""
-        return self.state in (READY, WATCHING)
+        """Whether it does what it is there for; a recogniser that may not look at anything takes frames in."""
+        status = self.status
+        is_halted = isinstance(status, RecogniserStatus) and self.state == status.halted
+        return self.state in (READY, WATCHING) or is_halted
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyShown:
+    """What stands, as the supervisor knows it.
+
+    Attributes:
+        number: Of the policy in force.
+        digest: Its digest.
+        halted: Why nothing is looked at; None when it is.
+        alarms: What is wrong: recognisers that go by another policy, or a policy that they cannot go by.
+    """
+
+    number: int
+    digest: str
+    halted: str | None = None
+    alarms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +55,16 @@ class ClusterStatus:
     """A running cluster.
 
     Attributes:
-        plan: What was asked for.
+        plan: What was asked for; its policy may be an old one by now.
         members: Every wanted actor, recognisers that were taken out of work, and what is still there and not wanted.
+        policy: What stands; None while that is not known.
+        ledger: How far the ledger is sealed by checkpoints, or why it is not.
     """
 
     plan: Plan
     members: list[Member]
+    policy: PolicyShown | None = None
+    ledger: str = ""
 
     @property
     def is_ready(self) -> bool:

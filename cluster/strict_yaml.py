@@ -1,7 +1,8 @@
 """Read a YAML file into a frozen dataclass, refusing everything that could be read in two ways.
 
 Duplicate keys, unknown keys, missing keys, aliases and tags, wrong types, NaN and infinities are refused, each with the
-file and the line. Only JSON's types exist: dates and `yes`/`no` are plain text.
+file and the line. Only JSON's types exist: dates and `yes`/`no` are plain text. Where a dataclass asks for a time it is
+written in one way only, 2026-01-31T12:00:00Z.
 """
 
 import dataclasses
@@ -9,7 +10,8 @@ import functools
 import json
 import re
 import typing
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,8 +21,13 @@ from pydantic import TypeAdapter, ValidationError
 from operators.errors import SettingsRefused
 
 T = TypeVar("T")
+_Place = tuple[str | int, ...]
 
 MAX_BYTES = 1_000_000  # a settings file is a page or two; parsing cost grows with size
+MAX_DIGITS = 1000  # far beyond any number that is meant
+
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+_TIME_ADVICE = "write a time in UTC, as 2026-01-31T12:00:00Z"
 
 
 class _Loader(yaml.SafeLoader):
@@ -51,6 +58,12 @@ class _Loader(yaml.SafeLoader):
             seen.add(key)
         return super().construct_mapping(node, deep)
 
+    def construct_whole(self, node: yaml.ScalarNode) -> int:
+        """Refuse numbers so long that Python refuses them."""
+        if len(node.value) > MAX_DIGITS:
+            raise _LoadError(f"a number of {len(node.value)} digits: use a smaller one", node.start_mark.line + 1)
+        return int(node.value)
+
 
 class _LoadError(Exception):
     """A reason and the line it was found on."""
@@ -67,6 +80,7 @@ for _tag, _pattern, _first in (
     ),
 ):
     _Loader.add_implicit_resolver(_tag, re.compile(_pattern), _first)
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_whole)
 
 
 def load(path: Path) -> Any:
@@ -90,15 +104,45 @@ def read(path: Path, into: type[T]) -> T:
 def read_both(path: Path, into: type[T]) -> tuple[T, Any]:
     """What `read` gives and the document it was made from, out of one reading of the file; raises what `read` does."""
     document, lines = _compose(path)
+    return _make(document, into, lambda at: f"{path}:{lines[_known(at, lines)]}: "), document
+
+
+def build(document: Any, into: type[T]) -> T:
+    """An instance of the dataclass `into` from JSON-like values, as strictly as from a file.
+
+    Raises:
+        SettingsRefused: With every fault found, each on a line of its own: key and what to do.
+    """
+    return _make(document, into, lambda _: "")
+
+
+def _make(document: Any, into: type[T], place: Callable[[_Place], str]) -> T:
+    """See `build`; `place` says where in a file a key stands."""
     try:
         value: T = _adapter(typing.cast("Hashable", into)).validate_json(json.dumps(document))
     except ValidationError as error:
-        faults = (_explain(path, dict(fault), lines) for fault in error.errors())
-        raise SettingsRefused("\n".join(faults)) from None
-    return value, document
+        raise SettingsRefused("\n".join(_explain(dict(fault), place) for fault in error.errors())) from None
+    unclear = [f"{place(at)}{'.'.join(at)}: {_TIME_ADVICE}, found {text!r}" for at, text in _times(value, document)]
+    if unclear:
+        raise SettingsRefused("\n".join(unclear))
+    return value
 
 
-def _compose(path: Path) -> tuple[Any, dict[tuple[str | int, ...], int]]:
+def schema(kind: Any) -> dict[str, Any]:
+    """The JSON Schema of what `read` takes for a dataclass: its keys and their kinds."""
+    return _adapter(kind).json_schema()
+
+
+def _times(value: Any, document: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Where a document has a time that is not written as times are."""
+    if isinstance(value, datetime) and not _TIME.fullmatch(document):
+        yield at, document
+    elif dataclasses.is_dataclass(value):
+        for name in document:
+            yield from _times(getattr(value, name), document[name], (*at, name))
+
+
+def _compose(path: Path) -> tuple[Any, dict[_Place, int]]:
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -126,7 +170,7 @@ def _compose(path: Path) -> tuple[Any, dict[tuple[str | int, ...], int]]:
     return document, dict(_lines(node, ()))
 
 
-def _lines(node: yaml.Node, at: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], int]]:
+def _lines(node: yaml.Node, at: _Place) -> Iterator[tuple[_Place, int]]:
     yield at, node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
@@ -143,16 +187,20 @@ _ADVICE = {
 }
 
 
-def _explain(path: Path, fault: dict[str, Any], lines: dict[tuple[str | int, ...], int]) -> str:
-    at = tuple(fault["loc"])
-    known = at
-    while known not in lines:
-        known = known[:-1]
+def _explain(fault: dict[str, Any], place: Callable[[_Place], str]) -> str:
+    at: _Place = tuple(fault["loc"])
     name = ".".join(str(part) for part in at) or "document"
     text = _ADVICE.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
     is_silent = fault["type"] in _ADVICE or isinstance(fault["input"], dict) or at[-1:] == ("password",)
     found = "" if is_silent else f", found {fault['input']!r}"
-    return f"{path}:{lines[known]}: {name}: {text}{found}"
+    return f"{place(at)}{name}: {text}{found}"
+
+
+def _known(at: _Place, lines: Mapping[_Place, int]) -> _Place:
+    """The innermost part of a document that has a line."""
+    while at not in lines:
+        at = at[:-1]
+    return at
 
 
 @functools.cache

@@ -24,14 +24,16 @@ from cluster.actors import (
     start_shard,
     wait_for,
 )
+from cluster.checkpoint_keeper import CheckpointKeeper
 from cluster.delivery import member_of, slot_named
 from cluster.departures import Departures
 from cluster.layout import Layout, Replica, Seen, next_steps, replica_named
 from cluster.patience import Patience
 from cluster.plan import Plan
+from cluster.policy_watch import open_policy_watch
 from cluster.recogniser import LEAVE_S, LEAVING, RecogniserStatus
 from cluster.scaling import Load, Scale, next_scale, slots, spare_slots
-from cluster.status import DRAINED, READY, WATCHING, Member
+from cluster.status import DRAINED, READY, WATCHING, Member, PolicyShown
 from cluster.watchlist_feed import FeedStatus
 
 SUPERVISOR = "supervisor"
@@ -40,6 +42,7 @@ RECONCILE_S = 2.0
 HURRY_S = 0.5  # between two looks while something is on its way
 STATUS_TIMEOUT_S = 2.0
 RETIRE_S = 10.0
+LAST_CHECKPOINT_S = 10.0
 
 log = logging.getLogger("beholden.supervisor")
 
@@ -61,9 +64,11 @@ class Supervisor:
         there = [slot for name in actor_names() if (slot := slot_named(name)) is not None]
         self._scale = Scale(extra=sum(slot >= self._recognisers.count for slot in there))
         self._departures = Departures(plan)
+        self._policy = open_policy_watch(plan)
         self._lanes = {member_of(slot): slot for slot in range(self._recognisers.count)}
         self._actors: dict[str, Any] = {}
         self._members = {name: Member(name, "starting") for name in (*self._shards, *self._lanes)}
+        self._checkpoints = CheckpointKeeper(plan)
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
@@ -77,6 +82,14 @@ class Supervisor:
         """Every actor as it was within the last seconds: shards, those that are about to leave, recognisers."""
         return list(self._members.values())
 
+    def ledger(self) -> str:
+        """How far the ledger is sealed by checkpoints, or why it is not."""
+        return self._checkpoints.state
+
+    def policy(self) -> PolicyShown | None:
+        """What stands; None while that is not known."""
+        return self._policy.shown
+
     def drain(self, drained: frozenset[int]) -> None:
         """Have these recognisers, and only these, be out of work until told otherwise."""
         note_drained(drained)
@@ -89,6 +102,8 @@ class Supervisor:
         self._thread.join(timeout_s)
         self._members = {name: Member(name, "closing") for name in self._members}
         close_members(timeout_s)
+        self._policy.close()
+        self._checkpoints.close(LAST_CHECKPOINT_S)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -103,7 +118,7 @@ class Supervisor:
 
     def _reconcile(self) -> bool:
         """Make who is missing, hear everyone, and take the next steps; whether all are at work and none was due."""
-        drained, names = drained_slots(), actor_names()
+        drained, names, asked_s = drained_slots(), actor_names(), time.monotonic()
         self._see_off(drained, names)
         there = [name for name in names if replica_named(name)]
         leaving = sorted(set(there).difference(self._shards))
@@ -114,7 +129,8 @@ class Supervisor:
         heard = {name: member for name, reply in replies.items() if (member := self._hear(name, reply))}
         shown = {name: _leaving(heard[name], name in leaving) for name in (*self._shards, *leaving) if name in heard}
         self._members = shown | self._shown_lanes(heard, drained)
-        due = self._lead(heard)
+        due = not self._policy.look(heard.values(), asked_s)
+        due |= self._lead(heard)
         self._move_lanes(heard)
         self._rescale(heard, len(spare_slots(self._recognisers, drained)))
         return not due and not self._departures.under_way and all(member.is_at_work for member in heard.values())

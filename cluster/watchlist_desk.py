@@ -16,16 +16,19 @@ from cluster.enrol import Picture, enrol
 from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import LEDGER, WATCHLIST, KafkaSink, open_producer
 from cluster.keys import DeploymentKeys, make_keys, read_keys
+from cluster.ledger_writer import LedgerWriter
 from cluster.plan import Plan
 from cluster.ports import Clock, Delivery, MessageSink
 from cluster.register import read_events
+from cluster.retention import profile_of
 from cluster.wire.entries import MAX_LINE_BYTES, EntryRecord, parse_entry
-from cluster.wire.ledger import Change, ListEvent, Withdrawal, encode_event
+from cluster.wire.list_events import Change, ListEvent, Withdrawal, event_body
 from cluster.wire.text import is_line
 from operators.errors import EnrolmentReason, EnrolmentRefused, SettingsRefused
 from operators.vision import Vision
 
 WRITE_TIMEOUT_S = 30.0
+WRITER = "desk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +39,14 @@ class Desk:
         plan: Policy and models in force.
         keys: The deployment's.
         entries: Topic `watchlist`.
-        ledger: Topic `ledger`.
+        ledger: This desk's chain of topic `ledger`.
         clock: Time.
     """
 
     plan: Plan
     keys: DeploymentKeys
     entries: MessageSink
-    ledger: MessageSink
+    ledger: LedgerWriter
     clock: Clock
 
     def create(self, watchlist: str, by: str) -> None:
@@ -107,9 +110,8 @@ class Desk:
 
     def _tell(self, change: Change, by: str, **about: Any) -> Delivery:
         deployment = self.plan.in_force.policy.deployment
-        common = (deployment, self.plan.in_force.digest, by, self.keys.members_id)
-        event = ListEvent(change, self.clock.now(), *common, **about)
-        return self.ledger.send(deployment, encode_event(event), [])
+        event = ListEvent(change, self.clock.now(), deployment, by, self.keys.members_id, **about)
+        return self.ledger.write(change, event_body(event))
 
 
 def create_list(plan: Plan, watchlist: str, by: str) -> bool:
@@ -121,7 +123,7 @@ def create_list(plan: Plan, watchlist: str, by: str) -> bool:
         BrokerUnavailable: Kafka does not answer.
     """
     folder, deployment = plan.settings.key_folder, plan.in_force.policy.deployment
-    ensure_topics(plan.settings.kafka)
+    ensure_topics(plan.settings.kafka, profile_of(plan.settings, plan.in_force.policy))
     used = {event.members_id for event in read_events(plan.settings.kafka, deployment).events}
     made = False if used else make_keys(folder)
     with open_desk(plan) as desk:
@@ -144,10 +146,13 @@ def open_desk(plan: Plan) -> Iterator[Desk]:
     """
     kafka = plan.settings.kafka
     keys = read_keys(plan.settings.key_folder)
-    ensure_topics(kafka)
+    ensure_topics(kafka, profile_of(plan.settings, plan.in_force.policy))
     with closing(open_producer(kafka, "beholden-watchlist")) as producer:
-        entries, ledger = (KafkaSink(kafka, producer, topic) for topic in (WATCHLIST, LEDGER))
-        yield Desk(plan, keys, entries, ledger, SystemClock())
+        entries, sink = (KafkaSink(kafka, producer, topic) for topic in (WATCHLIST, LEDGER))
+        in_force, clock = plan.in_force, SystemClock()
+        ledger = LedgerWriter(sink, in_force.policy.deployment, WRITER, in_force.digest, clock)
+        yield Desk(plan, keys, entries, ledger, clock)
+        ledger.end()
 
 
 def _wait(deliveries: Sequence[Delivery]) -> None:

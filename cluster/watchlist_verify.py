@@ -10,7 +10,7 @@ from cluster.keys import DeploymentKeys
 from cluster.plan import Plan
 from cluster.register import Events, Register
 from cluster.wire.entries import EntryRecord
-from cluster.wire.ledger import Change, ListEvent
+from cluster.wire.list_events import Change, ListEvent
 from indexes.columns import columns_of
 from indexes.near import near
 from operators.errors import EnrolmentReason

@@ -18,6 +18,9 @@ import cv2
 
 from cluster.account import Account
 from cluster.clocks import SystemClock
+from cluster.evidence import EvidenceSink
+from cluster.keys import new_evidence_key
+from cluster.ledger_writer import LedgerWriter
 from cluster.memory_io import MemorySink
 from cluster.pipeline import Outlets, Pipeline
 from cluster.plan import Plan, open_vision
@@ -25,6 +28,7 @@ from cluster.ports import Record, Skipped
 from cluster.recogniser import Recogniser
 from cluster.settings import Delivery
 from cluster.wire.frames import frame_headers
+from cluster.wire.settings import IN_FORCE, in_force_body
 from indexes.generation import WatchlistGeneration
 from loadtests.bench_bare import BATCH, BareLoop, Work
 from loadtests.bench_frames import FRAME_S
@@ -199,6 +203,13 @@ class LocalIndex:
         return self._generation.search(vectors, k, at_least, datetime.now(UTC))
 
 
+def _ledger(plan: Plan) -> LedgerWriter:
+    """A chain that nobody reads."""
+    ledger = LedgerWriter(MemorySink(), "bench", "bench", plan.in_force.digest, SystemClock())
+    ledger.write(IN_FORCE, in_force_body(plan.in_force, datetime.now(UTC)))
+    return ledger
+
+
 class _Worker:
     """One of the processes."""
 
@@ -212,7 +223,7 @@ class _Worker:
         self._loop = BareLoop(plan, entries, plan.settings.recognisers.threads)
         self._pipeline = Pipeline(
             EndlessSource(jpegs, cameras, self._begin),
-            Outlets(MemorySink(), MemorySink(), MemorySink()),
+            Outlets(MemorySink(), MemorySink(), _ledger(plan), EvidenceSink(MemorySink(), new_evidence_key())),
             open_vision(plan),
             LocalIndex(self._loop.index),
             plan.in_force,

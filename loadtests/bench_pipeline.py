@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 from rich.console import Console
 
 from cluster.settings import Placement
+from cluster.strict_yaml import load
 from loadtests.bench_bare import BATCH
 from loadtests.bench_report import show, verdict
 from loadtests.temporary import CONFIGS
@@ -75,7 +75,7 @@ def cluster_file(models: Path, recognisers: int | None, placement: Placement, co
 
 def policy_document(file: Path) -> dict[str, Any]:
     """A policy changed for many cameras and single pictures, in which frames of a backlog do not grow too old."""
-    policy: dict[str, Any] = yaml.safe_load(file.read_text())
+    policy: dict[str, Any] = load(file)
     policy["sightings"] |= {"cool_down_s": COOL_DOWN_S, "confirm_frames": 1, "of_frames": 1}
     cameras = [f"bench-{number}" for number in range(CANDIDATES)]
     return {**policy, "deployment": "bench", "cameras": cameras, "max_frame_age_ms": 10**9}

@@ -19,9 +19,10 @@ import yaml
 from rich.console import Console
 
 from cluster.frame_publisher import KafkaFramePublisher
-from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import WATCHLIST, KafkaSink, open_producer
+from cluster.keys import make_evidence_key
 from cluster.plan import Plan, open_vision, read_plan
+from cluster.policy_desk import put_in_force
 from loadtests.bench_bare import BareThreads, Work
 from loadtests.bench_cluster import RunningCluster, broker_pids, choose_cameras
 from loadtests.bench_frames import Shown, compose, entries, schedule
@@ -40,7 +41,7 @@ from loadtests.bench_report import (
     tell_rejected,
 )
 from loadtests.quiet import Gate, Load, Snapshot, load, look, used_s
-from loadtests.temporary import Temporary, temporary
+from loadtests.temporary import CONFIGS, Temporary, temporary
 
 PICTURES = 240
 ENTRIES = 10_000
@@ -231,7 +232,7 @@ def temporary_run(settings: Mapping[str, Any], policy: Mapping[str, Any]) -> Ite
     with tempfile.TemporaryDirectory(prefix="beholden-bench-") as folder:
         file = Path(folder) / "policy.yaml"
         file.write_text(yaml.safe_dump(dict(policy)))
-        with temporary({**settings, "policy": str(file)}) as run:
+        with temporary({**settings, "policy": str(file), "retention": str(CONFIGS / "retention")}) as run:
             yield run
 
 
@@ -248,9 +249,10 @@ def _sides(plan: Plan, known: Sequence[tuple[str, bytes]], shown: Show) -> Itera
 
 
 def fill(plan: Plan, known: Sequence[tuple[str, bytes]], jpeg: bytes, names: Sequence[str]) -> list[str]:
-    """Make the topics, write the watchlist, and choose the cameras among `names`."""
+    """Make the topics, put the policy in force, write the watchlist, and choose the cameras among `names`."""
     kafka = plan.settings.kafka
-    ensure_topics(kafka)
+    put_in_force(plan)
+    make_evidence_key(plan.settings.key_folder)
     with closing(open_producer(kafka, "bench")) as producer:
         sink = KafkaSink(kafka, producer, WATCHLIST)
         for delivery in [sink.send(ref, record, []) for ref, record in known]:

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from cluster.broker.control import running_broker
+from loadtests.signing import sign_off
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
@@ -61,7 +62,8 @@ def temporary(cluster: Mapping[str, Any]) -> Iterator[Temporary]:
     """Start a broker, write a cluster file that names it, and take both down at the end, however it ends.
 
     Args:
-        cluster: The cluster file's content; its name, Kafka's address and a folder for keys are filled in.
+        cluster: The cluster file's content; its name, Kafka's address and a folder for keys are filled in. A policy
+            for real people is signed and put in force.
     """
     with ExitStack() as closing:
         # A termination takes everything down, as Ctrl-C does: a broker left behind would hold its frames.
@@ -76,4 +78,5 @@ def temporary(cluster: Mapping[str, Any]) -> Iterator[Temporary]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("BEHOLDEN_KAFKA")}
         run = Temporary(folder, bootstrap, file, {**environment, "XDG_STATE_HOME": str(folder)})
         closing.callback(run.beholden, "down", "-f", str(file))
+        sign_off(run.beholden, Path(cluster["policy"]), file)
         yield run

@@ -7,6 +7,7 @@ from operators.types import Float32, Image
 
 _AROUND = 0.4  # of the box, on each side: hair and chin help people to compare
 _MOST_PX = 256
+_GREY = 128
 
 
 def context_crop(image: Image, box: Float32) -> Image:
@@ -31,3 +32,20 @@ def context_crop(image: Image, box: Float32) -> Image:
         size = max(1, round(cut.shape[1] * scale)), max(1, round(cut.shape[0] * scale))
         return np.asarray(cv2.resize(cut, size, interpolation=cv2.INTER_AREA), np.uint8)
     return cut.copy()
+
+
+def paint_over(image: Image, boxes: Float32) -> Image:
+    """A copy of an image with boxes painted grey, so that it shows nobody whom it is not about.
+
+    A pixel that a box touches is grey, also where that box overlaps the face the image is kept for.
+
+    Args:
+        image: (h, w, 3) uint8, BGR.
+        boxes: (n, 4) float32, pixels of `image`, left, top, right, bottom; may lie partly or wholly outside.
+    """
+    painted, (height, width) = image.copy(), image.shape[:2]
+    begin = np.clip(np.floor(boxes[:, :2]), 0, (width, height)).astype(int)
+    end = np.clip(np.ceil(boxes[:, 2:]), 0, (width, height)).astype(int)
+    for (left, top), (right, bottom) in zip(begin, end, strict=True):
+        painted[top:bottom, left:right] = _GREY
+    return painted

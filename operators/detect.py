@@ -86,6 +86,10 @@ class Detector:
         self._fixed = _fixed_size(session.input)
         self._planes = Planes(manifest.colour, manifest.mean, manifest.scale)
 
+    def adopt(self, settings: DetectSettings) -> None:
+        """Other settings from the next image on."""
+        self._settings = settings
+
     def detect(self, image: Image) -> Faces:
         """The faces of an image.
 

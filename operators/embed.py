@@ -41,6 +41,11 @@ class Embedder:
         many = _CHUNK_CPU if session.provider.startswith("CPU") else _CHUNK_GPU
         self.chunk = session.input.shape[0] or many
 
+    @property
+    def provider(self) -> str:
+        """What it runs on, as ONNX Runtime says."""
+        return self._session.provider
+
     def embed(self, crops: npt.NDArray[np.uint8]) -> Float32:
         """Embeddings of face crops.
 

@@ -6,9 +6,12 @@
       ModelRefused            a model file or graph that must not be run
       DeviceUnavailable       the device asked for is not the one that would run
       SettingsRefused         a policy or cluster file that must not come into force
+        ReleaseRefused        a release of a policy, or an order to stop or resume, that must not be followed
       EnrolmentRefused        a person or an image that cannot become a watchlist entry
+      PolicyUnknown           it is not certain which policy is in force, or whether somebody has said stop
       IndexIncomplete         a search could not cover the whole watchlist
       BrokerUnavailable       Kafka does not answer
+        TopicMissing          it answers, and has no such topic
       SlotTaken               another process has taken this recogniser's place
       SourceUnavailable       a camera, video or folder that gives no pictures
       DeploymentFailed        Ray or the local broker could not be brought up
@@ -82,6 +85,51 @@ class SettingsRefused(BeholdenError):
     """A policy or cluster file that must not come into force."""
 
 
+class ReleaseReason(StrEnum):
+    """Why a release of a policy, or an order to stop or resume, is not followed."""
+
+    MALFORMED = "malformed"  # not the one form, whole and undamaged
+    POLICY_INVALID = "policy_invalid"  # such as a threshold below its floor
+    WRONG_DIGEST = "wrong_digest"  # it holds another document than it names
+    DEPLOYMENT = "deployment"
+    REPLAYED = "replayed"  # it has been in force, or is older than what is
+    NUMBER_REUSED = "number_reused"  # the number is that of another document
+    NOT_THE_SUCCESSOR = "not_the_successor"  # it was proposed to follow another one than it would follow
+    CLOCK = "clock"  # proposed in the future
+    NOT_YET_EFFECTIVE = "not_yet_effective"
+    EXPIRED = "expired"
+    UNSIGNED = "unsigned"
+    UNKNOWN_SIGNER = "unknown_signer"
+    WRONG_ROLE = "wrong_role"
+    SAME_PERSON = "same_person"
+    BAD_SIGNATURE = "bad_signature"
+    NOT_APPROVED = "not_approved"  # one person has signed where it takes two
+    NO_REASON = "no_reason"
+    NO_EVIDENCE = "no_evidence"
+    NO_EXPIRY = "no_expiry"
+    NEEDLESS_EXPIRY = "needless_expiry"
+    LOOSENS_OTHERWISE = "loosens_otherwise"  # it loosens something else than it says
+    NOT_STOPPED = "not_stopped"
+    OTHER_STOP = "other_stop"  # it ends another stop than the one in force
+
+
+class ReleaseRefused(SettingsRefused):
+    """A release of a policy, or an order to stop or resume, that must not be followed.
+
+    Args:
+        reason: Member of the closed vocabulary.
+        detail: What was expected and what was found.
+    """
+
+    def __init__(self, reason: ReleaseReason, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"
+
+
 class EnrolmentReason(StrEnum):
     """Why an image or an entry was not enrolled."""
 
@@ -122,6 +170,12 @@ class EnrolmentRefused(BeholdenError):
         return f"{self.reason}: {self.detail}"
 
 
+class PolicyUnknown(BeholdenError):
+    """It is not certain which policy is in force, or whether somebody has said stop; nothing goes on without."""
+
+    retriable = True
+
+
 class IndexIncomplete(BeholdenError):
     """A search could not cover the whole watchlist, so there is no answer at all."""
 
@@ -132,6 +186,10 @@ class BrokerUnavailable(BeholdenError):
     """Kafka does not answer."""
 
     retriable = True
+
+
+class TopicMissing(BrokerUnavailable):
+    """Kafka answers, and has no such topic: nothing was ever written to it."""
 
 
 class SlotTaken(BeholdenError):

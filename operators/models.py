@@ -41,6 +41,7 @@ class ModelManifest:
         sha256: Exact digest, 64 lower-case hex digits.
         licence: SPDX identifier or LicenseRef-..., as declared for the weights; a policy accepts it by this text.
         training_data: What the weights were trained on, and what is not known about it.
+        evaluation: SHA-256 (hex) of the document that says how accurate the model is, or `none`.
         people: Whom the weights were trained on: a model that knows only people who do not exist knows no real face.
         colour: Channel order of the input.
         mean: Subtracted from each channel, in that order, pixel values 0 to 255.
@@ -60,6 +61,7 @@ class ModelManifest:
     sha256: str
     licence: str
     training_data: str
+    evaluation: str
     people: People
     colour: Literal["bgr", "rgb"]
     mean: tuple[float, float, float]
@@ -78,6 +80,7 @@ class ModelManifest:
             "sha256: must be 64 lower-case hex digits": _SHA256.fullmatch(self.sha256) is not None,
             "licence: must be stated": bool(self.licence.strip()),
             "training_data: must be stated, also when it is unknown": bool(self.training_data.strip()),
+            "evaluation: must be 64 lower-case hex digits, or none": _is_measured(self.evaluation),
             "colour: must be bgr or rgb": self.colour in ("bgr", "rgb"),
             "mean: must be three finite numbers": _are_finite(self.mean),
             "scale: must be three finite numbers above zero": _are_finite(self.scale) and min(self.scale) > 0,
@@ -164,6 +167,10 @@ def check_model(manifest: ModelManifest, data: bytes) -> None:
             f"{manifest.name}: expected sha256 {manifest.sha256}, found {found}; fetch {manifest.file} again, "
             "or write a new manifest under a new name if the model was changed on purpose"
         )
+
+
+def _is_measured(evaluation: str) -> bool:
+    return evaluation == "none" or _SHA256.fullmatch(evaluation) is not None
 
 
 def _are_finite(values: tuple[float, ...]) -> bool:

@@ -3,14 +3,32 @@
 There are no defaults here: a number that decides about a person is written in the policy or the policy is refused.
 """
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from operators.decide import WatchlistRule
 from operators.detect import DetectSettings
 from operators.freshness import FreshnessRule
+from operators.hours import Hours
 from operators.models import ModelManifest, People
 from operators.quality import QualitySettings
 from operators.sightings import SightingSettings
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_TEXTS = (
+    "deployment",
+    "purpose",
+    "authority",
+    "legal_basis",
+    "expected_outcome",
+    "controller",
+    "contact",
+    "complaints",
+)
+LONGEST_NONMATCH_S = 60.0  # whoever was not recognised is forgotten at once; a minute is a mistake, not a setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +44,43 @@ class ModelChoice:
     sha256: str
 
     def __post_init__(self) -> None:
-        if len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef"):
-            raise ValueError("sha256: must be 64 lower-case hexadecimal digits")
+        _check_sha256(self.sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class Engagement:
+    """The public was asked or told: where that is written down. Whether it agreed, no file can prove.
+
+    Attributes:
+        reference: The document.
+        sha256: Its digest (hex), so that it cannot be exchanged later.
+    """
+
+    reference: str
+    sha256: str
+
+    def __post_init__(self) -> None:
+        _check_sha256(self.sha256)
+        if not self.reference.strip():
+            raise ValueError("reference: must not be empty")
+
+
+@dataclass(frozen=True, slots=True)
+class Assessments:
+    """What was weighed beforehand, and where that is written down.
+
+    Attributes:
+        data_protection: Reference of the data protection impact assessment.
+        equality: Reference of the equality impact assessment.
+    """
+
+    data_protection: str
+    equality: str
+
+    def __post_init__(self) -> None:
+        for name in ("data_protection", "equality"):
+            if not getattr(self, name).strip():
+                raise ValueError(f"{name}: must not be empty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +92,22 @@ class Policy:
         deployment: Name of the deployment it is for.
         purpose: Why faces are searched for, in words a member of the public understands.
         authority: Who authorised it and where that is written down.
+        legal_basis: The law that allows it.
+        expected_outcome: What is to come of it, said beforehand so that it can be held against what came.
+        controller: Who answers for it.
+        contact: How they are reached.
+        complaints: How and to whom to complain.
+        public_engagement: How the public was asked or told.
+        assessments: What was weighed beforehand.
+        start: From when faces may be searched for, UTC.
+        end: Until when, UTC; the end itself does not belong to it.
+        review_by: When its use must have been looked at, UTC, at the latest at the end. Nothing is searched for after
+            it: a new policy says that the review has taken place.
+        hours: At what times of the week.
+        retention: Name of the profile that says how long things are kept.
+        licences: Licences of models that are accepted, as the manifests state them.
+        max_nonmatch_s: Longest time that a face which does not match may exist in the process that saw it, seconds,
+            above 0. Too low alarms on every hiccup, too high is a promise of nothing.
         people: Whom its cameras show: `real` people, or `synthetic` ones, who do not exist, in tests, demonstrations
             and load tests.
         cameras: Ids of the cameras it covers; frames of any other are refused.
@@ -56,7 +125,21 @@ class Policy:
     deployment: str
     purpose: str
     authority: str
+    legal_basis: str
+    expected_outcome: str
+    controller: str
+    contact: str
+    complaints: str
+    public_engagement: Engagement
+    assessments: Assessments
     people: People
+    start: datetime
+    end: datetime
+    review_by: datetime
+    hours: Hours
+    retention: str
+    licences: tuple[str, ...]
+    max_nonmatch_s: float
     cameras: tuple[str, ...]
     max_frame_age_ms: int
     freshness: FreshnessRule
@@ -68,23 +151,48 @@ class Policy:
     sightings: SightingSettings
 
     def __post_init__(self) -> None:
-        if self.policy < 1:
-            raise ValueError("policy: numbers start at 1")
-        for name in ("deployment", "purpose", "authority", "cameras", "watchlists"):
-            if not getattr(self, name):
-                raise ValueError(f"{name}: must not be empty")
-        if self.max_frame_age_ms < 1:
-            raise ValueError("max_frame_age_ms: must be at least 1")
-        self._check_cameras()
+        checks = {
+            "policy: numbers start at 1": self.policy >= 1,
+            **{f"{name}: must not be empty": bool(getattr(self, name).strip()) for name in _TEXTS},
+            "cameras: must not be empty": bool(self.cameras),
+            "cameras: an id is given twice": len(set(self.cameras)) == len(self.cameras),
+            "watchlists: must not be empty": bool(self.watchlists),
+            "licences: name at least one, each once": 0 < len(self.licences) == len(set(self.licences)),
+            "retention: must be the name of a profile, such as uk-strict": bool(_NAME.fullmatch(self.retention)),
+            "max_frame_age_ms: must be at least 1": self.max_frame_age_ms >= 1,
+            f"max_nonmatch_s: must be above 0 and at most {LONGEST_NONMATCH_S:g}": 0
+            < self.max_nonmatch_s
+            <= LONGEST_NONMATCH_S,
+        }
+        wrong = [text for text, holds in checks.items() if not holds]
+        if wrong := [*wrong, *self._wrong_times(), *self._wrong_cameras()]:
+            raise ValueError("; ".join(wrong))
 
-    def _check_cameras(self) -> None:
-        if len(set(self.cameras)) != len(self.cameras):
-            raise ValueError("cameras: an id is given twice")
+    def _wrong_times(self) -> Iterator[str]:
+        times = {name: getattr(self, name) for name in ("start", "end", "review_by")}
+        local = [name for name, time in times.items() if time.utcoffset() != timedelta(0)]
+        if local:
+            yield f"{', '.join(local)}: must be in UTC, written as 2026-01-31T12:00:00Z"
+            return
+        if not self.start < self.end:
+            yield "end: must be after start"
+        if not self.start < self.review_by <= self.end:
+            yield "review_by: must be after start and at the latest at the end"
+
+    def _wrong_cameras(self) -> Iterator[str]:
         exceptions = {f"watchlists.{name}": set(rule.cameras) for name, rule in self.watchlists.items()}
         for part, named in {**exceptions, "freshness": set(self.freshness.cameras)}.items():
             strangers = sorted(named - set(self.cameras))
             if strangers:
-                raise ValueError(f"{part}.cameras: not among the policy's cameras: {', '.join(strangers)}")
+                yield f"{part}.cameras: not among the policy's cameras: {', '.join(strangers)}"
+
+    def in_scope(self, camera: str, at: datetime) -> bool:
+        """Whether a frame of this camera, taken at this moment (aware of its zone), may be looked at."""
+        return camera in self.cameras and self.is_valid(at) and self.hours.include(at)
+
+    def is_valid(self, at: datetime) -> bool:
+        """Whether this moment, aware of its zone, lies between start and end and before the review is due."""
+        return self.start <= at < min(self.end, self.review_by)
 
     @property
     def lowest_threshold(self) -> float:
@@ -107,3 +215,22 @@ def unfit_models(policy: Policy, detector: ModelManifest, embedder: ModelManifes
         for field, manifest in (("detector", detector), ("embedder", embedder))
         if manifest.people != People.REAL
     ]
+
+
+def unaccepted_models(policy: Policy, detector: ModelManifest, embedder: ModelManifest) -> list[str]:
+    """Which models stand under a licence that a policy does not accept, one text a model; empty where all are accepted.
+
+    Who accepts a licence decides about more than this software can see: some allow research alone.
+    """
+    accepted = ", ".join(policy.licences)
+    return [
+        f"{field}.model: {manifest.name} is licensed as {manifest.licence}, and the policy accepts {accepted}; read "
+        "the licence, and add it to 'licences' in a new policy, or name another model"
+        for field, manifest in (("detector", detector), ("embedder", embedder))
+        if manifest.licence not in policy.licences
+    ]
+
+
+def _check_sha256(text: str) -> None:
+    if not _SHA256.fullmatch(text):
+        raise ValueError("sha256: must be 64 lower-case hexadecimal digits")

@@ -95,11 +95,17 @@ class Sightings:
     """The passages of all cameras of one process. Not thread-safe."""
 
     def __init__(self, settings: SightingSettings) -> None:
+        self._passages: dict[str, list[_Passage]] = {}
+        self._alerted_at: dict[str, dict[Key, datetime]] = {}
+        self.adopt(settings)
+
+    def adopt(self, settings: SightingSettings) -> None:
+        """Other settings from now on. Frames seen so far confirm nothing; who was alerted about is known still."""
         self._settings = settings
         self._gap = timedelta(milliseconds=settings.passage_gap_ms)
         self._cool_down = timedelta(seconds=settings.cool_down_s)
-        self._passages: dict[str, list[_Passage]] = {}
-        self._alerted_at: dict[str, dict[Key, datetime]] = {}
+        for passage in (one for passages in self._passages.values() for one in passages):
+            passage.recent = deque(maxlen=settings.of_frames)
 
     def update(
         self, camera: str, ref: FrameRef, at: datetime, boxes: Float32, matches: Sequence[Sequence[Match]]

@@ -9,13 +9,31 @@ import numpy as np
 import numpy.typing as npt
 
 from operators.align import SIZE_PX, align
-from operators.decode import decode
-from operators.detect import Detector
+from operators.crop import context_crop, paint_over
+from operators.decode import decode, encode
+from operators.detect import Detector, DetectSettings
 from operators.embed import Embedder
 from operators.errors import FrameReason, FrameRefused, ModelRefused
 from operators.jpeg import JpegLimits, check_header
 from operators.quality import QualitySettings, gate_geometry, gate_sharpness
 from operators.types import Faces, Float32, Image
+
+_CONTEXT_QUALITY = 90  # for people to look at; what is embedded again is the crop without loss
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Origin:
+    """What the vectors of one frame were made from, so that an alert's evidence can be. It is gone with its batch.
+
+    Attributes:
+        found: All detected faces, also those that are not compared; pixels of the decoded image.
+        shape: Of the decoded image, (h, w).
+        crops: (n, 112, 112, 3) uint8, BGR: the faces that are compared, exactly as the embedder was given them.
+    """
+
+    found: Faces
+    shape: tuple[int, int]
+    crops: npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +45,7 @@ class Seen:
         numbers: (n,) which of all detected faces, by descending confidence, each is.
         vectors: (n, d) float32 unit vectors.
         gated: How many faces were not good enough, by reason.
+        origin: What the vectors were made from.
         took_s: How long it took to decode the frame and to find the faces; of several at once, each one's part.
     """
 
@@ -34,6 +53,7 @@ class Seen:
     numbers: npt.NDArray[np.intp]
     vectors: Float32
     gated: Counter[str]
+    origin: Origin
     took_s: float = 0.0
 
 
@@ -43,8 +63,8 @@ class _Cut:
 
     faces: Faces
     numbers: npt.NDArray[np.intp]
-    crops: npt.NDArray[np.uint8]
     gated: Counter[str]
+    origin: Origin
     took_s: float
 
 
@@ -95,6 +115,12 @@ class Vision:
         """What the models run on, as ONNX Runtime says."""
         return self._detector.provider
 
+    def adopt(self, detect: DetectSettings, quality: QualitySettings) -> None:
+        """Other settings from the next frame on; the models stay."""
+        self._detector.adopt(detect)
+        self._quality = quality
+        self._max_side_px = detect.max_side_px
+
     def see(self, jpegs: Sequence[bytes]) -> list[Seen | FrameRefused]:
         """Faces and vectors of each frame, or why it was refused. One embedding call for the faces of all frames."""
         try:
@@ -122,11 +148,27 @@ class Vision:
         cuts = [self._cut_batch(jpegs[at : at + self._detect_batch]) for at in range(0, len(jpegs), self._detect_batch)]
         flat = [cut for part in cuts for cut in part]
         whole = [cut for cut in flat if isinstance(cut, _Cut)]
-        vectors = iter(self._embed([cut.crops for cut in whole]))
-        return [
-            Seen(cut.faces, cut.numbers, next(vectors), cut.gated, cut.took_s) if isinstance(cut, _Cut) else cut
-            for cut in flat
-        ]
+        vectors = iter(self._embed([cut.origin.crops for cut in whole]))
+        return [_seen(cut, next(vectors)) if isinstance(cut, _Cut) else cut for cut in flat]
+
+    def context(self, jpeg: bytes, seen: Seen, face: int) -> bytes:
+        """A JPEG of one face and a little around it, with every other face that was detected painted over.
+
+        The frame is decoded again: keeping every decoded image until its batch is decided would cost more than this
+        does for the few frames that lead to an alert.
+
+        Args:
+            jpeg: The frame.
+            seen: What it showed.
+            face: Row of the face in `seen.faces`.
+
+        Raises:
+            FrameRefused: It is not the frame that was seen.
+        """
+        image = decode(jpeg, check_header(jpeg, self._limits), self._max_side_px)
+        number, boxes = int(seen.numbers[face]), seen.origin.found.boxes
+        alone = paint_over(image, np.delete(boxes, number, axis=0))
+        return encode(context_crop(alone, boxes[number]), _CONTEXT_QUALITY)
 
     def join(self, seen: Sequence[Seen]) -> Float32:
         """The vectors of all frames, one below the other: (n, d) float32."""
@@ -175,4 +217,8 @@ class Vision:
         sharp = np.flatnonzero([reason is None for reason in blurred])
         kept = found.take(numbers[sharp])
         faces = Faces(kept.boxes * np.float32(scale), kept.confidence, kept.landmarks * np.float32(scale))
-        return _Cut(faces, numbers[sharp], crops[sharp], gated, took_s)
+        return _Cut(faces, numbers[sharp], gated, Origin(found, (image.shape[0], image.shape[1]), crops[sharp]), took_s)
+
+
+def _seen(cut: _Cut, vectors: Float32) -> Seen:
+    return Seen(cut.faces, cut.numbers, vectors, cut.gated, cut.origin, cut.took_s)

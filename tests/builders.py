@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -15,14 +16,22 @@ from jsonschema import Draft202012Validator
 
 from cluster.account import Account
 from cluster.clocks import HandClock
+from cluster.evidence import EvidenceSink
 from cluster.in_hand import InHand
+from cluster.keys import EvidenceKey
+from cluster.ledger_writer import LedgerWriter
 from cluster.memory_io import MemorySink, MemorySource
 from cluster.pipeline import Outlets, Pipeline
 from cluster.policy import PolicyInForce
-from cluster.ports import Record
+from cluster.ports import MessageSink, Record
+from cluster.retention import RetentionProfile, read_profile
+from cluster.standing import Halting, nothing_halts
 from cluster.wire.alerts import AlertContext
 from cluster.wire.entries import EntryRecord, Photo
+from cluster.wire.ledger import GENESIS, LedgerRecord, encode_record
+from cluster.wire.settings import IN_FORCE
 from cluster.wire.shed import ShedInterval, parse_shed
+from cluster.wire.text import parse_time
 from indexes.backends import exact_backend
 from indexes.entry import Entry
 from indexes.watchlist import Watchlist
@@ -30,18 +39,21 @@ from operators.decide import WatchlistRule
 from operators.detect import DetectSettings
 from operators.errors import FrameReason, FrameRefused, IndexIncomplete
 from operators.freshness import FreshnessRule, Rule
+from operators.hours import WEEKDAYS, Hours
 from operators.models import EmbeddingContract, People
-from operators.policy import ModelChoice, Policy
+from operators.policy import Assessments, Engagement, ModelChoice, Policy
 from operators.quality import QualitySettings
 from operators.sightings import SightingSettings
 from operators.types import Faces, Float32, FrameRef, Generation, Hit
-from operators.vision import Seen, Vision
+from operators.vision import Origin, Seen, Vision
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 TOMORROW = NOW + timedelta(days=1)
 DIMENSION = 8
 EMBEDDING = EmbeddingContract("b" * 64, "a" * 64, "five-point-8", "bgr", (0.0,) * 3, (1.0,) * 3, DIMENSION)
 CONTRACT = EMBEDDING.digest
+RETENTION = Path(__file__).resolve().parent.parent / "configs" / "retention"
+EVIDENCE_KEY = EvidenceKey(bytes(range(32)))
 CAMERAS = ("gate", "hall", "Süd-Tor 3 出口")
 
 POLICY: dict[str, Any] = {
@@ -49,7 +61,21 @@ POLICY: dict[str, Any] = {
     "deployment": "test",
     "purpose": "Find nobody who exists.",
     "authority": "The test",
+    "legal_basis": "None is needed: nobody exists.",
+    "expected_outcome": "Tests that pass.",
+    "controller": "The test",
+    "contact": "test@example.org",
+    "complaints": "To the test.",
+    "public_engagement": {"reference": "The test's notice", "sha256": "c" * 64},
+    "assessments": {"data_protection": "DPIA 1", "equality": "EIA 1"},
     "people": "synthetic",
+    "start": "2026-01-01T00:00:00Z",
+    "end": "2099-12-31T00:00:00Z",
+    "review_by": "2099-01-01T00:00:00Z",
+    "hours": {"zone": "Europe/London", "windows": {day: ["00:00-24:00"] for day in WEEKDAYS}},
+    "retention": "uk-strict",
+    "licences": ["Apache-2.0"],
+    "max_nonmatch_s": 2,
     "cameras": list(CAMERAS),
     "max_frame_age_ms": 1000,
     "freshness": {"rule": "every"},
@@ -97,7 +123,12 @@ def policy(**changes: Any) -> Policy:
     }
     fields = {
         **POLICY,
+        "public_engagement": Engagement(**POLICY["public_engagement"]),
+        "assessments": Assessments(**POLICY["assessments"]),
         "people": People(POLICY["people"]),
+        **{name: parse_time(POLICY[name]) for name in ("start", "end", "review_by")},
+        "hours": Hours("Europe/London", dict.fromkeys(WEEKDAYS, ("00:00-24:00",))),
+        "licences": tuple(POLICY["licences"]),
         "cameras": CAMERAS,
         "freshness": FreshnessRule(Rule.EVERY),
         "detector": ModelChoice(**POLICY["detector"]),
@@ -108,6 +139,11 @@ def policy(**changes: Any) -> Policy:
         "sightings": SightingSettings(**POLICY["sightings"]),
     }
     return Policy(**{**fields, **changes})
+
+
+def profile() -> RetentionProfile:
+    """The retention profile of `policy`, as it is shipped."""
+    return read_profile(policy(), RETENTION)
 
 
 def context(**changes: Any) -> AlertContext:
@@ -124,6 +160,35 @@ def context(**changes: Any) -> AlertContext:
         "of_frames": 1,
     }
     return AlertContext(**{**fields, **changes})
+
+
+def in_force(changed: Policy) -> tuple[PolicyInForce, AlertContext]:
+    """A policy with a digest of its own, and the settings in force under it."""
+    found = PolicyInForce(changed, repr(changed).encode())
+    sightings = changed.sightings
+    counts = {"confirm_frames": sightings.confirm_frames, "of_frames": sightings.of_frames}
+    return found, context(policy=changed.policy, policy_digest=found.digest, **counts)
+
+
+def ledger_value(kind: str, body: Mapping[str, Any], **changes: Any) -> bytes:
+    """Value of the first record of a chain of recogniser 0, written now."""
+    fields: dict[str, Any] = {
+        "at": NOW,
+        "deployment": "test",
+        "writer": "recogniser-0",
+        "chain": "0" * 16,
+        "seq": 0,
+        "prev": GENESIS,
+        "policy_digest": "d" * 64,
+    }
+    return encode_record(LedgerRecord(kind=kind, body=body, **{**fields, **changes}))[0]
+
+
+def chain(sink: MessageSink, writer: str = "recogniser-0") -> LedgerWriter:
+    """A chain of the ledger that has begun."""
+    begun = LedgerWriter(sink, "test", writer, "d" * 64, HandClock(NOW))
+    begun.write(IN_FORCE, {"number": 7, "digest": "d" * 64})
+    return begun
 
 
 def unit(*values: float) -> Float32:
@@ -181,11 +246,18 @@ PEOPLE = {"anna": unit(1), "bert": unit(0, 1), "cleo": unit(0, 0, 1), "stranger"
 """Vectors of who may be seen: the first three are on the list, `half` lies between two of them (cosine 0.707)."""
 
 
+def origin_of(faces: Faces) -> Origin:
+    """What these faces might have been cut from, black."""
+    return Origin(faces, (480, 640), np.zeros((len(faces), 112, 112, 3), np.uint8))
+
+
 class FakeVision:
     """Understands frames that say what they show: names of PEOPLE, `blurred` faces; anything else is no picture.
 
     Faces stand side by side, 100 px apart, in the order given; each `embed` adds what it saw to `vectors`.
     """
+
+    provider = "FakeExecutionProvider"
 
     def see(self, jpegs: Sequence[bytes]) -> list[Seen | FrameRefused]:
         """See `Vision.see`."""
@@ -194,6 +266,9 @@ class FakeVision:
     def check(self) -> None:
         """See `Vision.check`."""
 
+    def adopt(self, detect: DetectSettings, quality: QualitySettings) -> None:
+        """See `Vision.adopt`; nothing here is gated by it."""
+
     def join(self, seen: Sequence[Seen]) -> Float32:
         """See `Vision.join`."""
         return np.concatenate([np.zeros((0, DIMENSION), np.float32), *(one.vectors for one in seen)])
@@ -201,13 +276,18 @@ class FakeVision:
     def _see(self, words: list[str]) -> Seen | FrameRefused:
         if not set(words) <= {*PEOPLE, "blurred", "empty"}:
             return FrameRefused(FrameReason.NOT_JPEG, "no picture")
-        numbers = [number for number, word in enumerate(words) if word in PEOPLE]
-        n = len(numbers)
-        boxes = np.array([[100 * at, 10, 100 * at + 80, 90] for at in numbers], np.float32).reshape(n, 4)
-        faces = Faces(boxes, np.full(n, 0.9, np.float32), np.zeros((n, 5, 2), np.float32))
-        vectors = np.array([PEOPLE[words[at]] for at in numbers], np.float32).reshape(n, DIMENSION)
+        n, shown = len(words), [at for at, word in enumerate(words) if word in PEOPLE]
+        boxes = np.array([[100 * at, 10, 100 * at + 80, 90] for at in range(n)], np.float32).reshape(n, 4)
+        found = Faces(boxes, np.full(n, 0.9, np.float32), np.zeros((n, 5, 2), np.float32))
+        numbers = np.array(shown, np.intp)
+        vectors = np.array([PEOPLE[words[at]] for at in shown], np.float32).reshape(len(shown), DIMENSION)
         gated = Counter({"blurred": words.count("blurred")}) if "blurred" in words else Counter[str]()
-        return Seen(faces, np.array(numbers, np.intp), vectors, gated)
+        origin = Origin(found, (480, 640), np.zeros((len(shown), 112, 112, 3), np.uint8))
+        return Seen(found.take(numbers), numbers, vectors, gated, origin)
+
+    def context(self, jpeg: bytes, seen: Seen, face: int) -> bytes:
+        """See `Vision.context`."""
+        return b"context of a face"
 
 
 class FakeIndex:
@@ -237,6 +317,7 @@ class Lane:
     alerts: MemorySink = field(default_factory=MemorySink)
     dead_letters: MemorySink = field(default_factory=MemorySink)
     ledger: MemorySink = field(default_factory=MemorySink)
+    evidence: MemorySink = field(default_factory=MemorySink)
     clock: HandClock = field(default_factory=lambda: HandClock(NOW))
     index: FakeIndex = field(default_factory=FakeIndex)
     account: Account = field(default_factory=Account)
@@ -245,12 +326,13 @@ class Lane:
     stopping: bool = False
     vision: FakeVision = field(default_factory=FakeVision)
     in_hand: InHand = field(default_factory=InHand)
+    halting: Halting = nothing_halts
 
     def pipeline(self) -> Pipeline:
         """A pipeline that starts anew."""
         return Pipeline(
             self.source,
-            Outlets(self.alerts, self.dead_letters, self.ledger),
+            Outlets(self.alerts, self.dead_letters, chain(self.ledger), EvidenceSink(self.evidence, EVIDENCE_KEY)),
             cast("Vision", self.vision),
             self.index,
             PolicyInForce(self.policy, b"{}"),
@@ -260,6 +342,7 @@ class Lane:
             self.poll_records,
             lambda: self.stopping,
             in_hand=self.in_hand,
+            halting=self.halting,
         )
 
     def run(self, records: Sequence[Record]) -> Pipeline:

@@ -15,6 +15,8 @@ import yaml
 
 from operators.align import TEMPLATE
 from operators.decode import encode
+from operators.hours import WEEKDAYS
+from tests.builders import RETENTION
 from tests.graphs import STRIDES, Graph, build_embedder
 
 SIDE = 80  # of a person, pixels; the mark adds 8 above
@@ -72,6 +74,7 @@ def write_deployment(folder: Path) -> dict[str, Any]:
     (folder / "policy.yaml").write_text(yaml.safe_dump(_policy(digests), allow_unicode=True))
     return {
         "policy": str(folder / "policy.yaml"),
+        "retention": str(RETENTION),
         "models": {"manifests": str(folder), "files": str(folder)},
         "recognisers": {"count": 2, "threads": 1},
         "index": {"placement": "sharded", "shards": 2},
@@ -88,6 +91,7 @@ def _manifest(name: str, data: bytes) -> dict[str, Any]:
         "sha256": hashlib.sha256(data).hexdigest(),
         "licence": "Apache-2.0",
         "training_data": "none: written by hand",
+        "evaluation": "none",
         "people": "synthetic",
         "colour": "bgr",
         "mean": [0.0] * 3 if detects else [127.5] * 3,
@@ -102,7 +106,21 @@ def _policy(digests: dict[str, str]) -> dict[str, Any]:
         "deployment": "drawn",
         "purpose": "Find drawn people in drawn scenes.",
         "authority": "the test",
+        "legal_basis": "None is needed: nobody exists.",
+        "expected_outcome": "Tests that pass.",
+        "controller": "The test",
+        "contact": "test@example.org",
+        "complaints": "To the test.",
+        "public_engagement": {"reference": "The test's notice", "sha256": "c" * 64},
+        "assessments": {"data_protection": "DPIA 1", "equality": "EIA 1"},
         "people": "synthetic",
+        "start": "2026-01-01T00:00:00Z",
+        "end": "2099-12-31T00:00:00Z",
+        "review_by": "2099-01-01T00:00:00Z",
+        "hours": {"zone": "Europe/London", "windows": {day: ["00:00-24:00"] for day in WEEKDAYS}},
+        "retention": "uk-strict",
+        "licences": ["Apache-2.0"],
+        "max_nonmatch_s": 2.0,
         "cameras": list(CAMERAS),
         "max_frame_age_ms": 600_000,
         "freshness": {"rule": "every"},

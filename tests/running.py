@@ -17,6 +17,7 @@ from cluster.frame_publisher import KafkaFramePublisher
 from cluster.kafka_io import ALERTS, DEAD_LETTERS, TopicReader
 from cluster.keys import read_keys
 from cluster.plan import Plan, open_vision
+from cluster.policy_desk import put_in_force
 from cluster.ports import Record
 from cluster.watchlist_desk import create_list, open_desk
 from loadtests.sought import listing
@@ -37,7 +38,8 @@ class Running:
 
     @classmethod
     def begin(cls, run: Temporary, plan: Plan) -> "Running":
-        """With topics, keys and an empty list."""
+        """With topics, keys, its policy in force and an empty list."""
+        put_in_force(plan)
         create_list(plan, "sought", "the test")
         return cls(run, plan, open_vision(plan))
 

@@ -49,7 +49,9 @@ def status(file: Path, as_json: bool) -> None:
         {"name": member.name, "state": member.state, "status": asdict(member.status) if member.status else None}
         for member in found.members
     ]
-    click.echo(dump({"cluster": found.plan.settings.cluster, "ready": found.is_ready, "members": members}))
+    policy = asdict(found.policy) if found.policy else None
+    about = {"cluster": found.plan.settings.cluster, "ready": found.is_ready, "ledger": found.ledger}
+    click.echo(dump({**about, "policy": policy, "members": members}))
 
 
 @click.command()

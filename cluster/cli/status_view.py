@@ -1,12 +1,15 @@
 """How a running cluster is shown in a terminal."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cluster.layout import Layout
+from cluster.nonmatches import p99_ms
 from cluster.recogniser import RecogniserStatus
 from cluster.status import READY, WATCHING, ClusterStatus, Member
 from cluster.watchlist_feed import FeedStatus
@@ -21,18 +24,26 @@ def show(status: ClusterStatus, console: Console) -> None:
     While the watchlist is divided anew, the shards of both layouts are there, and each recogniser's row says which it
     asks.
     """
-    settings, in_force = status.plan.settings, status.plan.in_force
+    settings, policy = status.plan.settings, status.policy
+    in_force = f"policy {policy.number} ({policy.digest[:_DIGITS]})" if policy else "policy not known"
     console.print(
-        f"[bold]{settings.cluster}[/]  policy {in_force.policy.policy} ({in_force.digest[:_DIGITS]})  "
+        f"[bold]{settings.cluster}[/]  {in_force}  "
         f"kafka {settings.kafka.bootstrap}  index {settings.index.placement}{_division(settings.index.layout)}  "
         f"device {settings.device}"
     )
+    for alarm in policy.alarms if policy else ():
+        console.print(f"[bold red]alarm:[/] {escape(alarm)}")
+    if policy and policy.halted:
+        console.print(f"[yellow]nothing is looked at:[/] {escape(policy.halted)}")
     lanes = [member for member in status.members if member.name.startswith("recogniser")]
     shards = [member for member in status.members if member.name.startswith("shard")]
     if shards:
         console.print(_shards(shards))
     console.print(_lanes(lanes, bool(shards)))
-    console.print(account_line([m.status.account for m in lanes if isinstance(m.status, RecogniserStatus)]))
+    accounts = [m.status.account for m in lanes if isinstance(m.status, RecogniserStatus)]
+    console.print(account_line(accounts))
+    console.print(nonmatch_line(accounts))
+    console.print(f"ledger: {status.ledger}", highlight=False)
 
 
 def account_line(accounts: Sequence[Mapping[str, Any]]) -> str:
@@ -49,6 +60,19 @@ def account_line(accounts: Sequence[Mapping[str, Any]]) -> str:
         parts.append(f"{outcome.replace('_', '-')} {sum(reasons.values())}{named}")
     parts.append(f"in hand {sum(account['open'] for account in accounts)}")
     return f"frames in {total} = " + " + ".join(parts)
+
+
+def nonmatch_line(accounts: Sequence[Mapping[str, Any]]) -> str:
+    """How long faces existed that led to no alert, and whether that was ever longer than the policy allows."""
+    lived = Counter[int]()
+    for account in accounts:
+        lived.update({int(ms): faces for ms, faces in account["lives_ms"].items()})
+    late = sum(account["late_drops"] for account in accounts)
+    longest = max((account["longest_life_ms"] for account in accounts), default=0)
+    ceiling = max((account["life_ceiling_ms"] for account in accounts), default=0)
+    times = f", 99 % within {p99_ms(lived)} ms, all within {longest} ms ({ceiling} ms allowed)" if lived else ""
+    alarm = f"  [bold red]{late} batches took longer[/]" if late else ""
+    return f"faces without an alert: {lived.total()} dropped{times}{alarm}"
 
 
 def _lanes(members: Sequence[Member], sharded: bool) -> Table:
@@ -126,4 +150,4 @@ def _generation(generation: Generation | None) -> str:
 
 
 def _state(state: str) -> str:
-    return f"[green]{state}" if state in (READY, WATCHING) else f"[yellow]{state}"
+    return f"[green]{state}" if state in (READY, WATCHING) else f"[yellow]{escape(state)}"

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from cluster.cli import watchlist_view
 from cluster.cli.options import Day, Time, cluster_file
-from cluster.wire.ledger import Withdrawal
+from cluster.wire.list_events import Withdrawal
 
 if TYPE_CHECKING:
     from cluster.watchlist_import import Outcome
@@ -36,9 +36,10 @@ for command in watchlist_view.COMMANDS:
 def create(file: Path, name: str, by: str) -> None:
     """Begin a list of the policy; the first one makes the deployment's secret keys."""
     from cluster.plan import read_plan
+    from cluster.policy_desk import plan_in_force
     from cluster.watchlist_desk import create_list
 
-    plan = read_plan(file)
+    plan = plan_in_force(read_plan(file))
     if create_list(plan, name, by):
         folder = plan.settings.key_folder
         click.echo(f"made the deployment's keys in {folder}: keep a copy, they say who was listed and open pictures")
@@ -83,11 +84,12 @@ def enrol(
     from cluster.admission import Origin, Person
     from cluster.enrol import Picture
     from cluster.plan import open_vision, read_plan
+    from cluster.policy_desk import plan_in_force
     from cluster.register import read_register
     from cluster.watchlist_desk import open_desk
     from cluster.wire.entries import Minor
 
-    plan = read_plan(file)
+    plan = plan_in_force(read_plan(file))
     vision = open_vision(plan)
     minor = Minor(approver=second_approver or "", reason=minor_reason or "")
     is_minor = second_approver is not None or minor_reason is not None
@@ -120,11 +122,12 @@ def import_(
 ) -> None:
     """Put many people on lists. Cut short, the same command goes on where it ended."""
     from cluster.plan import open_vision, read_plan
+    from cluster.policy_desk import plan_in_force
     from cluster.register import read_register
     from cluster.watchlist_desk import open_desk
     from cluster.watchlist_import import import_people, read_table
 
-    plan, applicants, console = read_plan(file), read_table(table), Console()
+    plan, applicants, console = plan_in_force(read_plan(file)), read_table(table), Console()
     vision = open_vision(plan)
     with open_desk(plan) as desk:
         there = read_register(plan.settings.kafka).entries

@@ -2,13 +2,16 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
+from cluster.wire.evidence import EvidenceName
 from cluster.wire.text import Headers, dump, format_time, parse_time
 from operators.decide import MAX_CANDIDATES, Match
-from operators.types import Frame
+from operators.types import Frame, FrameRef
 
 ALERT_TYPE = "beholden.alert.v1"
 
@@ -41,6 +44,23 @@ class AlertContext:
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """What an alert is about: it is not told of again, whichever policy decides by then.
+
+    Attributes:
+        frame: Where it was seen.
+        face: Number of the face in its frame.
+        watchlist: List of the entry.
+        entry: Whom.
+    """
+
+    frame: FrameRef
+    face: int
+    watchlist: str
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """One alert: a lead for a person to judge. No pixels, no vector, no name.
 
@@ -66,28 +86,47 @@ class Alert:
     detected_at: datetime
     alerted_at: datetime
 
+    @property
+    def about(self) -> About:
+        """What it is about."""
+        return About(self.frame.ref, self.face, self.match.watchlist, self.match.best.entry)
+
 
 def alert_id(alert: Alert, context: AlertContext) -> str:
     """The same frame under the same settings and entry gives the same id, however often it is processed."""
-    ref = alert.frame.ref
-    parts = (
+    ref, best = alert.frame.ref, alert.match.best
+    seen = (alert.frame.camera, ref.topic, ref.partition, ref.offset, alert.face)
+    return _id(
         context.deployment,
-        alert.frame.camera,
-        ref.topic,
-        str(ref.partition),
-        str(ref.offset),
-        str(alert.face),
+        *seen,
         alert.match.watchlist,
-        alert.match.best.entry,
-        alert.match.best.entry_digest,
+        best.entry,
+        best.entry_digest,
         context.policy_digest,
         context.contract,
     )
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def encode_alert(alert: Alert, context: AlertContext) -> tuple[bytes, Headers]:
-    """Value and headers of an alert: CloudEvents 1.0, Kafka protocol binding, binary mode."""
+def alert_id_of(body: Mapping[str, Any]) -> str:
+    """The id that an alert must have, from what it says."""
+    frame, best = body["frame"], body["candidates"][0]
+    seen = (body["camera"], frame["topic"], frame["partition"], frame["offset"], body["face"]["number"])
+    decided = (body["policy"]["digest"], body["models"]["contract"])
+    return _id(body["deployment"], *seen, body["watchlist"], body["entry"], best["entry_digest"], *decided)
+
+
+def _id(*parts: object) -> str:
+    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:32]
+
+
+def encode_alert(alert: Alert, context: AlertContext, evidence: EvidenceName) -> tuple[bytes, Headers]:
+    """Value and headers of an alert: CloudEvents 1.0, Kafka protocol binding, binary mode.
+
+    Args:
+        alert: What was found.
+        context: By which settings.
+        evidence: What it can be computed again from.
+    """
     name = alert_id(alert, context)
     frame, best = alert.frame, alert.match.best
     body = {
@@ -125,6 +164,7 @@ def encode_alert(alert: Alert, context: AlertContext) -> tuple[bytes, Headers]:
         "policy": {"number": context.policy, "digest": context.policy_digest},
         "models": {"detector": context.detector, "embedder": context.embedder, "contract": context.contract},
         "software": context.software,
+        "evidence": asdict(evidence),
     }
     return dump(body), _cloud_event(alert, context, name)
 
@@ -134,21 +174,17 @@ class Told:
     """What a successor must know of an alert that was written.
 
     Attributes:
-        alert_id: See `alert_id`.
+        about: What it is about.
         deployment: Whose.
         camera: Where.
-        watchlist: List of the entry.
-        entry: Whom it is about.
         passage: Identifier of the passage.
         box: Left, top, right, bottom, pixels of the frame.
         captured_at: When the frame was taken.
     """
 
-    alert_id: str
+    about: About
     deployment: str
     camera: str
-    watchlist: str
-    entry: str
     passage: str
     box: tuple[float, float, float, float]
     captured_at: datetime
@@ -159,11 +195,13 @@ def parse_told(value: bytes) -> Told | None:
     try:
         body = json.loads(value)
         left, top, right, bottom = (float(side) for side in body["face"]["box_px"])
-        names = ("alert_id", "deployment", "camera", "watchlist", "entry")
-        texts = {name: body[name] for name in names} | {"passage": body["passage"]["id"]}
-        if not all(isinstance(text, str) for text in texts.values()):
+        texts = [*(body[name] for name in ("deployment", "camera", "watchlist", "entry")), body["passage"]["id"]]
+        frame, numbers = body["frame"], [body["frame"]["partition"], body["frame"]["offset"], body["face"]["number"]]
+        if {type(one) for one in (*texts, frame["topic"])} != {str} or {type(one) for one in numbers} != {int}:
             return None
-        return Told(**texts, box=(left, top, right, bottom), captured_at=parse_time(body["captured_at"]))
+        deployment, camera, watchlist, entry, passage = texts
+        about = About(FrameRef(frame["topic"], *numbers[:2]), numbers[2], watchlist, entry)
+        return Told(about, deployment, camera, passage, (left, top, right, bottom), parse_time(body["captured_at"]))
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
 

@@ -1,151 +1,126 @@
-"""The ledger topic: what happened to lists, in records that name nobody and hold no picture and no vector.
+"""The ledger topic: what was decided, done and left undone, in chains of records; none can be changed unnoticed.
 
-When cameras were not watched stands in the same topic: `cluster/wire/shed.py`.
+Records name nobody and hold no picture and no vector. What the body of each type says is in a file of its own:
+`list_events.py`, `shed.py`, `checkpoints.py`.
 """
 
+import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
 import rfc8785
 
 from cluster.wire.text import format_time, parse_time
 from operators.errors import BeholdenError
 
-LEDGER_FORM = "beholden.ledger.v1"
+LEDGER_FORM = "beholden.ledger.v2"
+GENESIS = "0" * 64  # `prev` of the first record of a chain
+CHAIN_BEGUN, CHAIN_ENDED = "chain.begun", "chain.ended"
 
-T = TypeVar("T")
-
-
-class Change(StrEnum):
-    """What happened to a list."""
-
-    CREATED = "watchlist.created"
-    ENROLLED = "watchlist.enrolled"
-    WITHDRAWN = "watchlist.withdrawn"
-
-
-class Withdrawal(StrEnum):
-    """Why somebody was taken off: the closed vocabulary, because free text may name people."""
-
-    FOUND = "found"
-    NOT_SOUGHT = "not_sought"
-    MISTAKE = "mistake"
-    EXPIRED = "expired"
-    DEPLOYMENT_ENDED = "deployment_ended"
+_BEFORE_HASH, _AFTER_HASH = f'"form":"{LEDGER_FORM}",'.encode(), b'"policy_digest":'
+_TEXTS = ("deployment", "writer", "chain", "prev", "policy_digest")
+_MEMBERS = {"form", "type", "at", "seq", "body", "hash", *_TEXTS}
 
 
 @dataclass(frozen=True, slots=True)
-class ListEvent:
-    """One change of a list.
+class LedgerRecord:
+    """One record of one chain.
 
     Attributes:
-        change: What happened.
-        at: UTC-aware; of an enrolment, before anyone is searched for; of a withdrawal, once nobody is any more.
-        deployment: Whose list.
-        policy_digest: SHA-256 (hex) of the policy by which it was done.
-        by: Who did it or approved it.
-        members_id: Which key `member` was made with.
-        member: Who, under that key; empty when a list is created.
-        watchlist: Which list; empty for a withdrawal, which takes a person off whatever list they are on.
-        category: What an enrolment is for.
-        record: SHA-256 (hex) of an enrolment's record in the watchlist topic.
-        not_after: When an enrolment ends by itself.
-        images: Of an enrolment.
-        minor: Whether records say that an enrolment is of a minor.
-        why: Of a withdrawal.
+        kind: What it tells of, for example `frames.shed`.
+        at: When it was written, UTC-aware, to the millisecond.
+        deployment: Whose.
+        writer: Who wrote it, for example `recogniser-0`.
+        chain: Random; a writer that starts anew begins another chain.
+        seq: Number within the chain, from 0.
+        prev: `hash` of the record before; `GENESIS` of the first.
+        policy_digest: SHA-256 (hex) of the policy in force where it was written.
+        body: What is told, JSON.
+        hash: SHA-256 (hex) of the RFC 8785 form of all of the above.
     """
 
-    change: Change
+    kind: str
     at: datetime
     deployment: str
+    writer: str
+    chain: str
+    seq: int
+    prev: str
     policy_digest: str
-    by: str
-    members_id: str
-    member: str = ""
-    watchlist: str = ""
-    category: str = ""
-    record: str = ""
-    not_after: datetime | None = None
-    images: int = 0
-    minor: bool = False
-    why: Withdrawal | None = None
-
-
-def encode_event(event: ListEvent) -> bytes:
-    """Value of a record of the ledger topic, in RFC 8785 form."""
-    return rfc8785.dumps(
-        {
-            "form": LEDGER_FORM,
-            "type": str(event.change),
-            "at": format_time(event.at),
-            "deployment": event.deployment,
-            "policy_digest": event.policy_digest,
-            "by": event.by,
-            "members_id": event.members_id,
-            "member": event.member,
-            "watchlist": event.watchlist,
-            "category": event.category,
-            "record": event.record,
-            "not_after": format_time(event.not_after) if event.not_after else None,
-            "images": event.images,
-            "minor": event.minor,
-            "why": str(event.why) if event.why else None,
-        }
-    )
+    body: Mapping[str, Any]
+    hash: str = ""
 
 
 class LedgerInvalid(BeholdenError):
-    """A record of the ledger topic that cannot be read."""
+    """A record of the ledger topic that cannot be read, or that is not what was written."""
 
 
-def parse_event(value: bytes) -> ListEvent | None:
-    """The change of a list in a record of the ledger topic; None for records about something else.
+def encode_record(record: LedgerRecord) -> tuple[bytes, str]:
+    """Value of a record of the ledger topic, in RFC 8785 form, and its hash; what `hash` says is not looked at.
 
     Raises:
-        LedgerInvalid: It is no record of the ledger.
+        ValueError: The body is not JSON, or has a number that JSON cannot keep.
     """
-    return parse_record(value, list(Change), _event)
-
-
-def _event(body: Mapping[str, Any]) -> ListEvent:
-    texts = ("deployment", "policy_digest", "by", "members_id", "member", "watchlist", "category", "record")
-    return ListEvent(
-        change=Change(body["type"]),
-        at=parse_time(body["at"]),
-        **{name: typed(body, name, str) for name in texts},
-        not_after=parse_time(body["not_after"]) if body["not_after"] is not None else None,
-        images=typed(body, "images", int),
-        minor=typed(body, "minor", bool),
-        why=Withdrawal(body["why"]) if body["why"] is not None else None,
+    canonical = rfc8785.dumps(
+        {
+            "form": LEDGER_FORM,
+            "type": record.kind,
+            "at": format_time(record.at),
+            "seq": record.seq,
+            "body": dict(record.body),
+            **{name: getattr(record, name) for name in _TEXTS},
+        }
     )
+    digest = hashlib.sha256(canonical).hexdigest()
+    return _with_hash(canonical, digest), digest
 
 
-def parse_record(value: bytes, types: Collection[str], build: Callable[[Mapping[str, Any]], T]) -> T | None:
-    """What `build` makes of a record of one of these types; None for records of other types.
+def parse_record(value: bytes) -> LedgerRecord:
+    """The record in a value of the ledger topic.
 
     Raises:
-        LedgerInvalid: It is no record of the ledger, or `build` finds a member missing or of another kind.
+        LedgerInvalid: It is none, or a byte of it is not as it was written.
     """
     try:
-        body: Mapping[str, Any] = json.loads(value)
-        if body["form"] != LEDGER_FORM:
+        document = json.loads(value)
+        if document["form"] != LEDGER_FORM:
             raise LedgerInvalid(f"its form is not {LEDGER_FORM}")
-        return build(body) if typed(body, "type", str) in types else None
+        if set(document) != _MEMBERS:
+            raise LedgerInvalid("its members are not those of a record of the ledger")
+        digest = typed(document, "hash", str)
+        canonical = rfc8785.dumps({name: member for name, member in document.items() if name != "hash"})
+        if hashlib.sha256(canonical).hexdigest() != digest:
+            raise LedgerInvalid("it is not what was written: its hash is another")
+        if _with_hash(canonical, digest) != value:
+            raise LedgerInvalid("it is not in RFC 8785 form")
+        return LedgerRecord(
+            kind=typed(document, "type", str),
+            at=parse_time(document["at"]),
+            seq=typed(document, "seq", int),
+            body=typed(document, "body", dict),
+            hash=digest,
+            **{name: typed(document, name, str) for name in _TEXTS},
+        )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise LedgerInvalid(f"not a record of the ledger: {type(error).__name__}") from None
+
+
+def _with_hash(canonical: bytes, digest: str) -> bytes:
+    """The same with its hash, which stands behind `form`: members are in order, and none behind it can look alike."""
+    before, _, after = canonical.rpartition(_BEFORE_HASH + _AFTER_HASH)
+    return b"".join((before, _BEFORE_HASH, f'"hash":"{digest}",'.encode(), _AFTER_HASH, after))
 
 
 def typed(body: Mapping[str, Any], name: str, kind: type) -> Any:
     """A member of a record, which must be of this kind and no other.
 
     Raises:
-        LedgerInvalid: It is of another one.
+        LedgerInvalid: It is of another one, or missing.
     """
-    value = body[name]
+    value = body.get(name)
     if type(value) is not kind:
         raise LedgerInvalid(f"{name} is not of its kind")
     return value

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import rfc8785
-
 from cluster.account import Shed
-from cluster.wire.ledger import LEDGER_FORM, LedgerInvalid, parse_record, typed
+from cluster.wire.ledger import LedgerInvalid, parse_record, typed
 from cluster.wire.text import format_time, parse_time
 
 SHED_TYPE = "frames.shed"
@@ -19,10 +17,6 @@ class ShedInterval:
     """Frames that nobody looked at. Frames between them may have been looked at: `frames` says how many were not.
 
     Attributes:
-        at: When it was written, UTC-aware.
-        deployment: Whose cameras.
-        policy_digest: SHA-256 (hex) of the policy by which they were shed.
-        writer: Which recogniser.
         cameras: The camera; of frames that were jumped over, all that the partition was known to have, maybe none.
         topic: Topic of the frames.
         partition: Their partition.
@@ -35,10 +29,6 @@ class ShedInterval:
         end: Capture time of the last.
     """
 
-    at: datetime
-    deployment: str
-    policy_digest: str
-    writer: str
     cameras: tuple[str, ...]
     topic: str
     partition: int
@@ -50,36 +40,34 @@ class ShedInterval:
     end: datetime
 
 
-def encode_shed(shed: ShedInterval) -> bytes:
-    """Value of a record of the ledger topic, in RFC 8785 form."""
-    return rfc8785.dumps(
-        {
-            "form": LEDGER_FORM,
-            "type": SHED_TYPE,
-            "at": format_time(shed.at),
-            "deployment": shed.deployment,
-            "policy_digest": shed.policy_digest,
-            "writer": shed.writer,
-            "cameras": list(shed.cameras),
-            "topic": shed.topic,
-            "partition": shed.partition,
-            "reason": str(shed.reason),
-            "frames": shed.frames,
-            "first": shed.first,
-            "last": shed.last,
-            "begin": format_time(shed.begin),
-            "end": format_time(shed.end),
-        }
-    )
+def shed_body(shed: ShedInterval) -> dict[str, Any]:
+    """Body of the record."""
+    return {
+        "cameras": list(shed.cameras),
+        "topic": shed.topic,
+        "partition": shed.partition,
+        "reason": str(shed.reason),
+        "frames": shed.frames,
+        "first": shed.first,
+        "last": shed.last,
+        "begin": format_time(shed.begin),
+        "end": format_time(shed.end),
+    }
 
 
 def parse_shed(value: bytes) -> ShedInterval | None:
     """The interval in a record of the ledger topic; None for records about something else.
 
     Raises:
-        LedgerInvalid: It is no record of the ledger.
+        LedgerInvalid: It is no record of the ledger, or no interval as this version writes them.
     """
-    return parse_record(value, [SHED_TYPE], _interval)
+    record = parse_record(value)
+    if record.kind != SHED_TYPE:
+        return None
+    try:
+        return _interval(record.body)
+    except (ValueError, KeyError, TypeError) as error:
+        raise LedgerInvalid(f"not an interval of shed frames: {type(error).__name__}") from None
 
 
 def _interval(body: Mapping[str, Any]) -> ShedInterval:
@@ -87,10 +75,9 @@ def _interval(body: Mapping[str, Any]) -> ShedInterval:
     if not all(type(camera) is str for camera in cameras) or typed(body, "frames", int) < 1:
         raise LedgerInvalid("cameras are not all text, or there are no frames")
     return ShedInterval(
-        at=parse_time(body["at"]),
         begin=parse_time(body["begin"]),
         end=parse_time(body["end"]),
-        **{name: typed(body, name, str) for name in ("deployment", "policy_digest", "writer", "topic")},
+        topic=typed(body, "topic", str),
         cameras=tuple(cameras),
         **{name: typed(body, name, int) for name in ("partition", "first", "last")},
         reason=Shed(body["reason"]),

@@ -110,6 +110,7 @@ def write(
         f"{TRAINING_FROM + people - 1}, before streets drawn by the same package. No photograph and no real person. "
         f"Made by python -m loadtests.training at commit {_commit()}. Nobody from seed {TRAINING_FROM} on is used in a "
         "test, a demonstration or an evaluation.",
+        "evaluation": "none",
         "people": "synthetic",
         **settings,
         "source": "this repository: python -m loadtests.training",

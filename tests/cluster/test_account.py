@@ -44,5 +44,9 @@ def test_the_summary_names_every_outcome_and_is_json() -> None:
         "alerts": 0,
         "watched": {},
         "slow": {},
+        "lives_ms": {},
+        "longest_life_ms": 0,
+        "life_ceiling_ms": 0,
+        "late_drops": 0,
         "ages_ms": {},
     }

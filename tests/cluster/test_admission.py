@@ -55,6 +55,16 @@ def test_whoever_must_not_be_listed_is_refused_with_the_reason(
     assert len(refused.value.detail) > 20
 
 
+def test_nobody_is_searched_for_longer_than_the_policy_lasts() -> None:
+    """An entry may end with it and not after it."""
+    ends = policy(review_by=TOMORROW, end=TOMORROW)
+    assert list(faults(PERSON, [ORIGIN], ends, NOW)) == []
+    late = replace(PERSON, not_after=TOMORROW + timedelta(seconds=1))
+    [(reason, detail)] = faults(late, [ORIGIN], ends, NOW)
+    assert reason is EnrolmentReason.TOO_DISTANT
+    assert "past the end of the policy, 2026-02-01 12:00 UTC" in detail
+
+
 @given(
     st.sampled_from(["ref", "watchlist", "category", "necessity", "approver"]),
     st.one_of(st.sampled_from(["", " ", "\t", "a\nb", " a", "a ", "\0", "ga\u202ete"]), st.just("x" * 2001)),

@@ -1,10 +1,12 @@
 """The files in configs/ are accepted as they are, and say what they are for."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from cluster.plan import Plan, read_plan
+from cluster.retention import profile_of
 from operators.models import People, read_model
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -44,3 +46,16 @@ def test_volunteers_are_seen_by_models_that_know_people() -> None:
     found = plan("volunteers")
     assert {found.in_force.policy.people, found.detector.people, found.embedder.people} == {People.REAL}
     assert found.settings.models.files.resolve() == CONFIGS.parent / "models"
+
+
+def test_a_measurement_that_a_manifest_names_is_the_one_that_is_here() -> None:
+    """Measured anew, its digest goes into the manifests of both models."""
+    found = hashlib.sha256((CONFIGS.parent / "docs" / "evaluation" / "demo-1.json").read_bytes()).hexdigest()
+    assert {manifest.evaluation for manifest in (plan("demo").detector, plan("demo").embedder)} == {found}
+
+
+def test_every_cluster_has_the_retention_profile_that_its_policy_names() -> None:
+    """Or `up` would refuse to start it."""
+    for file in CLUSTERS:
+        found = read_plan(file)
+        assert profile_of(found.settings, found.in_force.policy).profile == found.in_force.policy.retention

@@ -1,6 +1,8 @@
 """Bringing up, looking at and taking down what may have lost its supervisor, over actors in memory."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,17 @@ from ray.exceptions import ActorUnavailableError
 
 from cluster.account import Account
 from cluster.layout import Layout
+from cluster.memory_io import MemorySink
 from cluster.plan import Plan, read_plan
+from cluster.policy_book import PolicyBook
+from cluster.policy_desk import renumbered
+from cluster.policy_release import draft
 from cluster.recogniser import RecogniserStatus
+from cluster.retention_check import Age
 from cluster.status import WATCHING, ClusterStatus, Member
-from operators.errors import DeploymentFailed
+from cluster.wire.ledger import parse_record
+from operators.errors import DeploymentFailed, SettingsRefused
+from tests.builders import NOW, chain
 from tests.drawn import write_deployment
 
 with pytest.MonkeyPatch.context() as named:  # without a name its import makes a token in the user's own folder
@@ -91,6 +100,101 @@ def plan(write_document: Any, tmp_path: Path) -> Plan:
     """Two recognisers over two shards with two replicas each."""
     index = {"placement": "sharded", "shards": ASKED.shards, "replicas": ASKED.replicas}
     return read_plan(write_document({"cluster": "drawn", **write_deployment(tmp_path), "index": index}))
+
+
+@pytest.fixture
+def book(monkeypatch: pytest.MonkeyPatch, plan: Plan) -> PolicyBook:
+    """What the policy topic says to `up`; neither Kafka nor Ray is there."""
+    found = PolicyBook(plan.in_force.policy.deployment, plan.settings.people)
+    monkeypatch.setattr(deploy, "ensure_topics", lambda kafka, profile: [])
+    monkeypatch.setattr(deploy, "make_evidence_key", lambda folder: False)
+    monkeypatch.setattr(deploy.retention_check, "measure", lambda kafka, profile: [])
+    monkeypatch.setattr(deploy, "read_book", lambda settings, deployment: found)
+    monkeypatch.setattr(deploy.ray_local, "locked_cluster", lambda cluster: nullcontext())
+    monkeypatch.setattr(deploy, "_rays", lambda plan, progress: nullcontext())
+    monkeypatch.setattr(deploy, "connected", lambda settings: nullcontext())
+    return found
+
+
+def test_a_cluster_that_would_keep_things_for_too_long_is_not_started(
+    book: PolicyBook, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what is promised, what would be, and which command mends it."""
+    day_ms = 86_400_000
+    age = Age("evidence", day_ms, {"retention.ms": 31 * day_ms, "segment.ms": 7 * day_ms})
+    monkeypatch.setattr(deploy.retention_check, "measure", lambda kafka, profile: [age])
+    with pytest.raises(SettingsRefused, match=r"evidence: 1 d is promised.*38 d old") as refused:
+        deploy.up(plan, lambda _: None)
+    assert "beholden retention apply" in str(refused.value)
+    assert not book.releases
+
+
+def test_the_ledger_says_which_models_a_cluster_was_started_with(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each by its bytes, with the licence that the policy accepts and what is known of its accuracy."""
+    sink = MemorySink()
+    monkeypatch.setattr(deploy, "open_ledger", lambda plan: nullcontext(chain(sink)))
+    deploy.accept_models(plan)
+    told = [found.body for message in sink.messages if (found := parse_record(message.value)).kind == "models.accepted"]
+    assert [body["model"] for body in told] == ["drawn-detector", "drawn-embedder"]
+    assert told[0] == {
+        "model": "drawn-detector",
+        "sha256": plan.detector.sha256,
+        "licence": "Apache-2.0",
+        "people": "synthetic",
+        "evaluation": "none",
+    }
+
+
+def _ended(plan: Plan) -> Plan:
+    over = plan.in_force.policy.start + timedelta(days=1)
+    policy = replace(plan.in_force.policy, review_by=over, end=over)
+    return replace(plan, in_force=replace(plan.in_force, policy=policy))
+
+
+def test_a_policy_whose_time_is_over_is_refused_before_anything_is_started(plan: Plan, book: PolicyBook) -> None:
+    """With what to do."""
+    with pytest.raises(SettingsRefused, match="ended at 2026-01-02"):
+        deploy.up(_ended(plan), print)
+
+
+def test_a_cluster_starts_by_the_newer_of_its_file_and_the_topic(
+    plan: Plan, book: PolicyBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the file's is still to be put in force."""
+    started: list[tuple[int, bool]] = []
+
+    def start(plan: Plan, is_new: bool, progress: Any) -> None:
+        started.append((plan.in_force.policy.policy, is_new))
+
+    monkeypatch.setattr(deploy, "_plan_at_work", lambda: None)
+    monkeypatch.setattr(deploy, "_start", start)
+    deploy.up(plan, print)
+    book.releases[0] = first = draft(plan.in_force, None, "beholden up", NOW, "the test")
+    deploy.up(plan, print)
+    book.releases[1] = draft(renumbered(plan.in_force, 5), first, "beholden up", NOW, "the test")
+    told: list[str] = []
+    deploy.up(plan, told.append)
+    assert started == [(1, True), (1, False), (5, False)]
+    assert told == ["policy 5 is in force, above the 1 of the cluster file"]
+    deploy.up(_ended(replace(plan, in_force=renumbered(plan.in_force, 1))), print)
+    assert started[-1] == (5, False)
+
+
+def test_a_running_cluster_takes_no_policy_from_its_file(
+    plan: Plan, book: PolicyBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It follows the topic; that it has followed another one meanwhile makes its settings no others."""
+    monkeypatch.setattr(deploy, "_plan_at_work", lambda: plan)
+    monkeypatch.setattr(deploy, "_supervisor_of", lambda plan, at_work, progress: None)
+    monkeypatch.setattr(deploy, "wait_until_ready", lambda plan, there, progress: ClusterStatus(plan, []))
+    with pytest.raises(DeploymentFailed, match="policy 1, which is not in force: 'beholden policy propose'"):
+        deploy.up(plan, print)
+    book.releases[0] = first = draft(plan.in_force, None, "beholden up", NOW, "the test")
+    book.releases[1] = draft(renumbered(plan.in_force, 5), first, "beholden up", NOW, "the test")
+    assert deploy.up(plan, print).plan.in_force.policy.policy == 5
+    monkeypatch.setattr(deploy, "_plan_at_work", lambda: replace(plan, settings=replace(plan.settings, ray="else:1")))
+    with pytest.raises(DeploymentFailed, match="runs with other settings"):
+        deploy.up(plan, print)
 
 
 def test_a_cluster_without_a_supervisor_is_told_of_by_name(world: World) -> None:
@@ -185,6 +289,12 @@ def test_the_wait_for_a_cluster_ends_with_that_message(plan: Plan, monkeypatch: 
     class Asked:
         class status:  # noqa: N801 - a method of an actor
             remote = staticmethod(lambda: members)
+
+        class policy:  # noqa: N801 - another one
+            remote = staticmethod(lambda: None)
+
+        class ledger:  # noqa: N801 - another one
+            remote = staticmethod(lambda: "no checkpoint yet")
 
     said: list[str] = []
     with pytest.raises(DeploymentFailed, match=r"still being divided .*\nnot every partition has its recogniser yet"):

@@ -14,7 +14,7 @@ from cluster.wire.entries import parse_entry
 from operators.errors import EnrolmentReason, EnrolmentRefused
 from operators.types import Faces
 from operators.vision import Seen, Vision
-from tests.builders import NOW, TOMORROW, unit
+from tests.builders import NOW, TOMORROW, origin_of, unit
 from tests.drawn import DIMENSION, scene
 
 KEYS = new_keys()
@@ -37,7 +37,7 @@ class OneAnswer:
         vectors = np.stack([unit(1) if vector is None else vector] * faces) if faces else np.zeros((0, 8), np.float32)
         n = np.arange(faces)
         found = Faces(np.zeros((faces, 4), np.float32), np.ones(faces, np.float32), np.zeros((faces, 5, 2), np.float32))
-        self._seen = Seen(found, n, vectors, Counter(gated or {}))
+        self._seen = Seen(found, n, vectors, Counter(gated or {}), origin_of(found))
 
     def see(self, images: list[bytes]) -> list[Seen]:
         """See `Vision.see`."""

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.history import REPLACED, at, stays
-from cluster.wire.ledger import Change, ListEvent, Withdrawal
+from cluster.wire.list_events import Change, ListEvent, Withdrawal
 from tests.builders import NOW
-from tests.cluster.wire.test_ledger import event
+from tests.cluster.wire.test_list_events import event
 
 HOUR = timedelta(hours=1)
 

@@ -1,8 +1,17 @@
+import pickle
 from pathlib import Path
 
 import pytest
 
-from cluster.keys import make_keys, new_keys, read_keys
+from cluster.keys import (
+    destroy_evidence_key,
+    make_evidence_key,
+    make_keys,
+    new_evidence_key,
+    new_keys,
+    read_evidence_key,
+    read_keys,
+)
 from operators.errors import SettingsRefused
 
 
@@ -69,3 +78,42 @@ def test_what_is_no_key_is_refused(tmp_path: Path, harm: str, match: str) -> Non
     with pytest.raises(SettingsRefused, match=match) as refused:
         read_keys(tmp_path)
     assert str(file) in str(refused.value)
+
+
+def test_the_key_of_evidence_is_made_once_and_opens_its_own_alone(tmp_path: Path) -> None:
+    """Another key, another alert, a changed byte: nothing."""
+    assert make_evidence_key(tmp_path)
+    assert not make_evidence_key(tmp_path)
+    assert (tmp_path / "evidence.key").stat().st_mode & 0o777 == 0o600
+    key = read_evidence_key(tmp_path)
+    sealed = key.seal(b"a document", "alert-1")
+    assert b"document" not in sealed
+    assert key.open(sealed, "alert-1") == b"a document"
+    assert key.open(sealed, "alert-2") is None
+    assert new_evidence_key().open(sealed, "alert-1") is None
+    assert key.open(sealed[:-1], "alert-1") is None
+    assert key.open(b"", "alert-1") is None
+
+
+def test_the_key_of_evidence_neither_shows_itself_nor_travels() -> None:
+    """Ray keeps what it is given, with Redis on a disk: there no key could be destroyed."""
+    key = new_evidence_key()
+    assert key.secret.hex() not in repr(key)
+    assert repr(key.secret) not in repr(key)
+    assert key.id not in key.secret.hex()
+    for pickled in (pickle.dumps, lambda it: pickle.dumps({"in": [it]}, 5)):
+        with pytest.raises(TypeError, match="does not travel"):
+            pickled(key)
+
+
+def test_a_destroyed_key_is_gone_from_its_file_before_the_file_is(tmp_path: Path) -> None:
+    """A link that somebody else holds finds zeros; who reads it next is told that this may be on purpose."""
+    make_evidence_key(tmp_path)
+    key = read_evidence_key(tmp_path)
+    (tmp_path / "other-name").hardlink_to(tmp_path / "evidence.key")
+    assert destroy_evidence_key(tmp_path) == key.id
+    assert set((tmp_path / "other-name").read_text()) == {"0"}
+    with pytest.raises(SettingsRefused, match=r"evidence\.key is missing.*destroyed on purpose"):
+        read_evidence_key(tmp_path)
+    with pytest.raises(SettingsRefused, match="is missing"):
+        destroy_evidence_key(tmp_path)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from cluster import pipeline as pipeline_module
 from cluster.account import Account
 from cluster.clocks import HandClock
+from cluster.evidence import EvidenceSink
 from cluster.memory_io import MemorySink, MemoryTransactions
 from cluster.outbox import Letter, Outbox, OutboxSink
 from cluster.pipeline import Outlets, Pipeline
@@ -19,7 +20,7 @@ from cluster.ports import Record
 from operators.sightings import SightingSettings
 from operators.types import FrameRef
 from operators.vision import Vision
-from tests.builders import NOW, FakeIndex, FakeVision, context, policy, record
+from tests.builders import EVIDENCE_KEY, NOW, FakeIndex, FakeVision, chain, context, policy, record
 
 HALL, GATE = ("frames", 0), ("frames", 1)
 
@@ -59,7 +60,7 @@ def test_what_was_not_written_is_due_again_unless_it_is_dropped() -> None:
 
 
 PICTURES = (b"anna", b"empty", b"rubbish", b"anna bert")
-EXPECTED = {b"anna": 1, b"empty": 0, b"rubbish": 1, b"anna bert": 2}
+EXPECTED = {b"anna": 2, b"empty": 0, b"rubbish": 1, b"anna bert": 4}  # each alert with its evidence
 
 
 @settings(max_examples=20)
@@ -95,7 +96,10 @@ def lane(
     """A lane that starts at the last commits."""
     left = [one for one in topic if one.ref.offset >= committed.get((one.ref.topic, one.ref.partition), 0)]
     source = MemoryTransactions(records=deque(left), stored=dict(committed), readable=readable)
-    outlets = Outlets(OutboxSink(source.outbox, "alerts"), OutboxSink(source.outbox, "dead-letters"), MemorySink())
+    alerts, dead_letters, evidence = (
+        OutboxSink(source.outbox, topic) for topic in ("alerts", "dead-letters", "evidence")
+    )
+    outlets = Outlets(alerts, dead_letters, chain(MemorySink()), EvidenceSink(evidence, EVIDENCE_KEY))
     alerts_each_time = policy(sightings=SightingSettings(1, 1, 0.3, 1, 0), max_frame_age_ms=10**9)
     pipeline = Pipeline(
         source,

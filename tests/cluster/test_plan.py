@@ -1,15 +1,19 @@
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cluster.plan import Plan, open_vision, read_plan
+from cluster.plan import Plan, open_vision, read_plan, with_release
+from cluster.policy_release import draft
 from cluster.settings import IndexSettings
+from cluster.wire.release import encode_release
 from operators.align import TEMPLATE_NAME
 from operators.errors import ModelRefused, SettingsRefused
 from operators.models import EmbeddingContract
 from operators.vision import Seen
+from tests.builders import NOW
 from tests.drawn import scene, write_deployment
 
 
@@ -70,6 +74,35 @@ def test_plans_that_differ_in_shards_and_replicas_alone_are_told_apart_from_othe
 
 def _with(plan: Plan, **changes: Any) -> Plan:
     return dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, **changes))
+
+
+def test_a_cluster_file_may_name_a_release(file: Path, tmp_path: Path) -> None:
+    """By the end of its name; whether it may come into force is asked when the topic is read."""
+    plain = read_plan(file)
+    release = draft(plain.in_force, None, "ada", NOW, "the test")
+    (tmp_path / "1.release.json").write_bytes(encode_release(release))
+    document = json.loads(file.read_text()) | {"policy": "1.release.json"}
+    file.write_text(json.dumps(document))
+    found = read_plan(file)
+    assert found.release == release
+    assert found.in_force == plain.in_force
+    assert found.context == plain.context
+    (tmp_path / "1.release.json").write_bytes(encode_release(release)[:-1])
+    with pytest.raises(SettingsRefused, match=r"malformed: .*1\.release\.json: it is no JSON"):
+        read_plan(file)
+    (tmp_path / "1.release.json").unlink()
+    with pytest.raises(SettingsRefused, match=r"1\.release\.json: cannot be read: No such file"):
+        read_plan(file)
+
+
+def test_a_plan_under_another_policy_has_its_models(file: Path, tmp_path: Path) -> None:
+    """Or is refused: a policy that was applied elsewhere may name models that are not here."""
+    plan = read_plan(file)
+    release = draft(plan.in_force, None, "ada", NOW, "the test")
+    assert with_release(plan, release) == dataclasses.replace(plan, release=release)
+    (tmp_path / "drawn-embedder.yaml").unlink()
+    with pytest.raises(SettingsRefused, match=r"no manifest drawn-embedder\.yaml"):
+        with_release(plan, release)
 
 
 def test_a_missing_policy_or_manifest_is_named(file: Path, tmp_path: Path) -> None:

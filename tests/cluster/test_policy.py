@@ -10,9 +10,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.policy import read_manifest, read_manifests, read_policy
+from cluster.policy import check_period, policy_of, read_manifest, read_manifests, read_policy
 from cluster.strict_yaml import read
+from cluster.wire.text import parse_time
 from operators.errors import SettingsRefused
+from operators.hours import WEEKDAYS
 from operators.models import ModelManifest, People
 from operators.policy import ModelChoice, Policy
 from tests.builders import policy, policy_document
@@ -45,9 +47,13 @@ def _drop(document: Any, at: tuple[Any, ...]) -> None:
     del document[at[-1]]
 
 
-PLACES = dict(_places(policy_document()))
+PLACES = {at: value for at, value in _places(policy_document()) if not {*WEEKDAYS[1:]} & {*at}}
+DIGEST = policy_of(policy_document()).digest
 EXCEPTION = ("watchlists", "sought", "cameras", "hall")
-KEYS = sorted({at[:n] for at in PLACES for n in range(1, len(at) + 1) if isinstance(at[n - 1], str)} - {EXCEPTION})
+DAYS = {("hours", "windows", day) for day in WEEKDAYS}
+KEYS = sorted(
+    {at[:n] for at in PLACES for n in range(1, len(at) + 1) if isinstance(at[n - 1], str)} - {EXCEPTION} - DAYS
+)
 
 
 def test_a_policy_file_becomes_a_policy(write_document: Any) -> None:
@@ -72,7 +78,18 @@ def test_nothing_has_a_default(write_document: Any, key: tuple[str, ...]) -> Non
     assert f"{'.'.join(key)}: is missing" in _refusal(write_document(document))
 
 
-@pytest.mark.parametrize("part", [(), ("detect",), ("watchlists", "sought"), ("sightings",), ("detector",)])
+@pytest.mark.parametrize(
+    "part",
+    [
+        (),
+        ("detect",),
+        ("watchlists", "sought"),
+        ("sightings",),
+        ("detector",),
+        ("public_engagement",),
+        ("assessments",),
+    ],
+)
 def test_a_key_nobody_knows_is_refused(write_document: Any, part: tuple[str, ...]) -> None:
     """In every part of the document: a misspelt exception must not pass as none."""
     document = policy_document()
@@ -81,12 +98,13 @@ def test_a_key_nobody_knows_is_refused(write_document: Any, part: tuple[str, ...
 
 
 @pytest.mark.parametrize("at", PLACES, ids=lambda at: ".".join(map(str, at)))
-def test_no_value_may_be_of_another_kind(write_document: Any, at: tuple[Any, ...]) -> None:
-    """No coercion of any value, in particular not of `true` to 1 nor of a number to text."""
+def test_no_value_may_be_of_another_kind(at: tuple[Any, ...]) -> None:
+    """No coercion of any value, in particular not of `true` to 1 nor of a number to text; from a file or a message."""
     for wrong in (True, None, [PLACES[at]], 7 if isinstance(PLACES[at], str) else str(PLACES[at])):
         document = policy_document()
         _put(document, at, wrong)
-        assert _refusal(write_document(document)), wrong
+        with pytest.raises(SettingsRefused, match=re.escape(str(at[0]))):
+            policy_of(document)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +124,21 @@ def test_no_value_may_be_of_another_kind(write_document: Any, at: tuple[Any, ...
         (("sightings", "cool_down_s"), 1e300, "cool_down_s"),
         (("sightings", "cool_down_s"), 10**20, "cool_down_s"),
         (("detector", "sha256"), "A" * 64, "sha256"),
+        (("hours", "windows", "mon"), ["22:00-02:00"], "hours: windows.mon: '22:00-02:00' is no window"),
+        (("hours", "windows", "monday"), [], "hours: windows: name each of mon"),
+        (("hours", "zone"), "Mars/Base", "hours: zone: 'Mars/Base' is no time zone"),
+        (("start",), "2026-01-01", "start: "),
+        (("start",), "2026-01-01T00:00:00", "start: must be in UTC, written as 2026-01-31T12:00:00Z"),
+        (("start",), "2026-01-01T01:00:00+01:00", "start"),
+        (("start",), "2026-01-01 00:00:00Z", "start: write a time in UTC"),
+        (("start",), "1767225600", "start: write a time in UTC"),
+        (("start",), "2026-02-30T00:00:00Z", "start: "),
+        (("end",), "2026-01-01T00:00:00Z", "end: must be after start"),
+        (("review_by",), "2100-01-01T00:00:00Z", "review_by: must be"),
+        (("public_engagement", "sha256"), "0", "public_engagement: sha256"),
+        (("licences",), [], "licences"),
+        (("retention",), "/etc/passwd", "retention"),
+        (("max_nonmatch_s",), 0, "max_nonmatch_s"),
         (("freshness", "rule"), "latest", "'every', 'newest' or 'sample'"),
         (("freshness", "rule"), "sample", "frames_per_s: is given with"),
         (("freshness", "frames_per_s"), 2, "frames_per_s: is given with"),
@@ -163,18 +196,20 @@ def test_the_digest_does_not_depend_on_how_it_is_written(tmp_path: Path, random:
     assert found == read_policy(plain)
 
 
-@pytest.fixture(scope="module")
-def digest(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Of the policy as it is."""
-    path = tmp_path_factory.mktemp("policy") / "policy.yaml"
-    path.write_text(json.dumps(policy_document()))
-    return read_policy(path).digest
+OTHERS = {
+    ("people",): "real",
+    ("freshness", "rule"): "newest",
+    ("start",): "2026-01-01T00:00:01Z",
+    ("end",): "2099-12-31T00:00:01Z",
+    ("review_by",): "2099-01-01T00:00:01Z",
+    ("hours", "zone"): "Europe/Paris",
+}
 
 
 @pytest.mark.parametrize("at", [*PLACES, ("cameras",)], ids=lambda at: ".".join(map(str, at)))
-def test_the_digest_changes_with_every_value(write_document: Any, digest: str, at: tuple[Any, ...]) -> None:
+def test_the_digest_changes_with_every_value(at: tuple[Any, ...]) -> None:
     """However little."""
-    before = digest
+    before = DIGEST
     document = policy_document()
     old = PLACES.get(at)
     changed: Any = ["gate", "hall"] if old is None else None
@@ -182,17 +217,35 @@ def test_the_digest_changes_with_every_value(write_document: Any, digest: str, a
         changed = old[:-1] + ("0" if old.endswith("b") else "b")
     elif old is not None:
         changed = old + (1 if isinstance(old, int) else 1e-9)
-    if at == ("people",):
-        changed = "real"
-    if at == ("freshness", "rule"):
-        changed = "newest"
+    if at in OTHERS:
+        changed = OTHERS[at]
+    if at[:2] == ("hours", "windows"):
+        changed = "00:00-23:59"
     if at == ("cameras", 1):
         _drop(document, EXCEPTION)
     if at == ("sightings", "confirm_frames"):
         document["sightings"]["of_frames"] = changed = 2
-        before = read_policy(write_document(document)).digest
+        before = policy_of(document).digest
     _put(document, at, changed)
-    assert read_policy(write_document(document)).digest != before
+    assert policy_of(document).digest != before
+
+
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [
+        ("2026-01-01T00:00:00Z", ""),
+        ("2098-12-31T23:59:59Z", ""),
+        ("2099-01-01T00:00:00Z", "was to be reviewed by 2099-01-01 00:00 UTC: review what came of it"),
+        ("2099-12-31T00:00:00Z", "ended at 2099-12-31 00:00 UTC: whoever authorised it decides anew"),
+    ],
+)
+def test_a_policy_whose_time_is_over_is_not_started(at: str, words: str) -> None:
+    """The message says what to do; before its time it may be started."""
+    if not words:
+        check_period(policy(), parse_time(at))
+        return
+    with pytest.raises(SettingsRefused, match=f"policy 7 of test {words}"):
+        check_period(policy(), parse_time(at))
 
 
 def test_policy_and_digest_are_of_the_same_bytes(write_document: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,8 +269,9 @@ MANIFEST = {
     "file": "sees.onnx",
     "size_bytes": 5,
     "sha256": "a" * 64,
-    "licence": "MIT",
+    "licence": "Apache-2.0",
     "training_data": "none",
+    "evaluation": "none",
     "people": "synthetic",
     "colour": "bgr",
     "mean": [0, 0, 0],

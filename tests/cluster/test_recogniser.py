@@ -3,14 +3,26 @@
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from cluster import recogniser as recogniser_module
+from cluster.evidence import EvidenceSink
+from cluster.memory_io import MemorySink
+from cluster.pipeline import Outlets
 from cluster.plan import Plan
+from cluster.policy import PolicyInForce
+from cluster.policy_state import Refusal
 from cluster.recogniser import FIRST_LOOK_S, LOOKS, SLOT_TAKEN, Recogniser
-from operators.errors import BrokerUnavailable, SlotTaken
+from cluster.standing import Halt, Standing
+from cluster.wire.ledger import parse_record
+from cluster.wire.order import Action, Order
+from operators.errors import BrokerUnavailable, PolicyUnknown, SlotTaken
+from tests.builders import EVIDENCE_KEY, NOW
+from tests.releases import changed, order, proposed
 
 FOR_GOOD = None
 
@@ -30,6 +42,43 @@ class Stopping(threading.Event):
         return self.is_set()
 
 
+def stands(in_force: PolicyInForce, stopped_by: Order | None = None) -> Standing:
+    """A policy that is in force."""
+    release = replace(proposed(changed()), in_force=in_force)
+    return Standing(release, release, NOW, stopped_by)
+
+
+@dataclass
+class Feed:
+    """As `PolicyFeed`."""
+
+    world: "World"
+    trouble: str | None = None
+
+    @property
+    def standing(self) -> Standing | None:
+        """What stands."""
+        return self.world.standing
+
+    def wait(self) -> Standing:
+        """The same; where nothing does, it waits until the recogniser is told to stop."""
+        if self.world.standing is None:
+            self.world.recogniser._stopping.set()
+            raise PolicyUnknown("the policy topic is still being read")
+        return self.world.standing
+
+    def refusals(self) -> list[Refusal]:
+        """None."""
+        return []
+
+    def halting(self) -> Halt | None:
+        """See `PolicyFeed`."""
+        return self.wait().halt(NOW)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 class World:
     """What a recogniser meets.
 
@@ -37,6 +86,8 @@ class World:
         ends: How each dataflow ends, one after the other; then it is told to stop.
         others: Whether somebody else of its name is in the group, look by look; then there is nobody.
         opened: How often it was tied to Kafka.
+        ledger: Where its chains are.
+        standing: What the policy topic says.
         failures: How often its thread ended by an error.
     """
 
@@ -44,7 +95,9 @@ class World:
         self.ends: list[BaseException] = []
         self.others: list[bool | BaseException] = []
         self.leaving: Callable[[], None] = lambda: None
+        self.ledger = MemorySink()
         self.opened = self.failures = 0
+        self.standing: Standing | None = stands(plan.in_force)
         world = self
 
         class Flow:
@@ -76,11 +129,14 @@ class World:
             closing = arguments[-1]
             assert isinstance(closing, ExitStack)
             closing.callback(self.leaving)
-            return Source(), None
+            return Source(), Outlets(
+                MemorySink(), MemorySink(), arguments[-2](self.ledger), EvidenceSink(MemorySink(), EVIDENCE_KEY)
+            )
 
         run = Recogniser._run
         fakes = {"open_vision": lambda _: None, "Pipeline": Flow, "open_delivery": open_delivery}
-        fakes |= {"expel": lambda *_: 0, "has_member": self._has_member}
+        fakes |= {"PolicyFeed": lambda *_: Feed(self), "expel": lambda *_: 0, "has_member": self._has_member}
+        fakes |= {"read_evidence_key": lambda _: EVIDENCE_KEY}
         for name, fake in fakes.items():
             monkeypatch.setattr(recogniser_module, name, fake)
         monkeypatch.setattr(Recogniser, "_run", lambda _: None)
@@ -91,6 +147,12 @@ class World:
     def run(self) -> None:
         """To its end."""
         self.recogniser._run()
+
+    def state(self) -> str:
+        """What it says of itself before anybody has told it to stop."""
+        self.recogniser._stopping.clear()
+        self.recogniser._vision = SimpleNamespace(provider="none")  # type: ignore[assignment]
+        return self.recogniser.status().state
 
     def _fail(self) -> None:
         self.failures += 1
@@ -158,6 +220,58 @@ def test_without_kafka_it_starts_over(world: World) -> None:
     world.ends = [BrokerUnavailable("away"), BrokerUnavailable("away")]
     world.run()
     assert (world.opened, world.failures, world.recogniser._restarts) == (3, 0, 2)
+
+
+def test_each_start_has_a_chain_of_the_ledger_with_the_settings_in_force(world: World) -> None:
+    """Which names the one before, and says so when it ends in order."""
+    world.ends = [BrokerUnavailable("away")]
+    world.run()
+    records = [parse_record(message.value) for message in world.ledger.messages]
+    begin = ["chain.begun", "settings.in_force"]
+    assert [record.kind for record in records] == [*begin, *begin, "chain.ended"]
+    assert {record.writer for record in records} == {"recogniser-0"}
+    first, second = records[1], records[2]
+    assert second.body["after"] == {"chain": first.chain, "seq": 1, "hash": first.hash}
+    in_force = world.recogniser._plan.in_force
+    assert (first.body["number"], first.body["digest"]) == (in_force.policy.policy, in_force.digest)
+
+
+def test_without_the_ledger_nothing_is_looked_at(world: World) -> None:
+    """It says so, and tries again."""
+    world.ledger.acknowledges = False
+    world.ends = [ZeroDivisionError()]  # of whoever looks
+    world.run()
+    assert len(world.stopping.waits) > 50
+    assert world.recogniser._trouble == "the ledger cannot be written, nothing goes on without it: not acknowledged"
+
+
+def test_it_begins_with_the_policy_that_stands(world: World) -> None:
+    """Not with that of the plan with which Ray starts it anew; its status and the ledger name it."""
+    found = PolicyInForce(replace(world.recogniser._plan.in_force.policy, policy=2), b"policy 2")
+    world.standing = stands(found)
+    world.run()
+    record = parse_record(world.ledger.messages[1].value)
+    assert (record.body["number"], record.policy_digest) == (2, found.digest)
+    assert world.state() == "watching"
+    status = world.recogniser.status()
+    assert (status.policy, status.policy_digest, status.halted) == (2, found.digest, None)
+
+
+def test_it_says_that_it_is_stopped_by_whom_and_why(world: World) -> None:
+    """While frames are taken in and not looked at."""
+    world.run()
+    world.standing = stands(world.recogniser._plan.in_force, order(Action.STOP, "dan"))
+    assert world.state() == "stopped by dan: the test"
+    assert world.recogniser.status().halted == "stopped by dan: the test"
+
+
+def test_before_it_knows_a_policy_it_joins_nobody(world: World) -> None:
+    """And once it is told to stop it waits no longer."""
+    world.standing = None
+    world.run()
+    assert (world.opened, world.failures) == (0, 0)
+    assert world.state() == "starting"
+    assert world.recogniser.status().policy == 0
 
 
 def test_an_error_nobody_foresaw_ends_it(world: World) -> None:

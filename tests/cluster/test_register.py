@@ -8,10 +8,9 @@ from cluster.ports import Record
 from cluster.register import read_events, read_register
 from cluster.settings import KafkaSettings
 from cluster.wire.entries import encode_entry
-from cluster.wire.ledger import encode_event
 from operators.types import FrameRef
 from tests.builders import entry_record
-from tests.cluster.wire.test_ledger import event
+from tests.cluster.wire.test_list_events import event, event_value
 
 TOPICS: dict[str, list[tuple[bytes | None, bytes]]] = {}
 
@@ -69,8 +68,8 @@ def test_the_register_is_what_the_last_record_of_each_key_says() -> None:
 def test_events_are_those_of_the_deployment_in_their_order() -> None:
     """Records of others, and about other things, are passed over; those that cannot be read are counted."""
     own, more, other = event(member="a"), event(member="b"), event(deployment="elsewhere")
-    TOPICS[LEDGER] = [(None, encode_event(each)) for each in (own, other)]
-    TOPICS[LEDGER] += [(None, b"garbage"), (None, encode_event(more))]
+    TOPICS[LEDGER] = [(None, event_value(each)) for each in (own, other)]
+    TOPICS[LEDGER] += [(None, b"garbage"), (None, event_value(more))]
     found = read_events(KafkaSettings(), "test")
     assert found.events == [own, more]
     assert found.invalid == [2]

@@ -1,3 +1,4 @@
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,16 @@ FILE: dict[str, Any] = {
     "policy": "../policies/p.yaml",
     "models": {"manifests": "m", "files": "/absolute/f"},
 }
+KEY = base64.b64encode(bytes(range(32))).decode()
 
 
 def _refusal(path: Path) -> str:
     with pytest.raises(SettingsRefused) as refused:
         read_cluster(path, {})
     return str(refused.value)
+
+
+KEY = base64.b64encode(bytes(range(32))).decode()
 
 
 def test_a_short_file_is_enough(write_document: Any) -> None:
@@ -49,9 +54,18 @@ def test_relative_paths_start_from_the_files_folder(write_document: Any, tmp_pat
     assert kept.index.folder_of("shard-1") == tmp_path / "kept" / "shard-1"
 
 
+def test_the_anchor_file_starts_from_the_files_folder_as_well(write_document: Any, tmp_path: Path) -> None:
+    """And how often checkpoints are written has defaults: it decides about nobody."""
+    found = read_cluster(write_document(FILE | {"ledger": {"anchor_file": "kept/anchors"}}), {}).ledger
+    assert (found.checkpoint_s, found.checkpoint_records) == (60, 1000)
+    assert found.anchor_file == tmp_path / "kept/anchors"
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"ledger": {"checkpoint_s": 0}}, "checkpoint_s: must be above 0"),
+        ({"ledger": {"checkpoint_records": 0}}, "checkpoint_records: must be at least 1"),
         ({"clustr": "x"}, "clustr: is not a known key"),
         ({"kafka": {"bootstap": "x"}}, "kafka.bootstap: is not a known key"),
         ({"cluster": "a b"}, "cluster: letters, digits and dashes"),
@@ -82,6 +96,14 @@ def test_relative_paths_start_from_the_files_folder(write_document: Any, tmp_pat
         ({"kafka": {"bootstrap": ""}}, "bootstrap: "),
         ({"kafka": {"security": {"protocol": "SASL_SSL", "username": "u"}}}, "needs mechanism and username"),
         ({"kafka": {"security": {"protocol": "TLS"}}}, "kafka.security.protocol: "),
+        ({"people": {"ada": {"public_key": KEY, "roles": []}}}, "roles: name at least one of propose, approve"),
+        ({"people": {"ada": {"public_key": KEY, "roles": ["stop", "stop"]}}}, "each once"),
+        ({"people": {"ada": {"public_key": KEY, "roles": ["king"]}}}, "people.ada.roles.0: "),
+        ({"people": {"ada": {"public_key": KEY[:-4], "roles": ["stop"]}}}, "public_key: must be 32 bytes as base64"),
+        ({"people": {"ada": {"public_key": "?" * 44, "roles": ["stop"]}}}, "public_key: must be 32 bytes as base64"),
+        ({"people": {"ada": {"roles": ["stop"]}}}, "people.ada.public_key: is missing"),
+        ({"people": {" ": {"public_key": KEY, "roles": ["stop"]}}}, "people: a name is one line"),
+        ({"people": {name: {"public_key": KEY, "roles": ["stop"]} for name in "ab"}}, "people: two have one key"),
         ({"limits": {"max_faces": 0}}, "max_faces: must be at least 1"),
         ({"limits": {"max_side_px": 0}}, "max_side_px: must be at least 1"),
         ({"limits": {"max_side_px": 40000}}, "max_side_px: must be at most"),

@@ -13,7 +13,7 @@ from cluster.cli.status_view import show
 from cluster.layout import Layout, Replica
 from cluster.plan import Plan, read_plan
 from cluster.recogniser import Departure, RecogniserStatus
-from cluster.status import DRAINED, READY, WATCHING, ClusterStatus, Member
+from cluster.status import DRAINED, READY, WATCHING, ClusterStatus, Member, PolicyShown
 from cluster.watchlist_feed import FeedStatus
 from operators.types import Generation
 from tests.drawn import write_deployment
@@ -109,3 +109,38 @@ def test_both_layouts_are_shown_while_one_takes_the_others_place(plan: Plan) -> 
     assert named["recogniser-0"].rstrip().endswith("2 x 2")
     assert named["recogniser-1"].rstrip().endswith("3 x 1")
     assert "leaving" in named["shard-2-of-3-r0"]
+
+
+def test_how_far_the_ledger_is_sealed_is_shown(plan: Plan) -> None:
+    """Or why it is not: whoever looks at the cluster must see it."""
+    out = StringIO()
+    status = ClusterStatus(plan, members(), ledger="no checkpoint is written: the key is missing")
+    show(status, Console(file=out, width=200))
+    assert "ledger: no checkpoint is written: the key is missing" in out.getvalue()
+
+
+def test_a_cluster_that_is_stopped_is_at_work_and_says_who_stopped_it(plan: Plan) -> None:
+    """Whoever brings it up must not wait for somebody to resume."""
+    why = "stopped by dan: [a] test"
+    stopped = []
+    for slot in (0, 1):
+        status = lane(slot, state=why).status
+        assert isinstance(status, RecogniserStatus)
+        stopped.append(Member(f"recogniser-{slot}", why, dataclasses.replace(status, halted=why)))
+    policy = PolicyShown(8, "8" * 64, why, ("recogniser-1 has not changed over",))
+    status = ClusterStatus(plan, members(recogniser_0=stopped[0], recogniser_1=stopped[1]), policy)
+    assert status.is_ready
+    out = StringIO()
+    show(status, Console(file=out, width=200))
+    lines = out.getvalue().splitlines()
+    assert "policy 8 (88888888)" in lines[0]
+    assert lines[1:3] == ["alarm: recogniser-1 has not changed over", f"nothing is looked at: {why}"]
+    assert sum(why in line for line in lines) == 3
+
+
+def test_a_recogniser_in_trouble_is_not_at_work_though_it_is_stopped(plan: Plan) -> None:
+    """It could not even take frames in."""
+    status = lane(1, state="restarting").status
+    assert isinstance(status, RecogniserStatus)
+    ill = Member("recogniser-1", "Kafka does not answer", dataclasses.replace(status, halted="stopped by dan: a test"))
+    assert not ClusterStatus(plan, members(recogniser_1=ill)).is_ready

@@ -143,6 +143,18 @@ def test_what_could_be_read_in_two_ways_is_refused(write: Any, old: str, new: st
     assert "\n" not in text
 
 
+@pytest.mark.parametrize("digits", [400, 1000, 1001, 50_000])
+def test_a_number_of_any_length_is_refused(write: Any, digits: int) -> None:
+    """Python itself gives up above 4,300 digits."""
+    assert _refusal(write(GOOD.replace("share: 0.5", f"share: {'9' * digits}")))
+    assert _refusal(write(GOOD.replace("share: 0.5", f"share: '{'9' * digits}'")))
+
+
+def test_text_that_is_no_unicode_is_refused(write: Any) -> None:
+    """Half a surrogate pair, which cannot be written to any topic."""
+    assert _refusal(write(GOOD.replace("a name", '"\\ud800"')))
+
+
 def test_all_faults_are_named_at_once(write: Any) -> None:
     """One line each, so that nobody mends a file in ten rounds."""
     text = _refusal(write(GOOD.replace("number: 3", "numbr: 3").replace("on: true", "on: yes")))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -14,6 +15,7 @@ from cluster.layout import Layout, Replica, replica_named
 from cluster.patience import SILENT_S, STARTING_S, Patience
 from cluster.plan import Plan, read_plan
 from cluster.recogniser import RecogniserStatus
+from cluster.status import Member, PolicyShown
 from cluster.supervisor import Supervisor
 from cluster.watchlist_feed import FeedStatus
 from operators.types import Generation
@@ -62,6 +64,23 @@ class Actor:
         self.layout = layout
 
 
+class Watch:
+    """As `PolicyWatch`: all go by the policy that stands, unless told otherwise."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.shown = PolicyShown(7, "d" * 64)
+
+    def look(self, members: Iterable[Member], asked_s: float) -> bool:
+        """Remember who was heard."""
+        self.world.looked = [member.name for member in members]
+        return not self.world.is_spread
+
+    def close(self) -> None:
+        """Remember it."""
+        self.world.done.append("close watch")
+
+
 @dataclass
 class World:
     """Ray, as far as the supervisor knows it.
@@ -73,6 +92,9 @@ class World:
         asked: Who was asked how it is.
         unretired: Those that cannot retire, and why.
         now_s: The present.
+        checkpoints: Writes those of the ledger.
+        looked: Whose policy was looked at last.
+        is_spread: Whether a recogniser goes by another policy.
     """
 
     there: dict[str, Actor] = field(default_factory=dict)
@@ -81,6 +103,9 @@ class World:
     asked: list[str] = field(default_factory=list)
     unretired: dict[str, Silent] = field(default_factory=dict)
     now_s: float = 1000.0
+    checkpoints: Any = field(default_factory=Mock)
+    looked: list[str] = field(default_factory=list)
+    is_spread: bool = False
 
     def add(self, layout: Layout) -> None:
         """Shards of that layout, and recognisers that ask them."""
@@ -110,9 +135,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "find_actor": lambda name: found.there.get(name),
         "hear": lambda reply: reply(),
         "restart": lambda actor: found.done.append(f"restart {actor.name}"),
+        "open_policy_watch": lambda _: Watch(found),
         "Patience": lambda: Patience(lambda: found.now_s),
         "wait_for": lambda replies, _: [],
         "end": found.end,
+        "CheckpointKeeper": lambda _: found.checkpoints,
         "start_shard": lambda plan, replica: found.make(plan, str(replica)),
         "start_lane": lambda plan, slot: found.make(plan, f"recogniser-{slot}"),
     }
@@ -232,9 +259,17 @@ def test_closing_lets_every_recogniser_finish_before_anything_ends(world: World,
     world.add(OLD)
     world.there["shard-9-of-9-r9"] = Actor(world, str(Replica(9, 9, 9)))
     world.there["somebody-else"] = Actor(world, "somebody-else")
+    world.checkpoints.close = lambda _: world.done.append("last checkpoint")
     Supervisor(plan).close(1.0)
     assert world.done[:2] == [f"close {name}" for name in LANES]
+    assert world.done[-1] == "last checkpoint"  # over what they have written to their ends
     assert set(world.there) == {"somebody-else"}
+
+
+def test_it_says_how_far_the_ledger_is_sealed(world: World, plan: Plan) -> None:
+    """Or why it is not."""
+    world.checkpoints.state = "no checkpoint is written: the key is missing"
+    assert Supervisor(plan).ledger() == "no checkpoint is written: the key is missing"
 
 
 @pytest.mark.parametrize("name", ["shard-1-of-3-r0", "shard-0-of-2-r0"])
@@ -305,3 +340,13 @@ def test_another_of_the_same_name_is_asked_anew(world: World, plan: Plan) -> Non
     world.there[old] = before
     supervisor._reconcile()
     assert world.asked.count(old) == 2
+
+
+def test_every_round_looks_whether_all_go_by_the_newest_policy(world: World, plan: Plan) -> None:
+    """While one does not, it looks again soon; what stands is shown to whoever asks."""
+    supervisor = Supervisor(plan)
+    assert supervisor._reconcile()
+    assert set(LANES) <= set(world.looked)
+    assert supervisor.policy() == PolicyShown(7, "d" * 64)
+    world.is_spread = True
+    assert not supervisor._reconcile()

@@ -7,10 +7,10 @@ from cluster.plan import Plan
 from cluster.register import Events, Register
 from cluster.watchlist_verify import alike, verify
 from cluster.wire.entries import EntryRecord, encode_entry, parse_entry
-from cluster.wire.ledger import Change, ListEvent, Withdrawal
+from cluster.wire.list_events import Change, ListEvent, Withdrawal
 from operators.types import Float32
 from tests.builders import NOW, entry_record, random_units
-from tests.cluster.wire.test_ledger import event
+from tests.cluster.wire.test_list_events import event
 from tests.drawn import DIMENSION
 
 KEYS = new_keys()

@@ -6,6 +6,7 @@ generation, acknowledgements that come late or never, members that are given up 
 end between any two of their calls. While one process waits in a call the others go on.
 """
 
+import hashlib
 import json
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -17,15 +18,16 @@ import numpy as np
 
 from cluster.account import Account
 from cluster.clocks import HandClock
+from cluster.evidence import EvidenceSink
+from cluster.memory_io import MemorySink
 from cluster.offsets import TopicPartition
 from cluster.pipeline import Outlets, Pipeline
-from cluster.policy import PolicyInForce
 from cluster.ports import Delivery, Record, Skipped
 from operators.errors import BrokerUnavailable, FrameRefused
 from operators.policy import Policy
 from operators.types import Float32, FrameRef, Hit
 from operators.vision import Seen, Vision
-from tests.builders import NOW, PEOPLE, FakeVision, context, hit, policy
+from tests.builders import EVIDENCE_KEY, NOW, PEOPLE, FakeVision, chain, hit, in_force, policy
 
 PARTITIONS, CAMERAS = 2, ("gate", "hall", "Süd-Tor 3 出口")
 MOST_FRAMES, FRAME_MS = 12, 200
@@ -91,23 +93,28 @@ class World:
     Attributes:
         random: Decides everything.
         faults: What goes wrong now.
-        policy: In force.
+        policies: One after the other; a process begins with the one that was released last.
         frames: By partition.
         make: Makes a process's pipeline.
+        released: Which of the policies was released last.
+        late: Messages that arrived when the partitions had been shared anew since they were sent.
     """
 
     random: random.Random
     faults: Faults
-    policy: Policy
+    policies: Sequence[Policy]
     frames: Mapping[TopicPartition, Sequence[Record]]
     make: Callable[..., Pipeline] = Pipeline
     clock: HandClock = field(default_factory=lambda: HandClock(NOW))
     committed: dict[TopicPartition, int] = field(default_factory=dict)
     alerts: list[bytes] = field(default_factory=list)
+    evidence: list[bytes] = field(default_factory=list)
     in_flight: "list[Message]" = field(default_factory=list)
     group: "Group" = field(default_factory=lambda: Group())
     processes: "list[Process]" = field(default_factory=list)
     events: int = 0
+    released: int = 0
+    late: int = 0
 
     def chance(self, likely: float) -> bool:
         """Whether something happens."""
@@ -128,6 +135,8 @@ class World:
         self.events += 1
         self.clock.time += timedelta(milliseconds=self.random.choice([1, 20, 50, 400]))
         self._deliver_late()
+        if self.released + 1 < len(self.policies) and self.chance(0.05):
+            self.released += 1
         self.processes = [process for process in self.processes if not process.is_dead]
         idle = [process for process in self.processes if not process.is_busy]
         if not self.processes or (len(self.processes) < MOST_WORKERS and self.chance(0.03)):
@@ -201,13 +210,16 @@ class Message:
 
     sender: "Process"
     value: bytes
+    topic: list[bytes]
+    generation: int
     has_arrived: bool = False
 
     def arrive(self) -> None:
         """The broker has written it."""
         if not self.has_arrived:
             self.has_arrived = True
-            self.sender.world.alerts.append(self.value)
+            self.sender.world.late += self.sender.world.group.generation != self.generation
+            self.topic.append(self.value)
 
     def wait(self, timeout_s: float) -> None:
         """See `ports.Delivery`."""
@@ -231,14 +243,20 @@ class Process:
         self._begin()
 
     def step(self) -> None:
-        """Process one batch."""
-        self._guarded(lambda: self._pipeline.step(0))
+        """Process one batch, by the newest policy if it has come to know of it."""
+        self._guarded(self._step)
 
     def leave(self) -> None:
         """Finish, commit and go, as on a termination."""
         self._guarded(self._pipeline.drain)
         self.world.group.remove(self)
         self.is_dead = True
+
+    def _step(self) -> None:
+        if self._version < self.world.released and self.world.chance(0.7):
+            self._version = self.world.released
+            self._pipeline.switch(*in_force(self.world.policies[self._version]))
+        self._pipeline.step(0)
 
     def _guarded(self, work: Callable[[], object]) -> None:
         self.is_busy = True
@@ -260,12 +278,11 @@ class Process:
         self._account = Account()
         world = self.world
         world.group.add(self)
-        in_force = PolicyInForce(world.policy, b"{}")
+        self._version = world.released
+        found, context = in_force(world.policies[self._version])
         vision, polls = cast("Vision", OnceVision()), world.random.randint(1, 4)
-        outlets = Outlets(self, self, self)
-        self._pipeline = world.make(
-            self, outlets, vision, Index(), in_force, context(), world.clock, self._account, polls
-        )
+        outlets = Outlets(self, self, chain(MemorySink()), EvidenceSink(Aside(self), EVIDENCE_KEY))
+        self._pipeline = world.make(self, outlets, vision, Index(), found, context, world.clock, self._account, polls)
 
     def poll(self, max_records: int, timeout_s: float, finished: Mapping[TopicPartition, int]) -> Sequence[Record]:
         """See `ports.FrameSource`, with what Kafka's client does within a poll."""
@@ -333,12 +350,26 @@ class Process:
         self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]], frame: FrameRef | None = None
     ) -> Delivery:
         """See `ports.MessageSink` and `ports.ResultSink`."""
+        return self._send(value, self.world.alerts)
+
+    def _send(self, value: bytes, topic: list[bytes]) -> Delivery:
         self.world.call(self)
-        message = Message(self, value)
+        message = Message(self, value, topic, self._generation)
         self.world.in_flight.append(message)
         if self.world.chance(0.5):
             message.arrive()
         return message
+
+
+class Aside:
+    """The topic `evidence`, as a process writes it."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def send(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]], frame: FrameRef) -> Delivery:
+        """See `ports.ResultSink`."""
+        return self._process._send(value, self._process.world.evidence)
 
 
 def simulate(seed: int, faults: Faults, make: Callable[..., Pipeline] = Pipeline) -> list[str]:
@@ -352,16 +383,22 @@ def simulate(seed: int, faults: Faults, make: Callable[..., Pipeline] = Pipeline
     chosen = random.Random(seed)  # noqa: S311 - a schedule, not a secret
     confirm = chosen.randint(1, 3)
     sightings = replace(policy().sightings, confirm_frames=confirm, of_frames=chosen.randint(confirm, 4))
-    in_force = policy(sightings=sightings, max_frame_age_ms=3_600_000)
-    frames = _frames(chosen)
-    undisturbed = World(random.Random(seed), NO_FAULTS, in_force, frames)  # noqa: S311
-    undisturbed.processes.append(Process(undisturbed))
-    while undisturbed.processes[0].step() or any(
-        undisturbed.committed.get(at, 0) < len(records) for at, records in frames.items()
-    ):
-        undisturbed.clock.time += timedelta(seconds=10)
-    world = World(chosen, faults, in_force, frames, make)
-    return reconcile(undisturbed.alerts, world.alerts) if world.run() else ["a partition is stuck"]
+    policies = [policy(sightings=sightings, max_frame_age_ms=3_600_000)]
+    frames = frames_of(chosen)
+    world = World(chosen, faults, policies, frames, make)
+    if not world.run():
+        return ["a partition is stuck"]
+    expected = undisturbed(policies, frames)
+    return [*reconcile(expected, world.alerts), *without_evidence(world.alerts, world.evidence)]
+
+
+def undisturbed(policies: Sequence[Policy], frames: Mapping[TopicPartition, Sequence[Record]]) -> list[bytes]:
+    """The alerts of one process that nothing disturbs, by the first of the policies."""
+    world = World(random.Random(0), NO_FAULTS, policies, frames)  # noqa: S311
+    world.processes.append(Process(world))
+    while world.processes[0].step() or any(world.committed.get(at, 0) < len(each) for at, each in frames.items()):
+        world.clock.time += timedelta(seconds=10)
+    return world.alerts
 
 
 def reconcile(expected: Sequence[bytes], found: Sequence[bytes]) -> list[str]:
@@ -371,11 +408,19 @@ def reconcile(expected: Sequence[bytes], found: Sequence[bytes]) -> list[str]:
     return lost + [f"too much: {_name(got[one])}" for one in got.keys() - wanted.keys()]
 
 
+def without_evidence(alerts: Sequence[bytes], evidence: Sequence[bytes]) -> list[str]:
+    """Alerts none of whose copies names evidence that was written."""
+    written = {hashlib.sha256(value).hexdigest() for value in evidence}
+    bodies = [json.loads(value) for value in alerts]
+    proven = {body["alert_id"] for body in bodies if body["evidence"]["sha256"] in written}
+    return [f"without evidence: {_name(body)}" for body in bodies if body["alert_id"] not in proven]
+
+
 def _name(alert: dict[str, dict[str, object]]) -> str:
     return f"{alert['entry']} at {alert['camera']}, frame {alert['frame']['partition']}/{alert['frame']['offset']}"
 
 
-def _frames(chosen: random.Random) -> dict[TopicPartition, list[Record]]:
+def frames_of(chosen: random.Random) -> dict[TopicPartition, list[Record]]:
     """Frames of all cameras, each camera on one partition."""
     frames: dict[TopicPartition, list[Record]] = {("frames", number): [] for number in range(PARTITIONS)}
     places = {camera: ("frames", chosen.randrange(PARTITIONS)) for camera in CAMERAS[: chosen.randint(1, 3)]}

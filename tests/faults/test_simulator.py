@@ -1,11 +1,16 @@
 """Ten thousand schedules in `make faults`; some of them in every test run. A failing one names its seed."""
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from cluster.evidence import EvidenceSink
+from cluster.memory_io import MemoryDelivery
 from cluster.pipeline import Pipeline
+from cluster.wire.evidence import Evidence
+from operators.types import FrameRef
 from tests.faults.simulator import NO_FAULTS, Faults, simulate
 
 FIRST = int(os.environ.get("BEHOLDEN_FAULTS_SEED", "1"))
@@ -37,6 +42,24 @@ class ForgetsAlerts(Pipeline):
         """Nothing."""
 
 
+class EvidenceLater(Pipeline):
+    """With a bug: an alert is written while its evidence is still on its way."""
+
+    def __init__(self, source: Any, outlets: Any, *arguments: Any) -> None:
+        super().__init__(source, replace(outlets, evidence=Unawaited(outlets.evidence)), *arguments)
+
+
+class Unawaited:
+    """Evidence that nobody waits for."""
+
+    def __init__(self, sink: EvidenceSink) -> None:
+        self._sink = sink
+
+    def send(self, evidence: Evidence, frame: FrameRef) -> Any:
+        """See `EvidenceSink`."""
+        return self._sink.send(evidence, frame)[0], MemoryDelivery()
+
+
 def _wrong(make: type[Pipeline], faults: Faults, seeds: range) -> dict[int, list[str]]:
     found = {seed: simulate(seed, faults, make) for seed in seeds}
     return {seed: wrong for seed, wrong in found.items() if wrong}
@@ -54,7 +77,7 @@ def test_an_undisturbed_run_is_right() -> None:
     assert _wrong(Pipeline, NO_FAULTS, range(20)) == {}
 
 
-@pytest.mark.parametrize("bug", [CommitsEarly, ForgetsPassages, ForgetsAlerts])
+@pytest.mark.parametrize("bug", [CommitsEarly, ForgetsPassages, ForgetsAlerts, EvidenceLater])
 def test_a_planted_bug_is_found(bug: type[Pipeline]) -> None:
     """Without this the simulation would prove nothing."""
     assert any(simulate(seed, Faults(), bug) for seed in range(60))

@@ -32,7 +32,7 @@ from cluster.settings import Delivery, KafkaSettings
 from operators.errors import FrameRefused
 from operators.sightings import SightingSettings
 from operators.vision import Seen, Vision
-from tests.builders import NOW, FakeIndex, FakeVision, context, policy
+from tests.builders import EVIDENCE_KEY, NOW, FakeIndex, FakeVision, chain, context, policy
 
 PARTITIONS = 2
 CAMERAS = ("gate", "hall")
@@ -143,6 +143,8 @@ def main(
             f"{prefix}group",
             int(slot),
             lambda revoked, owned: pipeline.rebalance(revoked, owned),
+            EVIDENCE_KEY,
+            lambda sink: chain(sink, member_of(int(slot))),
             closing,
         )
         no_cool_down = policy(sightings=SightingSettings(1, 1, 0.3, 1, 0))

@@ -18,7 +18,7 @@ from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES
 from cluster.register import read_topic
 from cluster.settings import Delivery, KafkaSettings
-from tests.builders import NOW
+from tests.builders import NOW, profile
 from tests.integration.lane_process import CAMERAS, PARTITIONS, kafka_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,7 +50,7 @@ class Scene:
 
     def begin(self, instead: Mapping[int, bytes] = MappingProxyType({})) -> None:
         """Make the topics and publish."""
-        ensure_topics(self.kafka)
+        ensure_topics(self.kafka, profile())
         self.publish(instead)
 
     def publish(self, instead: Mapping[int, bytes] = MappingProxyType({})) -> None:

@@ -25,6 +25,7 @@ from cluster.recogniser import SLOT_TAKEN, Recogniser
 from cluster.settings import Delivery
 from loadtests.temporary import Temporary
 from operators.types import FrameRef
+from tests.builders import profile
 from tests.drawn import CAMERAS as DRAWN_CAMERAS
 from tests.drawn import scene
 from tests.integration.lane_process import before, kafka_of
@@ -37,7 +38,7 @@ pytestmark = pytest.mark.integration
 def test_a_member_that_polls_briefly_gets_its_partitions(bootstrap: str) -> None:
     """A poll that ends in the middle of joining must not leave a member without partitions for ever."""
     kafka = kafka_of(bootstrap, "brief.")
-    ensure_topics(kafka)
+    ensure_topics(kafka, profile())
     for number in range(5):
         with closing(KafkaFrameSource(kafka, f"brief-{number}", "brief", lambda revoked, owned: None)) as source:
             wait(lambda source=source: bool(source.poll(1, 0.002, {}) or source.lag()), "no partitions")

@@ -14,6 +14,7 @@ import pytest
 
 from cluster.kafka_io import ALERTS, FRAMES, POLICY, open_producer
 from cluster.wire.entries import parse_entry
+from cluster.wire.release import parse_release
 from cluster.wire.text import parse_time
 from indexes.entry import cosine_of
 from tests.drawn import CAMERAS, scene
@@ -63,12 +64,13 @@ def test_two_recognisers_and_two_shards_share_the_work(running: Running) -> None
 
 
 def test_the_policy_in_force_is_on_record(running: Running) -> None:
-    """The topic `policy` holds the document whose digest the alerts name."""
+    """The topic `policy` holds the document whose digest the alerts name, and says that nobody has signed it."""
     [record] = running.read(POLICY, bool)
     assert record.key == b"drawn"
-    digest = hashlib.sha256(record.value).hexdigest()
-    assert record.headers["digest"].decode() == digest == running.plan.in_force.digest
-    assert json.loads(record.value)["watchlists"]["sought"]["threshold"] == 0.9
+    release = parse_release(record.value)
+    assert release.digest == hashlib.sha256(release.in_force.canonical).hexdigest() == running.plan.in_force.digest
+    assert json.loads(record.value)["policy"]["watchlists"]["sought"]["threshold"] == 0.9
+    assert release.signatures == ()
 
 
 def test_an_alert_can_be_recomputed(running: Running) -> None:

@@ -16,6 +16,7 @@ from cluster.plan import Plan
 from cluster.recogniser import Recogniser
 from loadtests.temporary import Temporary
 from operators.errors import BrokerUnavailable, SettingsRefused
+from tests.builders import profile
 from tests.drawn import CAMERAS, scene
 from tests.running import Running
 
@@ -68,10 +69,19 @@ def test_a_broker_that_comes_back_is_used_again(plan: Plan, tmp_path: Path) -> N
 def test_a_topic_that_does_not_fit_is_refused(plan: Plan) -> None:
     """One that somebody's client made by accident would leave partitions unwatched or keep faces for a week."""
     kafka = plan.settings.kafka
-    assert ensure_topics(kafka) == ["alerts", "dead-letters", "frames", "ledger", "policy", "watchlist"]
-    assert ensure_topics(kafka) == []
+    assert ensure_topics(kafka, profile()) == [
+        "alerts",
+        "dead-letters",
+        "evidence",
+        "frames",
+        "ledger",
+        "ledger-heads",
+        "policy",
+        "watchlist",
+    ]
+    assert ensure_topics(kafka, profile()) == []
     with pytest.raises(SettingsRefused, match="frames has 8 partitions and the cluster file says 4"):
-        ensure_topics(replace(kafka, frame_partitions=4))
+        ensure_topics(replace(kafka, frame_partitions=4), profile())
 
 
 def test_reading_a_topic_that_is_missing_does_not_make_it(plan: Plan) -> None:
@@ -83,7 +93,7 @@ def test_reading_a_topic_that_is_missing_does_not_make_it(plan: Plan) -> None:
         closing(KafkaFramePublisher(plan.settings.kafka)) as publisher,
     ):
         publisher.publish("entrance", b"x", datetime.now(UTC), "s", 0)
-    assert "frames" in ensure_topics(plan.settings.kafka)
+    assert "frames" in ensure_topics(plan.settings.kafka, profile())
 
 
 class Closing:

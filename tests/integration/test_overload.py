@@ -13,14 +13,13 @@ import pytest
 from cluster.frame_publisher import KafkaFramePublisher
 from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, LEDGER
 from cluster.plan import Plan
+from cluster.policy import policy_of
 from cluster.ports import Record
 from cluster.recogniser import Recogniser
 from cluster.register import read_topic
 from cluster.wire.shed import parse_shed
 from loadtests.bench_commits import Commits
 from loadtests.temporary import Temporary
-from operators.freshness import FreshnessRule, Rule
-from operators.sightings import SightingSettings
 from tests.drawn import CAMERAS, scene
 from tests.running import Running
 
@@ -78,13 +77,9 @@ def test_a_burst_is_reconciled_from_topics_alone(plan: Plan, tmp_path: Path) -> 
 
 
 def _every_look_alerts(plan: Plan) -> Plan:
-    policy = replace(
-        plan.in_force.policy,
-        max_frame_age_ms=1000,
-        freshness=FreshnessRule(Rule.NEWEST),
-        sightings=SightingSettings(1, 1, 0.3, 1, 0),
-    )
-    return replace(plan, in_force=replace(plan.in_force, policy=policy))
+    sightings = {"confirm_frames": 1, "of_frames": 1, "passage_overlap": 0.3, "passage_gap_ms": 1, "cool_down_s": 0}
+    changes = {"max_frame_age_ms": 1000, "freshness": {"rule": "newest"}, "sightings": sightings}
+    return replace(plan, in_force=policy_of({**json.loads(plan.in_force.canonical), **changes}))
 
 
 def _frame(frame: dict[str, object]) -> tuple[object, object]:

@@ -12,7 +12,7 @@ from loadtests.sought import portraits
 from operators.errors import FrameReason, FrameRefused
 from operators.types import Faces
 from operators.vision import Seen, Vision
-from tests.builders import unit
+from tests.builders import origin_of, unit
 
 
 class TakesInTurn:
@@ -32,7 +32,7 @@ def _seen(*vectors: list[float]) -> Seen:
     n = len(vectors)
     faces = Faces(np.zeros((n, 4), np.float32), np.ones(n, np.float32), np.zeros((n, 5, 2), np.float32))
     rows = np.stack([unit(*vector) for vector in vectors])
-    return Seen(faces, np.arange(n), rows, Counter())
+    return Seen(faces, np.arange(n), rows, Counter(), origin_of(faces))
 
 
 GOOD, LIKE_IT, SKEWED, ASKEW = _seen([1]), _seen([1, 0.3]), _seen([0, 1]), _seen([0, 0, 1])

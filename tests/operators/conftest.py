@@ -49,6 +49,7 @@ def describe() -> Describe:
             "sha256": hashlib.sha256(model).hexdigest(),
             "licence": "Apache-2.0",
             "training_data": "none",
+            "evaluation": "none",
             "people": People.SYNTHETIC,
             "colour": "bgr",
             "mean": (0.0, 0.0, 0.0),

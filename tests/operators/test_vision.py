@@ -6,11 +6,11 @@ import numpy.typing as npt
 import pytest
 
 from operators.align import TEMPLATE
-from operators.decode import encode
+from operators.decode import decode, encode
 from operators.detect import Detector, DetectSettings
 from operators.embed import Embedder
 from operators.errors import FrameReason, FrameRefused, ModelRefused
-from operators.jpeg import JpegLimits
+from operators.jpeg import JpegLimits, check_header
 from operators.models import Adapter
 from operators.onnx import Device, Session, open_session
 from operators.quality import QualitySettings
@@ -311,3 +311,39 @@ def test_no_byte_of_the_networks_inputs_is_left(yunet: Any, embedder: Any, descr
     assert all(len(_seen(one).faces) == 1 for one in found)
     assert [sum(map(len, fed)) for fed in seen_by] == [4, 4]
     assert not any(values.any() for fed in seen_by for values in fed)
+
+
+def test_the_crops_that_were_embedded_stay_with_what_was_seen() -> None:
+    """One for each face that is compared, in the order of the vectors; all detected faces beside them."""
+
+    class Keeps(FakeEmbedder):
+        crops: npt.NDArray[np.uint8]
+
+        def embed(self, crops: npt.NDArray[np.uint8]) -> Float32:
+            self.crops = crops.copy()
+            return super().embed(crops)
+
+    embedder = Keeps()
+    found = _faces((0, 0, 60), (10, 100, 20), (100, 0, 60))
+    [seen] = (_seen(one) for one in _vision(FakeDetector(found), embedder).see([_jpeg()]))
+    np.testing.assert_array_equal(seen.origin.crops, embedder.crops)
+    assert seen.numbers.tolist() == [0, 2]
+    assert len(seen.origin.found) == 3
+    assert seen.origin.shape == (240, 320)
+
+
+def test_a_context_shows_one_face_and_no_other() -> None:
+    """Neighbours are grey, also one that is too small to be compared."""
+    faces = _faces((100, 60, 60), (165, 60, 60), (70, 60, 20))
+    vision = _vision(FakeDetector(faces))
+    jpeg = _jpeg()
+    [seen] = (_seen(one) for one in vision.see([jpeg]))
+    assert seen.numbers.tolist() == [0, 1]
+    shown = decode(context := vision.context(jpeg, seen, 0), check_header(context, LIMITS))
+    whole = decode(jpeg, check_header(jpeg, LIMITS))
+    assert shown.shape == (108, 108, 3)  # 60 px and four tenths of it on each side, from (76, 36) on
+    assert np.abs(shown[24:84, 90:108].astype(int) - 128).max() <= 12  # the neighbour on the right
+    assert np.abs(shown[25:43, :13].astype(int) - 128).max() <= 12  # the small one on the left
+    face = np.abs(shown[24:84, 26:80].astype(int) - whole[60:120, 102:156].astype(int))
+    assert np.median(face) <= 8
+    assert np.abs(shown[24:84, 26:80].astype(int) - 128).max() > 60

@@ -11,6 +11,7 @@ import pytest
 from cluster.admission import Origin, Person
 from cluster.clocks import HandClock
 from cluster.enrol import Picture, enrol
+from cluster.evidence import EvidenceSink
 from cluster.keys import new_keys
 from cluster.pipeline import Outlets, Pipeline
 from cluster.plan import Plan, open_vision, read_plan
@@ -20,7 +21,7 @@ from indexes.entry import cosine_of
 from indexes.watchlist import Watchlist
 from operators.types import Float32
 from operators.vision import Seen, Vision
-from tests.builders import NOW, Lane, alert_schema, record
+from tests.builders import EVIDENCE_KEY, NOW, Lane, alert_schema, chain, record
 from tests.drawn import scene, write_deployment
 
 KEYS = new_keys()
@@ -54,7 +55,7 @@ def _watch(plan: Plan, vision: Vision, records: dict[str, bytes], jpeg: bytes) -
     lane.source.records.append(record(jpeg, key=b"entrance"))
     pipeline = Pipeline(
         lane.source,
-        Outlets(lane.alerts, lane.dead_letters, lane.ledger),
+        Outlets(lane.alerts, lane.dead_letters, chain(lane.ledger), EvidenceSink(lane.evidence, EVIDENCE_KEY)),
         vision,
         cast("Any", Found(watchlist)),
         plan.in_force,

@@ -1,5 +1,6 @@
 """No environment variable may change a decision: the environment carries addresses and secrets only."""
 
+import ast
 import dataclasses
 import json
 import re
@@ -16,6 +17,15 @@ from tests.drawn import write_deployment
 
 ADDRESSES = {"BEHOLDEN_KAFKA_BOOTSTRAP", "BEHOLDEN_KAFKA_PASSWORD", "BEHOLDEN_RAY_ADDRESS"}
 NAMES = ["POLICY", "DEVICE", "CLUSTER", "MODELS", "THRESHOLD", "WATCHLISTS__SOUGHT__THRESHOLD", "RECOGNISERS", "LIMITS"]
+READERS = {
+    "cluster/broker/node.py",  # where Java is
+    "cluster/cli/camera.py",  # a camera's address, which may hold its password
+    "cluster/doctor/services.py",  # whether an address was named
+    "cluster/folders.py",  # where the user keeps state
+    "cluster/ray_local.py",  # Ray's token
+    "cluster/settings.py",  # the three that are named
+}
+WAYS = {"environ", "environb", "getenv", "getenvb", "expandvars", "envvar", "auto_envvar_prefix"}
 ENVIRONMENTS = st.dictionaries(
     st.sampled_from([f"BEHOLDEN_{name}" for name in NAMES] + [name.lower() for name in NAMES] + sorted(ADDRESSES)),
     st.sampled_from(["0.1", "cuda", "/elsewhere", "true", "other:1"]),
@@ -51,12 +61,46 @@ def test_policy_and_plan_are_the_same_in_any_environment(file: Path, environment
     assert dataclasses.replace(found.settings.kafka.security, password=None) == plain.settings.kafka.security
 
 
-def test_the_layers_that_decide_never_look_at_the_environment() -> None:
-    """They read no variable (one is set, for onnxruntime); the settings read the three that are named."""
+def test_what_decides_never_looks_at_the_environment() -> None:
+    """Only files that find addresses, folders, secrets and other programs do; the settings read the three named."""
     root = Path(str(cluster.__file__)).parent.parent
-    deciding = [*root.glob("operators/*.py"), *root.glob("indexes/*.py"), *root.glob("cluster/wire/*.py")]
-    deciding += [root / "cluster" / f"{name}.py" for name in ("policy", "plan", "pipeline", "enrol", "strict_yaml")]
-    readers = [path.name for path in deciding if re.search(r"os\.environ(?!\[[^]]+\] = )|getenv", path.read_text())]
-    assert len(deciding) > 20
-    assert readers == []
+    files = [path for folder in ("operators", "indexes", "cluster") for path in root.glob(f"{folder}/**/*.py")]
+    assert len(files) > 100
+    readers = {str(path.relative_to(root)) for path in files if _reads_environment(path.read_text())}
+    assert readers == READERS
     assert set(re.findall(r"BEHOLDEN_\w+", (root / "cluster/settings.py").read_text())) == ADDRESSES
+
+
+@pytest.mark.parametrize(
+    ("source", "reads"),
+    [
+        ("import os\nfloor = os.environ['FLOOR']", True),
+        ("import os\nfloor = os.environ.get('FLOOR', 0.5)", True),
+        ("import os as o\nfloor = o.getenv('FLOOR')", True),
+        ("from os import environ as e", True),
+        ("import os\nfor name in os.environb: pass", True),
+        ("import os\npath = os.path.expandvars('$FLOOR')", True),
+        ("import click\n@click.option('--floor', envvar='FLOOR')\ndef run(floor): pass", True),
+        ("import click\nrun(auto_envvar_prefix='BEHOLDEN')", True),
+        ("import os\nos.environ['ORT_DISABLE_TELEMETRY'] = '1'", False),
+        ("environment = {}\nfloor = environment.get('FLOOR')", False),
+    ],
+)
+def test_whoever_looked_would_be_found(source: str, reads: bool) -> None:
+    """Under whichever name; a variable that is set for a library is not read."""
+    assert _reads_environment(source) is reads
+
+
+def _reads_environment(source: str) -> bool:
+    nodes = list(ast.walk(ast.parse(source)))
+    set_ = {id(node.value) for node in nodes if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)}
+    return any(id(node) not in set_ and WAYS & _names(node) for node in nodes)
+
+
+def _names(node: ast.AST) -> set[str]:
+    """What a piece of code refers to by name."""
+    if isinstance(node, ast.Attribute):
+        return {node.attr}
+    if isinstance(node, ast.ImportFrom):
+        return {alias.name for alias in node.names}
+    return {node.arg or ""} if isinstance(node, ast.keyword) else set()

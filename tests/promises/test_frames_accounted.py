@@ -49,6 +49,7 @@ def _run(lane: Lane, drawn: Any) -> tuple[int, int]:
                 pipeline.drain()
         except (BrokerUnavailable, IndexIncomplete):
             lane.account.give_back()
+            lane.ledger.acknowledges = True  # no recogniser begins without
             pipeline = lane.pipeline()
     lane.ledger.acknowledges = True
     lane.alerts.acknowledges = lane.dead_letters.acknowledges = True

@@ -16,6 +16,7 @@ from cluster.cli.alerts import line
 from cluster.cli.options import Time
 from cluster.policy import read_policy
 from cluster.wire.alerts import Alert, encode_alert
+from cluster.wire.evidence import EvidenceName
 from operators.decide import Match
 from operators.errors import BrokerUnavailable
 from operators.types import Frame, FrameRef
@@ -94,10 +95,10 @@ def test_any_deliberate_error_of_a_command_is_status_1_and_ctrl_c_130(
         def fail(_: Path, fault: BaseException = fault) -> None:
             raise fault
 
-        monkeypatch.setattr("cluster.cli.policy.read_policy", fail)
+        monkeypatch.setattr("cluster.policy_files.read_policy", fail)
         assert _main(monkeypatch, "policy", "check", str(path)) == status
     assert capsys.readouterr().err.startswith("error: no broker\n")
-    monkeypatch.setattr("cluster.cli.policy.read_policy", lambda _: 1 / 0)
+    monkeypatch.setattr("cluster.policy_files.read_policy", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.main()
 
@@ -200,7 +201,7 @@ def test_an_alert_is_one_line_that_says_possible_match() -> None:
     frame = Frame(FrameRef("frames", 0, 1), "Süd-Tor 3 出口", b"", NOW)
     match = Match("sought", "Find them.", 0.6, (hit("anna", 0.91234),))
     alert = Alert(frame, 0, (0, 0, 1, 1), 0.9, match, "0" * 16, 1, NOW, NOW)
-    body = json.loads(encode_alert(alert, context())[0])
+    body = json.loads(encode_alert(alert, context(), EvidenceName("1" * 64, "2" * 16, "3" * 64))[0])
     text = line(body).plain
     assert "\n" not in text
     for words in (

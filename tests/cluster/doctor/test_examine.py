@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cluster import plan
+from cluster import plan, retention
 from cluster.doctor import examine as doctor
 from cluster.doctor import services
 from cluster.doctor.findings import Finding, guarded
@@ -41,6 +41,7 @@ def test_cluster_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good = planned()
     good.in_force = SimpleNamespace(policy=SimpleNamespace(deployment="d", policy=7))
     monkeypatch.setattr(plan, "read_plan", lambda _: good)
+    monkeypatch.setattr(retention, "profile_of", lambda settings, policy: None)
     assert doctor.cluster_file(file) == [Finding(OK, "cluster demo, deployment d, policy 7")]
 
 

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.wire.alerts import Alert, alert_id, encode_alert, parse_told
+from cluster.wire.alerts import About, Alert, alert_id, encode_alert, parse_told
+from cluster.wire.evidence import EvidenceName
 from operators.decide import Match
 from operators.types import Frame, FrameRef
 from tests.builders import ALERT_SCHEMA, CONTRACT, NOW, TOMORROW, alert_schema, context, hit
 
 SCHEMA = alert_schema()
+EVIDENCE = EvidenceName("1" * 64, "2" * 16, "3" * 64)
 FRAME = Frame(FrameRef("frames", 3, 41), "Süd-Tor 3 出口", b"JPEG BYTES", NOW, "run", 12, "00-" + "a" * 32)
 
 
@@ -38,7 +40,7 @@ def _frame(**changes: Any) -> Frame:
 
 
 def _body(alert: Alert, **changes: Any) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(encode_alert(alert, context(**changes))[0])
+    found: dict[str, Any] = json.loads(encode_alert(alert, context(**changes), EVIDENCE)[0])
     return found
 
 
@@ -68,13 +70,14 @@ def test_an_alert_names_everything_that_produced_it() -> None:
         "policy": {"number": 7, "digest": "d" * 64},
         "models": {"detector": "a" * 64, "embedder": "b" * 64, "contract": CONTRACT},
         "software": "0.1.0",
+        "evidence": {"sha256": "1" * 64, "key_id": "2" * 16, "crop_sha256": "3" * 64},
     }
     SCHEMA.validate(_body(_alert()))
 
 
 def test_headers_are_those_of_cloudevents_in_binary_mode() -> None:
     """CloudEvents 1.0, Kafka protocol binding 3.2: prefix ce_, values in UTF-8, the content type without prefix."""
-    _, headers = encode_alert(_alert(), context())
+    _, headers = encode_alert(_alert(), context(), EVIDENCE)
     assert dict(headers) == {
         "ce_specversion": b"1.0",
         "ce_id": alert_id(_alert(), context()).encode(),
@@ -90,14 +93,14 @@ def test_headers_are_those_of_cloudevents_in_binary_mode() -> None:
 
 def test_without_a_trace_there_is_no_trace_header() -> None:
     """Absent, not empty."""
-    _, headers = encode_alert(_alert(frame=_frame(traceparent=None)), context())
+    _, headers = encode_alert(_alert(frame=_frame(traceparent=None)), context(), EVIDENCE)
     assert "traceparent" not in dict(headers)
 
 
 @pytest.mark.parametrize("deployment", ["Gare du Nord", "Königsplatz", "a/b?c#d%", "line\nbreak"])
 def test_the_source_is_a_uri_reference_whatever_the_deployment_is_called(deployment: str) -> None:
     """CloudEvents asks for one; readers parse it."""
-    source = dict(encode_alert(_alert(), context(deployment=deployment))[1])["ce_source"].decode()
+    source = dict(encode_alert(_alert(), context(deployment=deployment), EVIDENCE)[1])["ce_source"].decode()
     assert re.fullmatch(r"/beholden/(?:[A-Za-z0-9._~-]|%[0-9A-F]{2})+", source)
 
 
@@ -267,7 +270,7 @@ def test_the_schema_is_one() -> None:
 
 def test_the_image_is_nowhere_in_the_message() -> None:
     """Neither in the value nor in a header."""
-    value, headers = encode_alert(_alert(), context())
+    value, headers = encode_alert(_alert(), context(), EVIDENCE)
     assert b"JPEG BYTES" not in value + b"".join(value for _, value in headers)
     assert not re.search(rb"[A-Za-z0-9+/=]{65,}", value)
 
@@ -275,14 +278,15 @@ def test_the_image_is_nowhere_in_the_message() -> None:
 def test_a_successor_reads_back_what_it_must_know() -> None:
     """Where, whom, when and in which passage; what is no alert is nothing."""
     alert = _alert()
-    value, _ = encode_alert(alert, context())
+    value, _ = encode_alert(alert, context(), EVIDENCE)
     told = parse_told(value)
     assert told is not None
-    assert (told.alert_id, told.deployment) == (alert_id(alert, context()), "test")
-    assert (told.camera, told.watchlist, told.entry) == (alert.frame.camera, "sought", "anna")
+    assert (told.about, told.deployment, told.camera) == (alert.about, "test", alert.frame.camera)
+    assert alert.about == About(alert.frame.ref, alert.face, "sought", "anna")
     assert (told.passage, told.box, told.captured_at) == (alert.passage, alert.box, alert.frame.captured_at)
     body = json.loads(value)
     broken = [{name: part for name, part in body.items() if name != gone} for gone in ("camera", "face", "passage")]
     broken += [{**body, "captured_at": "x"}, {**body, "entry": 5}, {**body, "face": {"box_px": [1]}}]
+    broken += [{**body, "frame": {**body["frame"], "offset": "7"}}, {**body, "frame": {**body["frame"], "topic": 7}}]
     for each in (b"", b"[]", b"\xff", *(json.dumps(one).encode() for one in broken)):
         assert parse_told(each) is None

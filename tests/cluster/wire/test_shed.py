@@ -1,20 +1,16 @@
-import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from cluster.account import Shed
-from cluster.wire.ledger import LedgerInvalid, encode_event, parse_event
-from cluster.wire.shed import ShedInterval, encode_shed, parse_shed
-from tests.builders import NOW
-from tests.cluster.wire.test_ledger import event
+from cluster.wire.ledger import LedgerInvalid
+from cluster.wire.list_events import parse_event
+from cluster.wire.shed import SHED_TYPE, ShedInterval, parse_shed, shed_body
+from tests.builders import NOW, ledger_value
+from tests.cluster.wire.test_list_events import event, event_value
 
 INTERVAL = ShedInterval(
-    at=NOW,
-    deployment="test",
-    policy_digest="d" * 64,
-    writer="recogniser-0",
     cameras=("gate",),
     topic="frames",
     partition=3,
@@ -28,24 +24,19 @@ INTERVAL = ShedInterval(
 
 
 def test_an_interval_is_read_back() -> None:
-    """In one line of canonical JSON with the ledger's envelope."""
-    value = encode_shed(INTERVAL)
-    assert parse_shed(value) == INTERVAL
-    body = json.loads(value)
-    assert (body["form"], body["type"]) == ("beholden.ledger.v1", "frames.shed")
-    assert list(body) == sorted(body)
+    """As it was."""
+    assert parse_shed(ledger_value(SHED_TYPE, shed_body(INTERVAL))) == INTERVAL
 
 
 def test_the_ledgers_records_are_told_apart() -> None:
     """Changes of lists are no intervals, and intervals are no changes."""
-    assert parse_shed(encode_event(event())) is None
-    assert parse_event(encode_shed(INTERVAL)) is None
+    assert parse_shed(event_value(event())) is None
+    assert parse_event(ledger_value(SHED_TYPE, shed_body(INTERVAL))) is None
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"form": "x"},
         {"frames": 0},
         {"frames": "1"},
         {"reason": "bored"},
@@ -54,11 +45,11 @@ def test_the_ledgers_records_are_told_apart() -> None:
         {"partition": None},
         {"first": None},
         {"begin": "yesterday"},
-        {"at": 5},
-        {"writer": 5},
+        {"end": 5},
+        {"topic": 5},
     ],
 )
-def test_what_is_no_record_of_the_ledger_is_refused(changes: dict[str, Any]) -> None:
+def test_what_is_no_interval_is_refused(changes: dict[str, Any]) -> None:
     """Every member is of its kind."""
     with pytest.raises(LedgerInvalid):
-        parse_shed(json.dumps({**json.loads(encode_shed(INTERVAL)), **changes}).encode())
+        parse_shed(ledger_value(SHED_TYPE, {**shed_body(INTERVAL), **changes}))

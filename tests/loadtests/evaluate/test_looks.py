@@ -9,6 +9,7 @@ from loadtests.evaluate.looks import probe_of, reference_of
 from operators.errors import FrameReason, FrameRefused
 from operators.types import Faces
 from operators.vision import Seen
+from tests.builders import origin_of
 
 TRUE = np.array([10, 10, 60, 60], np.float32)
 
@@ -18,7 +19,7 @@ def seen(*lefts: float, gated: tuple[str, ...] = ()) -> Seen:
     boxes = np.array([(left, 10, left + 50, 60) for left in lefts], np.float32).reshape(-1, 4)
     n = len(boxes)
     faces = Faces(boxes, np.ones(n, np.float32), np.zeros((n, 5, 2), np.float32))
-    return Seen(faces, np.arange(n), np.arange(n, dtype=np.float32)[:, None], Counter(gated))
+    return Seen(faces, np.arange(n), np.arange(n, dtype=np.float32)[:, None], Counter(gated), origin_of(faces))
 
 
 @pytest.mark.parametrize(

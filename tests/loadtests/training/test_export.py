@@ -26,6 +26,7 @@ def _manifest(data: bytes, adapter: Adapter, dimension: int | None = None) -> Mo
         sha256=hashlib.sha256(data).hexdigest(),
         licence="Apache-2.0",
         training_data="none",
+        evaluation="none",
         people=People.SYNTHETIC,
         colour=COLOUR,
         mean=mean,

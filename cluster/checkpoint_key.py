@@ -1,0 +1,27 @@
+"""The key that signs checkpoints of the ledger: a file of the deployment's key folder."""
+
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from cluster.keys import make_secret, read_secret
+
+_FILE = "checkpoints.key"
+
+
+def make_checkpoint_key(folder: Path) -> bool:
+    """Make the key if it is missing in `folder`; whether it was."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if (folder / _FILE).exists():
+        return False
+    make_secret(folder / _FILE)
+    return True
+
+
+def read_checkpoint_key(folder: Path) -> Ed25519PrivateKey:
+    """The key in `folder`.
+
+    Raises:
+        SettingsRefused: It is missing, is no key, or may be read by others.
+    """
+    return Ed25519PrivateKey.from_private_bytes(read_secret(folder / _FILE, "beholden up"))

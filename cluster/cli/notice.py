@@ -1,0 +1,27 @@
+"""`beholden notice`: the public notice of a deployment."""
+
+from pathlib import Path
+
+import click
+
+from cluster.cli.options import cluster_file
+
+
+@click.command()
+@cluster_file
+@click.option("--format", "form", type=click.Choice(["md", "html"]), default="md", show_default=True)
+@click.option("--current", is_flag=True, help="From the policy in force in Kafka, instead of the cluster file's.")
+def notice(file: Path, form: str, current: bool) -> None:
+    """Print the public notice: who watches whom, where, when, why, and for how long anything is kept."""
+    from cluster.notice import as_html, as_markdown
+    from cluster.notice import notice as sections_of
+    from cluster.plan import read_plan
+    from cluster.retention import profile_of
+
+    plan = read_plan(file)
+    if current:
+        from cluster.policy_desk import plan_now
+
+        plan = plan_now(plan)
+    sections = sections_of(plan.in_force, profile_of(plan.settings, plan.in_force.policy))
+    click.echo(as_html(sections) if form == "html" else as_markdown(sections), nl=False)

@@ -1,0 +1,100 @@
+"""`beholden stop` and `beholden resume`."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cluster.cli.options import cluster_file
+
+if TYPE_CHECKING:
+    from cluster.settings import ClusterSettings
+    from cluster.wire.order import Order
+
+_THERE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_by = click.option("--by", required=True, metavar="NAME", help="Who orders this, as named in the cluster file.")
+_key = click.option("--key", type=_THERE, metavar="FILE", help="Their key, if not where 'policy key' puts it.")
+
+
+@click.command()
+@cluster_file
+@click.option("--why", required=True, help="The reason, in words that name nobody who is sought.")
+@_by
+@_key
+def stop(file: Path, why: str, by: str, key: Path | None) -> None:
+    """Stop alerting everywhere within five seconds. One person can; it takes two to resume."""
+    from cluster.cli.policy_view import deployment_of
+    from cluster.clocks import SystemClock
+    from cluster.policy_desk import open_policy_desk, whole_ms
+    from cluster.settings import read_cluster
+    from cluster.wire.order import Action, Order
+
+    settings = read_cluster(file)
+    with open_policy_desk(settings, deployment_of(settings)) as desk:
+        book = desk.read()
+        at = whole_ms(SystemClock().now())
+        if book.last_order and at <= book.last_order.at:  # clocks differ, and a stop does not wait for them
+            at = book.last_order.at + timedelta(milliseconds=1)
+        order = Order(book.deployment, Action.STOP, by, at, why)
+        desk.order(_sign(order, settings, by, key))
+    click.echo(f"{book.deployment}: alerting is stopped; 'beholden resume' takes two people")
+
+
+@click.command()
+@click.argument("order_file", metavar="[ORDER]", type=_THERE, required=False)
+@cluster_file
+@click.option("--why", help="The reason, in words that name nobody who is sought; of whoever asks for it first.")
+@_by
+@_key
+def resume(order_file: Path | None, file: Path, why: str | None, by: str, key: Path | None) -> None:
+    """Resume after a stop: one person writes an order, which another signs and gives.
+
+    Without ORDER it writes one; with ORDER the second person signs it, and alerting resumes.
+    """
+    from cluster.cli.policy_view import deployment_of
+    from cluster.policy_desk import open_policy_desk
+    from cluster.settings import read_cluster
+    from cluster.stop_order import signers_needed
+    from cluster.wire.order import encode_order, parse_order
+
+    if (order_file is None) == (why is None):
+        raise click.UsageError("give --why to write an order, or the ORDER that another person wrote")
+    settings = read_cluster(file)
+    with open_policy_desk(settings, deployment_of(settings)) as desk:
+        order = parse_order(order_file.read_bytes()) if order_file else _begin(desk, by, why or "")
+        order = _sign(order, settings, by, key)
+        if len(order.signatures) >= signers_needed(order, settings.people):
+            desk.order(order)
+            click.echo(f"{order.deployment}: alerting resumes")
+            return
+    out = Path(f"{order.deployment}.resume.json")
+    out.write_bytes(encode_order(order))
+    click.echo(f"wrote {out}")
+    click.echo(f"next: somebody else: beholden resume {out} -f {file} --by NAME", err=True)
+
+
+def _begin(desk: Any, by: str, why: str) -> "Order":
+    from cluster.clocks import SystemClock
+    from cluster.policy_desk import whole_ms
+    from cluster.wire.order import Action, Order
+    from operators.errors import ReleaseReason, ReleaseRefused
+
+    book = desk.read()
+    if book.stopped_by is None:
+        raise ReleaseRefused(ReleaseReason.NOT_STOPPED, "no stop is in force, there is nothing to resume")
+    at = whole_ms(SystemClock().now())
+    return Order(book.deployment, Action.RESUME, by, at, why, book.stopped_by.digest)
+
+
+def _sign(order: "Order", settings: "ClusterSettings", by: str, file: Path | None) -> "Order":
+    """The same with this person's signature, where signatures count."""
+    from cluster.person_keys import person_file, read_person_key
+    from cluster.signatures import Role, sign
+    from cluster.wire.order import order_statement
+
+    if not settings.people:
+        return order
+    signature = sign(read_person_key(file or person_file(by)), by, Role(str(order.action)), order_statement(order))
+    return replace(order, signatures=(*order.signatures, signature))

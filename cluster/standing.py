@@ -1,0 +1,70 @@
+"""By which policy a process decides, and whether anything may be looked at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from cluster.account import Shed
+from cluster.wire.order import Order
+from cluster.wire.release import Release
+from cluster.wire.text import format_time
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Nothing is looked at.
+
+    Attributes:
+        reason: What the account of frames says.
+        why: What people are told.
+    """
+
+    reason: Shed
+    why: str
+
+
+Halting = Callable[[], Halt | None]
+"""What halts everything now; None: nothing does. Waits until that is known."""
+
+
+def nothing_halts() -> None:
+    """For a dataflow that nobody gives orders to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the policy topic says to one process.
+
+    Attributes:
+        release: By which it decides: the newest that fits the models it runs.
+        newest: The newest, whether it fits or not.
+        newest_at: When that was written, UTC-aware.
+        stopped_by: The order to stop that has not been ended.
+        last_order: The order that was followed last.
+        misfit: Why the newest is not followed; None when it is.
+    """
+
+    release: Release
+    newest: Release
+    newest_at: datetime
+    stopped_by: Order | None = None
+    last_order: Order | None = None
+    misfit: str | None = None
+
+    def halt(self, now: datetime) -> Halt | None:
+        """Why nothing is looked at at this moment, UTC-aware; None: what a frame shows decides."""
+        number, policy = self.release.number, self.release.in_force.policy
+        if order := self.stopped_by:
+            return Halt(Shed.STOPPED, f"stopped by {order.by}: {order.why}")
+        if self.release.is_expired(now):
+            return Halt(Shed.LAPSED, f"policy {number} was looser for a time, which is over: apply a stricter one")
+        if now >= policy.end:
+            return Halt(Shed.LAPSED, f"policy {number} ended at {format_time(policy.end)}: apply another one")
+        if now >= policy.review_by:
+            due = format_time(policy.review_by)
+            return Halt(Shed.LAPSED, f"policy {number} was to be reviewed by {due}: review it, then apply another one")
+        if now < policy.start:
+            return Halt(Shed.OUT_OF_HOURS, f"policy {number} begins at {format_time(policy.start)}")
+        if not policy.hours.include(now):
+            return Halt(Shed.OUT_OF_HOURS, f"outside the hours of policy {number}")
+        return None

@@ -1,0 +1,12 @@
+"""What may be written down of an error nobody foresaw, in a process that has faces in its memory."""
+
+import traceback
+
+from operators.errors import BeholdenError
+
+
+def trace_of(error: BaseException) -> str:
+    """Where it was raised and of which kind it is. Others' texts may hold what they were given, ours never do."""
+    places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    said = f": {error}" if isinstance(error, BeholdenError) else ""
+    return f"{type(error).__name__}{said} at {' < '.join(reversed(places))}"

@@ -54,7 +54,7 @@ def draft(
 
 def needs_two(release: Release, former: Release | None) -> bool:
     """Whether a second person has to approve it: it loosens something, or real people are to be looked for anew."""
-    if _is_first_for_real(former, release.in_force):
+    if _begins_for_real(former, release):
         return True
     return bool(release.proposal.loosens) and not _narrows(release, former)
 
@@ -191,10 +191,19 @@ def _is_first_for_real(former: Release | None, in_force: PolicyInForce) -> bool:
     return former is None or former.standing.policy.people is not People.REAL
 
 
+def _begins_for_real(former: Release | None, release: Release) -> bool:
+    """Whether real people are to be looked for where they are not now, be it again."""
+    if release.in_force.policy.people is not People.REAL:
+        return False
+    return former is None or former.in_force.policy.people is not People.REAL
+
+
 def _narrows(release: Release, former: Release | None) -> bool:
     """Whether it takes back a part of a loosening that is in force: that needs nobody's approval."""
     if former is None or former.proposal.expires_at is None or release.proposal.expires_at is None:
         return False
+    if _begins_for_real(former, release):
+        return False  # what was good enough for people who do not exist was never weighed for others
     is_looser = bool(loosened(former.in_force.policy, release.in_force.policy))
     return not is_looser and release.proposal.expires_at <= former.proposal.expires_at
 

@@ -114,6 +114,20 @@ def test_one_person_takes_a_part_of_a_loosening_back() -> None:
     assert reason(signed(wider, ada=PROPOSE), LOOSENED) is ReleaseReason.NOT_APPROVED
 
 
+def test_what_was_approved_for_people_who_do_not_exist_was_not_for_others() -> None:
+    """A week without anybody real before the cameras is no way round evidence and a second person."""
+    drill = loosening(changed(8, threshold(0.5), people="synthetic"), FIRST)
+    check_release(drill, FIRST, SIGNERS, NOW)
+    real = changed(9, threshold(0.5))
+    alone = proposed(real, drill, expires_at=SOON, evidence_sha256=EVIDENCE)
+    assert alone.proposal.loosens == ("watchlists.sought.threshold",)
+    assert reason(signed(alone, ada=PROPOSE), drill) is ReleaseReason.NOT_APPROVED
+    assert reason(loosening(real, drill, evidence_sha256=None), drill) is ReleaseReason.NO_EVIDENCE
+    check_release(loosening(real, drill), drill, SIGNERS, NOW)
+    assert reason(signed(proposed(changed(9), drill), ada=PROPOSE), drill) is ReleaseReason.NOT_APPROVED
+    check_release(approved(changed(9), drill), drill, SIGNERS, NOW)
+
+
 def test_a_loosening_cannot_be_made_to_last_by_one_person() -> None:
     """Though it changes nothing of what is in force: it is held against the last policy that was to last."""
     for_ever = signed(proposed(changed(9, threshold(0.55)), LOOSENED), ada=PROPOSE)

@@ -8,7 +8,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, MemberToRemove
-from kafka.errors import RetriableError
+from kafka.errors import CoordinatorLoadInProgressError, GroupIdNotFoundError, RetriableError
 
 from cluster.kafka_io import (
     ALERTS,
@@ -124,11 +124,18 @@ def members_of(kafka: KafkaSettings, group: str) -> list[str]:
 
 
 def _members(admin: KafkaAdminClient, group: str) -> list[dict[str, Any]]:
-    """Members of a group. A broker that has just started has no coordinator yet and makes one when it is asked."""
+    """Members of a group.
+
+    A broker that has just started has no coordinator yet and makes one when it is asked; that one then reads for a
+    moment who the members are. kafka-python 3.0.12 raises the one and hides the other: no members, and a text.
+    """
     deadline = time.monotonic() + COORDINATOR_S
     while True:
         try:
-            return list(admin.describe_groups([group])[group]["members"])
+            found = admin.describe_groups([group])[group]
+            if not found["error"] or GroupIdNotFoundError.__name__ in found["error"]:
+                return list(found["members"])
+            raise CoordinatorLoadInProgressError(found["error"])
         except RetriableError:
             if time.monotonic() > deadline:
                 raise

@@ -93,17 +93,6 @@ def with_release(plan: Plan, release: Release) -> Plan:
     return Plan(plan.settings, release.in_force, detector, embedder, release)
 
 
-def checked(plan: Plan) -> Plan:
-    """The plan, once its model files are known to be those that are pinned: that needs no Kafka.
-
-    Raises:
-        ModelRefused: One is missing, or is of other bytes.
-    """
-    for manifest in (plan.detector, plan.embedder):
-        read_model(manifest, plan.settings.models.files)
-    return plan
-
-
 def open_vision(plan: Plan) -> Vision:
     """Load and warm up the models.
 

@@ -93,6 +93,16 @@ def with_release(plan: Plan, release: Release) -> Plan:
     return Plan(plan.settings, release.in_force, detector, embedder, release)
 
 
+def check_models(plan: Plan) -> None:
+    """Make sure that the model files are those that the policy pins, without loading them.
+
+    Raises:
+        ModelRefused: One is not.
+    """
+    for manifest in (plan.detector, plan.embedder):
+        read_model(manifest, plan.settings.models.files)
+
+
 def open_vision(plan: Plan) -> Vision:
     """Load and warm up the models.
 

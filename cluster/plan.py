@@ -93,15 +93,14 @@ def with_release(plan: Plan, release: Release) -> Plan:
     return Plan(plan.settings, release.in_force, detector, embedder, release)
 
 
-def checked(plan: Plan) -> Plan:
-    """The plan, once its model files are known to be those that are pinned: that needs no Kafka.
+def check_models(plan: Plan) -> None:
+    """Make sure that the model files are those that the policy pins, without loading them.
 
     Raises:
-        ModelRefused: One is missing, or is of other bytes.
+        ModelRefused: One is not.
     """
     for manifest in (plan.detector, plan.embedder):
         read_model(manifest, plan.settings.models.files)
-    return plan
 
 
 def open_vision(plan: Plan) -> Vision:

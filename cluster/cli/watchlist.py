@@ -83,13 +83,15 @@ def enrol(
     """
     from cluster.admission import Origin, Person
     from cluster.enrol import Picture
-    from cluster.plan import checked, open_vision, read_plan
+    from cluster.plan import check_models, open_vision, read_plan
     from cluster.policy_desk import plan_in_force
     from cluster.register import read_register
     from cluster.watchlist_desk import open_desk
     from cluster.wire.entries import Minor
 
-    plan = plan_in_force(checked(read_plan(file)))
+    plan = read_plan(file)
+    check_models(plan)
+    plan = plan_in_force(plan)
     vision = open_vision(plan)
     minor = Minor(approver=second_approver or "", reason=minor_reason or "")
     is_minor = second_approver is not None or minor_reason is not None
@@ -121,13 +123,15 @@ def import_(
     ctx: click.Context, file: Path, table: Path, folder: Path | None, report: Path | None, compare: bool
 ) -> None:
     """Put many people on lists. Cut short, the same command goes on where it ended."""
-    from cluster.plan import checked, open_vision, read_plan
+    from cluster.plan import check_models, open_vision, read_plan
     from cluster.policy_desk import plan_in_force
     from cluster.register import read_register
     from cluster.watchlist_desk import open_desk
     from cluster.watchlist_import import import_people, read_table
 
-    plan, applicants, console = plan_in_force(checked(read_plan(file))), read_table(table), Console()
+    plan, applicants, console = read_plan(file), read_table(table), Console()
+    check_models(plan)
+    plan = plan_in_force(plan)
     vision = open_vision(plan)
     with open_desk(plan) as desk:
         there = read_register(plan.settings.kafka).entries

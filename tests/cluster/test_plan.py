@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cluster.plan import Plan, open_vision, read_plan, with_release
+from cluster.plan import Plan, check_models, open_vision, read_plan, with_release
 from cluster.policy_release import draft
 from cluster.settings import IndexSettings
 from cluster.wire.release import encode_release
@@ -103,6 +103,18 @@ def test_a_plan_under_another_policy_has_its_models(file: Path, tmp_path: Path) 
     (tmp_path / "drawn-embedder.yaml").unlink()
     with pytest.raises(SettingsRefused, match=r"no manifest drawn-embedder\.yaml"):
         with_release(plan, release)
+
+
+def test_models_that_are_not_those_pinned_are_found_without_loading_any(plan: Plan) -> None:
+    """Either of them."""
+    check_models(plan)
+    for manifest in (plan.detector, plan.embedder):
+        file = plan.settings.models.files / manifest.file
+        data = file.read_bytes()
+        file.write_bytes(b"another")
+        with pytest.raises(ModelRefused, match=manifest.name):
+            check_models(plan)
+        file.write_bytes(data)
 
 
 def test_a_missing_policy_or_manifest_is_named(file: Path, tmp_path: Path) -> None:

@@ -20,14 +20,14 @@ from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
 from ray.util import list_named_actors
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from cluster.core_dumps import no_core_dumps
 from cluster.delivery import member_of
 from cluster.folders import notes_folder
-from cluster.index_shard import IndexShard
-from cluster.layout import Layout, Replica, node_for
 from cluster.plan import Plan
+from cluster.privacy.core_dumps import no_core_dumps
 from cluster.recogniser import LEAVE_S, Departure, Recogniser, RecogniserStatus
-from cluster.sharded_index import ShardedIndex
+from cluster.shards.index_shard import IndexShard
+from cluster.shards.layout import Layout, Replica, node_for
+from cluster.shards.sharded_index import ShardedIndex
 from cluster.wire.queries import decode_hits, decode_query, encode_hits, encode_query
 from operators.errors import IndexIncomplete
 from operators.onnx import Device

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
-from cluster.evidence import EvidenceSink
 from cluster.in_flight import InFlight
 from cluster.kafka_io import (
     ALERTS,
@@ -20,10 +19,11 @@ from cluster.kafka_io import (
 )
 from cluster.kafka_transactions import TransactionalFrameSource, TransactionalProducer
 from cluster.keys import EvidenceKey
-from cluster.ledger_writer import LedgerWriter
+from cluster.ledger.writer import LedgerWriter
 from cluster.outbox import Outbox, OutboxSink
 from cluster.pipeline import Outlets
 from cluster.ports import MessageSink, ResultSink
+from cluster.privacy.evidence import EvidenceSink
 from cluster.settings import Delivery, KafkaSettings
 
 CLOSE_S = 5.0

@@ -10,7 +10,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
-from cluster import ray_local, retention_check
+from cluster import ray_local
+from cluster.privacy import retention_check
 
 ray_local.authenticate()  # Ray reads its authentication settings when it is imported
 
@@ -19,21 +20,21 @@ import ray
 from ray.exceptions import RayError
 
 from cluster.actors import find_actor, on_every_node
-from cluster.checkpoint_keeper import ready_key
 from cluster.clocks import SystemClock
 from cluster.delivery import slot_named
 from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import has_fast_crc
 from cluster.keys import make_evidence_key
-from cluster.ledger_desk import open_ledger
+from cluster.ledger.checkpoint_keeper import ready_key
+from cluster.ledger.desk import open_ledger
 from cluster.plan import Plan, with_release
-from cluster.policy import check_period
-from cluster.policy_desk import open_policy_desk, read_book, settle
-from cluster.policy_release import check_not_expired
+from cluster.policies.desk import open_policy_desk, read_book, settle
+from cluster.policies.in_force import check_period
+from cluster.policies.release import check_not_expired
+from cluster.privacy.retention import profile_of
 from cluster.recogniser import LEAVE_S, Departure
-from cluster.retention import profile_of
 from cluster.settings import ClusterSettings
-from cluster.snapshots import sweep
+from cluster.shards.snapshots import sweep
 from cluster.status import DRAINED, ClusterStatus
 from cluster.supervisor import SUPERVISOR, Supervisor, close_members, members_there
 from cluster.wire.models import ACCEPTED, accepted_body

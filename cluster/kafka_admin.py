@@ -22,7 +22,7 @@ from cluster.kafka_io import (
     client_settings,
     translated,
 )
-from cluster.retention import RetentionProfile
+from cluster.privacy.retention import RetentionProfile
 from cluster.settings import KafkaSettings
 from operators.errors import BrokerUnavailable, SettingsRefused
 

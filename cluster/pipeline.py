@@ -16,19 +16,19 @@ import numpy as np
 from cluster.account import Account, NoMatch, Outcome, Shed
 from cluster.admission_queue import AdmissionQueue, Admitted, Dropped
 from cluster.backoff import pause_s
-from cluster.evidence import EvidenceSink
 from cluster.holds import Holds
 from cluster.in_hand import InHand
-from cluster.ledger_writer import LedgerWriter
+from cluster.ledger.writer import LedgerWriter
 from cluster.looking import Looking
-from cluster.nonmatches import Batch, Nonmatches
 from cluster.offsets import OffsetTracker, TopicPartition
 from cluster.pace import Pace
-from cluster.policy import PolicyInForce
+from cluster.policies.in_force import PolicyInForce
+from cluster.policies.standing import Halting, nothing_halts
 from cluster.ports import Clock, Delivery, FrameSource, Index, Record, ResultSink
+from cluster.privacy.evidence import EvidenceSink
+from cluster.privacy.nonmatches import Batch, Nonmatches
 from cluster.progress import Progress
 from cluster.shed_book import ShedBook
-from cluster.standing import Halting, nothing_halts
 from cluster.wire.alerts import About, Alert, AlertContext, alert_id, encode_alert, parse_told
 from cluster.wire.evidence import Evidence, EvidenceName
 from cluster.wire.frames import encode_dead_letter, parse_frame

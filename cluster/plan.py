@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from cluster.policy import PolicyInForce, read_manifests
-from cluster.policy_files import policy_in, read_named
+from cluster.policies.files import policy_in, read_named
+from cluster.policies.in_force import PolicyInForce, read_manifests
 from cluster.settings import ClusterSettings, read_cluster
 from cluster.wire.alerts import AlertContext
 from cluster.wire.release import Release

@@ -16,25 +16,25 @@ from cluster.account import Account
 from cluster.backoff import pause_s
 from cluster.clocks import SystemClock
 from cluster.delivery import member_of, open_delivery
-from cluster.following import Following
 from cluster.in_hand import InHand
 from cluster.kafka_admin import expel, has_member
 from cluster.kafka_io import ALERTS, SESSION_MS, KafkaFrameSource
 from cluster.keys import read_evidence_key
-from cluster.layout import Layout
-from cluster.ledger_writer import Head, LedgerWriter
+from cluster.ledger.writer import Head, LedgerWriter
 from cluster.offsets import TopicPartition
 from cluster.pipeline import Pipeline
 from cluster.plan import Plan, open_vision
-from cluster.policy import PolicyInForce
-from cluster.policy_feed import PolicyFeed, open_topic
-from cluster.policy_state import PolicyState, fits
+from cluster.policies.feed import PolicyFeed, open_topic
+from cluster.policies.following import Following
+from cluster.policies.in_force import PolicyInForce
+from cluster.policies.standing import Halt
+from cluster.policies.state import PolicyState, fits
 from cluster.ports import Index, MessageSink
-from cluster.register import read_topic
 from cluster.scaling import Load
-from cluster.standing import Halt
+from cluster.shards.layout import Layout
 from cluster.traces import trace_of
-from cluster.watchlist_feed import FeedStatus, WatchlistFeed
+from cluster.watchlists.feed import FeedStatus, WatchlistFeed
+from cluster.watchlists.register import read_topic
 from cluster.wire.text import format_time
 from operators.errors import BrokerUnavailable, IndexIncomplete, ModelsFail, PolicyUnknown, SlotTaken
 

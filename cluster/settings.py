@@ -11,8 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from cluster.folders import state_folder
-from cluster.layout import Layout
-from cluster.signatures import Person
+from cluster.policies.signatures import Person
+from cluster.shards.layout import Layout
 from cluster.strict_yaml import read
 from cluster.wire.text import is_line
 from operators.errors import SettingsRefused

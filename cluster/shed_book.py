@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cluster.account import Account, Shed
-from cluster.ledger_writer import LedgerWriter
+from cluster.ledger.writer import LedgerWriter
 from cluster.offsets import OffsetTracker, TopicPartition
 from cluster.ports import Delivery
 from cluster.wire.shed import SHED_TYPE, ShedInterval, shed_body

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from cluster.plan import Plan
 from cluster.recogniser import Departure, RecogniserStatus
-from cluster.watchlist_feed import FeedStatus
+from cluster.watchlists.feed import FeedStatus
 
 READY, WATCHING, DRAINED = "ready", "watching", "drained"
 

@@ -24,17 +24,17 @@ from cluster.actors import (
     start_shard,
     wait_for,
 )
-from cluster.checkpoint_keeper import CheckpointKeeper
 from cluster.delivery import member_of, slot_named
 from cluster.departures import Departures
-from cluster.layout import Layout, Replica, Seen, next_steps, replica_named
+from cluster.ledger.checkpoint_keeper import CheckpointKeeper
 from cluster.patience import Patience
 from cluster.plan import Plan
-from cluster.policy_watch import open_policy_watch
+from cluster.policies.watch import open_policy_watch
 from cluster.recogniser import LEAVE_S, LEAVING, RecogniserStatus
 from cluster.scaling import Load, Scale, next_scale, slots, spare_slots
+from cluster.shards.layout import Layout, Replica, Seen, next_steps, replica_named
 from cluster.status import DRAINED, READY, WATCHING, Member, PolicyShown
-from cluster.watchlist_feed import FeedStatus
+from cluster.watchlists.feed import FeedStatus
 
 SUPERVISOR = "supervisor"
 STILL_ASKED = "asked until every recogniser asks the new shards"

@@ -18,7 +18,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from cluster.watchlist_aside import Aside
+from cluster.watchlists.aside import Aside
 from indexes.backends import Backend, best_backend
 from indexes.columns import Columns
 from indexes.entry import Entry

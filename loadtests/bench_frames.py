@@ -9,9 +9,9 @@ from itertools import cycle
 import cv2
 import numpy as np
 
-from cluster.enrol import enrol
 from cluster.keys import new_keys
 from cluster.plan import Plan
+from cluster.watchlists.enrol import enrol
 from cluster.wire.entries import EntryRecord, Photo, encode_entry
 from indexes.entry import Entry
 from loadtests.people.body import draw_below

@@ -18,13 +18,13 @@ import cv2
 
 from cluster.account import Account
 from cluster.clocks import SystemClock
-from cluster.evidence import EvidenceSink
 from cluster.keys import new_evidence_key
-from cluster.ledger_writer import LedgerWriter
+from cluster.ledger.writer import LedgerWriter
 from cluster.memory_io import MemorySink
 from cluster.pipeline import Outlets, Pipeline
 from cluster.plan import Plan, open_vision
 from cluster.ports import Record, Skipped
+from cluster.privacy.evidence import EvidenceSink
 from cluster.recogniser import Recogniser
 from cluster.settings import Delivery
 from cluster.wire.frames import frame_headers

@@ -24,8 +24,8 @@ from cluster.frame_publisher import KafkaFramePublisher
 from cluster.kafka_io import ALERTS, DEAD_LETTERS, LEDGER
 from cluster.plan import Plan, open_vision, read_plan
 from cluster.ports import Record
-from cluster.register import read_topic
 from cluster.settings import Placement
+from cluster.watchlists.register import read_topic
 from cluster.wire.shed import parse_shed
 from loadtests.bench_cluster import RunningCluster, choose_cameras, lanes_of
 from loadtests.bench_frames import Shown, compose, entries, schedule

@@ -22,7 +22,7 @@ from cluster.frame_publisher import KafkaFramePublisher
 from cluster.kafka_io import WATCHLIST, KafkaSink, open_producer
 from cluster.keys import make_evidence_key
 from cluster.plan import Plan, open_vision, read_plan
-from cluster.policy_desk import put_in_force
+from cluster.policies.desk import put_in_force
 from loadtests.bench_bare import BareThreads, Work
 from loadtests.bench_cluster import RunningCluster, broker_pids, choose_cameras
 from loadtests.bench_frames import Shown, compose, entries, schedule

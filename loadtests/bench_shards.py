@@ -13,7 +13,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from cluster.layout import Replica
+from cluster.shards.layout import Replica
 from loadtests.bench_index import DIMENSION, THRESHOLD, draw
 from loadtests.bench_report import machine, tell_rejected
 from loadtests.quiet import Gate, Load, Snapshot, load

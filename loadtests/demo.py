@@ -19,7 +19,7 @@ from rich.live import Live
 from cluster.account import Outcome
 from cluster.kafka_io import ALERTS, TopicReader
 from cluster.plan import open_vision, read_plan
-from cluster.policy import read_policy
+from cluster.policies.in_force import read_policy
 from cluster.settings import KafkaSettings
 from loadtests.demo_camera import Cameras
 from loadtests.demo_truth import Truth

@@ -15,7 +15,7 @@ from cluster.broker.control import running_broker
 from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import WATCHLIST, KafkaSink, open_producer
 from cluster.plan import Plan, read_plan
-from cluster.retention import profile_of
+from cluster.privacy.retention import profile_of
 from cluster.settings import IndexSettings, Placement
 from cluster.status import READY
 from cluster.wire.entries import parse_entry

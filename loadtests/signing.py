@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from cluster.policy_files import policy_in, read_named
+from cluster.policies.files import policy_in, read_named
 from operators.models import People
 
 ROLES = {"proposer": "propose", "approver": "approve"}

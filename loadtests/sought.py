@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from cluster.admission import Origin, Person
-from cluster.enrol import Picture, enrol, only_face
 from cluster.plan import Plan
-from cluster.watchlist_desk import create_list, open_desk
+from cluster.watchlists.admission import Origin, Person
+from cluster.watchlists.desk import create_list, open_desk
+from cluster.watchlists.enrol import Picture, enrol, only_face
 from loadtests.people.draws import draw_of
 from loadtests.people.nuisance import STUDIO, draw_picture, photograph
 from loadtests.people.person import person

@@ -16,16 +16,16 @@ from jsonschema import Draft202012Validator
 
 from cluster.account import Account
 from cluster.clocks import HandClock
-from cluster.evidence import EvidenceSink
 from cluster.in_hand import InHand
 from cluster.keys import EvidenceKey
-from cluster.ledger_writer import LedgerWriter
+from cluster.ledger.writer import LedgerWriter
 from cluster.memory_io import MemorySink, MemorySource
 from cluster.pipeline import Outlets, Pipeline
-from cluster.policy import PolicyInForce
+from cluster.policies.in_force import PolicyInForce
+from cluster.policies.standing import Halting, nothing_halts
 from cluster.ports import MessageSink, Record
-from cluster.retention import RetentionProfile, read_profile
-from cluster.standing import Halting, nothing_halts
+from cluster.privacy.evidence import EvidenceSink
+from cluster.privacy.retention import RetentionProfile, read_profile
 from cluster.wire.alerts import AlertContext
 from cluster.wire.entries import EntryRecord, Photo
 from cluster.wire.ledger import GENESIS, LedgerRecord, encode_record

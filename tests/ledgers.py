@@ -6,10 +6,10 @@ from datetime import timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cluster.checkpoints import WRITER, Checkpointer
 from cluster.clocks import HandClock
-from cluster.ledger_verify import Fault, Verifier
-from cluster.ledger_writer import LedgerWriter
+from cluster.ledger.checkpoints import WRITER, Checkpointer
+from cluster.ledger.verify import Fault, Verifier
+from cluster.ledger.writer import LedgerWriter
 from cluster.memory_io import MemoryDelivery, MemorySink
 from cluster.wire.checkpoints import CHECKPOINT, Anchor, checkpoint_body
 from operators.errors import BrokerUnavailable

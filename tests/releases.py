@@ -10,10 +10,10 @@ from typing import Any
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cluster.policy import PolicyInForce, policy_of
-from cluster.policy_release import draft
+from cluster.policies.in_force import PolicyInForce, policy_of
+from cluster.policies.release import draft
+from cluster.policies.signatures import Person, Role, sign
 from cluster.ports import Record
-from cluster.signatures import Person, Role, sign
 from cluster.wire.order import Action, Order, order_statement, with_order_signature
 from cluster.wire.release import Release, statement, with_signature
 from operators.types import FrameRef

@@ -11,15 +11,15 @@ from typing import Any
 
 import yaml
 
-from cluster.admission import Origin
-from cluster.enrol import Picture, enrol
 from cluster.frame_publisher import KafkaFramePublisher
 from cluster.kafka_io import ALERTS, DEAD_LETTERS, TopicReader
 from cluster.keys import read_keys
 from cluster.plan import Plan, open_vision
-from cluster.policy_desk import put_in_force
+from cluster.policies.desk import put_in_force
 from cluster.ports import Record
-from cluster.watchlist_desk import create_list, open_desk
+from cluster.watchlists.admission import Origin
+from cluster.watchlists.desk import create_list, open_desk
+from cluster.watchlists.enrol import Picture, enrol
 from loadtests.sought import listing
 from loadtests.temporary import Temporary
 from operators.vision import Vision

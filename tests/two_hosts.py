@@ -20,7 +20,7 @@ from cluster import ray_local
 from cluster.broker import node, state
 from cluster.kafka_io import ALERTS
 from cluster.plan import read_plan
-from cluster.register import read_topic
+from cluster.watchlists.register import read_topic
 from loadtests.temporary import Temporary, temporary
 from tests.drawn import write_deployment
 from tests.faults.checker import Verdict, check

@@ -14,7 +14,7 @@ from cluster.cli.options import cluster_file
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cluster.explain import Step
+    from cluster.privacy.explain import Step
 
 _COLOURS = {"equal": "green", "differs": "bold red", "gone": "yellow"}
 _SHOWN = 24  # of a digest that is equal; what differs is shown whole
@@ -31,9 +31,9 @@ def explain(ctx: click.Context, alert_id: str, file: Path, as_json: bool) -> Non
     Its crop is opened and embedded anew, compared with the entry as the index does, and held against the threshold and
     the gates of the policy that it names. What is gone, because its time is over or its key destroyed, is called so.
     """
-    from cluster.explain import differs
-    from cluster.explain import explain as steps_of
-    from cluster.explain_records import gather
+    from cluster.privacy.explain import differs
+    from cluster.privacy.explain import explain as steps_of
+    from cluster.privacy.explain_records import gather
     from cluster.settings import read_cluster
 
     value, records = gather(read_cluster(file), alert_id)

@@ -17,7 +17,7 @@ from cluster.cli.options import Time, cluster_file
 from cluster.wire.text import format_time
 
 if TYPE_CHECKING:
-    from cluster.ledger_verify import Fault, Verifier
+    from cluster.ledger.verify import Fault, Verifier
     from cluster.plan import Plan
     from cluster.wire.checkpoints import Anchor
     from cluster.wire.ledger import LedgerRecord
@@ -75,7 +75,7 @@ def show_(file: Path, since: datetime | None, kind: str | None, writer: str | No
     """Print records, oldest first. 'verify' says whether they can be believed."""
     from cluster.kafka_io import LEDGER
     from cluster.plan import read_plan
-    from cluster.register import read_topic
+    from cluster.watchlists.register import read_topic
     from cluster.wire.ledger import LedgerInvalid, parse_record
 
     console = Console()
@@ -97,7 +97,7 @@ def show_(file: Path, since: datetime | None, kind: str | None, writer: str | No
 @click.argument("to", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
 def export_(file: Path, to: Path) -> None:
     """Write the whole ledger to FILE, as it stands, with what was published of its checkpoints."""
-    from cluster.ledger_export import write_export
+    from cluster.ledger.export import write_export
     from cluster.plan import read_plan
 
     plan = read_plan(file)
@@ -114,7 +114,7 @@ def export_(file: Path, to: Path) -> None:
 @cluster_file
 def key(file: Path) -> None:
     """Print the public key that signs checkpoints: keep it where whoever holds the ledger cannot change it."""
-    from cluster.checkpoint_key import read_checkpoint_key
+    from cluster.ledger.checkpoint_key import read_checkpoint_key
     from cluster.settings import read_cluster
     from cluster.wire.checkpoints import key_text
 
@@ -130,8 +130,8 @@ def _faults(verifier: "Verifier", records: Iterator[tuple[int, bytes]]) -> Itera
 def _of_export(
     path: Path, files: Iterable[Path], keys: Iterable[str]
 ) -> tuple["Verifier", Iterator[tuple[int, bytes]]]:
-    from cluster.ledger_export import open_export
-    from cluster.ledger_verify import Verifier
+    from cluster.ledger.export import open_export
+    from cluster.ledger.verify import Verifier
     from cluster.wire.checkpoints import parse_key
 
     export = open_export(path)
@@ -142,8 +142,8 @@ def _of_export(
 def _of_cluster(
     path: Path | None, files: Iterable[Path], keys: Iterable[str]
 ) -> tuple["Verifier", Iterator[tuple[int, bytes]]]:
-    from cluster.checkpoint_key import read_checkpoint_key
-    from cluster.ledger_verify import Verifier
+    from cluster.ledger.checkpoint_key import read_checkpoint_key
+    from cluster.ledger.verify import Verifier
     from cluster.plan import read_plan
     from cluster.wire.checkpoints import parse_key
 
@@ -157,14 +157,14 @@ def _of_cluster(
 
 
 def _merged(anchors: Iterator["Anchor"], files: Iterable[Path]) -> Iterator["Anchor"]:
-    from cluster.ledger_export import read_anchors
+    from cluster.ledger.export import read_anchors
 
     return heapq.merge(anchors, *map(read_anchors, files), key=lambda each: each.number)
 
 
 def _stored(plan: "Plan") -> Iterator[tuple[int, bytes]]:
     from cluster.kafka_io import LEDGER
-    from cluster.register import read_topic
+    from cluster.watchlists.register import read_topic
 
     return ((record.ref.offset, record.value) for record in read_topic(plan.settings.kafka, LEDGER))
 
@@ -172,7 +172,7 @@ def _stored(plan: "Plan") -> Iterator[tuple[int, bytes]]:
 def _published(plan: "Plan") -> Iterator["Anchor"]:
     """What stands in topic `ledger-heads` of this deployment."""
     from cluster.kafka_io import LEDGER_HEADS
-    from cluster.register import read_topic
+    from cluster.watchlists.register import read_topic
     from cluster.wire.checkpoints import anchor_of
 
     documents = (json.loads(record.value) for record in read_topic(plan.settings.kafka, LEDGER_HEADS))

@@ -13,14 +13,14 @@ from cluster.cli.options import cluster_file
 @click.option("--current", is_flag=True, help="From the policy in force in Kafka, instead of the cluster file's.")
 def notice(file: Path, form: str, current: bool) -> None:
     """Print the public notice: who watches whom, where, when, why, and for how long anything is kept."""
-    from cluster.notice import as_html, as_markdown
-    from cluster.notice import notice as sections_of
     from cluster.plan import read_plan
-    from cluster.retention import profile_of
+    from cluster.privacy.notice import as_html, as_markdown
+    from cluster.privacy.notice import notice as sections_of
+    from cluster.privacy.retention import profile_of
 
     plan = read_plan(file)
     if current:
-        from cluster.policy_desk import plan_now
+        from cluster.policies.desk import plan_now
 
         plan = plan_now(plan)
     sections = sections_of(plan.in_force, profile_of(plan.settings, plan.in_force.policy))

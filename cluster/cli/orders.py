@@ -27,7 +27,7 @@ def stop(file: Path, why: str, by: str, key: Path | None) -> None:
     """Stop alerting everywhere within five seconds. One person can; it takes two to resume."""
     from cluster.cli.policy_view import deployment_of
     from cluster.clocks import SystemClock
-    from cluster.policy_desk import open_policy_desk, whole_ms
+    from cluster.policies.desk import open_policy_desk, whole_ms
     from cluster.settings import read_cluster
     from cluster.wire.order import Action, Order
 
@@ -54,9 +54,9 @@ def resume(order_file: Path | None, file: Path, why: str | None, by: str, key: P
     Without ORDER it writes one; with ORDER the second person signs it, and alerting resumes.
     """
     from cluster.cli.policy_view import deployment_of
-    from cluster.policy_desk import open_policy_desk
+    from cluster.policies.desk import open_policy_desk
+    from cluster.policies.stop_order import signers_needed
     from cluster.settings import read_cluster
-    from cluster.stop_order import signers_needed
     from cluster.wire.order import encode_order, parse_order
 
     if (order_file is None) == (why is None):
@@ -77,7 +77,7 @@ def resume(order_file: Path | None, file: Path, why: str | None, by: str, key: P
 
 def _begin(desk: Any, by: str, why: str) -> "Order":
     from cluster.clocks import SystemClock
-    from cluster.policy_desk import whole_ms
+    from cluster.policies.desk import whole_ms
     from cluster.wire.order import Action, Order
     from operators.errors import ReleaseReason, ReleaseRefused
 
@@ -90,8 +90,8 @@ def _begin(desk: Any, by: str, why: str) -> "Order":
 
 def _sign(order: "Order", settings: "ClusterSettings", by: str, file: Path | None) -> "Order":
     """The same with this person's signature, where signatures count."""
-    from cluster.person_keys import person_file, read_person_key
-    from cluster.signatures import Role, sign
+    from cluster.policies.person_keys import person_file, read_person_key
+    from cluster.policies.signatures import Role, sign
     from cluster.wire.order import order_statement
 
     if not settings.people:

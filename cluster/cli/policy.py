@@ -9,11 +9,11 @@ from rich.console import Console
 
 from cluster.cli import policy_view
 from cluster.cli.options import Time, cluster_file
-from cluster.policy import read_manifests, read_policy
+from cluster.policies.in_force import read_manifests, read_policy
 
 if TYPE_CHECKING:
-    from cluster.policy import PolicyInForce
-    from cluster.policy_book import PolicyBook
+    from cluster.policies.book import PolicyBook
+    from cluster.policies.in_force import PolicyInForce
     from cluster.settings import ClusterSettings
     from cluster.wire.release import Release
 
@@ -57,7 +57,7 @@ for _command in policy_view.COMMANDS:
 )
 def check(files: tuple[Path, ...], manifests: Path | None) -> None:
     """Read policies and releases strictly; print number, deployment and digest of each."""
-    from cluster.policy_files import policy_in, read_named
+    from cluster.policies.files import policy_in, read_named
 
     for file in files:
         found = policy_in(read_named(file))
@@ -71,8 +71,8 @@ def check(files: tuple[Path, ...], manifests: Path | None) -> None:
 @click.argument("after", type=_THERE)
 def diff(before: Path, after: Path) -> None:
     """Show what changes from one file to another, and what of it loosens: exit status 3 if anything does."""
-    from cluster.policy_diff import differences, loosened
-    from cluster.policy_files import policy_in, read_named
+    from cluster.policies.diff import differences, loosened
+    from cluster.policies.files import policy_in, read_named
 
     was, becomes = (policy_in(read_named(each)).policy for each in (before, after))
     policy_view.tell_differences(differences(was, becomes), Console())
@@ -85,8 +85,8 @@ def diff(before: Path, after: Path) -> None:
 @_key
 def key(name: str, roles: tuple[str, ...], key: Path | None) -> None:
     """Make a person's secret key, if there is none, and print what is to stand in the cluster file."""
-    from cluster.person_keys import cluster_file_line, make_person_key, person_file, read_person_key
-    from cluster.signatures import Role
+    from cluster.policies.person_keys import cluster_file_line, make_person_key, person_file, read_person_key
+    from cluster.policies.signatures import Role
 
     file = key or person_file(name)
     if make_person_key(file):
@@ -113,7 +113,7 @@ def propose(policy_file: Path, file: Path, **about: Any) -> None:
 @_proposal
 def rollback(number: int, new: int, file: Path, **about: Any) -> None:
     """Propose what a former policy said, under a new number; writes NEW.release.json beside the cluster's policy."""
-    from cluster.policy_desk import read_book, renumbered
+    from cluster.policies.desk import read_book, renumbered
     from cluster.settings import read_cluster
 
     settings = read_cluster(file)
@@ -134,11 +134,11 @@ def _propose(
     expires_at: datetime | None,
     effective_from: datetime | None,
 ) -> None:
-    from cluster.calibration import evidence_digest
     from cluster.clocks import SystemClock
-    from cluster.policy_desk import read_book, whole_ms
-    from cluster.policy_release import draft
-    from cluster.signatures import Role
+    from cluster.policies.calibration import evidence_digest
+    from cluster.policies.desk import read_book, whole_ms
+    from cluster.policies.release import draft
+    from cluster.policies.signatures import Role
 
     book = read_book(settings, named.policy.deployment)
     release = draft(
@@ -164,7 +164,7 @@ def _propose(
 def _waits_for(release: "Release", book: "PolicyBook") -> str:
     """What a proposal still lacks; one that can never come into force is refused here and now."""
     from cluster.clocks import SystemClock
-    from cluster.policy_release import check_release
+    from cluster.policies.release import check_release
     from operators.errors import ReleaseReason, ReleaseRefused
 
     try:
@@ -177,8 +177,8 @@ def _waits_for(release: "Release", book: "PolicyBook") -> str:
 
 
 def _sign(release: "Release", by: str, role: Any, file: Path | None) -> "Release":
-    from cluster.person_keys import person_file, read_person_key
-    from cluster.signatures import sign
+    from cluster.policies.person_keys import person_file, read_person_key
+    from cluster.policies.signatures import sign
     from cluster.wire.release import statement, with_signature
 
     return with_signature(release, sign(read_person_key(file or person_file(by)), by, role, statement(release)))
@@ -200,9 +200,9 @@ def _write_new(file: Path, release: "Release") -> None:
 @click.option("--yes", is_flag=True, help="Sign without being asked: it has been read elsewhere.")
 def approve(release_file: Path, by: str, key: Path | None, evidence: Path | None, yes: bool) -> None:
     """Show a proposed release and, if told so, sign it as its second person."""
-    from cluster.calibration import evidence_digest
-    from cluster.policy_files import read_release
-    from cluster.signatures import Role
+    from cluster.policies.calibration import evidence_digest
+    from cluster.policies.files import read_release
+    from cluster.policies.signatures import Role
     from cluster.wire.release import encode_release
     from operators.errors import ReleaseReason, ReleaseRefused
 
@@ -226,8 +226,8 @@ def approve(release_file: Path, by: str, key: Path | None, evidence: Path | None
 @cluster_file
 def apply(release_file: Path, file: Path) -> None:
     """Put a release in force: it goes to the ledger and to the policy topic, which every process follows."""
-    from cluster.policy_desk import open_policy_desk
-    from cluster.policy_files import read_release
+    from cluster.policies.desk import open_policy_desk
+    from cluster.policies.files import read_release
     from cluster.settings import read_cluster
 
     settings, release = read_cluster(file), read_release(release_file)

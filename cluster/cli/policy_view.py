@@ -14,16 +14,16 @@ from rich.console import Console
 from rich.table import Table
 
 from cluster.cli.options import Time, cluster_file
-from cluster.signatures import Role
+from cluster.policies.signatures import Role
 from cluster.wire.text import format_time
 
 if TYPE_CHECKING:
-    from cluster.policy import PolicyInForce
-    from cluster.policy_book import PolicyBook
-    from cluster.policy_diff import Difference
+    from cluster.ledger.settings_history import CameraSettings, SettingsHistory
+    from cluster.policies.book import PolicyBook
+    from cluster.policies.diff import Difference
+    from cluster.policies.in_force import PolicyInForce
     from cluster.ports import Record
     from cluster.settings import ClusterSettings
-    from cluster.settings_history import CameraSettings, SettingsHistory
     from cluster.wire.ledger import LedgerRecord
     from cluster.wire.release import Release
 
@@ -36,7 +36,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="For machines.")
 @_json
 def history(file: Path, as_json: bool) -> None:
     """Show every policy that came into force, who wanted it and why; and what was refused."""
-    from cluster.policy_desk import read_book
+    from cluster.policies.desk import read_book
     from cluster.settings import read_cluster
 
     settings = read_cluster(file)
@@ -58,7 +58,7 @@ def history(file: Path, as_json: bool) -> None:
 @_json
 def show(which: str, file: Path, as_json: bool) -> None:
     """Show one policy that came into force, whole, with who wanted it and why."""
-    from cluster.policy_desk import read_book
+    from cluster.policies.desk import read_book
     from cluster.settings import read_cluster
 
     settings = read_cluster(file)
@@ -79,9 +79,9 @@ def show(which: str, file: Path, as_json: bool) -> None:
 def at_(moment: datetime, camera: str | None, file: Path, as_json: bool) -> None:
     """Show by which policy each recogniser went at TIME, from the ledger alone: exit status 1 if by none."""
     from cluster.kafka_io import LEDGER
-    from cluster.register import read_topic
+    from cluster.ledger.settings_history import SettingsHistory
     from cluster.settings import read_cluster
-    from cluster.settings_history import SettingsHistory
+    from cluster.watchlists.register import read_topic
 
     settings = read_cluster(file)
     records = _records(read_topic(settings.kafka, LEDGER), deployment_of(settings))
@@ -142,7 +142,7 @@ COMMANDS = (history, show, at_)
 
 def deployment_of(settings: "ClusterSettings") -> str:
     """The deployment of the policy that a cluster file names."""
-    from cluster.policy_files import policy_in, read_named
+    from cluster.policies.files import policy_in, read_named
 
     return policy_in(read_named(settings.policy)).policy.deployment
 
@@ -167,7 +167,7 @@ def as_yaml(policy: "PolicyInForce") -> str:
 
 def tell_release(release: "Release", former: "Release | None", console: Console) -> None:
     """Say who wants it and why, and what it changes: against the one in force, or the last that was to last."""
-    from cluster.policy_diff import differences
+    from cluster.policies.diff import differences
 
     _tell(_facts(release), console)
     before = former.in_force if former else release.baseline

@@ -13,7 +13,7 @@ from cluster.wire.deletions import Trigger
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cluster.retention_check import Age
+    from cluster.privacy.retention_check import Age
 
 
 @click.group()
@@ -31,9 +31,9 @@ def check(ctx: click.Context, file: Path) -> None:
     What counts is what topics and brokers are set to now, not what they were made with.
     """
     from cluster.plan import read_plan
-    from cluster.policy_desk import plan_now
-    from cluster.retention import profile_of
-    from cluster.retention_check import broken, measure
+    from cluster.policies.desk import plan_now
+    from cluster.privacy.retention import profile_of
+    from cluster.privacy.retention_check import broken, measure
 
     plan = plan_now(read_plan(file))
     profile = profile_of(plan.settings, plan.in_force.policy)
@@ -48,7 +48,7 @@ def check(ctx: click.Context, file: Path) -> None:
 
 
 def _table(found: "Sequence[Age]") -> Table:
-    from cluster.retention_check import readable
+    from cluster.privacy.retention_check import readable
 
     table = Table(box=None, pad_edge=False)
     for column in ("topic", "promised", "oldest record", "made of", ""):
@@ -68,10 +68,10 @@ def _table(found: "Sequence[Age]") -> Table:
 def apply(file: Path, by: str) -> None:
     """Give topics that exist the settings of the policy's retention profile; the ledger says so."""
     from cluster.kafka_admin import apply_retention
-    from cluster.ledger_desk import write_down
+    from cluster.ledger.desk import write_down
     from cluster.plan import read_plan
-    from cluster.policy_desk import plan_now
-    from cluster.retention import profile_of
+    from cluster.policies.desk import plan_now
+    from cluster.privacy.retention import profile_of
 
     plan = plan_now(read_plan(file))
     profile = profile_of(plan.settings, plan.in_force.policy)
@@ -93,12 +93,12 @@ def shred(file: Path, key: str, by: str, why: str) -> None:
     from cluster.clocks import SystemClock
     from cluster.kafka_admin import members_of
     from cluster.kafka_io import EVIDENCE
-    from cluster.ledger_desk import open_ledger
+    from cluster.ledger.desk import open_ledger
     from cluster.plan import read_plan
-    from cluster.policy_desk import plan_now
-    from cluster.register import read_topic
-    from cluster.retention import profile_of
-    from cluster.shred import shred_evidence
+    from cluster.policies.desk import plan_now
+    from cluster.privacy.retention import profile_of
+    from cluster.privacy.shred import shred_evidence
+    from cluster.watchlists.register import read_topic
 
     plan = plan_now(read_plan(file))
     kafka, folder = plan.settings.kafka, plan.settings.key_folder

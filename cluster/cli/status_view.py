@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cluster.layout import Layout
-from cluster.nonmatches import p99_ms
+from cluster.privacy.nonmatches import p99_ms
 from cluster.recogniser import RecogniserStatus
+from cluster.shards.layout import Layout
 from cluster.status import READY, WATCHING, ClusterStatus, Member
-from cluster.watchlist_feed import FeedStatus
+from cluster.watchlists.feed import FeedStatus
 from operators.types import Generation
 
 _DIGITS = 8  # of a digest: enough to tell two versions apart at a glance

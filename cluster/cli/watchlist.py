@@ -13,7 +13,7 @@ from cluster.cli.options import Day, Time, cluster_file
 from cluster.wire.list_events import Withdrawal
 
 if TYPE_CHECKING:
-    from cluster.watchlist_import import Outcome
+    from cluster.watchlists.import_folder import Outcome
 
 _IMAGE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -36,8 +36,8 @@ for command in watchlist_view.COMMANDS:
 def create(file: Path, name: str, by: str) -> None:
     """Begin a list of the policy; the first one makes the deployment's secret keys."""
     from cluster.plan import read_plan
-    from cluster.policy_desk import plan_in_force
-    from cluster.watchlist_desk import create_list
+    from cluster.policies.desk import plan_in_force
+    from cluster.watchlists.desk import create_list
 
     plan = plan_in_force(read_plan(file))
     if create_list(plan, name, by):
@@ -81,12 +81,12 @@ def enrol(
 
     With several images give --source and --captured-on once for all, or once for each.
     """
-    from cluster.admission import Origin, Person
-    from cluster.enrol import Picture
     from cluster.plan import check_models, open_vision, read_plan
-    from cluster.policy_desk import plan_in_force
-    from cluster.register import read_register
-    from cluster.watchlist_desk import open_desk
+    from cluster.policies.desk import plan_in_force
+    from cluster.watchlists.admission import Origin, Person
+    from cluster.watchlists.desk import open_desk
+    from cluster.watchlists.enrol import Picture
+    from cluster.watchlists.register import read_register
     from cluster.wire.entries import Minor
 
     plan = read_plan(file)
@@ -124,10 +124,10 @@ def import_(
 ) -> None:
     """Put many people on lists. Cut short, the same command goes on where it ended."""
     from cluster.plan import check_models, open_vision, read_plan
-    from cluster.policy_desk import plan_in_force
-    from cluster.register import read_register
-    from cluster.watchlist_desk import open_desk
-    from cluster.watchlist_import import import_people, read_table
+    from cluster.policies.desk import plan_in_force
+    from cluster.watchlists.desk import open_desk
+    from cluster.watchlists.import_folder import import_people, read_table
+    from cluster.watchlists.register import read_register
 
     plan, applicants, console = read_plan(file), read_table(table), Console()
     check_models(plan)
@@ -165,10 +165,10 @@ def _write_report(file: Path, done: "Sequence[Outcome]") -> None:
 @click.pass_context
 def withdraw(ctx: click.Context, file: Path, ref: str, why: str, by: str) -> None:
     """Take one person off: no frame that is processed a second from now alerts about them."""
-    from cluster.history import at, stays
     from cluster.plan import read_plan
-    from cluster.register import read_events
-    from cluster.watchlist_desk import open_desk
+    from cluster.watchlists.desk import open_desk
+    from cluster.watchlists.history import at, stays
+    from cluster.watchlists.register import read_events
 
     now = datetime.now(UTC)
     plan = read_plan(file)
@@ -189,8 +189,8 @@ def withdraw(ctx: click.Context, file: Path, ref: str, why: str, by: str) -> Non
 def expire(file: Path, by: str) -> None:
     """Remove entries that have ended: they match nobody any more, this deletes their images and vectors."""
     from cluster.plan import read_plan
-    from cluster.register import read_register
-    from cluster.watchlist_desk import open_desk
+    from cluster.watchlists.desk import open_desk
+    from cluster.watchlists.register import read_register
 
     plan, now = read_plan(file), datetime.now(UTC)
     with open_desk(plan) as desk:

@@ -15,10 +15,10 @@ from cluster.cli.options import Time, cluster_file
 from cluster.wire.text import format_time
 
 if TYPE_CHECKING:
-    from cluster.history import Stay
     from cluster.plan import Plan
-    from cluster.register import Register
-    from cluster.watchlist_import import Outcome
+    from cluster.watchlists.history import Stay
+    from cluster.watchlists.import_folder import Outcome
+    from cluster.watchlists.register import Register
     from cluster.wire.entries import EntryRecord
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ _ref = click.option("--entry", "ref", required=True, metavar="REF", help="Refere
 def list_(file: Path, name: str | None, as_json: bool) -> None:
     """Show the lists, or the entries of one."""
     from cluster.plan import read_plan
-    from cluster.register import read_register
+    from cluster.watchlists.register import read_register
 
     plan, now = read_plan(file), datetime.now(UTC)
     records = list(read_register(plan.settings.kafka).entries.values())
@@ -93,7 +93,7 @@ def _entries(records: Sequence["EntryRecord"], now: datetime) -> Table:
 def show(file: Path, ref: str, as_json: bool) -> None:
     """Show one entry: why it is there, on whose word, from which images and until when."""
     from cluster.plan import read_plan
-    from cluster.register import read_register
+    from cluster.watchlists.register import read_register
 
     plan = read_plan(file)
     record = read_register(plan.settings.kafka).entries.get(ref)
@@ -144,8 +144,8 @@ def verify(ctx: click.Context, file: Path, compare: bool) -> None:
     """Hold every entry against the policy in force and the ledger; exit status 1 when anything is amiss."""
     from cluster.keys import read_keys
     from cluster.plan import read_plan
-    from cluster.register import read_events, read_register
-    from cluster.watchlist_verify import verify as findings_of
+    from cluster.watchlists.register import read_events, read_register
+    from cluster.watchlists.verify import verify as findings_of
 
     plan, console = read_plan(file), Console()
     keys, kafka = read_keys(plan.settings.key_folder), plan.settings.kafka
@@ -172,10 +172,10 @@ def verify(ctx: click.Context, file: Path, compare: bool) -> None:
 @_json
 def history(file: Path, ref: str, moment: datetime | None, name: str | None, as_json: bool) -> None:
     """When was this reference on which list? From the ledger alone: entry, images and vectors may be gone."""
-    from cluster.history import at, stays
     from cluster.keys import read_keys
     from cluster.plan import read_plan
-    from cluster.register import read_events
+    from cluster.watchlists.history import at, stays
+    from cluster.watchlists.register import read_events
 
     plan = read_plan(file)
     keys = read_keys(plan.settings.key_folder)
@@ -250,7 +250,7 @@ def tell_outcomes(done: "Sequence[Outcome]", console: Console) -> None:
 
 def tell_alike(register: "Register", plan: "Plan", new: set[str] | None, console: Console) -> None:
     """Entries that may be the same person, for somebody to look at."""
-    from cluster.watchlist_verify import alike
+    from cluster.watchlists.verify import alike
 
     pairs = sorted(alike(register, plan, new), key=lambda pair: -pair.cosine)
     if not pairs:

@@ -55,7 +55,7 @@ def _plan(file: Path | None) -> Plan | None:
 def cluster_file(file: Path) -> list[Finding]:
     """Whether the cluster file, its policy and the manifests can be used; one finding for each fault."""
     from cluster.plan import read_plan
-    from cluster.retention import profile_of
+    from cluster.privacy.retention import profile_of
 
     try:
         plan = read_plan(file)

@@ -9,7 +9,7 @@ from typing import Any
 
 import rfc8785
 
-from cluster.signatures import Signature
+from cluster.policies.signatures import Signature
 from cluster.wire.sealed import line, maybe, read_signatures, seal, time, unseal, write_signatures
 from cluster.wire.text import format_time
 

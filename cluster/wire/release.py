@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from cluster.policy import PolicyInForce, policy_of
-from cluster.signatures import Signature
+from cluster.policies.in_force import PolicyInForce, policy_of
+from cluster.policies.signatures import Signature
 from cluster.wire.sealed import line, maybe, read_signatures, seal, time, unseal, write_signatures
 from cluster.wire.text import format_time
 from operators.errors import ReleaseReason, ReleaseRefused, SettingsRefused
@@ -30,7 +30,7 @@ class Proposal:
         effective_from: It must not be put in force before, UTC.
         expires_at: When a loosening ends, UTC: nothing is searched for after it until another policy is in force.
         supersedes: Digest of the policy that it is to follow; None for a deployment's first.
-        loosens: What it loosens against the last policy that was to last, as `cluster.policy_diff` names it.
+        loosens: What it loosens against the last policy that was to last, as `cluster.policies.diff` names it.
         baseline: Of a loosening, the digest of that last policy.
     """
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import rfc8785
 
-from cluster.signatures import Role, Signature
+from cluster.policies.signatures import Role, Signature
 from cluster.wire.text import format_time, is_line, parse_time
 from operators.errors import ReleaseReason, ReleaseRefused
 

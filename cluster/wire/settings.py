@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from cluster.policy import PolicyInForce
+from cluster.policies.in_force import PolicyInForce
 from cluster.wire.text import format_time
 
 IN_FORCE = "settings.in_force"

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cluster.plan import Plan, open_vision
-from cluster.policy import read_manifests, read_policy
+from cluster.policies.in_force import read_manifests, read_policy
 from cluster.settings import ClusterSettings, Models, Recognisers
 from operators.decode import decode, encode
 from operators.detect import Detector, open_detector

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from cluster.enrol import only_face
+from cluster.watchlists.enrol import only_face
 from loadtests.evaluate.chain import Chain, as_jpeg
 from loadtests.evaluate.counts import Counts, probe_street
 from loadtests.evaluate.detection import SAME_FACE

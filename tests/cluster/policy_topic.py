@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cluster import policy_desk
 from cluster.memory_io import MemorySink
+from cluster.policies import desk as policy_desk
 from cluster.ports import Record
 from cluster.wire.ledger import LedgerRecord, parse_record
 from operators.types import FrameRef

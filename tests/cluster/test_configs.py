@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cluster.plan import Plan, read_plan
-from cluster.retention import profile_of
+from cluster.privacy.retention import profile_of
 from operators.models import People, read_model
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"

@@ -11,14 +11,14 @@ import ray
 from ray.exceptions import ActorUnavailableError
 
 from cluster.account import Account
-from cluster.layout import Layout
 from cluster.memory_io import MemorySink
 from cluster.plan import Plan, read_plan
-from cluster.policy_book import PolicyBook
-from cluster.policy_desk import renumbered
-from cluster.policy_release import draft
+from cluster.policies.book import PolicyBook
+from cluster.policies.desk import renumbered
+from cluster.policies.release import draft
+from cluster.privacy.retention_check import Age
 from cluster.recogniser import RecogniserStatus
-from cluster.retention_check import Age
+from cluster.shards.layout import Layout
 from cluster.status import WATCHING, ClusterStatus, Member
 from cluster.wire.ledger import parse_record
 from operators.errors import DeploymentFailed, SettingsRefused

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from cluster import pipeline as pipeline_module
 from cluster.account import Account
 from cluster.clocks import HandClock
-from cluster.evidence import EvidenceSink
 from cluster.memory_io import MemorySink, MemoryTransactions
 from cluster.outbox import Letter, Outbox, OutboxSink
 from cluster.pipeline import Outlets, Pipeline
-from cluster.policy import PolicyInForce
+from cluster.policies.in_force import PolicyInForce
 from cluster.ports import Record
+from cluster.privacy.evidence import EvidenceSink
 from operators.sightings import SightingSettings
 from operators.types import FrameRef
 from operators.vision import Vision

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cluster.plan import Plan, check_models, open_vision, read_plan, with_release
-from cluster.policy_release import draft
+from cluster.policies.release import draft
 from cluster.settings import IndexSettings
 from cluster.wire.release import encode_release
 from operators.align import TEMPLATE_NAME

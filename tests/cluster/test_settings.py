@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from cluster.layout import Layout
 from cluster.settings import (
     ClusterSettings,
     KafkaSettings,
@@ -14,6 +13,7 @@ from cluster.settings import (
     kafka_from_cli,
     read_cluster,
 )
+from cluster.shards.layout import Layout
 from operators.errors import SettingsRefused
 from operators.jpeg import JpegLimits
 from operators.onnx import Device

@@ -10,11 +10,11 @@ from rich.console import Console
 
 from cluster.account import Account
 from cluster.cli.status_view import show
-from cluster.layout import Layout, Replica
 from cluster.plan import Plan, read_plan
 from cluster.recogniser import Departure, RecogniserStatus
+from cluster.shards.layout import Layout, Replica
 from cluster.status import DRAINED, READY, WATCHING, ClusterStatus, Member, PolicyShown
-from cluster.watchlist_feed import FeedStatus
+from cluster.watchlists.feed import FeedStatus
 from operators.types import Generation
 from tests.drawn import write_deployment
 

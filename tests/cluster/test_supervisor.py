@@ -11,13 +11,13 @@ import pytest
 from cluster import supervisor as supervisor_module
 from cluster.account import Account
 from cluster.actors import Silent
-from cluster.layout import Layout, Replica, replica_named
 from cluster.patience import SILENT_S, STARTING_S, Patience
 from cluster.plan import Plan, read_plan
 from cluster.recogniser import RecogniserStatus
+from cluster.shards.layout import Layout, Replica, replica_named
 from cluster.status import Member, PolicyShown
 from cluster.supervisor import Supervisor
-from cluster.watchlist_feed import FeedStatus
+from cluster.watchlists.feed import FeedStatus
 from operators.types import Generation
 from tests.drawn import write_deployment
 

@@ -23,8 +23,8 @@ import click
 from cluster import ray_local
 from cluster.kafka_io import ALERTS
 from cluster.plan import read_plan
-from cluster.register import read_topic
 from cluster.settings import KafkaSettings
+from cluster.watchlists.register import read_topic
 from loadtests.bench_report import machine
 from loadtests.temporary import temporary
 from operators.errors import BeholdenError

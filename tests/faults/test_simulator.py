@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from cluster.evidence import EvidenceSink
 from cluster.memory_io import MemoryDelivery
 from cluster.pipeline import Pipeline
+from cluster.privacy.evidence import EvidenceSink
 from cluster.wire.evidence import Evidence
 from operators.types import FrameRef
 from tests.faults.simulator import NO_FAULTS, Faults, simulate

@@ -27,7 +27,7 @@ from cluster.in_hand import InHand
 from cluster.kafka_admin import expel
 from cluster.kafka_io import KafkaFrameSource
 from cluster.pipeline import Pipeline
-from cluster.policy import PolicyInForce
+from cluster.policies.in_force import PolicyInForce
 from cluster.settings import Delivery, KafkaSettings
 from operators.errors import FrameRefused
 from operators.sightings import SightingSettings

@@ -16,8 +16,8 @@ from kafka import KafkaConsumer, TopicPartition
 from cluster.frame_publisher import KafkaFramePublisher
 from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES
-from cluster.register import read_topic
 from cluster.settings import Delivery, KafkaSettings
+from cluster.watchlists.register import read_topic
 from tests.builders import NOW, profile
 from tests.integration.lane_process import CAMERAS, PARTITIONS, kafka_of
 

@@ -18,8 +18,8 @@ from cluster.kafka_admin import read_configs
 from cluster.kafka_io import ALERTS, EVIDENCE, LEDGER, WATCHLIST
 from cluster.keys import read_evidence_key
 from cluster.plan import read_plan
-from cluster.register import read_topic
-from cluster.retention_check import ages
+from cluster.privacy.retention_check import ages
+from cluster.watchlists.register import read_topic
 from cluster.wire.evidence import parse_evidence
 from cluster.wire.ledger import parse_record
 from loadtests.temporary import temporary

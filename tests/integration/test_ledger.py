@@ -18,11 +18,11 @@ from kafka.admin import ConfigResource
 
 from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import LEDGER, LEDGER_HEADS, KafkaSink, close_producer, open_producer
-from cluster.ledger_verify import Verifier
+from cluster.ledger.settings_history import SettingsHistory
+from cluster.ledger.verify import Verifier
 from cluster.plan import Plan, read_plan
 from cluster.recogniser import Recogniser
-from cluster.register import read_topic
-from cluster.settings_history import SettingsHistory
+from cluster.watchlists.register import read_topic
 from cluster.wire.ledger import LedgerRecord, parse_record
 from cluster.wire.text import parse_time
 from loadtests.temporary import Temporary, temporary

@@ -13,10 +13,10 @@ import pytest
 from cluster.frame_publisher import KafkaFramePublisher
 from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, LEDGER
 from cluster.plan import Plan
-from cluster.policy import policy_of
+from cluster.policies.in_force import policy_of
 from cluster.ports import Record
 from cluster.recogniser import Recogniser
-from cluster.register import read_topic
+from cluster.watchlists.register import read_topic
 from cluster.wire.shed import parse_shed
 from loadtests.bench_commits import Commits
 from loadtests.temporary import Temporary

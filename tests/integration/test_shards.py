@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from cluster.kafka_io import ALERTS
-from cluster.layout import Layout
 from cluster.ports import Record
+from cluster.shards.layout import Layout
 from tests.drawn import CAMERAS, scene
 from tests.running import Running
 

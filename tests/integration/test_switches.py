@@ -19,10 +19,10 @@ import yaml
 from cluster.frame_publisher import KafkaFramePublisher
 from cluster.kafka_io import ALERTS, LEDGER, POLICY, KafkaSink, open_producer
 from cluster.plan import read_plan
-from cluster.policy import policy_of
-from cluster.policy_desk import read_book, renumbered, whole_ms
-from cluster.policy_release import draft
-from cluster.register import read_topic
+from cluster.policies.desk import read_book, renumbered, whole_ms
+from cluster.policies.in_force import policy_of
+from cluster.policies.release import draft
+from cluster.watchlists.register import read_topic
 from cluster.wire.ledger import LedgerRecord, parse_record
 from cluster.wire.release import Release, encode_release
 from cluster.wire.text import parse_time

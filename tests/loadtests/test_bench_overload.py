@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster.policy import read_policy
+from cluster.policies.in_force import read_policy
 from cluster.wire.text import format_time
 from loadtests.bench_overload import Outcomes, percentile, policy_of
 from loadtests.bench_pipeline import POLICY, policy_document

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from cluster.policy import read_policy
+from cluster.policies.in_force import read_policy
 from cluster.ports import Record
 from cluster.settings import Limits, Placement, read_cluster
 from loadtests.bench_bare import Work

@@ -9,15 +9,15 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from cluster.admission import Origin, Person
 from cluster.clocks import HandClock
-from cluster.enrol import Picture, enrol
-from cluster.evidence import EvidenceSink
-from cluster.explain import AlertUnreadable, Records, Step, Verdict, differs, explain
 from cluster.keys import new_evidence_key, new_keys
 from cluster.pipeline import Outlets, Pipeline
 from cluster.plan import Plan, open_vision, read_plan
+from cluster.privacy.evidence import EvidenceSink
+from cluster.privacy.explain import AlertUnreadable, Records, Step, Verdict, differs, explain
 from cluster.strict_yaml import read
+from cluster.watchlists.admission import Origin, Person
+from cluster.watchlists.enrol import Picture, enrol
 from cluster.wire.entries import EntryRecord, parse_entry
 from indexes.backends import faiss_backend
 from indexes.watchlist import Watchlist

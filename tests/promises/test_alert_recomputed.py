@@ -8,13 +8,13 @@ from typing import Any, cast
 
 import pytest
 
-from cluster.admission import Origin, Person
 from cluster.clocks import HandClock
-from cluster.enrol import Picture, enrol
-from cluster.evidence import EvidenceSink
 from cluster.keys import new_keys
 from cluster.pipeline import Outlets, Pipeline
 from cluster.plan import Plan, open_vision, read_plan
+from cluster.privacy.evidence import EvidenceSink
+from cluster.watchlists.admission import Origin, Person
+from cluster.watchlists.enrol import Picture, enrol
 from cluster.wire.entries import parse_entry
 from indexes.backends import faiss_backend
 from indexes.entry import cosine_of

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import cluster
 from cluster.plan import read_plan
-from cluster.policy import read_policy
+from cluster.policies.in_force import read_policy
 from tests.drawn import write_deployment
 
 ADDRESSES = {"BEHOLDEN_KAFKA_BOOTSTRAP", "BEHOLDEN_KAFKA_PASSWORD", "BEHOLDEN_RAY_ADDRESS"}

@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster import policy_feed
 from cluster import recogniser as recogniser_module
-from cluster.evidence import EvidenceSink
 from cluster.memory_io import MemorySink
 from cluster.pipeline import Outlets
 from cluster.plan import Plan, read_plan
-from cluster.policy import policy_of
-from cluster.policy_desk import whole_ms
-from cluster.policy_release import draft
+from cluster.policies import feed as policy_feed
+from cluster.policies.desk import whole_ms
+from cluster.policies.in_force import policy_of
+from cluster.policies.release import draft
 from cluster.ports import Record
+from cluster.privacy.evidence import EvidenceSink
 from cluster.recogniser import Recogniser
 from cluster.wire.ledger import parse_record
 from cluster.wire.order import Action, Order, encode_order

@@ -10,9 +10,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.checkpoints import WRITER
-from cluster.ledger_verify import FaultKind
-from cluster.ledger_writer import former_head
+from cluster.ledger.checkpoints import WRITER
+from cluster.ledger.verify import FaultKind
+from cluster.ledger.writer import former_head
 from cluster.wire.checkpoints import CHECKPOINT, parse_checkpoint
 from cluster.wire.ledger import LedgerRecord, encode_record, parse_record
 from tests.ledgers import Ledger, faults

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster import in_hand, looking, nonmatches
+from cluster import in_hand, looking
 from cluster.in_hand import InHand
+from cluster.privacy import nonmatches
 from cluster.traces import trace_of
 from operators.errors import FrameRefused, IndexIncomplete
 from operators.vision import Seen
@@ -37,7 +38,7 @@ TEXTS = {
 }
 TEXTS |= {"trace_of", "close"}  # what these return
 ALLOWED = NUMBERS | PLACES | TEXTS | {"len"}
-WITH_TRACEBACK = {"cluster/supervisor.py", "cluster/checkpoint_keeper.py"}  # no face ever comes there
+WITH_TRACEBACK = {"cluster/supervisor.py", "cluster/ledger/checkpoint_keeper.py"}  # no face ever comes there
 
 
 def log_calls(tree: ast.AST) -> Iterator[ast.Call]:

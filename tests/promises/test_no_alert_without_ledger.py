@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster import ledger_writer
 from cluster.account import Account
 from cluster.clocks import HandClock
-from cluster.evidence import EvidenceSink
-from cluster.ledger_writer import LedgerWriter
+from cluster.ledger import writer as ledger_writer
+from cluster.ledger.writer import LedgerWriter
 from cluster.memory_io import MemoryDelivery, MemorySink, MemoryTransactions
 from cluster.outbox import OutboxSink
 from cluster.pipeline import Outlets, Pipeline
-from cluster.policy import PolicyInForce
+from cluster.policies.in_force import PolicyInForce
+from cluster.privacy.evidence import EvidenceSink
 from operators.errors import BrokerUnavailable
 from operators.sightings import SightingSettings
 from tests.builders import EVIDENCE_KEY, NOW, FakeIndex, FakeVision, Lane, chain, context, policy, record

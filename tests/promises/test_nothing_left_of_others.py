@@ -20,16 +20,16 @@ import numpy as np
 import pytest
 
 from cluster.account import Account
-from cluster.admission import Origin, Person
 from cluster.clocks import HandClock
-from cluster.enrol import Picture, enrol
-from cluster.evidence import EvidenceSink
 from cluster.in_hand import InHand
 from cluster.keys import new_keys
 from cluster.memory_io import Message
 from cluster.pipeline import Outlets, Pipeline
 from cluster.plan import Plan, open_vision, read_plan
+from cluster.privacy.evidence import EvidenceSink
 from cluster.settings import Limits
+from cluster.watchlists.admission import Origin, Person
+from cluster.watchlists.enrol import Picture, enrol
 from cluster.wire.entries import parse_entry
 from cluster.wire.evidence import parse_evidence
 from indexes import snapshot

@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.policy import policy_of, read_policy
-from cluster.policy_book import PolicyBook
-from cluster.policy_desk import settle
-from cluster.policy_release import draft
-from cluster.signatures import Role
+from cluster.policies.book import PolicyBook
+from cluster.policies.desk import settle
+from cluster.policies.in_force import policy_of, read_policy
+from cluster.policies.release import draft
+from cluster.policies.signatures import Role
 from cluster.wire.release import Release, encode_release
 from operators.errors import BeholdenError, SettingsRefused
 from tests.builders import NOW, policy_document

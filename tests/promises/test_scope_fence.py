@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.account import Shed
-from cluster.standing import Halt
+from cluster.policies.standing import Halt
 from operators.errors import FrameRefused
 from operators.freshness import FreshnessRule, Rule
 from operators.hours import WEEKDAYS, Hours

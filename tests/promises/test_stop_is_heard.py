@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster import policy_feed
 from cluster.clocks import HandClock
-from cluster.policy_feed import PolicyFeed
-from cluster.policy_state import PolicyState
+from cluster.policies import feed as policy_feed
+from cluster.policies.feed import PolicyFeed
+from cluster.policies.standing import Halt
+from cluster.policies.state import PolicyState
 from cluster.ports import Record
-from cluster.standing import Halt
 from cluster.wire.order import Action, encode_order
 from cluster.wire.release import encode_release
 from cluster.wire.text import parse_time

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from cluster import cli
 from cluster.cli.alerts import line
 from cluster.cli.options import Time
-from cluster.policy import read_policy
+from cluster.policies.in_force import read_policy
 from cluster.wire.alerts import Alert, encode_alert
 from cluster.wire.evidence import EvidenceName
 from operators.decide import Match
@@ -95,10 +95,10 @@ def test_any_deliberate_error_of_a_command_is_status_1_and_ctrl_c_130(
         def fail(_: Path, fault: BaseException = fault) -> None:
             raise fault
 
-        monkeypatch.setattr("cluster.policy_files.read_policy", fail)
+        monkeypatch.setattr("cluster.policies.files.read_policy", fail)
         assert _main(monkeypatch, "policy", "check", str(path)) == status
     assert capsys.readouterr().err.startswith("error: no broker\n")
-    monkeypatch.setattr("cluster.policy_files.read_policy", lambda _: 1 / 0)
+    monkeypatch.setattr("cluster.policies.files.read_policy", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.main()
 

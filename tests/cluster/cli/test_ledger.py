@@ -10,12 +10,12 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from cluster import register
-from cluster.checkpoint_key import make_checkpoint_key, read_checkpoint_key
-from cluster.checkpoints import Checkpointer
 from cluster.cli.ledger import ledger as command
 from cluster.kafka_io import LEDGER, LEDGER_HEADS
+from cluster.ledger.checkpoint_key import make_checkpoint_key, read_checkpoint_key
+from cluster.ledger.checkpoints import Checkpointer
 from cluster.ports import Record
+from cluster.watchlists import register
 from cluster.wire.checkpoints import encode_anchor, key_text
 from cluster.wire.ledger import parse_record
 from operators.types import FrameRef

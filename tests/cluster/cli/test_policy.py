@@ -9,9 +9,9 @@ from click.testing import CliRunner, Result
 
 from cluster import cli
 from cluster.clocks import HandClock
-from cluster.ledger_writer import LedgerWriter
-from cluster.policy_files import read_release
-from cluster.signatures import Role
+from cluster.ledger.writer import LedgerWriter
+from cluster.policies.files import read_release
+from cluster.policies.signatures import Role
 from cluster.wire.settings import IN_FORCE, in_force_body
 from operators.errors import BeholdenError
 from tests.builders import NOW, policy_document
@@ -205,7 +205,7 @@ def test_what_was_in_force_is_told_by_the_ledger_alone(
     LedgerWriter(topics.ledger, "other", "recogniser-9", "0" * 64, HandClock(NOW)).write(IN_FORCE, {"number": 1})
     topics.ledger.send("x", b"no record", [])
     topics.policy.messages.clear()
-    monkeypatch.setattr("cluster.register.read_topic", lambda kafka, topic: topics.told_raw())
+    monkeypatch.setattr("cluster.watchlists.register.read_topic", lambda kafka, topic: topics.told_raw())
     at = ("policy", "at", "2026-01-31T12:00:01Z", "-f", "cluster.yaml", "--json")
     assert json.loads(run(*at).output) == [{"policy": 7, "digest": release.digest, "by": ["recogniser-0"]}]
     for camera, threshold, in_scope in (("gate", 0.6, True), ("hall", 0.7, True), ("roof", 0.6, False)):

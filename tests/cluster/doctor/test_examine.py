@@ -6,10 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from cluster import plan, retention
+from cluster import plan
 from cluster.doctor import examine as doctor
 from cluster.doctor import services
 from cluster.doctor.findings import Finding, guarded
+from cluster.privacy import retention
 from operators.errors import BrokerUnavailable
 from tests.cluster.doctor.values import FAULT, OK, levels, planned
 

@@ -1,0 +1,1 @@
+"""The ledger: hash chains, checkpoints over them, and whoever checks both."""

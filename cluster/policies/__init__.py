@@ -1,0 +1,1 @@
+"""Policies as signed releases: from a file to what every process decides by."""

@@ -1,0 +1,229 @@
+"""Where policies are put in force and alerting is stopped: what is decided goes to the ledger and to the policy topic.
+
+A policy is in the ledger before anyone goes by it. A stop is in the topic before it is in the ledger: nobody waits for
+a record to be safe.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from cluster.clocks import SystemClock
+from cluster.kafka_admin import ensure_topics
+from cluster.kafka_io import LEDGER, POLICY, KafkaSink, open_producer
+from cluster.ledger.writer import LedgerWriter
+from cluster.plan import Plan, with_release
+from cluster.policies.book import PolicyBook
+from cluster.policies.files import policy_in
+from cluster.policies.in_force import PolicyInForce, check_period, policy_of
+from cluster.policies.release import check_not_expired, check_release, draft
+from cluster.policies.stop_order import check_order
+from cluster.ports import Clock, MessageSink
+from cluster.privacy.retention import profile_of
+from cluster.settings import ClusterSettings
+from cluster.watchlists.register import read_topic
+from cluster.wire.order import Action, Order, encode_order, order_body
+from cluster.wire.release import Release, applied_body, encode_release
+from cluster.wire.settings import APPLIED
+from operators.errors import ReleaseReason, ReleaseRefused, TopicMissing
+from operators.models import People
+from operators.policy import Policy
+
+WRITE_TIMEOUT_S = 30.0
+WRITER = "policy-desk"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDesk:
+    """Writes releases and orders of one deployment. Not thread-safe.
+
+    Attributes:
+        read: What the topic says now.
+        policy: Topic `policy`.
+        ledger: Gives a writer of the ledger, for whom a policy of this digest is in force.
+        clock: Time.
+    """
+
+    read: Callable[[], PolicyBook]
+    policy: MessageSink
+    ledger: Callable[[str], LedgerWriter]
+    clock: Clock
+
+    def apply(self, release: Release) -> None:
+        """Put a release in force; every process follows it within a second.
+
+        Raises:
+            SettingsRefused: Its time is over.
+            ReleaseRefused: It may not follow what is in force, or what came into force at the same moment.
+            BrokerUnavailable: It could not be written; 'beholden policy history' says whether it is in force.
+        """
+        book, now = self.read(), self.clock.now()
+        check_period(release.in_force.policy, now)
+        check_not_expired(release, now)
+        check_release(release, book.in_force, book.people, now)
+        ledger = self.ledger(release.digest)
+        ledger.write(APPLIED, applied_body(release)).wait(WRITE_TIMEOUT_S)
+        self.policy.send(book.deployment, encode_release(release), []).wait(WRITE_TIMEOUT_S)
+        ledger.end()
+        after = self.read()
+        if release not in after.releases.values():
+            _tell_why(book, after)
+
+    def order(self, order: Order) -> None:
+        """Stop or resume.
+
+        Raises:
+            ReleaseRefused: The order may not be followed.
+            BrokerUnavailable: It could not be written; order it again.
+        """
+        book = self.read()
+        check_order(order, book.people, self.clock.now(), book.stopped_by, book.last_order)
+        ledger = self.ledger(book.in_force.digest if book.in_force else "")
+        write = partial(ledger.write, f"order.{order.action}", order_body(order))
+        if order.action is Action.RESUME:
+            write().wait(WRITE_TIMEOUT_S)
+        self.policy.send(book.deployment, encode_order(order), []).wait(WRITE_TIMEOUT_S)
+        if order.action is Action.STOP:
+            write().wait(WRITE_TIMEOUT_S)
+        ledger.end()
+        after = self.read()
+        if after.last_order != order:
+            _tell_why(book, after)
+
+
+def _tell_why(before: PolicyBook, after: PolicyBook) -> None:
+    """Refuse what was just written and is not followed: every process reads the topic as this one does."""
+    for refused in reversed(after.refused[len(before.refused) :]):
+        raise ReleaseRefused(refused.reason, f"it was written, and nobody follows it: {refused.detail}")
+
+
+def settle(named: PolicyInForce | Release, book: PolicyBook, at: datetime) -> Release:
+    """The release by which a cluster starts: the topic's when that has a higher number, else the one in its file.
+
+    Args:
+        named: What the cluster file names: a policy, or a release of one.
+        book: What the topic says.
+        at: UTC-aware.
+
+    Raises:
+        ReleaseRefused: The file's may not come into force.
+    """
+    own, in_force = policy_in(named), book.in_force
+    _check_number(own, book)
+    if in_force and in_force.number >= own.policy.policy:
+        return in_force
+    release = named if isinstance(named, Release) else _unsigned(named, in_force, at)
+    check_release(release, in_force, book.people, at)
+    return release
+
+
+def plan_in_force(plan: Plan) -> Plan:
+    """The plan under the policy by which its cluster would start now; topics that are missing are made.
+
+    Raises:
+        ReleaseRefused: The cluster file's policy may not come into force.
+        BrokerUnavailable: Kafka does not answer.
+    """
+    ensure_topics(plan.settings.kafka, profile_of(plan.settings, plan.in_force.policy))
+    book = read_book(plan.settings, plan.in_force.policy.deployment)
+    return with_release(plan, settle(plan.release or plan.in_force, book, SystemClock().now()))
+
+
+def put_in_force(plan: Plan) -> Plan:
+    """Put the policy by which the plan's cluster would start in force, unless it is; the plan under it.
+
+    Raises:
+        ReleaseRefused: It may not come into force.
+        BrokerUnavailable: Kafka does not answer.
+    """
+    plan = plan_in_force(plan)
+    with open_policy_desk(plan.settings, plan.in_force.policy.deployment) as desk:
+        in_force = desk.read().in_force
+        if plan.release and (in_force is None or in_force.digest != plan.release.digest):
+            desk.apply(plan.release)
+    return plan
+
+
+def plan_now(plan: Plan) -> Plan:
+    """The plan under the policy that the topic says is in force; as its file says while nothing is in force.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+        SettingsRefused: The policy in force names models that are not here.
+    """
+    book = read_book(plan.settings, plan.in_force.policy.deployment)
+    return with_release(plan, book.in_force) if book.in_force else plan
+
+
+def _unsigned(policy: PolicyInForce, former: Release | None, at: datetime) -> Release:
+    """A release without signatures, as a start makes it from a file, for people who do not exist."""
+    number = policy.policy.policy
+    if policy.policy.people is People.REAL:
+        raise ReleaseRefused(
+            ReleaseReason.UNSIGNED,
+            f"policy {number} is for real people and nobody has signed it: 'beholden policy propose' and 'approve' "
+            f"make {number}.release.json; then 'beholden policy apply', or name it in the cluster file",
+        )
+    return draft(policy, former, "beholden up", whole_ms(at), "started from its file; nobody whom it shows exists")
+
+
+def _check_number(own: PolicyInForce, book: PolicyBook) -> None:
+    number = own.policy.policy
+    for release in book.releases.values():
+        if release.number == number and release.digest != own.digest:
+            raise ReleaseRefused(
+                ReleaseReason.NUMBER_REUSED,
+                f"policy {number} was released as {release.digest}, and the file's is {own.digest}: a released number "
+                "is never edited, copy the file to the next one",
+            )
+
+
+def renumbered(policy: PolicyInForce, number: int) -> PolicyInForce:
+    """What a policy says, under another number."""
+    return policy_of({**json.loads(policy.canonical), "policy": number})
+
+
+def whole_ms(at: datetime) -> datetime:
+    """A time as messages keep it."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def read_book(settings: ClusterSettings, deployment: str) -> PolicyBook:
+    """What the topic says now. Each record is judged as of the moment at which it was written, as every process does.
+
+    Raises:
+        BrokerUnavailable: It cannot be read.
+    """
+    book = PolicyBook(deployment, settings.people)
+    with suppress(TopicMissing):  # before the first policy
+        for record in read_topic(settings.kafka, POLICY):
+            book.take(record, datetime.fromtimestamp(record.timestamp_ms / 1000, UTC))
+    return book
+
+
+@contextmanager
+def open_policy_desk(settings: ClusterSettings, deployment: str, policy: Policy | None = None) -> Iterator[PolicyDesk]:
+    """A desk at the cluster's Kafka.
+
+    Args:
+        settings: Which cluster.
+        deployment: Whose policies.
+        policy: Topics that are missing are made as its retention profile asks; None: they have to be there, so that a
+            stop depends on no file.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+    kafka, clock = settings.kafka, SystemClock()
+    if policy is not None:
+        ensure_topics(kafka, profile_of(settings, policy))
+    with closing(open_producer(kafka, "beholden-policy")) as producer:
+        policies, ledger = (KafkaSink(kafka, producer, topic) for topic in (POLICY, LEDGER))
+
+        def write(digest: str) -> LedgerWriter:
+            return LedgerWriter(ledger, deployment, WRITER, digest, clock)
+
+        yield PolicyDesk(partial(read_book, settings, deployment), policies, write, clock)

@@ -1,0 +1,116 @@
+"""What the supervisor knows of the policy: what stands, and whether all recognisers go by it."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from functools import partial
+
+from cluster.clocks import SystemClock
+from cluster.kafka_io import LEDGER, KafkaSink, open_producer
+from cluster.ledger.writer import LedgerWriter
+from cluster.plan import Plan
+from cluster.policies.feed import PolicyFeed, open_topic
+from cluster.policies.spread import Case, GoesBy, Newest, Spread
+from cluster.policies.state import PolicyState, fits
+from cluster.recogniser import RecogniserStatus
+from cluster.settings import KafkaSettings
+from cluster.status import Member, PolicyShown
+from cluster.wire.policy_records import SPREAD, spread_body
+from cluster.wire.text import parse_time
+from operators.errors import BrokerUnavailable
+
+WRITER = "supervisor"
+TELL_S = 5.0  # for the ledger: whoever waits for it replaces nobody meanwhile
+AGAIN_S = 30.0  # until it is tried again, for the same reason
+
+log = logging.getLogger("beholden.supervisor")
+
+
+class PolicyWatch:
+    """Follows the policy topic beside all recognisers. Not thread-safe, but what it shows may be read anywhere.
+
+    Args:
+        feed: What stands.
+        tell: Writes a case to the ledger.
+    """
+
+    def __init__(self, feed: PolicyFeed, tell: Callable[[Case], None]) -> None:
+        self._feed = feed
+        self._tell = tell
+        self._spread = Spread()
+        self._untold = deque[Case]()
+        self._again_s = 0.0
+
+    def look(self, members: Iterable[Member], asked_s: float) -> bool:
+        """Hear by which policy each recogniser goes; whether all is well.
+
+        Args:
+            members: What recognisers have said.
+            asked_s: When they were asked, by `time.monotonic`.
+        """
+        standing = self._feed.standing
+        newest = Newest(standing.newest.number, standing.newest.digest) if standing else None
+        lanes = {
+            member.name: GoesBy(said.policy, said.policy_digest, parse_time(at) if (at := said.switched_at) else None)
+            for member in members
+            if isinstance(said := member.status, RecogniserStatus) and said.policy
+        }
+        for case in self._spread.look(newest, lanes, asked_s):
+            log.warning("%s", case)
+            self._untold.append(case)
+        self._tell_untold(asked_s)
+        return not self._spread.has_late
+
+    @property
+    def shown(self) -> PolicyShown | None:
+        """The policy in force, what halts everything, and what is wrong; None while nothing stands."""
+        standing, trouble = self._feed.standing, self._feed.trouble
+        if standing is None:
+            return None
+        halt = standing.halt(SystemClock().now())
+        wrong = [*([trouble] if trouble else []), *([standing.misfit] if standing.misfit else [])]
+        return PolicyShown(
+            number=standing.release.number,
+            digest=standing.release.digest,
+            halted=halt.why if halt else None,
+            alarms=(*wrong, *map(str, self._spread.cases)),
+        )
+
+    def close(self) -> None:
+        """Stop following."""
+        self._feed.close()
+
+    def _tell_untold(self, now_s: float) -> None:
+        while self._untold and now_s >= self._again_s:
+            try:
+                self._tell(self._untold[0])
+            except BrokerUnavailable as unavailable:
+                log.warning("the ledger is told later: %s", unavailable)
+                self._again_s = now_s + AGAIN_S
+                return
+            self._untold.popleft()
+
+
+def open_policy_watch(plan: Plan) -> PolicyWatch:
+    """Over Kafka."""
+    settings, deployment = plan.settings, plan.in_force.policy.deployment
+    state = PolicyState(deployment, settings.people, fits(plan))
+    feed = PolicyFeed(partial(open_topic, settings.kafka), state, SystemClock())
+    return PolicyWatch(feed, partial(tell_ledger, settings.kafka, deployment))
+
+
+def tell_ledger(kafka: KafkaSettings, deployment: str, case: Case) -> None:
+    """Write a case to the ledger, in a chain of its own.
+
+    Raises:
+        BrokerUnavailable: It was not acknowledged.
+    """
+    newest, until_s = case.newest, time.monotonic() + TELL_S
+    with closing(open_producer(kafka, WRITER, delivery_ms=int(TELL_S * 1000))) as producer:
+        sink = KafkaSink(kafka, producer, LEDGER)
+        ledger = LedgerWriter(sink, deployment, WRITER, newest.digest, SystemClock())
+        body = spread_body(newest.number, newest.digest, case.late, case.seconds)
+        ledger.write(SPREAD, body).wait(max(0.1, until_s - time.monotonic()))
+        ledger.end(TELL_S)

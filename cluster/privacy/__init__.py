@@ -1,0 +1,1 @@
+"""What is kept and for how long, what is left of nobody, and how an alert is explained."""

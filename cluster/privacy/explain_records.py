@@ -1,0 +1,104 @@
+"""Gathers what an alert can be decided again from: topics, keys and model files, as they are now."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+from cluster.kafka_io import ALERTS, EVIDENCE, POLICY
+from cluster.keys import EvidenceKey, read_evidence_key
+from cluster.policies.in_force import PolicyInForce, find_manifest
+from cluster.ports import Record
+from cluster.privacy.explain import AlertUnreadable, Records
+from cluster.settings import ClusterSettings
+from cluster.watchlists.register import read_register, read_topic
+from cluster.wire.release import parse_release
+from operators.align import TEMPLATE_NAME
+from operators.embed import Embedder, open_embedder
+from operators.errors import ModelRefused, ReleaseRefused, SettingsRefused
+from operators.models import EmbeddingContract, ModelManifest, read_model
+
+
+def gather(settings: ClusterSettings, alert_id: str) -> tuple[bytes, Records]:
+    """An alert as it stands in its topic, and what else is there of it.
+
+    Raises:
+        AlertUnreadable: There is no such alert, or it cannot be read.
+        BrokerUnavailable: Kafka does not answer.
+        DeviceUnavailable: The cluster file says `device: cuda` and there is none here.
+    """
+    kafka = settings.kafka
+    sealed = [record.value for record in read_topic(kafka, EVIDENCE) if record.key == alert_id.encode()]
+    value = choose(alert_id, read_topic(kafka, ALERTS), sealed)
+    manifests = _manifests(settings, value)
+    embedder = _open(settings, manifests)
+    contract = EmbeddingContract.of(manifests[1], manifests[0], TEMPLATE_NAME) if manifests and embedder else None
+    records = Records(
+        sealed=sealed,
+        key=_key(settings),
+        policies=policies(read_topic(kafka, POLICY)),
+        entries=read_register(kafka).entries,
+        contract=contract,
+        provider=embedder.provider if embedder else "",
+        embed=embedder.embed if embedder else None,
+    )
+    return value, records
+
+
+def choose(alert_id: str, alerts: Iterable[Record], sealed: Sequence[bytes]) -> bytes:
+    """The alert of this id whose evidence is there; the last, when no copy's is.
+
+    Raises:
+        AlertUnreadable: There is none.
+    """
+    copies = [record.value for record in alerts if record.headers.get("ce_id") == alert_id.encode()]
+    if not copies:
+        raise AlertUnreadable(
+            f"no alert {alert_id} in topic {ALERTS}: is the id right, and has its time passed ('beholden retention "
+            "check' says how long alerts are kept)?"
+        )
+    there = {hashlib.sha256(each).hexdigest() for each in sealed}
+    return next((copy for copy in copies if _evidence_of(copy) in there), copies[-1])
+
+
+def policies(records: Iterable[Record]) -> dict[str, PolicyInForce]:
+    """Every policy that was ever released, by digest."""
+    found = {}
+    for record in records:
+        with suppress(ReleaseRefused):  # orders, and what nobody follows
+            release = parse_release(record.value)
+            found[release.digest] = release.in_force
+    return found
+
+
+def _evidence_of(value: bytes) -> str | None:
+    with suppress(ValueError, KeyError, TypeError):
+        return str(json.loads(value)["evidence"]["sha256"])
+    return None
+
+
+def _key(settings: ClusterSettings) -> EvidenceKey | None:
+    with suppress(SettingsRefused):
+        return read_evidence_key(settings.key_folder)
+    return None
+
+
+def _manifests(settings: ClusterSettings, value: bytes) -> tuple[ModelManifest, ModelManifest] | None:
+    """Detector and embedder of an alert; None when one is not here."""
+    try:
+        named = json.loads(value)["models"]
+        found = [find_manifest(named[name], settings.models.manifests) for name in ("detector", "embedder")]
+    except (ValueError, KeyError, TypeError):
+        raise AlertUnreadable("not an alert that this version can read: it names no models") from None
+    detector, embedder = found
+    return (detector, embedder) if detector and embedder else None
+
+
+def _open(settings: ClusterSettings, manifests: tuple[ModelManifest, ModelManifest] | None) -> Embedder | None:
+    if manifests is None:
+        return None
+    _, embedder = manifests
+    with suppress(ModelRefused):
+        model = read_model(embedder, settings.models.files)
+        return open_embedder(embedder, model, settings.device, settings.recognisers.threads)
+    return None

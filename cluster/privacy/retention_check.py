@@ -1,0 +1,146 @@
+"""How old a record can really become: from what Kafka does, not from what it was told.
+
+Kafka deletes closed segments only, by the youngest record in each, when it next looks, and unlinks the file later. So
+the oldest record is as old as all of that together, and a producer whose clock runs ahead adds what it is allowed to.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from cluster.kafka_admin import KafkaConfigs, read_configs
+from cluster.kafka_io import WATCHLIST
+from cluster.privacy.retention import RetentionProfile, lasts_ms
+from cluster.settings import KafkaSettings
+from operators.errors import SettingsRefused
+
+DAY_MS = 86_400_000
+FOR_EVER_MS = 100 * 365 * DAY_MS  # Kafka's own defaults for some times are as good as for ever
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """The true maximum age of what one topic holds.
+
+    Attributes:
+        topic: Name without prefix.
+        at_most_ms: What the policy's profile promises.
+        parts_ms: What it is made of, by the setting each comes from.
+        endless: Why it has no end, if it has none.
+        is_there: Whether the topic exists; one that does not holds nothing.
+    """
+
+    topic: str
+    at_most_ms: int
+    parts_ms: Mapping[str, int]
+    endless: str | None = None
+    is_there: bool = True
+
+    @property
+    def total_ms(self) -> int | None:
+        """Milliseconds; None when nothing is ever deleted."""
+        return None if self.endless else sum(self.parts_ms.values())
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the promise is kept."""
+        return not self.is_there or (self.total_ms is not None and self.total_ms <= self.at_most_ms)
+
+
+def ages(profile: RetentionProfile, configs: KafkaConfigs) -> list[Age]:
+    """The true maximum age of everything that a profile is about, topic by topic."""
+    found = [_deleted(topic, lasts_ms(kept.at_most), configs) for topic, kept in profile.topics.items()]
+    return [*found, _withdrawn(lasts_ms(profile.watchlist.at_most), configs)]
+
+
+def broken(found: Sequence[Age]) -> Iterator[str]:
+    """What is to be said of each promise that is not kept."""
+    for age in found:
+        if not age.is_kept:
+            parts = " + ".join(f"{name} {readable(value)}" for name, value in age.parts_ms.items())
+            really = age.endless or f"a record can become {readable(age.total_ms or 0)} old: {parts}"
+            yield f"topic {age.topic}: {readable(age.at_most_ms)} is promised, and {really}"
+
+
+def readable(ms: int) -> str:
+    """A length of time in its largest whole unit, or two of them."""
+    for unit, size in (("d", DAY_MS), ("h", 3_600_000), ("min", 60_000), ("s", 1000)):
+        if ms >= size:
+            rest = ms % size
+            return f"{ms // size} {unit}" + (f" {readable(rest)}" if rest >= 1000 and unit != "s" else "")
+    return f"{ms} ms"
+
+
+def _deleted(topic: str, at_most_ms: int, configs: KafkaConfigs) -> Age:
+    """A topic whose old segments are deleted."""
+    settings = configs.topics.get(topic)
+    if settings is None:
+        return Age(topic, at_most_ms, {}, is_there=False)
+    parts = {
+        "retention.ms": int(settings["retention.ms"]),
+        "segment.ms": int(settings["segment.ms"]),
+        **_until_unlinked(settings, configs),
+    }
+    if settings["message.timestamp.type"] != "LogAppendTime":
+        parts["message.timestamp.after.max.ms"] = int(settings["message.timestamp.after.max.ms"])
+    return Age(topic, at_most_ms, parts, _endless(settings, parts))
+
+
+def _endless(settings: Mapping[str, str], parts: Mapping[str, int]) -> str | None:
+    if settings["cleanup.policy"] != "delete":
+        return f"cleanup.policy is {settings['cleanup.policy']}: the last record of a key stays"
+    if settings.get("remote.storage.enable", "false") == "true":
+        return "remote.storage.enable is true: another store has copies"
+    for name, value in parts.items():
+        if not 0 <= value < FOR_EVER_MS:
+            return f"{name} is {value}: as good as for ever"
+    return None
+
+
+def _withdrawn(at_most_ms: int, configs: KafkaConfigs) -> Age:
+    """An entry of the watchlist that was withdrawn, from the next record of its partition on."""
+    settings = configs.topics.get(WATCHLIST)
+    if settings is None:
+        return Age(WATCHLIST, at_most_ms, {}, is_there=False)
+    parts = {
+        "segment.ms": int(settings["segment.ms"]),
+        "max.compaction.lag.ms": int(settings["max.compaction.lag.ms"]),
+        "log.cleaner.backoff.ms": max(int(each["log.cleaner.backoff.ms"]) for each in configs.brokers),
+        **_until_unlinked(settings, configs),
+    }
+    endless = None
+    if settings["cleanup.policy"] != "compact":
+        endless = f"cleanup.policy is {settings['cleanup.policy']}: what is withdrawn stays, or the list is lost"
+    elif any(not 0 <= value < FOR_EVER_MS for value in parts.values()):
+        endless = "max.compaction.lag.ms or segment.ms is as good as for ever"
+    return Age(WATCHLIST, at_most_ms, parts, endless)
+
+
+def _until_unlinked(settings: Mapping[str, str], configs: KafkaConfigs) -> dict[str, int]:
+    looks = max(int(each["log.retention.check.interval.ms"]) for each in configs.brokers)
+    return {"log.retention.check.interval.ms": looks, "file.delete.delay.ms": int(settings["file.delete.delay.ms"])}
+
+
+def check(kafka: KafkaSettings, profile: RetentionProfile) -> list[Age]:
+    """The ages of everything that is kept, as the topics and brokers are now.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+        SettingsRefused: Something can become older than is promised.
+    """
+    found = measure(kafka, profile)
+    if faults := list(broken(found)):
+        advice = (
+            "'beholden retention apply' gives the topics what the profile asks for; what the brokers are set to, their "
+            "administrator changes; 'beholden retention check' shows all of it"
+        )
+        raise SettingsRefused("\n".join([*faults, advice]))
+    return found
+
+
+def measure(kafka: KafkaSettings, profile: RetentionProfile) -> list[Age]:
+    """The same, whatever it is.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+    return ages(profile, read_configs(kafka, [*profile.topics, WATCHLIST]))

@@ -1,0 +1,1 @@
+"""A watchlist divided over processes, searched as one."""

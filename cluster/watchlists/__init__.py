@@ -1,0 +1,1 @@
+"""Watchlists: who may be put on one, by whom, and how processes come to know."""

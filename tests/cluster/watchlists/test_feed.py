@@ -1,0 +1,149 @@
+"""The watchlist's follower: it says what is wrong and goes on, whatever happens."""
+
+import shutil
+import threading
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from cluster.kafka_io import OffsetsUnknown
+from cluster.ports import Record
+from cluster.settings import KafkaSettings
+from cluster.watchlists import feed as watchlist_feed
+from cluster.watchlists.feed import FeedStatus, WatchlistFeed
+from cluster.wire.entries import encode_entry
+from operators.errors import IndexIncomplete
+from operators.types import FrameRef
+from tests.builders import CONTRACT, entry_record, random_units
+
+
+def test_an_unforeseen_error_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that ended would leave a frozen list, in which a withdrawn person matches for ever."""
+    tries, again = [], threading.Event()
+
+    class Broken:
+        def __init__(self, *_: object, **__: object) -> None:
+            tries.append(time.monotonic())
+            if len(tries) > 2:
+                again.set()
+            raise TypeError("'>=' not supported between instances of 'NoneType' and 'int'")
+
+    monkeypatch.setattr(watchlist_feed, "TopicReader", Broken)
+    monkeypatch.setattr(watchlist_feed, "RETRY_S", 0.01)
+    feed = WatchlistFeed(KafkaSettings(), 0, 1, "c" * 64, 1)
+    try:
+        assert again.wait(10)
+        assert "NoneType" in str(feed.status().trouble)
+        with pytest.raises(IndexIncomplete, match="shard 0 of 1"):
+            feed.search(random_units(1, 1), 1, 0.0)
+    finally:
+        feed.close()
+
+
+class Topic:
+    """A topic of one partition, and every reader that was opened on it."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.opened: list[int] = []
+
+    def add(self, ref: str, value: bytes) -> None:
+        """One record more."""
+        at = FrameRef("watchlist", 0, len(self.records))
+        self.records.append(Record(at, ref.encode(), value, {}, 0))
+
+    def reader(self, *_: object, since: Mapping[int, int] = MappingProxyType({}), **__: object) -> "Reader":
+        """As `TopicReader`."""
+        start = since.get(0, 0)
+        if start > len(self.records):
+            raise OffsetsUnknown("watchlist-0 ends before")
+        self.opened.append(start)
+        return Reader(self, start)
+
+
+class Reader:
+    """Reads on from an offset."""
+
+    def __init__(self, topic: Topic, start: int) -> None:
+        self._topic, self._at = topic, start
+
+    def poll(self, _: float) -> list[Record]:
+        """What is new."""
+        found = self._topic.records[self._at :]
+        self._at += len(found)
+        time.sleep(0.005)
+        return found
+
+    def is_caught_up(self) -> bool:
+        """Whether all was polled."""
+        return self._at >= len(self._topic.records)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+@pytest.fixture
+def topic(monkeypatch: pytest.MonkeyPatch) -> Topic:
+    """A topic in the place of Kafka's."""
+    found = Topic()
+    monkeypatch.setattr(watchlist_feed, "TopicReader", found.reader)
+    monkeypatch.setattr(watchlist_feed, "topic_id", lambda *_: "topic-1")
+    return found
+
+
+def _record(ref: str, row: int) -> bytes:
+    return encode_entry(entry_record(ref, random_units(5, 8)[row]))
+
+
+def _followed(topic: Topic, folder: Path, wanted: int) -> FeedStatus:
+    """The state of a feed that has read the topic and written a snapshot."""
+    feed = WatchlistFeed(KafkaSettings(), 0, 1, CONTRACT, 1, folder)
+    try:
+        deadline = time.monotonic() + 10
+        while (status := feed.status()).entries != wanted or not (folder / "manifest.json").exists():
+            assert time.monotonic() < deadline, status
+            time.sleep(0.01)
+        return status
+    finally:
+        feed.close()
+
+
+def test_a_restart_reads_the_snapshot_and_the_topic_from_there(topic: Topic, tmp_path: Path) -> None:
+    """The same generation as from the topic alone; what was withdrawn meanwhile is withdrawn."""
+    for at in range(4):
+        topic.add(f"e{at}", _record(f"e{at}", at))
+    folder = tmp_path / "shard-0"
+    first = _followed(topic, folder, 4)
+    assert (topic.opened, first.restored) == ([0], 0)
+    topic.add("e1", b"")
+    topic.add("e5", _record("e5", 5))
+    second = _followed(topic, folder, 4)
+    assert (topic.opened, second.restored) == ([0, 4], 4)
+    shutil.rmtree(folder)
+    assert _followed(topic, folder, 4).generation == second.generation
+
+
+@pytest.mark.parametrize("harm", ["damaged", "old", "other topic", "ahead"])
+def test_a_snapshot_of_no_use_is_left_and_the_topic_read(
+    topic: Topic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: str
+) -> None:
+    """Bytes that were changed, withdrawals that may be forgotten, another topic of that name, records that are lost."""
+    for at in range(4):
+        topic.add(f"e{at}", _record(f"e{at}", at))
+    folder = tmp_path / "shard-0"
+    _followed(topic, folder, 4)
+    if harm == "damaged":
+        rows = folder / "0.rows.npy"
+        rows.write_bytes(rows.read_bytes()[:-1] + b"\x7f")
+    elif harm == "old":
+        monkeypatch.setattr(watchlist_feed, "FORGETS_AFTER", timedelta(0))
+    elif harm == "other topic":
+        monkeypatch.setattr(watchlist_feed, "topic_id", lambda *_: "topic-2")
+    else:
+        del topic.records[2:]
+    status = _followed(topic, folder, 2 if harm == "ahead" else 4)
+    assert (topic.opened, status.restored) == ([0, 0], 0)

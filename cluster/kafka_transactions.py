@@ -111,12 +111,18 @@ class TransactionalFrameSource(KafkaFrameSource):
         return super().poll(max_records, timeout_s, {})
 
     def commit(self, next_offsets: Mapping[TopicPartition, int]) -> None:
-        """See `ports.FrameSource`. While the partitions are shared anew, everything stays in the outbox."""
+        """See `ports.FrameSource`. While the partitions are shared anew, everything stays in the outbox.
+
+        So does it for whoever is not the member any more that the partitions were shared with. The client hears that it
+        was given up between two polls, and names no generation from then on; of whoever names none Kafka takes
+        anything, although others have the partitions by now.
+        """
         self._outbox.finish(next_offsets)
         letters, offsets = self._outbox.due()
-        if not offsets or self._listener.is_sharing:
+        member = self._consumer.group_metadata()
+        if not offsets or self._listener.is_sharing or _generation(member) != self._generation:
             return
-        if self._producer.write(letters, offsets, self._consumer.group_metadata()):
+        if self._producer.write(letters, offsets, member):
             self._outbox.committed()
 
     def _share(self, revoked: Sequence[TopicPartition], owned: Sequence[TopicPartition]) -> None:
@@ -125,7 +131,7 @@ class TransactionalFrameSource(KafkaFrameSource):
         A partition may have been another's in between although it is here again: then that one may have written the
         same alerts, and going on would write them twice.
         """
-        before, self._generation = self._generation, self._membership()
+        before, self._generation = self._generation, _generation(self._consumer.group_metadata())
         number, member = self._generation
         if before != (number - 1, member):
             self._outbox.drop(revoked)
@@ -135,6 +141,6 @@ class TransactionalFrameSource(KafkaFrameSource):
         self._on_rebalance(revoked, owned)
         self.commit({})
 
-    def _membership(self) -> tuple[int, str]:
-        found = self._consumer.group_metadata()
-        return found.generation_id, found.member_id
+
+def _generation(member: Any) -> tuple[int, str]:
+    return member.generation_id, member.member_id

@@ -18,11 +18,14 @@ from cluster import kafka_transactions
 from cluster import recogniser as recogniser_module
 from cluster.alert_reader import AlertReader
 from cluster.broker.state import load_state
-from cluster.kafka_admin import ensure_topics
+from cluster.kafka_admin import ensure_topics, expel
 from cluster.kafka_io import ALERTS, KafkaFrameSource
+from cluster.kafka_transactions import TransactionalFrameSource, TransactionalProducer
+from cluster.outbox import Letter, Outbox
 from cluster.plan import Plan
 from cluster.recogniser import SLOT_TAKEN, Recogniser
 from cluster.settings import Delivery
+from cluster.watchlists.register import read_topic
 from loadtests.temporary import Temporary
 from operators.types import FrameRef
 from tests.builders import profile
@@ -136,6 +139,27 @@ def test_a_zombie_ends(bootstrap: str) -> None:
         sent = scene.sent
         wait(lambda: scene.committed() == sent, "the successor has not finished")
         assert counts(scene) == ((sent // 2, sent // 2), (sent // 4, sent // 4))
+
+
+def test_a_member_that_was_given_up_commits_nothing(bootstrap: str) -> None:
+    """Not even in the moment in which its client has heard of it, and the pipeline has not."""
+    prefix, polled = "given-up.", list[FrameRef]()
+    kafka, outbox = kafka_of(bootstrap, prefix), Outbox()
+    with ExitStack() as stack:
+        scene = stack.enter_context(closing(Scene(kafka, prefix, Delivery.EXACTLY_ONCE)))
+        scene.begin()
+        writer = TransactionalProducer(kafka, prefix)
+        stack.callback(writer.close, 5.0)
+        source = TransactionalFrameSource(kafka, prefix, "member", lambda revoked, owned: None, writer, outbox)
+        stack.callback(source.close)
+        wait(lambda: bool(_polled(source, polled, 1)), "no frame")
+        [at, *_] = polled
+        outbox.add(Letter(ALERTS, "gate", b"{}", [], at))
+        assert expel(kafka, prefix, "member") == 1
+        wait(lambda: source._consumer.group_metadata().generation_id < 0, "it does not hear of it")
+        source.commit({(at.topic, at.partition): at.offset + 1})
+        assert source.committed((at.topic, at.partition)) is None
+        assert list(read_topic(kafka, ALERTS)) == []
 
 
 def test_a_broker_that_freezes_in_a_commit(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

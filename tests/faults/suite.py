@@ -23,7 +23,7 @@ import click
 from cluster import ray_local
 from cluster.kafka_io import ALERTS
 from cluster.plan import read_plan
-from cluster.settings import KafkaSettings
+from cluster.settings import Delivery, KafkaSettings
 from cluster.watchlists.register import read_topic
 from loadtests.bench_report import machine
 from loadtests.temporary import temporary
@@ -154,12 +154,12 @@ def _later(seconds: float, harm: Callable[[Target], datetime], target: Target) -
 @click.option("--wait", "wait_s", default=WAIT_S, show_default=True, help="For alerts that are missing, seconds.")
 @click.option("--records", type=click.Path(path_type=Path), help="Append a line of JSON for each run.")
 def main(runs: int, seed: int, only: Sequence[str], delivery: str, wait_s: float, records: Path | None) -> None:
-    """Run faults in turn; exit with 1 when an alert is lost, doubled or wrong."""
+    """Run faults in turn; exit with 1 when an alert is lost, doubled or wrong, or written twice where none may be."""
     bad, names = 0, list(only or FAULTS)
     with tempfile.TemporaryDirectory() as folder, bench(Path(folder), seed, wait_s, delivery=delivery) as cluster:
         for number in range(runs):
             run = cluster.one(seed * 100_000 + number, names[number % len(names)])
-            bad += not run.verdict.is_good
+            bad += not run.verdict.is_good or (delivery == Delivery.EXACTLY_ONCE and run.verdict.repeated > 0)
             click.echo(f"{number + 1}/{runs} {run.fault}: {_line(run)}")
             if records:
                 about = {"delivery": delivery, "machine": _machine(), "at": f"{datetime.now(UTC):%Y-%m-%d}"}

@@ -24,9 +24,9 @@ Kafka broker, all on one machine of two cores. It is not put right between runs 
   second after its frame; 0 when none did.
 
 What these runs have found is mended: decisions [0009](decisions/0009-living-with-kafka-python.md) and
-[0015](decisions/0015-delivery.md). That the checker finds what is there to find is shown by a bug that is planted into a
-running cluster, frames committed before their alerts are published: `tests/integration/test_faults.py`. Two hosts with a
-cable that is pulled: `tests/integration/test_two_hosts.py`. Schedules by the ten thousand, simulated: `make faults`.
+[0015](decisions/0015-delivery.md). That the checker finds what is there to find is shown by a bug that is planted into
+a running cluster, frames committed before their alerts are published: `tests/integration/test_faults.py`. Two hosts
+with a cable that is pulled: `tests/integration/test_two_hosts.py`. Ten thousand simulated schedules: `make faults`.
 """
 MEASURED = ("lost", "doubled", "wrong")
 

@@ -48,6 +48,7 @@ SLOT_TAKEN = (
     "one anew with 'beholden down' and 'beholden up'"
 )
 LEAVE_S = 8.0  # to finish, commit and leave: less than the 10 s after which Kafka would give a silent one up
+LEDGER_AWAITED = "waits for the ledger: nothing is looked at before it has the settings in force"
 LEAVING = "leaving: finishes what it has in hand"
 
 log = logging.getLogger("beholden.recogniser")
@@ -330,6 +331,7 @@ class Recogniser:
         """Begin a chain of the ledger with the settings in force: before it has these, nothing is looked at."""
         deployment, writer, clock = in_force.policy.deployment, member_of(self._slot), SystemClock()
         ledger = LedgerWriter(sink, deployment, writer, in_force.digest, clock, self._ledger_head)
+        self._trouble = self._trouble or LEDGER_AWAITED
         self._following.tell(ledger)
         return ledger
 

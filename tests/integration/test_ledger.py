@@ -26,6 +26,7 @@ from cluster.settings_history import SettingsHistory
 from cluster.wire.ledger import LedgerRecord, parse_record
 from cluster.wire.text import parse_time
 from loadtests.temporary import Temporary, temporary
+from tests.builders import profile
 from tests.drawn import CAMERAS, scene, write_deployment
 from tests.running import Running
 
@@ -77,7 +78,7 @@ class Sealed:
     def copied(self, name: str, values: Sequence[bytes], file: Path) -> Path:
         """The cluster file of a copy of the ledger in topics of another prefix, with what was published as it is."""
         kafka = replace(self.kafka, topic_prefix=f"{name}.")
-        ensure_topics(kafka)
+        ensure_topics(kafka, profile())
         heads = [record.value for record in read_topic(self.kafka, LEDGER_HEADS)]
         producer = open_producer(kafka, "copy")
         for topic, written in ((LEDGER, values), (LEDGER_HEADS, heads)):
@@ -163,13 +164,13 @@ def test_nobody_is_alerted_about_while_the_ledger_cannot_be_written(plan: Plan, 
     running = Running.begin(Temporary(tmp_path, plan.settings.kafka.bootstrap, tmp_path / "cluster.yaml", {}), plan)
     running.write({f"person-{seed}": running.record(f"person-{seed}", seed) for seed in range(2)})
     failed = threading.Event()
-    _need(plan, 2)
+    _take(plan, 10)
     recogniser = Recogniser(plan, 0, None, failed.set)
     try:
         running.wait(lambda: "the ledger cannot be written" in recogniser.status().state, "it says so")
         running.publish([(CAMERAS[0], scene([0]))])
         assert recogniser.status().account["frames_in"] == 0
-        _need(plan, 1)
+        _take(plan, plan.settings.kafka.max_message_bytes)
         running.wait(lambda: recogniser.status().state == "watching", "it watches")
         running.publish([(CAMERAS[1], scene([1]))])
         assert set(running.alerts({"person-1"})) == {"person-1"}
@@ -181,8 +182,8 @@ def test_nobody_is_alerted_about_while_the_ledger_cannot_be_written(plan: Plan, 
     assert [fault for offset, value in values for fault in verifier.take(offset, value)] == []
 
 
-def _need(plan: Plan, in_sync: int) -> None:
-    """Have the ledger need so many copies in sync; there is one."""
-    change = ConfigResource("TOPIC", LEDGER, {"min.insync.replicas": str(in_sync)})
+def _take(plan: Plan, size_bytes: int) -> None:
+    """Have the ledger take no record that is larger."""
+    change = ConfigResource("TOPIC", LEDGER, {"max.message.bytes": str(size_bytes)})
     with closing(KafkaAdminClient(bootstrap_servers=plan.settings.kafka.bootstrap)) as admin:
         admin.alter_configs([change])

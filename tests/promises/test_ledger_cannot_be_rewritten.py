@@ -25,7 +25,7 @@ EVENTS = st.lists(
     | st.tuples(st.just("lose"), st.sampled_from(["a", "b", WRITER]), st.booleans())
     | st.tuples(st.just("restart"), st.sampled_from(["a", "b", WRITER]), st.booleans())
     | st.tuples(st.just("end"), NAMES),
-    max_size=24,
+    max_size=14,
 )
 
 

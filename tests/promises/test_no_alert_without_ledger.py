@@ -102,7 +102,7 @@ def test_in_a_transaction_nothing_is_readable_without_the_ledger() -> None:
     assert source.stored == {}
 
 
-@given(st.lists(st.tuples(st.sampled_from([b"anna", b"bert", b"empty"]), st.booleans(), st.booleans()), max_size=12))
+@given(st.lists(st.tuples(st.sampled_from([b"anna", b"bert", b"empty"]), st.booleans(), st.booleans()), max_size=8))
 def test_no_alert_is_written_behind_a_broken_chain(steps: Any) -> None:
     """Whichever record of it was lost: of shed frames, or of settings that another thread tells of."""
     lane, broken = Lane(policy=policy(sightings=SightingSettings(1, 1, 0.3, 1, 0))), list[bool]()

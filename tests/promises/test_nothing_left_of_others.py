@@ -41,7 +41,7 @@ from operators.types import Float32, FrameRef
 from operators.vision import Seen, Vision
 from tests.builders import EVIDENCE_KEY, NOW, Lane, chain, record
 from tests.drawn import CAMERAS, scene, write_deployment
-from tests.sentinel import Sentinel, sentinel_of
+from tests.sentinel import Sentinel, all_of, sentinel_of
 
 LISTED, STRANGERS = 2, (7, 9, 11)
 
@@ -181,11 +181,10 @@ def run(
     return Run(folder, lane, account, {"log": logged, "printed": printed.out + printed.err})
 
 
-def leaks(found: Run, wanted: list[Sentinel]) -> dict[str, set[str]]:
+def leaks(found: Run, wanted: Sentinel) -> dict[str, set[str]]:
     """Forms that were found, by place."""
     by_place = {
-        place: set[str]().union(*(each.in_bytes(part) for each in wanted for part in parts))
-        for place, parts in found.places().items()
+        place: set[str]().union(*(wanted.in_bytes(part) for part in parts)) for place, parts in found.places().items()
     }
     return {place: forms for place, forms in by_place.items() if forms}
 
@@ -208,7 +207,7 @@ def test_nothing_of_a_stranger_is_left(
     assert {"alerts", "evidence", "dead letters", "ledger", "files", "status", "log"} <= {
         k for k, v in places.items() if v
     }
-    assert leaks(found, sentinels(vision)) == {}
+    assert leaks(found, all_of(sentinels(vision))) == {}
 
 
 class Leaky(Pipeline):
@@ -247,7 +246,7 @@ def test_a_leak_on_purpose_is_found_in_every_place(
     place: str,
 ) -> None:
     """Without this the promise would prove nothing."""
-    wanted = sentinels(vision)
+    wanted = all_of(sentinels(vision))
     leaky = type("LeaksThere", (Leaky,), {"place": place, "folder": tmp_path})
     found = leaks(run(plan, vision, tmp_path, exact_backend(), caplog, capfd, leaky), wanted)
     assert set(found) == {place}

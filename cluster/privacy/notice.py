@@ -89,7 +89,7 @@ def _why(policy: Policy) -> Iterator[str]:
     for name, rule in policy.watchlists.items():
         yield (
             f"List {name}: {rule.purpose} Who may be on it: {', '.join(rule.categories)}; nobody for longer than "
-            f"{rule.longest_days} days without a new decision."
+            f"{rule.longest_days} {'day' if rule.longest_days == 1 else 'days'} without a new decision."
         )
     yield f"Expected to come of it: {policy.expected_outcome}"
 

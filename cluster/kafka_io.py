@@ -480,6 +480,7 @@ class TopicReader:
         after: datetime | None = None,
     ) -> None:
         self._kafka = kafka
+        self._asked: Mapping[TopicPartition, int] | None = None
         name = kafka.topic_prefix + topic
         with translated(kafka, f"reading {name}"):
             self._consumer = KafkaConsumer(
@@ -531,14 +532,18 @@ class TopicReader:
             return all((self._consumer.position(at) or 0) >= end for at, end in self._ends.items())
 
     def is_current(self) -> bool:
-        """Whether everything that is there now has been polled: the broker is asked.
+        """Whether everything has been polled that was there when the broker was asked; once so, it is asked anew.
+
+        Asked at each call, it would never be so where records come all the time: an answer waits behind the next ones.
 
         Raises:
             BrokerUnavailable: It does not answer in time.
         """
         with translated(self._kafka, "reading"):
-            ends = self._consumer.end_offsets(self._partitions, timeout_ms=ASK_MS)
-            return all((self._consumer.position(at, timeout_ms=ASK_MS) or 0) >= end for at, end in ends.items())
+            ends = self._asked or self._consumer.end_offsets(self._partitions, timeout_ms=ASK_MS)
+            is_so = all((self._consumer.position(at, timeout_ms=ASK_MS) or 0) >= end for at, end in ends.items())
+            self._asked = None if is_so else ends
+            return is_so
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -33,7 +33,7 @@ class Reader(Protocol):
         ...
 
     def is_current(self) -> bool:
-        """Whether everything that is there now has been polled; the broker has been asked."""
+        """Whether everything has been polled that was there when the broker was asked; once so, it is asked anew."""
         ...
 
     def close(self) -> None:
@@ -83,7 +83,7 @@ class PolicyFeed:
         self._standing: Standing | None = None
         self._certain_until_s = 0.0
         self._refusals: list[Refusal] = []
-        self._is_complete = False
+        self._is_complete = self._is_asking = False
         self._next = 0
         self._trouble: str | None = "the policy topic is still being read"
         self._stopping = threading.Event()
@@ -150,7 +150,7 @@ class PolicyFeed:
 
     def _follow(self) -> None:
         """Read on from where it has come to; a topic that has lost what was read is not followed."""
-        asked_s = -ASK_S
+        asked_s, self._is_asking = -ASK_S, False
         with closing(self._open(self._next)) as reader:
             while not self._stopping.is_set():
                 asked_s = self._look(reader, asked_s)
@@ -160,9 +160,10 @@ class PolicyFeed:
         records = reader.poll(POLL_S)
         for record in records:
             self._take(record)
-        if records or time.monotonic() - asked_s >= ASK_S:
-            asked_s = time.monotonic()
-            if reader.is_current():
+        if self._is_asking or records or time.monotonic() - asked_s >= ASK_S:
+            asked_s = asked_s if self._is_asking else time.monotonic()
+            self._is_asking = not reader.is_current()
+            if not self._is_asking:
                 self._be_certain(asked_s)
         return asked_s
 

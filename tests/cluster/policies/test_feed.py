@@ -130,6 +130,25 @@ def test_what_comes_later_stands_at_once(topic: Topic) -> None:
     assert halt.why == "stopped by dan: the test"
 
 
+def test_where_records_come_all_the_time_it_is_certain_nevertheless(topic: Topic) -> None:
+    """What had come by the time the broker was asked is taken in; an answer comes behind the records after it."""
+    topic.records = [encode_release(FIRST), *[b"rubbish"] * 20]
+    ends: list[int] = []
+
+    def is_current() -> bool:
+        """As `TopicReader` says it, of a topic that is always two records ahead."""
+        ends[:] = ends or [topic.at + 2]
+        if topic.at < ends[0]:
+            return False
+        ends.clear()
+        return True
+
+    topic.is_current = is_current  # type: ignore[method-assign]
+    feed = follow(topic, *[nothing] * 15)
+    assert feed.wait().release == FIRST
+    assert feed.trouble is None
+
+
 def test_while_the_broker_is_silent_nobody_goes_on(topic: Topic) -> None:
     """Somebody may have said stop; what was known before is not said again until it is certain."""
     topic.records = [encode_release(FIRST)]

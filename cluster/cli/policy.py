@@ -164,11 +164,10 @@ def _propose(
 def _waits_for(release: "Release", book: "PolicyBook") -> str:
     """What a proposal still lacks; one that can never come into force is refused here and now."""
     from cluster.clocks import SystemClock
-    from cluster.policies.release import check_release
     from operators.errors import ReleaseReason, ReleaseRefused
 
     try:
-        check_release(release, book.in_force, book.people, SystemClock().now())
+        book.check(release, SystemClock().now())
     except ReleaseRefused as refused:
         if refused.reason not in (ReleaseReason.NOT_APPROVED, ReleaseReason.NOT_YET_EFFECTIVE):
             raise

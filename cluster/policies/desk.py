@@ -19,7 +19,7 @@ from cluster.plan import Plan, with_release
 from cluster.policies.book import PolicyBook
 from cluster.policies.files import policy_in
 from cluster.policies.in_force import PolicyInForce, check_period, policy_of
-from cluster.policies.release import check_not_expired, check_release, draft
+from cluster.policies.release import check_not_expired, draft
 from cluster.policies.stop_order import check_order
 from cluster.ports import Clock, MessageSink
 from cluster.privacy.retention import profile_of
@@ -63,7 +63,7 @@ class PolicyDesk:
         book, now = self.read(), self.clock.now()
         check_period(release.in_force.policy, now)
         check_not_expired(release, now)
-        check_release(release, book.in_force, book.people, now)
+        book.check(release, now)
         ledger = self.ledger(release.digest)
         ledger.write(APPLIED, applied_body(release)).wait(WRITE_TIMEOUT_S)
         self.policy.send(book.deployment, encode_release(release), []).wait(WRITE_TIMEOUT_S)
@@ -113,10 +113,12 @@ def settle(named: PolicyInForce | Release, book: PolicyBook, at: datetime) -> Re
     """
     own, in_force = policy_in(named), book.in_force
     _check_number(own, book)
-    if in_force and in_force.number >= own.policy.policy:
+    if in_force and in_force.number >= own.policy.policy and not book.release_in_doubt:
         return in_force
     release = named if isinstance(named, Release) else _unsigned(named, in_force, at)
-    check_release(release, in_force, book.people, at)
+    if book.release_in_doubt and in_force and release.number <= in_force.number:
+        raise ReleaseRefused(ReleaseReason.UNKNOWN_SIGNER, book.release_in_doubt)
+    book.check(release, at)
     return release
 
 

@@ -225,13 +225,16 @@ def approve(release_file: Path, by: str, key: Path | None, evidence: Path | None
 @cluster_file
 def apply(release_file: Path, file: Path) -> None:
     """Put a release in force: it goes to the ledger and to the policy topic, which every process follows."""
+    from cluster.cli.confirm import tell_confirmed
     from cluster.policies.desk import open_policy_desk
     from cluster.policies.files import read_release
     from cluster.settings import read_cluster
+    from cluster.wire.settings import IN_FORCE
 
     settings, release = read_cluster(file), read_release(release_file)
     found = release.in_force.policy
     read_manifests(release_file, found, settings.models.manifests)
     with open_policy_desk(settings, found.deployment, found) as desk:
         desk.apply(release)
-    click.echo(f"policy {release.number} of {found.deployment} is in force, digest {release.digest}")
+    done = f"policy {release.number} of {found.deployment} is in force, digest {release.digest}"
+    tell_confirmed(settings, found.deployment, IN_FORCE, release.digest, done)

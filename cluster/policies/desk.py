@@ -28,7 +28,7 @@ from cluster.watchlists.register import read_topic
 from cluster.wire.order import Action, Order, encode_order, order_body
 from cluster.wire.release import Release, applied_body, encode_release
 from cluster.wire.settings import APPLIED
-from operators.errors import ReleaseReason, ReleaseRefused, TopicMissing
+from operators.errors import BrokerUnavailable, ReleaseReason, ReleaseRefused, TopicMissing
 from operators.models import People
 from operators.policy import Policy
 
@@ -77,7 +77,7 @@ class PolicyDesk:
 
         Raises:
             ReleaseRefused: The order may not be followed.
-            BrokerUnavailable: It could not be written; order it again.
+            BrokerUnavailable: It could not be written; or it stands, and only the ledger does not have it yet.
         """
         book = self.read()
         check_order(order, book.people, self.clock.now(), book.stopped_by, book.last_order)
@@ -86,12 +86,21 @@ class PolicyDesk:
         if order.action is Action.RESUME:
             write().wait(WRITE_TIMEOUT_S)
         self.policy.send(book.deployment, encode_order(order), []).wait(WRITE_TIMEOUT_S)
-        if order.action is Action.STOP:
-            write().wait(WRITE_TIMEOUT_S)
-        ledger.end()
+        late = None
+        try:
+            if order.action is Action.STOP:
+                write().wait(WRITE_TIMEOUT_S)
+            ledger.end()
+        except BrokerUnavailable as error:
+            late = error
         after = self.read()
         if after.last_order != order:
             _tell_why(book, after)
+        if late is not None:
+            done = "it is stopped" if order.action is Action.STOP else "it resumes"
+            raise BrokerUnavailable(
+                f"{done}; the ledger does not have it yet: {late}; every recogniser that follows it writes that there"
+            )
 
 
 def _tell_why(before: PolicyBook, after: PolicyBook) -> None:
@@ -204,6 +213,17 @@ def read_book(settings: ClusterSettings, deployment: str) -> PolicyBook:
         for record in read_topic(settings.kafka, POLICY):
             book.take(record, datetime.fromtimestamp(record.timestamp_ms / 1000, UTC))
     return book
+
+
+def deployments(settings: ClusterSettings) -> set[str]:
+    """Those of which the policy topic says something.
+
+    Raises:
+        BrokerUnavailable: It cannot be read.
+    """
+    with suppress(TopicMissing):  # before the first policy
+        return {(record.key or b"").decode(errors="replace") for record in read_topic(settings.kafka, POLICY)}
+    return set()
 
 
 @contextmanager

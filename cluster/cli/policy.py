@@ -195,7 +195,7 @@ def _write_new(file: Path, release: "Release") -> None:
 @click.argument("release_file", metavar="RELEASE", type=_THERE)
 @_by
 @_key
-@click.option("--evidence", type=_THERE, metavar="FILE", help="Check that this is what it names as evidence.")
+@click.option("--evidence", type=_THERE, metavar="FILE", help="What it names as evidence; needed if it loosens.")
 @click.option("--yes", is_flag=True, help="Sign without being asked: it has been read elsewhere.")
 def approve(release_file: Path, by: str, key: Path | None, evidence: Path | None, yes: bool) -> None:
     """Show a proposed release and, if told so, sign it as its second person."""
@@ -208,8 +208,12 @@ def approve(release_file: Path, by: str, key: Path | None, evidence: Path | None
     release = read_release(release_file)
     if by in {each.by for each in release.signatures}:
         raise ReleaseRefused(ReleaseReason.SAME_PERSON, f"{by} has signed it already; somebody else has to approve it")
-    if evidence and evidence_digest(evidence, release.in_force.policy) != release.proposal.evidence_sha256:
-        detail = f"{evidence} is not what it names, sha256 {release.proposal.evidence_sha256}"
+    named = release.proposal.evidence_sha256
+    if release.proposal.loosens and named and evidence is None:
+        detail = f"whoever approves a loosening looks at what was measured: --evidence FILE, sha256 {named}"
+        raise ReleaseRefused(ReleaseReason.NO_EVIDENCE, detail)
+    if evidence and evidence_digest(evidence, release.in_force.policy) != named:
+        detail = f"{evidence} is not what it names, sha256 {named}"
         raise ReleaseRefused(ReleaseReason.NO_EVIDENCE, detail)
     policy_view.tell_release(release, None, Console())
     if release.baseline is None:

@@ -57,7 +57,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cluster = {"cluster": "c", "policy": "test-7.yaml", "models": {"manifests": ".", "files": "."}, "people": people}
     (tmp_path / "cluster.yaml").write_text(json.dumps(cluster))
     about = {"detector": f"sha256 {'a' * 64}", "embedder": f"sha256 {'b' * 64}"}
-    (tmp_path / "measured.json").write_text(json.dumps({"about": about}))
+    point = {"threshold": 0.55, "fpir": {"hits": 1, "of": 100}, "tpir": {"hits": 95, "of": 100}}
+    measured = {"about": about, "identification": {"points": [point]}}
+    (tmp_path / "measured.json").write_text(json.dumps(measured))
     return tmp_path
 
 
@@ -83,7 +85,7 @@ def released(run: Run, number: int, *more: str) -> None:
     """Propose, approve and apply a policy."""
     for arguments in (
         ("propose", f"test-{number}.yaml", "-f", "cluster.yaml", "--by", "ada", "--why", "the test", *more),
-        ("approve", f"{number}.release.json", "--by", "bob", "--yes"),
+        ("approve", f"{number}.release.json", "--by", "bob", "--yes", *more[:2]),  # with the same evidence
         ("apply", f"{number}.release.json", "-f", "cluster.yaml"),
     ):
         done = run("policy", *arguments)
@@ -101,6 +103,8 @@ def test_a_policy_is_proposed_approved_and_applied_and_looked_up(run: Run, topic
     assert "watchlists.sought.threshold" in done.output
     assert "loosens" in done.output
     assert "next: it loosens watchlists.sought.threshold, so somebody else has to approve it" in done.stderr
+    assert "--evidence FILE" in str(run("policy", "approve", "8.release.json", "--by", "bob", "--yes").exception)
+    assert len(read_release(folder / "8.release.json").signatures) == 1
     done = run("policy", "approve", "8.release.json", "--by", "bob", "--yes", "--evidence", "measured.json")
     assert "against policy 7" in done.output
     assert run("policy", "apply", "8.release.json", "-f", "cluster.yaml").exit_code == 0

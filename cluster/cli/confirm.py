@@ -37,4 +37,5 @@ def tell_confirmed(settings: "ClusterSettings", deployment: str, kind: str, dige
             "all the same is ended by 'beholden down'"
         )
     names = ", ".join(sorted(found.open))
-    click.echo(f"confirmed by {names}" if names else "no recogniser is running: whichever starts goes by it")
+    nobody = f"no recogniser is running: none has written to the ledger for {confirmed.HEARD.total_seconds():g} s"
+    click.echo(f"confirmed by {names}" if names else nobody)

@@ -133,6 +133,9 @@ def _in_doubt(what: str, signatures: Collection[Signature], people: Mapping[str,
     names = ", ".join(each.by for each in signatures if not is_known(each, people))
     if names:
         who = f"policy topic names {names}, who is not among the people of the cluster file, under {what}"
-        return f"{who}: add them with until: and the key that they had"
+        return f"{who}: add them with until: and the key that they had, or let two people decide anew"
     roles = ", ".join(f"{each.by} to {each.role}" for each in signatures)
-    return f"policy topic names {roles} under {what}, and the cluster file does not let them: give them the role again"
+    return (
+        f"policy topic names {roles} under {what}, and the cluster file does not let them: give them the role again "
+        "or let two people decide anew"
+    )

@@ -100,6 +100,7 @@ class ReleaseReason(StrEnum):
     EXPIRED = "expired"
     UNSIGNED = "unsigned"
     UNKNOWN_SIGNER = "unknown_signer"
+    SIGNER_LEFT = "signer_left"  # their signatures counted until a moment that was over
     WRONG_ROLE = "wrong_role"
     SAME_PERSON = "same_person"
     BAD_SIGNATURE = "bad_signature"

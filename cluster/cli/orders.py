@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _THERE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _by = click.option("--by", required=True, metavar="NAME", help="Who orders this, as named in the cluster file.")
+_deployment = click.option("--deployment", metavar="NAME", help="Whose alerting, if the policy topic has several.")
 _key = click.option("--key", type=_THERE, metavar="FILE", help="Their key, if not where 'policy key' puts it.")
 
 
@@ -23,23 +24,27 @@ _key = click.option("--key", type=_THERE, metavar="FILE", help="Their key, if no
 @click.option("--why", required=True, help="The reason, in words that name nobody who is sought.")
 @_by
 @_key
-def stop(file: Path, why: str, by: str, key: Path | None) -> None:
+@_deployment
+def stop(file: Path, why: str, by: str, key: Path | None, deployment: str | None) -> None:
     """Stop alerting everywhere within five seconds. One person can; it takes two to resume."""
-    from cluster.cli.policy_view import deployment_of
+    from cluster.cli.confirm import tell_confirmed
     from cluster.clocks import SystemClock
     from cluster.policies.desk import open_policy_desk, whole_ms
     from cluster.settings import read_cluster
     from cluster.wire.order import Action, Order
+    from cluster.wire.policy_records import FOLLOWED
 
     settings = read_cluster(file)
-    with open_policy_desk(settings, deployment_of(settings)) as desk:
+    with open_policy_desk(settings, deployment or _deployment_of(settings)) as desk:
         book = desk.read()
         at = whole_ms(SystemClock().now())
         if book.last_order and at <= book.last_order.at:  # clocks differ, and a stop does not wait for them
             at = book.last_order.at + timedelta(milliseconds=1)
         order = Order(book.deployment, Action.STOP, by, at, why)
-        desk.order(_sign(order, settings, by, key))
-    click.echo(f"{book.deployment}: alerting is stopped; 'beholden resume' takes two people")
+        order = _sign(order, settings, by, key)
+        desk.order(order)
+    done = f"{book.deployment}: alerting is stopped; 'beholden resume' takes two people"
+    tell_confirmed(settings, book.deployment, FOLLOWED, order.digest, done)
 
 
 @click.command()
@@ -48,31 +53,51 @@ def stop(file: Path, why: str, by: str, key: Path | None) -> None:
 @click.option("--why", help="The reason, in words that name nobody who is sought; of whoever asks for it first.")
 @_by
 @_key
-def resume(order_file: Path | None, file: Path, why: str | None, by: str, key: Path | None) -> None:
+@_deployment
+def resume(
+    order_file: Path | None, file: Path, why: str | None, by: str, key: Path | None, deployment: str | None
+) -> None:
     """Resume after a stop: one person writes an order, which another signs and gives.
 
     Without ORDER it writes one; with ORDER the second person signs it, and alerting resumes.
     """
-    from cluster.cli.policy_view import deployment_of
+    from cluster.cli.confirm import tell_confirmed
     from cluster.policies.desk import open_policy_desk
     from cluster.policies.stop_order import signers_needed
     from cluster.settings import read_cluster
     from cluster.wire.order import encode_order, parse_order
+    from cluster.wire.policy_records import FOLLOWED
 
     if (order_file is None) == (why is None):
         raise click.UsageError("give --why to write an order, or the ORDER that another person wrote")
     settings = read_cluster(file)
-    with open_policy_desk(settings, deployment_of(settings)) as desk:
+    with open_policy_desk(settings, deployment or _deployment_of(settings)) as desk:
         order = parse_order(order_file.read_bytes()) if order_file else _begin(desk, by, why or "")
         order = _sign(order, settings, by, key)
         if len(order.signatures) >= signers_needed(order, settings.people):
             desk.order(order)
-            click.echo(f"{order.deployment}: alerting resumes")
+            tell_confirmed(settings, order.deployment, FOLLOWED, order.digest, f"{order.deployment}: alerting resumes")
             return
     out = Path(f"{order.deployment}.resume.json")
     out.write_bytes(encode_order(order))
     click.echo(f"wrote {out}")
     click.echo(f"next: somebody else: beholden resume {out} -f {file} --by NAME", err=True)
+
+
+def _deployment_of(settings: "ClusterSettings") -> str:
+    """The only one in the policy topic, so that a stop depends on no policy file; else that of the file."""
+    from cluster.cli.policy_view import deployment_of
+    from cluster.policies.desk import deployments
+    from operators.errors import SettingsRefused
+
+    found = deployments(settings)
+    if len(found) == 1:
+        return found.pop()
+    try:
+        return deployment_of(settings)
+    except SettingsRefused as refused:
+        names = ", ".join(sorted(found)) or "none"
+        raise click.ClickException(f"say whose: --deployment; the policy topic has {names}, and {refused}") from None
 
 
 def _begin(desk: Any, by: str, why: str) -> "Order":

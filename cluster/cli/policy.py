@@ -164,11 +164,10 @@ def _propose(
 def _waits_for(release: "Release", book: "PolicyBook") -> str:
     """What a proposal still lacks; one that can never come into force is refused here and now."""
     from cluster.clocks import SystemClock
-    from cluster.policies.release import check_release
     from operators.errors import ReleaseReason, ReleaseRefused
 
     try:
-        check_release(release, book.in_force, book.people, SystemClock().now())
+        book.check(release, SystemClock().now())
     except ReleaseRefused as refused:
         if refused.reason not in (ReleaseReason.NOT_APPROVED, ReleaseReason.NOT_YET_EFFECTIVE):
             raise
@@ -196,7 +195,7 @@ def _write_new(file: Path, release: "Release") -> None:
 @click.argument("release_file", metavar="RELEASE", type=_THERE)
 @_by
 @_key
-@click.option("--evidence", type=_THERE, metavar="FILE", help="Check that this is what it names as evidence.")
+@click.option("--evidence", type=_THERE, metavar="FILE", help="What it names as evidence; needed if it loosens.")
 @click.option("--yes", is_flag=True, help="Sign without being asked: it has been read elsewhere.")
 def approve(release_file: Path, by: str, key: Path | None, evidence: Path | None, yes: bool) -> None:
     """Show a proposed release and, if told so, sign it as its second person."""
@@ -209,8 +208,12 @@ def approve(release_file: Path, by: str, key: Path | None, evidence: Path | None
     release = read_release(release_file)
     if by in {each.by for each in release.signatures}:
         raise ReleaseRefused(ReleaseReason.SAME_PERSON, f"{by} has signed it already; somebody else has to approve it")
-    if evidence and evidence_digest(evidence, release.in_force.policy) != release.proposal.evidence_sha256:
-        detail = f"{evidence} is not what it names, sha256 {release.proposal.evidence_sha256}"
+    named = release.proposal.evidence_sha256
+    if release.proposal.loosens and named and evidence is None:
+        detail = f"whoever approves a loosening looks at what was measured: --evidence FILE, sha256 {named}"
+        raise ReleaseRefused(ReleaseReason.NO_EVIDENCE, detail)
+    if evidence and evidence_digest(evidence, release.in_force.policy) != named:
+        detail = f"{evidence} is not what it names, sha256 {named}"
         raise ReleaseRefused(ReleaseReason.NO_EVIDENCE, detail)
     policy_view.tell_release(release, None, Console())
     if release.baseline is None:
@@ -226,13 +229,16 @@ def approve(release_file: Path, by: str, key: Path | None, evidence: Path | None
 @cluster_file
 def apply(release_file: Path, file: Path) -> None:
     """Put a release in force: it goes to the ledger and to the policy topic, which every process follows."""
+    from cluster.cli.confirm import tell_confirmed
     from cluster.policies.desk import open_policy_desk
     from cluster.policies.files import read_release
     from cluster.settings import read_cluster
+    from cluster.wire.settings import IN_FORCE
 
     settings, release = read_cluster(file), read_release(release_file)
     found = release.in_force.policy
     read_manifests(release_file, found, settings.models.manifests)
     with open_policy_desk(settings, found.deployment, found) as desk:
         desk.apply(release)
-    click.echo(f"policy {release.number} of {found.deployment} is in force, digest {release.digest}")
+    done = f"policy {release.number} of {found.deployment} is in force, digest {release.digest}"
+    tell_confirmed(settings, found.deployment, IN_FORCE, release.digest, done)

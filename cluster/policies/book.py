@@ -1,17 +1,20 @@
 """What the policy topic says: the release in force, the stop in force, and what was refused and why."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from cluster.policies.release import check_release
-from cluster.policies.signatures import Person
+from cluster.policies.signatures import Person, Role, Signature, is_known
 from cluster.policies.stop_order import check_order
 from cluster.ports import Record
 from cluster.wire.order import ORDER_FORM, Action, Order, parse_order
 from cluster.wire.release import Release, parse_release
 from cluster.wire.sealed import form_of
 from operators.errors import ReleaseReason, ReleaseRefused
+
+_OF_OTHERS = (ReleaseReason.UNKNOWN_SIGNER, ReleaseReason.WRONG_ROLE)
+"""All but the signer is as it must be: it may have been followed before somebody changed the cluster file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,10 @@ class Refused:
 class PolicyBook:
     """The topic's records of one deployment, taken in one by one, in order.
 
+    Who is taken out of the cluster file must take nothing back that they signed. A stop by somebody who is not there
+    is followed, like any other until two people end it. A release by such a person is not followed, and nothing else
+    is until two people have signed another.
+
     Attributes:
         deployment: Whose; records of others are passed over.
         people: Whose signatures count: the cluster file's.
@@ -40,6 +47,8 @@ class PolicyBook:
         stopped_by: The stop in force.
         last_order: The order that was followed last.
         refused: Records that were not followed.
+        stop_in_doubt: Why the stop in force is by nobody who may order it; None when it is not.
+        release_in_doubt: Why another release than the one in force may have to be; None when none may.
     """
 
     deployment: str
@@ -48,6 +57,8 @@ class PolicyBook:
     stopped_by: Order | None = None
     last_order: Order | None = None
     refused: list[Refused] = field(default_factory=list)
+    stop_in_doubt: str | None = None
+    release_in_doubt: str | None = None
 
     @property
     def in_force(self) -> Release | None:
@@ -70,20 +81,61 @@ class PolicyBook:
             self.refused.append(refused)
             return refused
 
+    def check(self, release: Release, now: datetime) -> None:
+        """Check that a release may come into force next: see `check_release`.
+
+        Raises:
+            ReleaseRefused: It may not.
+        """
+        check_release(release, self.in_force, self.people, now)
+        if self.release_in_doubt and not any(each.role is Role.APPROVE for each in release.signatures):
+            detail = f"{self.release_in_doubt}; or let a second person sign it: 'beholden policy approve'"
+            raise ReleaseRefused(ReleaseReason.NOT_APPROVED, detail)
+
     def _follow(self, record: Record, now: datetime) -> Release | Order:
         if form_of(record.value) == ORDER_FORM:
             order = parse_order(record.value)
             self._check_deployment(order.deployment)
-            check_order(order, self.people, now, self.stopped_by, self.last_order)
-            self.stopped_by = order if order.action is Action.STOP else None
-            self.last_order = order
+            self._follow_order(order, now)
             return order
         release = parse_release(record.value)
         self._check_deployment(release.in_force.policy.deployment)
-        check_release(release, self.in_force, self.people, now)
+        try:
+            self.check(release, now)
+        except ReleaseRefused as refused:
+            if refused.reason in _OF_OTHERS:
+                self.release_in_doubt = _in_doubt(f"policy {release.number}", release.signatures, self.people)
+            raise
         self.releases[record.ref.offset] = release
+        self.release_in_doubt = None
         return release
+
+    def _follow_order(self, order: Order, now: datetime) -> None:
+        try:
+            check_order(order, self.people, now, self.stopped_by, self.last_order)
+            self.stop_in_doubt = None
+        except ReleaseRefused as refused:
+            if order.action is not Action.STOP or refused.reason not in _OF_OTHERS:
+                raise
+            self.stop_in_doubt = _in_doubt("a stop", order.signatures, self.people)
+            self.stopped_by = self.last_order = order
+            raise
+        self.stopped_by = order if order.action is Action.STOP else None
+        self.last_order = order
 
     def _check_deployment(self, named: str) -> None:
         if named != self.deployment:
             raise ReleaseRefused(ReleaseReason.DEPLOYMENT, f"it is for {named}, this is {self.deployment}")
+
+
+def _in_doubt(what: str, signatures: Collection[Signature], people: Mapping[str, Person]) -> str:
+    """Says who is not there, or may not sign it."""
+    names = ", ".join(each.by for each in signatures if not is_known(each, people))
+    if names:
+        who = f"policy topic names {names}, who is not among the people of the cluster file, under {what}"
+        return f"{who}: add them with until: and the key that they had, or let two people decide anew"
+    roles = ", ".join(f"{each.by} to {each.role}" for each in signatures)
+    return (
+        f"policy topic names {roles} under {what}, and the cluster file does not let them: give them the role again "
+        "or let two people decide anew"
+    )

@@ -19,7 +19,7 @@ from cluster.plan import Plan, with_release
 from cluster.policies.book import PolicyBook
 from cluster.policies.files import policy_in
 from cluster.policies.in_force import PolicyInForce, check_period, policy_of
-from cluster.policies.release import check_not_expired, check_release, draft
+from cluster.policies.release import check_not_expired, draft
 from cluster.policies.stop_order import check_order
 from cluster.ports import Clock, MessageSink
 from cluster.privacy.retention import profile_of
@@ -28,7 +28,7 @@ from cluster.watchlists.register import read_topic
 from cluster.wire.order import Action, Order, encode_order, order_body
 from cluster.wire.release import Release, applied_body, encode_release
 from cluster.wire.settings import APPLIED
-from operators.errors import ReleaseReason, ReleaseRefused, TopicMissing
+from operators.errors import BrokerUnavailable, ReleaseReason, ReleaseRefused, TopicMissing
 from operators.models import People
 from operators.policy import Policy
 
@@ -63,7 +63,7 @@ class PolicyDesk:
         book, now = self.read(), self.clock.now()
         check_period(release.in_force.policy, now)
         check_not_expired(release, now)
-        check_release(release, book.in_force, book.people, now)
+        book.check(release, now)
         ledger = self.ledger(release.digest)
         ledger.write(APPLIED, applied_body(release)).wait(WRITE_TIMEOUT_S)
         self.policy.send(book.deployment, encode_release(release), []).wait(WRITE_TIMEOUT_S)
@@ -77,7 +77,7 @@ class PolicyDesk:
 
         Raises:
             ReleaseRefused: The order may not be followed.
-            BrokerUnavailable: It could not be written; order it again.
+            BrokerUnavailable: It could not be written; or it stands, and only the ledger does not have it yet.
         """
         book = self.read()
         check_order(order, book.people, self.clock.now(), book.stopped_by, book.last_order)
@@ -86,12 +86,21 @@ class PolicyDesk:
         if order.action is Action.RESUME:
             write().wait(WRITE_TIMEOUT_S)
         self.policy.send(book.deployment, encode_order(order), []).wait(WRITE_TIMEOUT_S)
-        if order.action is Action.STOP:
-            write().wait(WRITE_TIMEOUT_S)
-        ledger.end()
+        late = None
+        try:
+            if order.action is Action.STOP:
+                write().wait(WRITE_TIMEOUT_S)
+            ledger.end()
+        except BrokerUnavailable as error:
+            late = error
         after = self.read()
         if after.last_order != order:
             _tell_why(book, after)
+        if late is not None:
+            done = "it is stopped" if order.action is Action.STOP else "it resumes"
+            raise BrokerUnavailable(
+                f"{done}; the ledger does not have it yet: {late}; every recogniser that follows it writes that there"
+            )
 
 
 def _tell_why(before: PolicyBook, after: PolicyBook) -> None:
@@ -113,10 +122,12 @@ def settle(named: PolicyInForce | Release, book: PolicyBook, at: datetime) -> Re
     """
     own, in_force = policy_in(named), book.in_force
     _check_number(own, book)
-    if in_force and in_force.number >= own.policy.policy:
+    if in_force and in_force.number >= own.policy.policy and not book.release_in_doubt:
         return in_force
     release = named if isinstance(named, Release) else _unsigned(named, in_force, at)
-    check_release(release, in_force, book.people, at)
+    if book.release_in_doubt and in_force and release.number <= in_force.number:
+        raise ReleaseRefused(ReleaseReason.UNKNOWN_SIGNER, book.release_in_doubt)
+    book.check(release, at)
     return release
 
 
@@ -202,6 +213,17 @@ def read_book(settings: ClusterSettings, deployment: str) -> PolicyBook:
         for record in read_topic(settings.kafka, POLICY):
             book.take(record, datetime.fromtimestamp(record.timestamp_ms / 1000, UTC))
     return book
+
+
+def deployments(settings: ClusterSettings) -> set[str]:
+    """Those of which the policy topic says something.
+
+    Raises:
+        BrokerUnavailable: It cannot be read.
+    """
+    with suppress(TopicMissing):  # before the first policy
+        return {(record.key or b"").decode(errors="replace") for record in read_topic(settings.kafka, POLICY)}
+    return set()
 
 
 @contextmanager

@@ -79,7 +79,7 @@ def check_release(release: Release, former: Release | None, people: Mapping[str,
     if release.signatures or not _may_be_unsigned(release, former):
         _check_proposer(release)
         _check_loosening(release, former)
-        _check_people(release, former, people)
+        _check_people(release, former, people, now)
 
 
 def check_not_expired(release: Release, now: datetime) -> None:
@@ -170,8 +170,8 @@ def _check_proposer(release: Release) -> None:
         raise ReleaseRefused(ReleaseReason.UNSIGNED, detail)
 
 
-def _check_people(release: Release, former: Release | None, people: Mapping[str, Person]) -> None:
-    check_signatures(release.signatures, people, (Role.PROPOSE, Role.APPROVE), statement(release))
+def _check_people(release: Release, former: Release | None, people: Mapping[str, Person], now: datetime) -> None:
+    check_signatures(release.signatures, people, (Role.PROPOSE, Role.APPROVE), statement(release), now)
     if needs_two(release, former) and not any(each.role is Role.APPROVE for each in release.signatures):
         what = f"it loosens {_list(release.proposal.loosens)}" if release.proposal.loosens else "it is for real people"
         detail = f"{what}, so somebody else has to approve it: 'beholden policy approve'"

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -34,10 +35,12 @@ class Person:
     Attributes:
         public_key: Ed25519, 32 bytes, as base64: what `beholden policy key` prints.
         roles: What they may do.
+        until: Signatures count on what was written before this moment, UTC-aware; None: their signatures count on.
     """
 
     public_key: str
     roles: tuple[Role, ...]
+    until: datetime | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -92,27 +95,53 @@ def check_signatures(
     people: Mapping[str, Person],
     roles: Collection[Role],
     statement: Mapping[str, Any],
+    now: datetime,
 ) -> None:
     """Check that each is by another person, who may sign in this role, and under this very statement.
+
+    Whatever can be checked of the others is, before one by somebody unknown, or in a role that is not theirs, is the
+    reason: `cluster.policies.book` takes these for what may have been in force.
+
+    Args:
+        signatures: Under the statement.
+        people: Whose signatures count.
+        roles: In which they may be made.
+        statement: What is signed.
+        now: When the record was written, UTC-aware: who had left by then signs no more.
 
     Raises:
         ReleaseRefused: With the first reason against one of them.
     """
     for each in signatures:
+        if is_known(each, people):
+            _verify(each, people[each.by], statement)
+            _check_not_left(each.by, people[each.by], now)
+    for each in signatures:
         _check_signer(each, people, roles)
-        _verify(each, people[each.by], statement)
     if len({people[each.by].key_id for each in signatures}) != len(signatures):
         raise ReleaseRefused(ReleaseReason.SAME_PERSON, "one person, or one key, has signed twice; ask somebody else")
 
 
-def _check_signer(signature: Signature, people: Mapping[str, Person], roles: Collection[Role]) -> None:
+def is_known(signature: Signature, people: Mapping[str, Person]) -> bool:
+    """Whether there is somebody of this name with the key it says it was made with."""
     person = people.get(signature.by)
-    if person is None or person.key_id != signature.key_id:
+    return person is not None and person.key_id == signature.key_id
+
+
+def _check_not_left(name: str, person: Person, now: datetime) -> None:
+    if person.until is not None and now >= person.until:
+        detail = f"the signatures of {name} counted until {person.until}; let somebody else sign"
+        raise ReleaseRefused(ReleaseReason.SIGNER_LEFT, detail)
+
+
+def _check_signer(signature: Signature, people: Mapping[str, Person], roles: Collection[Role]) -> None:
+    if not is_known(signature, people):
         raise ReleaseRefused(
             ReleaseReason.UNKNOWN_SIGNER,
-            f"the cluster file's 'people' has no {signature.by} with key {signature.key_id}; add them there, or let "
-            "somebody sign who is named there",
+            f"the cluster file's 'people' has no {signature.by} with key {signature.key_id}; add them there, with "
+            "'until:' if they have left, or let somebody sign who is named there",
         )
+    person = people[signature.by]
     if signature.role not in roles or signature.role not in person.roles:
         may = ", ".join(person.roles)
         detail = f"{signature.by} has signed to {signature.role} and may {may}; it takes {' and '.join(roles)}"

@@ -42,6 +42,8 @@ class Standing:
         stopped_by: The order to stop that has not been ended.
         last_order: The order that was followed last.
         misfit: Why the newest is not followed; None when it is.
+        release_in_doubt: See `PolicyBook`.
+        stop_in_doubt: See `PolicyBook`.
     """
 
     release: Release
@@ -50,12 +52,16 @@ class Standing:
     stopped_by: Order | None = None
     last_order: Order | None = None
     misfit: str | None = None
+    release_in_doubt: str | None = None
+    stop_in_doubt: str | None = None
 
     def halt(self, now: datetime) -> Halt | None:
         """Why nothing is looked at at this moment, UTC-aware; None: what a frame shows decides."""
         number, policy = self.release.number, self.release.in_force.policy
         if order := self.stopped_by:
-            return Halt(Shed.STOPPED, f"stopped by {order.by}: {order.why}")
+            return Halt(Shed.STOPPED, self.stop_in_doubt or f"stopped by {order.by}: {order.why}")
+        if self.release_in_doubt:
+            return Halt(Shed.LAPSED, self.release_in_doubt)
         if self.release.is_expired(now):
             return Halt(Shed.LAPSED, f"policy {number} was looser for a time, which is over: apply a stricter one")
         if now >= policy.end:

@@ -88,7 +88,9 @@ class PolicyState:
             return None
         newest_at = from_ms(self._newest.timestamp_ms)
         misfit = self._misfit.detail if self._misfit else None
-        return Standing(self._release, newest, newest_at, self._book.stopped_by, self._book.last_order, misfit)
+        book = self._book
+        doubts = book.release_in_doubt, book.stop_in_doubt
+        return Standing(self._release, newest, newest_at, book.stopped_by, book.last_order, misfit, *doubts)
 
     @property
     def lacks(self) -> str | None:
@@ -97,6 +99,8 @@ class PolicyState:
             return None
         if self._misfit is not None:
             return self._misfit.detail
+        if self._book.release_in_doubt is not None:
+            return self._book.release_in_doubt
         return f"no policy of {self._book.deployment} is in force: 'beholden policy apply' puts one in force"
 
 

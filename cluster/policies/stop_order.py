@@ -36,7 +36,7 @@ def check_order(
     elif last is not None and order.at <= last.at:
         raise ReleaseRefused(ReleaseReason.REPLAYED, "it is not newer than the last order; order it anew")
     if people:
-        _check_people(order, people)
+        _check_people(order, people, now)
 
 
 def signers_needed(order: Order, people: Mapping[str, Person]) -> int:
@@ -56,11 +56,11 @@ def _check_resume(order: Order, now: datetime, stopped_by: Order | None) -> None
         raise ReleaseRefused(ReleaseReason.CLOCK, f"ordered at {order.at}, and it is {now} here; set the clocks")
 
 
-def _check_people(order: Order, people: Mapping[str, Person]) -> None:
+def _check_people(order: Order, people: Mapping[str, Person], now: datetime) -> None:
     role = Role(str(order.action))
     if not any(each.by == order.by for each in order.signatures):
         raise ReleaseRefused(ReleaseReason.UNSIGNED, f"{order.by}, who orders it, has not signed it")
-    check_signatures(order.signatures, people, (role,), order_statement(order))
+    check_signatures(order.signatures, people, (role,), order_statement(order), now)
     if len(order.signatures) < signers_needed(order, people):
         detail = "it takes two people to resume: another one signs with 'beholden resume FILE --by NAME'"
         raise ReleaseRefused(ReleaseReason.NOT_APPROVED, detail)

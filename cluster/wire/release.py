@@ -11,7 +11,7 @@ from typing import Any
 
 from cluster.policies.in_force import PolicyInForce, policy_of
 from cluster.policies.signatures import Signature
-from cluster.wire.sealed import line, maybe, read_signatures, seal, time, unseal, write_signatures
+from cluster.wire.sealed import line, maybe, read_signatures, seal, sha256, time, unseal, write_signatures
 from cluster.wire.text import format_time
 from operators.errors import ReleaseReason, ReleaseRefused, SettingsRefused
 
@@ -154,12 +154,12 @@ def _release(body: Mapping[str, Any]) -> Release:
         by=line(found, "by"),
         at=time(found, "at"),
         why=line(found, "why"),
-        evidence_sha256=maybe(line, found, "evidence_sha256"),
+        evidence_sha256=maybe(sha256, found, "evidence_sha256"),
         effective_from=time(found, "effective_from"),
         expires_at=maybe(time, found, "expires_at"),
-        supersedes=maybe(line, found, "supersedes"),
+        supersedes=maybe(sha256, found, "supersedes"),
         loosens=tuple(map(str, found["loosens"])),
-        baseline=maybe(line, found, "baseline"),
+        baseline=maybe(sha256, found, "baseline"),
     )
     return Release(in_force, proposal, read_signatures(body["signatures"]), baseline)
 

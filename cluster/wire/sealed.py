@@ -5,6 +5,7 @@ The digest is no signature: it tells a whole document from a half-written one, n
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
@@ -17,6 +18,8 @@ from operators.errors import ReleaseReason, ReleaseRefused
 
 MAX_BYTES = 1_000_000  # a policy has 4 KB
 MAX_LINE_BYTES = 1000  # of a reason or a name
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 T = TypeVar("T")
 
@@ -85,6 +88,14 @@ def time(body: Mapping[str, Any], name: str) -> datetime:
     if format_time(found) != body[name]:
         raise ValueError(f"{name}: must be written as 2026-01-31T12:00:00.000Z")
     return found
+
+
+def sha256(body: Mapping[str, Any], name: str) -> str:
+    """A member that is a SHA-256 as this project writes them; ValueError otherwise."""
+    text = line(body, name)
+    if not _SHA256.fullmatch(text):
+        raise ValueError(f"{name}: must be 64 lower-case hexadecimal digits")
+    return text
 
 
 def maybe(read: Callable[[Mapping[str, Any], str], T], body: Mapping[str, Any], name: str) -> T | None:

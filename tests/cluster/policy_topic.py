@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cluster.memory_io import MemorySink
+from cluster.policies import confirmed
 from cluster.policies import desk as policy_desk
 from cluster.ports import Record
 from cluster.wire.ledger import LedgerRecord, parse_record
@@ -38,10 +39,35 @@ class Topics:
         for at, message in enumerate(self.ledger.messages):
             yield Record(FrameRef("ledger", 0, at), message.key.encode(), message.value, {}, 0)
 
+    def recent(self) -> "Recent":
+        """Topic `ledger` as a reader follows it."""
+        return Recent(self)
+
     def told(self, kind: str) -> list[LedgerRecord]:
         """Records of a kind in the ledger."""
         found = [parse_record(message.value) for message in self.ledger.messages]
         return [record for record in found if record.kind == kind]
+
+
+@dataclass(slots=True)
+class Recent:
+    """Topic `ledger`, from its beginning on."""
+
+    topics: Topics
+    read: int = 0
+
+    def poll(self, timeout_s: float) -> list[Record]:
+        """What has come."""
+        found = list(self.topics.told_raw())[self.read :]
+        self.read += len(found)
+        return found
+
+    def is_current(self) -> bool:
+        """Whether that was all."""
+        return self.read == len(self.topics.ledger.messages)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
 
 
 def in_memory(patch: pytest.MonkeyPatch) -> Topics:
@@ -57,4 +83,7 @@ def in_memory(patch: pytest.MonkeyPatch) -> Topics:
     patch.setattr(policy_desk, "open_producer", lambda kafka, name: Producer())
     patch.setattr(policy_desk, "KafkaSink", lambda kafka, producer, topic: getattr(topics, topic))
     patch.setattr(policy_desk, "read_topic", topics.records)
+    patch.setattr(confirmed, "TopicReader", lambda *_, **__: topics.recent())
+    patch.setattr(confirmed, "WITHIN_S", 0.05)
+    patch.setattr(confirmed, "_POLL_S", 0.0)
     return topics

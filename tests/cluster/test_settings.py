@@ -99,6 +99,7 @@ def test_the_anchor_file_starts_from_the_files_folder_as_well(write_document: An
         ({"people": {"ada": {"public_key": KEY, "roles": []}}}, "roles: name at least one of propose, approve"),
         ({"people": {"ada": {"public_key": KEY, "roles": ["stop", "stop"]}}}, "each once"),
         ({"people": {"ada": {"public_key": KEY, "roles": ["king"]}}}, "people.ada.roles.0: "),
+        ({"people": {"ada": {"public_key": KEY, "roles": ["stop"], "until": "2026-01-31"}}}, "people.ada.until: "),
         ({"people": {"ada": {"public_key": KEY[:-4], "roles": ["stop"]}}}, "public_key: must be 32 bytes as base64"),
         ({"people": {"ada": {"public_key": "?" * 44, "roles": ["stop"]}}}, "public_key: must be 32 bytes as base64"),
         ({"people": {"ada": {"roles": ["stop"]}}}, "people.ada.public_key: is missing"),

@@ -71,12 +71,14 @@ def test_policies_come_into_force_and_go_by_people_alone(operator: Operator, boo
     run("policy", "propose", operator.policy(2, 0.9), *on, *why)
     run("policy", "apply", "2.release.json", *on)
     about = {name: f"sha256 {_sha256(operator.folder / f'drawn-{name}.onnx')}" for name in ("detector", "embedder")}
-    (operator.folder / "measured.json").write_text(json.dumps({"about": about}))
+    point = {"threshold": 0.55, "fpir": {"hits": 1, "of": 100}, "tpir": {"hits": 95, "of": 100}}
+    measured = {"about": about, "identification": {"points": [point]}}
+    (operator.folder / "measured.json").write_text(json.dumps(measured))
     looser = operator.policy(3, 0.85)
     assert "no_expiry" in run("policy", "propose", looser, *on, *why, status=1)
     run("policy", "propose", looser, *on, *why, "--expires", "30d", "--evidence", "measured.json")
     assert "not_approved" in run("policy", "apply", "3.release.json", *on, status=1)
-    run("policy", "approve", "3.release.json", "--by", "bob", "--yes")
+    run("policy", "approve", "3.release.json", "--by", "bob", "--yes", "--evidence", "measured.json")
     run("policy", "apply", "3.release.json", *on)
     assert "replayed" in run("policy", "apply", "2.release.json", *on, status=1)
     assert "replayed" in run("policy", "apply", "3.release.json", *on, status=1)

@@ -10,8 +10,12 @@ from click.testing import CliRunner, Result
 from cluster import cli
 from cluster.clocks import HandClock
 from cluster.ledger.writer import LedgerWriter
+from cluster.memory_io import MemorySink
 from cluster.policies.files import read_release
 from cluster.policies.signatures import Role
+from cluster.wire.order import ORDER_FORM, parse_order
+from cluster.wire.policy_records import FOLLOWED, followed_body
+from cluster.wire.release import parse_release
 from cluster.wire.settings import IN_FORCE, in_force_body
 from operators.errors import BeholdenError
 from tests.builders import NOW, policy_document
@@ -53,7 +57,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cluster = {"cluster": "c", "policy": "test-7.yaml", "models": {"manifests": ".", "files": "."}, "people": people}
     (tmp_path / "cluster.yaml").write_text(json.dumps(cluster))
     about = {"detector": f"sha256 {'a' * 64}", "embedder": f"sha256 {'b' * 64}"}
-    (tmp_path / "measured.json").write_text(json.dumps({"about": about}))
+    point = {"threshold": 0.55, "fpir": {"hits": 1, "of": 100}, "tpir": {"hits": 95, "of": 100}}
+    measured = {"about": about, "identification": {"points": [point]}}
+    (tmp_path / "measured.json").write_text(json.dumps(measured))
     return tmp_path
 
 
@@ -79,7 +85,7 @@ def released(run: Run, number: int, *more: str) -> None:
     """Propose, approve and apply a policy."""
     for arguments in (
         ("propose", f"test-{number}.yaml", "-f", "cluster.yaml", "--by", "ada", "--why", "the test", *more),
-        ("approve", f"{number}.release.json", "--by", "bob", "--yes"),
+        ("approve", f"{number}.release.json", "--by", "bob", "--yes", *more[:2]),  # with the same evidence
         ("apply", f"{number}.release.json", "-f", "cluster.yaml"),
     ):
         done = run("policy", *arguments)
@@ -97,6 +103,8 @@ def test_a_policy_is_proposed_approved_and_applied_and_looked_up(run: Run, topic
     assert "watchlists.sought.threshold" in done.output
     assert "loosens" in done.output
     assert "next: it loosens watchlists.sought.threshold, so somebody else has to approve it" in done.stderr
+    assert "--evidence FILE" in str(run("policy", "approve", "8.release.json", "--by", "bob", "--yes").exception)
+    assert len(read_release(folder / "8.release.json").signatures) == 1
     done = run("policy", "approve", "8.release.json", "--by", "bob", "--yes", "--evidence", "measured.json")
     assert "against policy 7" in done.output
     assert run("policy", "apply", "8.release.json", "-f", "cluster.yaml").exit_code == 0
@@ -279,6 +287,65 @@ def test_a_stop_waits_for_no_clock(run: Run, topics: Topics, monkeypatch: pytest
     monkeypatch.setattr("cluster.clocks.SystemClock.now", lambda _: NOW.replace(hour=11))
     assert run("stop", "-f", "cluster.yaml", "--why", "another", "--by", "dan").exit_code == 0
     assert len(topics.told("order.stop")) == 2
+
+
+def test_a_stop_needs_no_policy_file(run: Run, topics: Topics, folder: Path) -> None:
+    """The topic knows whose alerting it is; where it has several, whoever stops says it."""
+    released(run, 7)
+    (folder / "test-7.yaml").write_text("purpose: half a")
+    assert run("stop", "-f", "cluster.yaml", "--why", "a false alert", "--by", "dan").exit_code == 0
+    topics.policy.send("other", b"{}", [])
+    done = run("stop", "-f", "cluster.yaml", "--why", "a false alert", "--by", "dan")
+    assert done.exit_code == 1
+    assert "say whose: --deployment; the policy topic has other, test, and " in done.output
+    more = ("--deployment", "test")
+    assert run("stop", "-f", "cluster.yaml", "--why", "a false alert", "--by", "dan", *more).exit_code == 0
+    assert len(topics.told("order.stop")) == 2
+
+
+def recogniser(topics: Topics, name: str = "recogniser-0") -> LedgerWriter:
+    """Its chain of the ledger, in which it has said by what it goes."""
+    writer = LedgerWriter(topics.ledger, "test", name, "0" * 64, HandClock(NOW))
+    writer.write(IN_FORCE, {"digest": "0" * 64})
+    return writer
+
+
+def test_a_stop_that_no_recogniser_confirms_is_no_success(run: Run, topics: Topics) -> None:
+    """It stands all the same, and who has not confirmed it is named; whoever has ended does not count."""
+    stop = ("stop", "-f", "cluster.yaml", "--why", "a false alert", "--by", "dan")
+    released(run, 7)
+    assert "no recogniser is running" in run(*stop).output
+    [*_, ended] = [recogniser(topics, f"recogniser-{slot}") for slot in range(3)]
+    ended.end()
+    done = run(*stop)
+    assert done.exit_code == 1
+    assert "alerting is stopped" in done.output
+    assert "not confirmed within 0.05 s by recogniser-0, recogniser-1: 'beholden status' says why" in done.output
+    assert len(topics.told("order.stop")) == 2
+
+
+def test_what_recognisers_confirm_is_a_success(run: Run, topics: Topics) -> None:
+    """Those that run, by the order or the policy itself."""
+    first, second = recogniser(topics), recogniser(topics, "recogniser-1")
+
+    class Heard(MemorySink):
+        def send(self, key: str, value: bytes, *about: Any, **more: Any) -> Any:
+            is_order = json.loads(value)["form"] == ORDER_FORM
+            for each in listening:
+                if is_order:
+                    each.write(FOLLOWED, followed_body("stop", parse_order(value).digest, NOW))
+                else:
+                    each.write(IN_FORCE, {"digest": parse_release(value).digest})
+            return super().send(key, value, *about, **more)
+
+    listening = [first, second]
+    topics.policy = Heard()
+    released(run, 7)
+    done = run("stop", "-f", "cluster.yaml", "--why", "a false alert", "--by", "dan")
+    assert (done.exit_code, done.output.splitlines()[-1]) == (0, "confirmed by recogniser-0, recogniser-1")
+    listening.remove(second)
+    done = run("stop", "-f", "cluster.yaml", "--why", "a false alert", "--by", "dan")
+    assert "by recogniser-1:" in done.output
 
 
 def test_whoever_may_not_stop_does_not(run: Run, topics: Topics) -> None:

@@ -25,7 +25,7 @@ BAD = [
     encode_release(approved(changed(8, deployment="other"))),
     encode_release(signed(proposed(changed(20, threshold(0.5))), ada=Role.PROPOSE)),
     encode_release(proposed(changed(30, people="synthetic"), FIRST)),
-    encode_order(order(Action.STOP, "mal")),
+    encode_order(order(Action.RESUME, "mal")),
     encode_order(order(Action.RESUME, "dan", ends=STOP)),
 ]
 

@@ -10,6 +10,8 @@ from operators.errors import ReleaseRefused
 from tests.builders import policy
 
 ABOUT = {"detector": "sees, sha256 " + "a" * 64, "embedder": "knows, sha256 " + "b" * 64}
+POINT = {"threshold": 0.6, "fpir": {"hits": 1, "of": 100}, "tpir": {"hits": 95, "of": 100}}
+MEASURED = {"about": ABOUT, "identification": {"points": [POINT]}}
 EVALUATION = Path(__file__).resolve().parents[3] / "docs" / "evaluation" / "demo-1.json"
 
 
@@ -17,7 +19,7 @@ EVALUATION = Path(__file__).resolve().parents[3] / "docs" / "evaluation" / "demo
 def file(tmp_path: Path) -> Path:
     """What `beholden evaluate --json` writes about the builders' policy."""
     path = tmp_path / "evaluation.json"
-    path.write_text(json.dumps({"about": ABOUT}))
+    path.write_text(json.dumps(MEASURED))
     return path
 
 
@@ -39,9 +41,18 @@ def test_the_projects_own_evaluation_is_one() -> None:
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        ({"about": {**ABOUT, "detector": "sha256 " + "c" * 64}}, "measured detector c"),
-        ({"about": {**ABOUT, "embedder": "knows"}}, "measured embedder none"),
-        ({"about": {**ABOUT, "embedder": f"{'b' * 64} {'c' * 64}"}}, "measured embedder b.*, c"),
+        ({**MEASURED, "about": {**ABOUT, "detector": "sha256 " + "c" * 64}}, "measured detector c"),
+        ({**MEASURED, "about": {**ABOUT, "embedder": "knows"}}, "measured embedder none"),
+        ({**MEASURED, "about": {**ABOUT, "embedder": f"{'b' * 64} {'c' * 64}"}}, "measured embedder b.*, c"),
+        ({"about": ABOUT}, "no rate was measured"),
+        ({"about": ABOUT, "identification": None}, "no rate was measured"),
+        ({"about": ABOUT, "identification": {"points": []}}, "no rate was measured"),
+        ({"about": ABOUT, "identification": {"points": "many"}}, "no rate was measured"),
+        ({"about": ABOUT, "identification": {"points": [POINT, {}]}}, "no rate was measured"),
+        ({"about": ABOUT, "identification": {"points": [{**POINT, "fpir": None}]}}, "no rate was measured"),
+        ({"about": ABOUT, "identification": {"points": [{**POINT, "tpir": {"hits": 0, "of": 0}}]}}, "no rate was"),
+        ({"about": ABOUT, "identification": {"points": [{**POINT, "fpir": {"hits": 5, "of": 4}}]}}, "no rate was"),
+        ({"about": ABOUT, "identification": {"points": [{**POINT, "threshold": "low"}]}}, "no rate was measured"),
         ({"about": {"detector": ABOUT["detector"]}}, "is no calibration document"),
         ({"about": {**ABOUT, "detector": 5}}, "is no calibration document"),
         ({"about": []}, "is no calibration document"),

@@ -164,7 +164,7 @@ def test_a_stop_is_in_the_topic_whatever_the_ledger_does_and_a_resume_waits_for_
     world.desk.apply(FIRST)
     stop = order(Action.STOP, "dan")
     world.topics.ledger.acknowledges = False
-    with pytest.raises(BrokerUnavailable):
+    with pytest.raises(BrokerUnavailable, match="it is stopped; the ledger does not have it yet"):
         world.desk.order(stop)
     assert world.read().stopped_by == stop
     resume = order(Action.RESUME, "dan", "bob", ends=stop)

@@ -71,9 +71,9 @@ class Feed:
         """None."""
         return []
 
-    def halting(self) -> Halt | None:
+    def halting(self, digest: str) -> Halt | None:
         """See `PolicyFeed`."""
-        return self.wait().halt(NOW)
+        return self.wait().halt(NOW, digest)
 
     def close(self) -> None:
         """Nothing is open."""

@@ -117,7 +117,7 @@ class Orders:
 
     halt: Halt | None = None
 
-    def __call__(self) -> Halt | None:
+    def __call__(self, _: str) -> Halt | None:
         """See `Halting`."""
         return self.halt
 

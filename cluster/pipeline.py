@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import compress
 
 import numpy as np
 
@@ -372,14 +373,19 @@ class Pipeline:
         self.account.faces.update(seen.gated)
         self.account.faces["compared"] += len(seen.faces)
         self.account.decided(frame.camera, (self._clock.now() - frame.captured_at).total_seconds() * 1000)
+        alerts = [self._alert(frame, seen, one, detected_at) for one in due]
+        untold = [alert.about not in self._told for alert in alerts]
+        named = self._keep_evidence(frame, seen, list(compress(alerts, untold)))
+        if due:
+            self._outlets.ledger.check()
+            if self._is_barred(admitted):  # while its evidence was on its way, or the ledger was waited for
+                self._sightings.take_back(frame.camera, frame.ref, list(compress(due, untold)))
+                return 0
         done = [frame.ref, *self._holds.keep(frame, self._sightings.waits_for(frame.camera), detected_at)]
         if due:
-            alerts = [self._alert(frame, seen, one, detected_at) for one in due]
-            named = self._keep_evidence(frame, seen, [alert for alert in alerts if alert.about not in self._told])
-            if self._is_barred(admitted):  # while its evidence was on its way
-                self._undelivered.append((done[1:], []))  # earlier frames that nothing waits for any more
-                return 0
-            self._close(done, Outcome.ALERTED, "candidate", [self._send(*each) for each in named])
+            at = self._clock.now()
+            deliveries = [self._send(replace(alert, alerted_at=at), evidence) for alert, evidence in named]
+            self._close(done, Outcome.ALERTED, "candidate", deliveries)
         else:
             self._close(done, Outcome.NO_MATCH, _why_not(seen, sightings))
         return len({sighting.face for sighting in due})
@@ -409,9 +415,8 @@ class Pipeline:
         return [(alert, name) for alert, name, _ in kept]
 
     def _send(self, alert: Alert, evidence: EvidenceName) -> Delivery:
-        self._outlets.ledger.check()
         frame = alert.frame
-        value, headers = encode_alert(replace(alert, alerted_at=self._clock.now()), self._context, evidence)
+        value, headers = encode_alert(alert, self._context, evidence)
         self.account.alerts += 1
         self._results[frame.ref.topic, frame.ref.partition] = frame.ref.offset
         return self._outlets.alerts.send(frame.camera, value, headers, frame.ref)

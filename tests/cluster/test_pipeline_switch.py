@@ -214,7 +214,7 @@ class Superseding(FakeIndex):
         return None if digest == self.digest else Halt(None, "another stands")
 
 
-@pytest.mark.parametrize("heard", ["search"])
+@pytest.mark.parametrize("heard", ["search", "evidence"])
 def test_nothing_follows_from_a_policy_that_is_superseded_while_a_frame_is_looked_at(heard: str) -> None:
     """The frame is judged anew by the one that stands; nobody is lost."""
     lane = Lane()

@@ -184,19 +184,25 @@ class Pipeline:
             self._flush()
         elif time.monotonic() - self._committed_at >= COMMIT_INTERVAL_S:
             self._commit()
+        if self._results and (halt := self._halting(self._context.policy_digest)) and halt.reason:
+            self._publish()
         self.busy_s += time.perf_counter() - began_s - (self._idle_s - idle_s)
         return self.account.frames_out.total() - ended
 
     def _watch(self, batch: Sequence[Admitted]) -> Batch:
         """See, search and decide. When it returns, nothing holds a pixel or a vector of the batch any more."""
         seen = self._see(batch)
+        gated, compared = sum(one.gated.total() for _, one in seen), sum(len(one.faces) for _, one in seen)
         detected_at = self._clock.now()
         hits = self._search([one for _, one in seen])
+        if isinstance(hits, Halt):
+            for admitted, _ in seen:
+                self._bar(admitted, hits)
+            hits, seen = [], []
         alerted = 0
         for (admitted, one), found in zip(seen, hits, strict=True):
             alerted += self._decide(admitted, one, found, detected_at)
-        gated = sum(one.gated.total() for _, one in seen)
-        return Batch(gated, sum(len(one.faces) for _, one in seen), alerted)
+        return Batch(gated, compared, alerted)
 
     def drain(self) -> None:
         """Wait for everything that was written, shed frames included, and commit what is finished."""
@@ -223,6 +229,13 @@ class Pipeline:
         pending, self._undelivered = self._undelivered, []
         self._settle(pending)
         self._commit()
+
+    def _publish(self) -> None:
+        """Everything is halted: what was decided before becomes readable now, and waits for no other frame."""
+        for record, frame in self._queue.empty():
+            self._take(record, frame)
+        self._holds.let_all_go()
+        self._flush()
 
     def rebalance(self, revoked: Sequence[TopicPartition], owned: Sequence[TopicPartition]) -> None:
         """The partitions have been shared anew. Those that are still here begin again at their last commit.
@@ -342,8 +355,8 @@ class Pipeline:
                     self.account.slow[frame.camera] += 1
         return found
 
-    def _search(self, seen: Sequence[Seen]) -> list[list[list[Hit]]]:
-        """Hits of every face of every frame: one search for all of them, repeated until it is complete."""
+    def _search(self, seen: Sequence[Seen]) -> list[list[list[Hit]]] | Halt:
+        """Hits of every face of every frame: one search for all of them, repeated until it is complete or halted."""
         vectors = self._vision.join(seen)
         if not len(vectors):
             return [[] for _ in seen]
@@ -355,6 +368,9 @@ class Pipeline:
                 self._index_lacks = str(incomplete)
                 if self._stopping():
                     raise
+                if halt := self._halting(self._context.policy_digest):
+                    self._index_lacks = None
+                    return halt
                 time.sleep(pause_s(failed, RETRY_SEARCH_S, LONGEST_RETRY_SEARCH_S))
                 failed += 1
             else:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cluster.account import Shed
 from cluster.ledger.writer import LedgerWriter
 from cluster.policies.standing import Halt
-from operators.errors import FrameRefused
+from operators.errors import FrameRefused, IndexIncomplete
 from operators.freshness import FreshnessRule, Rule
 from operators.hours import WEEKDAYS, Hours
 from operators.sightings import SightingSettings
@@ -179,6 +179,25 @@ def test_a_stop_that_comes_while_a_frame_waits_or_is_looked_at_is_heard() -> Non
         assert shed_in_ledger(lane)[Shed.STOPPED] == (1 if heard == "while it waits" else 2)
         assert vision.frames == 1
         assert lane.source.stored == {FRAMES: 2}
+
+
+def test_a_stop_is_heard_while_the_index_is_silent() -> None:
+    """Its search ends, so that nothing that was decided before waits for an index."""
+    orders = Orders()
+
+    class Silent(FakeIndex):
+        """Somebody says stop after the first search, and no other is answered."""
+
+        def search(self, vectors: Float32, k: int, at_least: float) -> list[list[Hit]]:
+            """See `Index.search`."""
+            orders.halt = STOP
+            raise IndexIncomplete("shard 1 of 2 does not answer")
+
+    lane = Lane(index=Silent(), halting=orders)
+    pipeline = lane.run([record(b"anna", 0), record(b"empty", 1)])
+    assert pipeline.waiting_for is None
+    assert shed_in_ledger(lane) == {Shed.STOPPED: 2}
+    assert lane.source.stored == {FRAMES: 2}
 
 
 @pytest.mark.parametrize("confirm", [1, 2])

@@ -30,6 +30,7 @@ from cluster.privacy.evidence import EvidenceSink
 from cluster.privacy.nonmatches import Batch, Nonmatches
 from cluster.progress import Progress
 from cluster.shed_book import ShedBook
+from cluster.traces import forget_frames
 from cluster.wire.alerts import About, Alert, AlertContext, alert_id, encode_alert, parse_told
 from cluster.wire.evidence import Evidence, EvidenceName
 from cluster.wire.frames import encode_dead_letter, parse_frame
@@ -171,14 +172,12 @@ class Pipeline:
         ended, began_s, idle_s = self.account.frames_out.total(), time.perf_counter(), self._idle_s
         batch = self._next_batch(timeout_s)
         earlier, self._undelivered = self._undelivered, []
-        seen_from_s = time.perf_counter()
-        faces = self._watch(batch)
-        lived_s = time.perf_counter() - seen_from_s
-        self._nonmatches.add(faces, lived_s, self._policy.max_nonmatch_s, self._clock.now())
+        is_idle = not batch
+        self._watch_and_drop(batch)
         self._settle(earlier)
         self._book.write(self._clock.now())
         self._nonmatches.write(self._clock.now())
-        if not batch:
+        if is_idle:
             if (overdue := self._holds.overdue(self._clock.now())) and self._source.is_caught_up():
                 self._holds.let_go(overdue)
             self._flush()
@@ -189,20 +188,35 @@ class Pipeline:
         self.busy_s += time.perf_counter() - began_s - (self._idle_s - idle_s)
         return self.account.frames_out.total() - ended
 
-    def _watch(self, batch: Sequence[Admitted]) -> Batch:
-        """See, search and decide. When it returns, nothing holds a pixel or a vector of the batch any more."""
+    def _watch_and_drop(self, batch: list[Admitted]) -> None:
+        """See, search and decide. When it returns or raises, nothing holds a pixel or a vector of the batch."""
+        seen_from_s, faces = time.perf_counter(), Batch()
+        try:
+            self._watch(batch, faces)
+        except BaseException as error:
+            forget_frames(error)  # whoever handles it may wait for a broker
+            raise
+        finally:
+            batch.clear()
+            lived_s = time.perf_counter() - seen_from_s
+            self._nonmatches.add(faces, lived_s, self._policy.max_nonmatch_s, self._clock.now())
+
+    def _watch(self, batch: Sequence[Admitted], faces: Batch) -> None:
         seen = self._see(batch)
-        gated, compared = sum(one.gated.total() for _, one in seen), sum(len(one.faces) for _, one in seen)
+        faces.gated, faces.compared = sum(one.gated.total() for _, one in seen), sum(len(one.faces) for _, one in seen)
         detected_at = self._clock.now()
         hits = self._search([one for _, one in seen])
         if isinstance(hits, Halt):
             for admitted, _ in seen:
                 self._bar(admitted, hits)
             hits, seen = [], []
-        alerted = 0
         for (admitted, one), found in zip(seen, hits, strict=True):
-            alerted += self._decide(admitted, one, found, detected_at)
-        return Batch(gated, compared, alerted)
+            faces.alerted += self._decide(admitted, one, found, detected_at)
+
+    def drop(self) -> None:
+        """Forget the frames that wait: whoever has their partitions next reads them again."""
+        self._queue.empty()
+        self._aside.clear()
 
     def drain(self) -> None:
         """Wait for everything that was written, shed frames included, and commit what is finished."""

@@ -407,7 +407,7 @@ class Pipeline:
         untold = [alert.about not in self._told for alert in alerts]
         named = self._keep_evidence(frame, seen, list(compress(alerts, untold)))
         if due:
-            self._outlets.ledger.check()
+            self._outlets.ledger.prove()
             if self._is_barred(admitted):  # while its evidence was on its way, or the ledger was waited for
                 self._sightings.take_back(frame.camera, frame.ref, list(compress(due, untold)))
                 return 0

@@ -37,7 +37,7 @@ class Holds:
     def adopt(self, settings: SightingSettings) -> None:
         """Other settings from now on: what is held counts no more. What it has led to must be written by now."""
         self._longest = settings.of_frames * timedelta(milliseconds=settings.passage_gap_ms)
-        self.let_go(list(self._held))
+        self.let_all_go()
 
     def keep(self, frame: Frame, waited_for: AbstractSet[FrameRef], now: datetime) -> list[FrameRef]:
         """Hold a frame if it is waited for; earlier ones that are not waited for any more.
@@ -62,6 +62,10 @@ class Holds:
     def overdue(self, now: datetime) -> list[FrameRef]:
         """What has been held for so long that, if no frame of its camera waits to be read, its passage is over."""
         return [ref for ref, held in self._held.items() if now - held.since > self._longest]
+
+    def let_all_go(self) -> None:
+        """Hold nothing that is held now any longer."""
+        self.let_go(list(self._held))
 
     def let_go(self, refs: Iterable[FrameRef]) -> None:
         """Hold them no longer."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import compress
 
 import numpy as np
 
@@ -23,12 +24,13 @@ from cluster.looking import Looking
 from cluster.offsets import OffsetTracker, TopicPartition
 from cluster.pace import Pace
 from cluster.policies.in_force import PolicyInForce
-from cluster.policies.standing import Halting, nothing_halts
+from cluster.policies.standing import Halt, Halting, nothing_halts
 from cluster.ports import Clock, Delivery, FrameSource, Index, Record, ResultSink
 from cluster.privacy.evidence import EvidenceSink
 from cluster.privacy.nonmatches import Batch, Nonmatches
 from cluster.progress import Progress
 from cluster.shed_book import ShedBook
+from cluster.traces import forget_frames
 from cluster.wire.alerts import About, Alert, AlertContext, alert_id, encode_alert, parse_told
 from cluster.wire.evidence import Evidence, EvidenceName
 from cluster.wire.frames import encode_dead_letter, parse_frame
@@ -75,8 +77,8 @@ class Pipeline:
         poll_records: Most frames of one batch.
         stopping: Whether to give up waiting for an index that does not answer.
         in_hand: Where the frames that are looked at are written down; by default nowhere.
-        halting: What halts everything; asked for each frame when it comes, when its turn has come, and before anything
-            follows from it.
+        halting: What halts everything that this policy decides; asked for each frame when it comes, when its turn has
+            come, and before anything follows from it.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class Pipeline:
         self._nonmatches = Nonmatches(outlets.ledger, account)
         self._progress = Progress(source, self._offsets, self._book, account, clock)
         self._undelivered: list[tuple[list[FrameRef], list[Delivery]]] = []
+        self._aside: list[Admitted] = []  # frames that the next policy is to judge
         self._results: dict[TopicPartition, int] = {}  # offsets of the last frames that led to one, not committed yet
         self._committed_at = 0.0
         self._idle_s = 0.0  # waited for frames; the rest of the time is `busy_s`
@@ -136,7 +139,8 @@ class Pipeline:
         """From the next step on another policy decides, the whole of it; call it between two steps.
 
         What was seen by the former is written first and counts no more: passages and cool-downs go on, so that nobody
-        alerts twice, and an alert that needs several frames needs all of them anew. Frames that wait are taken in anew.
+        alerts twice, and an alert that needs several frames needs all of them anew. Frames that wait are taken in anew,
+        and so are those that were looked at when the other policy had come already.
 
         Args:
             policy: What decides from now on. Its models are those that run.
@@ -149,7 +153,7 @@ class Pipeline:
         self._settle(pending)
         self._book.write_all()
         self._nonmatches.write_all(self._clock.now())
-        waiting = self._queue.empty()
+        waiting, self._aside = [*self._aside, *self._queue.empty()], []
         self._decide_by(policy.policy, context)
         for record, frame in waiting:
             self._take(record, frame)
@@ -168,32 +172,51 @@ class Pipeline:
         ended, began_s, idle_s = self.account.frames_out.total(), time.perf_counter(), self._idle_s
         batch = self._next_batch(timeout_s)
         earlier, self._undelivered = self._undelivered, []
-        seen_from_s = time.perf_counter()
-        faces = self._watch(batch)
-        lived_s = time.perf_counter() - seen_from_s
-        self._nonmatches.add(faces, lived_s, self._policy.max_nonmatch_s, self._clock.now())
+        is_idle = not batch
+        self._watch_and_drop(batch)
         self._settle(earlier)
         self._book.write(self._clock.now())
         self._nonmatches.write(self._clock.now())
-        if not batch:
+        if is_idle:
             if (overdue := self._holds.overdue(self._clock.now())) and self._source.is_caught_up():
                 self._holds.let_go(overdue)
             self._flush()
         elif time.monotonic() - self._committed_at >= COMMIT_INTERVAL_S:
             self._commit()
+        if self._results and (halt := self._halting(self._context.policy_digest)) and halt.reason:
+            self._publish()
         self.busy_s += time.perf_counter() - began_s - (self._idle_s - idle_s)
         return self.account.frames_out.total() - ended
 
-    def _watch(self, batch: Sequence[Admitted]) -> Batch:
-        """See, search and decide. When it returns, nothing holds a pixel or a vector of the batch any more."""
+    def _watch_and_drop(self, batch: list[Admitted]) -> None:
+        """See, search and decide. When it returns or raises, nothing holds a pixel or a vector of the batch."""
+        seen_from_s, faces = time.perf_counter(), Batch()
+        try:
+            self._watch(batch, faces)
+        except BaseException as error:
+            forget_frames(error)  # whoever handles it may wait for a broker
+            raise
+        finally:
+            batch.clear()
+            lived_s = time.perf_counter() - seen_from_s
+            self._nonmatches.add(faces, lived_s, self._policy.max_nonmatch_s, self._clock.now())
+
+    def _watch(self, batch: Sequence[Admitted], faces: Batch) -> None:
         seen = self._see(batch)
+        faces.gated, faces.compared = sum(one.gated.total() for _, one in seen), sum(len(one.faces) for _, one in seen)
         detected_at = self._clock.now()
         hits = self._search([one for _, one in seen])
-        alerted = 0
-        for (frame, one), found in zip(seen, hits, strict=True):
-            alerted += self._decide(frame, one, found, detected_at)
-        gated = sum(one.gated.total() for _, one in seen)
-        return Batch(gated, sum(len(one.faces) for _, one in seen), alerted)
+        if isinstance(hits, Halt):
+            for admitted, _ in seen:
+                self._bar(admitted, hits)
+            hits, seen = [], []
+        for (admitted, one), found in zip(seen, hits, strict=True):
+            faces.alerted += self._decide(admitted, one, found, detected_at)
+
+    def drop(self) -> None:
+        """Forget the frames that wait: whoever has their partitions next reads them again."""
+        self._queue.empty()
+        self._aside.clear()
 
     def drain(self) -> None:
         """Wait for everything that was written, shed frames included, and commit what is finished."""
@@ -213,14 +236,20 @@ class Pipeline:
                 self._admit(record)
         self._progress.skip(polled, self._clock.now() - self._max_age)
         batch, dropped = self._queue.take(self._clock.now(), self._pace.frames)
-        barred = {frame.ref: reason for _, frame in batch if (reason := self._barred(frame))}
-        self._shed([*dropped, *(Dropped(frame, barred[frame.ref]) for _, frame in batch if frame.ref in barred)])
-        return [(record, frame) for record, frame in batch if frame.ref not in barred]
+        self._shed(dropped)
+        return [each for each in batch if not self._is_barred(each)]
 
     def _flush(self) -> None:
         pending, self._undelivered = self._undelivered, []
         self._settle(pending)
         self._commit()
+
+    def _publish(self) -> None:
+        """Everything is halted: what was decided before becomes readable now, and waits for no other frame."""
+        for record, frame in self._queue.empty():
+            self._take(record, frame)
+        self._holds.let_all_go()
+        self._flush()
 
     def rebalance(self, revoked: Sequence[TopicPartition], owned: Sequence[TopicPartition]) -> None:
         """The partitions have been shared anew. Those that are still here begin again at their last commit.
@@ -238,7 +267,10 @@ class Pipeline:
         elsewhere = set(revoked).difference(owned)
         self._holds.forget(elsewhere)
         self._offsets.forget(elsewhere)
-        self.account.take_back(self._queue.forget(elsewhere), self._book.forget(elsewhere))
+        stays = [each for each in self._aside if (each[0].ref.topic, each[0].ref.partition) not in elsewhere]
+        waiting = len(self._aside) - len(stays) + self._queue.forget(elsewhere)
+        self._aside = stays
+        self.account.take_back(waiting, self._book.forget(elsewhere))
         for partition in elsewhere:
             self._results.pop(partition, None)
         self._sightings.forget(self._progress.share(elsewhere, owned))
@@ -285,8 +317,8 @@ class Pipeline:
             self._dead_letter(record, refused)
             return
         self._progress.has_camera((record.ref.topic, record.ref.partition), frame.camera)
-        barred = self._barred(frame)
-        self._shed([Dropped(frame, barred)] if barred else self._queue.put(record, frame, self._clock.now()))
+        if not self._is_barred((record, frame)):
+            self._shed(self._queue.put(record, frame, self._clock.now()))
 
     def _shed(self, dropped: Sequence[Dropped]) -> None:
         """Account for frames that nobody looks at; each is finished once the ledger has it."""
@@ -298,17 +330,31 @@ class Pipeline:
         if frame.camera not in self._policy.cameras:
             raise FrameRefused(FrameReason.UNKNOWN_CAMERA, "the policy in force does not cover this camera")
 
-    def _barred(self, frame: Frame) -> Shed | None:
+    def _barred(self, frame: Frame) -> Halt | None:
         """Why a frame is not looked at now, and nothing may follow from it; None: it may be.
 
         Both the moment at which it was taken and the present must lie within the policy's times.
         """
-        if halt := self._halting():
-            return halt.reason
+        if halt := self._halting(self._context.policy_digest):
+            return halt
         times = (self._clock.now(), frame.captured_at)
-        return None if all(self._policy.in_scope(frame.camera, at) for at in times) else Shed.OUT_OF_HOURS
+        is_in_scope = all(self._policy.in_scope(frame.camera, at) for at in times)
+        return None if is_in_scope else Halt(Shed.OUT_OF_HOURS, "outside the times of the policy")
 
-    def _see(self, frames: Sequence[Admitted]) -> list[tuple[Frame, Seen]]:
+    def _is_barred(self, admitted: Admitted) -> bool:
+        """Whether nothing may follow from a frame: then it is shed, or set aside for the next policy to judge."""
+        halt = self._barred(admitted[1])
+        if halt is not None:
+            self._bar(admitted, halt)
+        return halt is not None
+
+    def _bar(self, admitted: Admitted, halt: Halt) -> None:
+        if halt.reason is None:
+            self._aside.append(admitted)
+        else:
+            self._shed([Dropped(admitted[1], halt.reason)])
+
+    def _see(self, frames: Sequence[Admitted]) -> list[tuple[Admitted, Seen]]:
         """Faces and vectors of every frame that can be decoded."""
         began_s = time.perf_counter()
         whole = self._looking.see([record for record, _ in frames])
@@ -318,13 +364,13 @@ class Pipeline:
             if isinstance(seen, FrameRefused):
                 self._dead_letter(record, seen)
             else:
-                found.append((frame, seen))
+                found.append(((record, frame), seen))
                 if seen.took_s > SLOW_S:
                     self.account.slow[frame.camera] += 1
         return found
 
-    def _search(self, seen: Sequence[Seen]) -> list[list[list[Hit]]]:
-        """Hits of every face of every frame: one search for all of them, repeated until it is complete."""
+    def _search(self, seen: Sequence[Seen]) -> list[list[list[Hit]]] | Halt:
+        """Hits of every face of every frame: one search for all of them, repeated until it is complete or halted."""
         vectors = self._vision.join(seen)
         if not len(vectors):
             return [[] for _ in seen]
@@ -336,6 +382,9 @@ class Pipeline:
                 self._index_lacks = str(incomplete)
                 if self._stopping():
                     raise
+                if halt := self._halting(self._context.policy_digest):
+                    self._index_lacks = None
+                    return halt
                 time.sleep(pause_s(failed, RETRY_SEARCH_S, LONGEST_RETRY_SEARCH_S))
                 failed += 1
             else:
@@ -343,26 +392,30 @@ class Pipeline:
                 answers = iter(hits)
                 return [[next(answers) for _ in one.vectors] for one in seen]
 
-    def _decide(self, frame: Frame, seen: Seen, hits: Sequence[Sequence[Hit]], detected_at: datetime) -> int:
+    def _decide(self, admitted: Admitted, seen: Seen, hits: Sequence[Sequence[Hit]], detected_at: datetime) -> int:
         """From hits to alerts, or to the reason why there is none; how many faces led to alerts."""
-        if barred := self._barred(frame):
-            self._shed([Dropped(frame, barred)])
+        if self._is_barred(admitted):
             return 0
+        frame = admitted[1]
         matches = [match(found, frame.camera, self._policy.watchlists) for found in hits]
         sightings = self._sightings.update(frame.camera, frame.ref, frame.captured_at, seen.faces.boxes, matches)
         due = [sighting for sighting in sightings if sighting.verdict is Verdict.ALERT]
         self.account.faces.update(seen.gated)
         self.account.faces["compared"] += len(seen.faces)
         self.account.decided(frame.camera, (self._clock.now() - frame.captured_at).total_seconds() * 1000)
+        alerts = [self._alert(frame, seen, one, detected_at) for one in due]
+        untold = [alert.about not in self._told for alert in alerts]
+        named = self._keep_evidence(frame, seen, list(compress(alerts, untold)))
+        if due:
+            self._outlets.ledger.prove()
+            if self._is_barred(admitted):  # while its evidence was on its way, or the ledger was waited for
+                self._sightings.take_back(frame.camera, frame.ref, list(compress(due, untold)))
+                return 0
         done = [frame.ref, *self._holds.keep(frame, self._sightings.waits_for(frame.camera), detected_at)]
         if due:
-            alerts = [self._alert(frame, seen, one, detected_at) for one in due]
-            named = self._keep_evidence(frame, seen, [alert for alert in alerts if alert.about not in self._told])
-            if barred := self._barred(frame):  # while its evidence was on its way
-                self._shed([Dropped(frame, barred)])
-                self._undelivered.append((done[1:], []))  # earlier frames that nothing waits for any more
-                return 0
-            self._close(done, Outcome.ALERTED, "candidate", [self._send(*each) for each in named])
+            at = self._clock.now()
+            deliveries = [self._send(replace(alert, alerted_at=at), evidence) for alert, evidence in named]
+            self._close(done, Outcome.ALERTED, "candidate", deliveries)
         else:
             self._close(done, Outcome.NO_MATCH, _why_not(seen, sightings))
         return len({sighting.face for sighting in due})
@@ -392,9 +445,8 @@ class Pipeline:
         return [(alert, name) for alert, name, _ in kept]
 
     def _send(self, alert: Alert, evidence: EvidenceName) -> Delivery:
-        self._outlets.ledger.check()
         frame = alert.frame
-        value, headers = encode_alert(replace(alert, alerted_at=self._clock.now()), self._context, evidence)
+        value, headers = encode_alert(alert, self._context, evidence)
         self.account.alerts += 1
         self._results[frame.ref.topic, frame.ref.partition] = frame.ref.offset
         return self._outlets.alerts.send(frame.camera, value, headers, frame.ref)

@@ -1,5 +1,6 @@
 """A lane: one process that owns frames from poll to commit. Ray starts, watches and replaces it; it knows no Ray."""
 
+import gc
 import logging
 import os
 import socket
@@ -32,7 +33,7 @@ from cluster.policies.state import PolicyState, fits
 from cluster.ports import Index, MessageSink
 from cluster.scaling import Load
 from cluster.shards.layout import Layout
-from cluster.traces import trace_of
+from cluster.traces import forget_frames, trace_of
 from cluster.watchlists.feed import FeedStatus, WatchlistFeed
 from cluster.watchlists.register import read_topic
 from cluster.wire.text import format_time
@@ -238,9 +239,10 @@ class Recogniser:
         if self._stopping.is_set():
             return LEAVING
         trouble = self._trouble or self._policy.trouble
-        if trouble or self._pipeline is None:
+        pipeline = self._pipeline
+        if trouble or pipeline is None:
             return trouble or "starting"
-        return self._pipeline.waiting_for or (halt.why if halt else "watching")
+        return pipeline.waiting_for or (halt.why if halt else "watching")
 
     def _run(self) -> None:
         try:
@@ -250,20 +252,29 @@ class Recogniser:
                     self._has_left = True
                 except PolicyUnknown as unknown:  # only who is told to stop does not wait for it
                     log.info("recogniser %d stops: %s", self._slot, unknown)
+                    continue
                 except (BrokerUnavailable, SlotTaken) as error:
                     log.warning("recogniser %d: %s", self._slot, error)
                     self._account.give_back()
-                    if self._is_taken:
-                        self._stand_back()
-                    else:
-                        self._trouble = str(error)
-                        self._restarts += 1
-                        self._stopping.wait(pause_s(self._in_a_row, RETRY_S, LONGEST_RETRY_S))
-                        self._in_a_row += 1
+                    self._trouble, self._pipeline = str(error), None
+                    forget_frames(error)
+                else:
+                    continue
+                gc.collect()  # of a dataflow, its source and its listener each holds the others
+                self._start_over()
         except BaseException as error:
             log.error("recogniser %d ends: %s", self._slot, trace_of(error))  # noqa: TRY400 - its text may hold anything
             self._on_failure()
             raise
+
+    def _start_over(self) -> None:
+        """Wait before the next try. It is called when nothing of the last one is held any more."""
+        if self._is_taken:
+            self._stand_back()
+        else:
+            self._restarts += 1
+            self._stopping.wait(pause_s(self._in_a_row, RETRY_S, LONGEST_RETRY_S))
+            self._in_a_row += 1
 
     def _stand_back(self) -> None:
         """Stay out of the way of whoever has this slot, for good; return when there is nobody.
@@ -363,6 +374,7 @@ class Recogniser:
             log.info("recogniser %d stops while the index, the models or the policy topic are silent", self._slot)
         finally:
             self._account.give_back()  # what waits here, and has not been committed, is another's to account for
+            pipeline.drop()
             self._lag = {}
 
     def _measure(self, now_s: float, busy_s: float) -> None:

@@ -130,6 +130,17 @@ class Sightings:
                 sightings.append(Sighting(face, found, passage.name, frames, verdict))
         return sightings
 
+    def take_back(self, camera: str, ref: FrameRef, sightings: Sequence[Sighting]) -> None:
+        """The last frame of a camera led to none of these alerts: they are due again, and it confirms nothing."""
+        keys = {(one.match.watchlist, one.match.best.entry) for one in sightings}
+        names = {one.passage for one in sightings}
+        for passage in self._passages.get(camera, ()):
+            passage.recent = deque((each for each in passage.recent if each[0] != ref), maxlen=passage.recent.maxlen)
+            if passage.name in names:
+                passage.alerted -= keys
+        for key in keys:
+            self._alerted_at.get(camera, {}).pop(key, None)
+
     def waits_for(self, camera: str) -> set[FrameRef]:
         """Frames of a camera that count towards an alert that is not confirmed yet.
 

@@ -9,11 +9,12 @@ from importlib.metadata import version
 from typing import Any
 
 from cluster.ports import Clock, Delivery, MessageSink
-from cluster.wire.ledger import CHAIN_BEGUN, CHAIN_ENDED, GENESIS, LedgerRecord, encode_record
+from cluster.wire.ledger import ALIVE, CHAIN_BEGUN, CHAIN_ENDED, GENESIS, LedgerRecord, encode_record
 from operators.errors import BrokerUnavailable
 
 CHAIN_BYTES = 8
 WRITE_TIMEOUT_S = 30.0  # for the record before the next
+ALIVE_S = 3.0  # for how long an acknowledgement shows that the ledger can be written
 PATIENCE_S = 2.0  # a broker that is there has acknowledged a record long before
 
 
@@ -82,6 +83,7 @@ class LedgerWriter:
         self._ended = False
         self.head: Head | None = after
         self._waits_since_s: float | None = None
+        self._alive_at_s = float("-inf")
 
     @property
     def waits(self) -> str | None:
@@ -128,6 +130,21 @@ class LedgerWriter:
         only_begun = head is None or head is self._after or head.seq == 0
         if only_begun or time.monotonic() - last.sent_at_s > PATIENCE_S:
             self._await(last)
+
+    def prove(self) -> None:
+        """See `check`; also when nothing was written for some seconds: then a small record shows that it can be.
+
+        Raises:
+            BrokerUnavailable: See `check`, or that record was not acknowledged.
+        """
+        self.check()
+        if time.monotonic() - self._alive_at_s > ALIVE_S:
+            with self._lock:
+                self._await(self._send(ALIVE, {}))
+
+    def _is_alive(self, sent_at_s: float) -> None:
+        """What was sent then is acknowledged."""
+        self._alive_at_s = max(self._alive_at_s, sent_at_s)
 
     def _send(self, kind: str, body: Mapping[str, Any]) -> "_Sent":
         self._be_ready()
@@ -194,3 +211,4 @@ class _Sent:
             raise self._writer._break(error) from None  # noqa: SLF001 - one of its own
         self.is_acknowledged = True
         self._writer.head = self._head
+        self._writer._is_alive(self.sent_at_s)  # noqa: SLF001 - as above

@@ -115,9 +115,9 @@ class PolicyFeed:
                 self._news.wait(POLL_S)
             return self._standing
 
-    def halting(self) -> Halt | None:
+    def halting(self, digest: str) -> Halt | None:
         """See `Halting`; raises what `wait` does."""
-        return self.wait().halt(self._clock.now())
+        return self.wait().halt(self._clock.now(), digest)
 
     def refusals(self) -> list[Refusal]:
         """Documents that are not followed, each once; of those that were there before, the ones behind the last good.

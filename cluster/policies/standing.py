@@ -15,19 +15,19 @@ class Halt:
     """Nothing is looked at.
 
     Attributes:
-        reason: What the account of frames says.
+        reason: What the account of frames says; None: nothing, for the policy that stands is to judge them.
         why: What people are told.
     """
 
-    reason: Shed
+    reason: Shed | None
     why: str
 
 
-Halting = Callable[[], Halt | None]
-"""What halts everything now; None: nothing does. Waits until that is known."""
+Halting = Callable[[str], Halt | None]
+"""What halts everything now that the policy of this digest decides; None: nothing does. Waits until that is known."""
 
 
-def nothing_halts() -> None:
+def nothing_halts(_: str) -> None:
     """For a dataflow that nobody gives orders to."""
 
 
@@ -55,13 +55,20 @@ class Standing:
     release_in_doubt: str | None = None
     stop_in_doubt: str | None = None
 
-    def halt(self, now: datetime) -> Halt | None:
-        """Why nothing is looked at at this moment, UTC-aware; None: what a frame shows decides."""
+    def halt(self, now: datetime, digest: str | None = None) -> Halt | None:
+        """Why nothing is looked at at this moment; None: what a frame shows decides.
+
+        Args:
+            now: UTC-aware.
+            digest: Of the policy by which whoever asks decides; None: by the one that stands.
+        """
         number, policy = self.release.number, self.release.in_force.policy
         if order := self.stopped_by:
             return Halt(Shed.STOPPED, self.stop_in_doubt or f"stopped by {order.by}: {order.why}")
         if self.release_in_doubt:
             return Halt(Shed.LAPSED, self.release_in_doubt)
+        if digest not in (None, self.release.digest):
+            return Halt(None, f"policy {number} stands, and is being changed over to")
         if self.release.is_expired(now):
             return Halt(Shed.LAPSED, f"policy {number} was looser for a time, which is over: apply a stricter one")
         if now >= policy.end:

@@ -20,9 +20,9 @@ MINUTE = timedelta(minutes=1)
 log = logging.getLogger("beholden.nonmatches")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Batch:
-    """What became of all faces of one batch.
+    """What became of all faces of one batch, as far as it has come.
 
     Attributes:
         gated: Faces that were not good enough to be compared.
@@ -30,9 +30,9 @@ class Batch:
         alerted: Of these, those that led to an alert.
     """
 
-    gated: int
-    compared: int
-    alerted: int
+    gated: int = 0
+    compared: int = 0
+    alerted: int = 0
 
     @property
     def faces(self) -> int:
@@ -81,7 +81,7 @@ class Nonmatches:
         self._sent: list[Delivery] = []
 
     def add(self, batch: Batch, lived_s: float, ceiling_s: float, now: datetime) -> None:
-        """A batch has been decided and dropped.
+        """A batch has been decided or has failed, and is dropped.
 
         Args:
             batch: Its faces.

@@ -19,6 +19,7 @@ from operators.errors import BeholdenError
 LEDGER_FORM = "beholden.ledger.v2"
 GENESIS = "0" * 64  # `prev` of the first record of a chain
 CHAIN_BEGUN, CHAIN_ENDED = "chain.begun", "chain.ended"
+ALIVE = "ledger.alive"  # without a body: says that the ledger could be written
 
 _BEFORE_HASH, _AFTER_HASH = f'"form":"{LEDGER_FORM}",'.encode(), b'"policy_digest":'
 _TEXTS = ("deployment", "writer", "chain", "prev", "policy_digest")

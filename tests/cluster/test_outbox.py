@@ -9,19 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster import pipeline as pipeline_module
-from cluster.account import Account
+from cluster.account import Account, Shed
 from cluster.clocks import HandClock
 from cluster.memory_io import MemorySink, MemoryTransactions
 from cluster.outbox import Letter, Outbox, OutboxSink
 from cluster.pipeline import Outlets, Pipeline
 from cluster.policies.in_force import PolicyInForce
+from cluster.policies.standing import Halt, Halting, nothing_halts
 from cluster.ports import Record
 from cluster.privacy.evidence import EvidenceSink
 from operators.sightings import SightingSettings
 from operators.types import FrameRef
 from operators.vision import Vision
-from tests.builders import EVIDENCE_KEY, NOW, FakeIndex, FakeVision, chain, context, policy, record
+from tests.builders import EVIDENCE_KEY, NOW, FakeIndex, FakeVision, chain, context, outcomes, policy, record
 
+EACH_TIME = SightingSettings(1, 1, 0.3, 1, 0)
 HALL, GATE = ("frames", 0), ("frames", 1)
 
 
@@ -90,8 +92,37 @@ def test_killed_at_any_step_every_result_is_readable_once(
     assert len(readable) == sum(EXPECTED[jpeg] for _, jpeg in shots)
 
 
+def test_once_stopped_what_was_decided_before_is_readable_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for no commit that is due later, and for no passage that was to be confirmed."""
+    monkeypatch.setattr(pipeline_module, "COMMIT_INTERVAL_S", 1e9)
+    orders: list[Halt] = []
+    twice = SightingSettings(2, 3, 0.3, 60000, 0)
+    topic = [record(b"bert", 0, key=b"hall"), record(b"anna", 1), record(b"anna", 2), record(b"bert", 3, key=b"hall")]
+    source, pipeline = lane(topic[:3], {}, [], twice, lambda _: orders[0] if orders else None)
+    pipeline._committed_at = 1e18
+    pipeline.step(0)
+    pipeline.step(0)
+    assert (source.readable, source.stored) == ([], {})
+    orders.append(Halt(Shed.STOPPED, "stopped"))
+    source.records.append(topic[3])
+    pipeline.step(0)
+    assert [letter.topic for letter in source.readable] == ["evidence", "alerts"]
+    assert source.stored[HALL] >= 3
+    pipeline.drain()
+    assert source.stored == {HALL: 4}
+    assert outcomes(pipeline.account) == {
+        ("alerted", "candidate"): 1,
+        ("no_match", "unconfirmed"): 2,
+        ("shed", "stopped"): 1,
+    }
+
+
 def lane(
-    topic: Sequence[Record], committed: Mapping[tuple[str, int], int], readable: list[Letter]
+    topic: Sequence[Record],
+    committed: Mapping[tuple[str, int], int],
+    readable: list[Letter],
+    sightings: SightingSettings = EACH_TIME,
+    halting: Halting = nothing_halts,
 ) -> tuple[MemoryTransactions, Pipeline]:
     """A lane that starts at the last commits."""
     left = [one for one in topic if one.ref.offset >= committed.get((one.ref.topic, one.ref.partition), 0)]
@@ -100,7 +131,7 @@ def lane(
         OutboxSink(source.outbox, topic) for topic in ("alerts", "dead-letters", "evidence")
     )
     outlets = Outlets(alerts, dead_letters, chain(MemorySink()), EvidenceSink(evidence, EVIDENCE_KEY))
-    alerts_each_time = policy(sightings=SightingSettings(1, 1, 0.3, 1, 0), max_frame_age_ms=10**9)
+    alerts_each_time = policy(sightings=sightings, max_frame_age_ms=10**9)
     pipeline = Pipeline(
         source,
         outlets,
@@ -111,6 +142,7 @@ def lane(
         HandClock(NOW),
         Account(),
         poll_records=3,
+        halting=halting,
     )
     return source, pipeline
 

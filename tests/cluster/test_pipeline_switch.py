@@ -10,6 +10,7 @@ import pytest
 
 from cluster.account import Shed
 from cluster.pipeline import Pipeline
+from cluster.policies.standing import Halt
 from cluster.wire.ledger import parse_record
 from cluster.wire.shed import SHED_TYPE
 from operators.detect import DetectSettings
@@ -17,7 +18,8 @@ from operators.errors import BrokerUnavailable
 from operators.freshness import FreshnessRule, Rule
 from operators.policy import Policy
 from operators.quality import QualitySettings
-from tests.builders import NOW, FakeVision, Lane, in_force, outcomes, policy, record
+from operators.types import Float32, Hit
+from tests.builders import NOW, FakeIndex, FakeVision, Lane, in_force, outcomes, policy, record
 
 FRAMES = ("frames", 0)
 SOUGHT = policy().watchlists["sought"]
@@ -190,3 +192,56 @@ def test_the_gates_are_the_other_policys_too() -> None:
     other = stricter(detect=replace(policy().detect, confidence=0.8), quality=replace(policy().quality, max_turn=0.1))
     pipeline.switch(*in_force(other))
     assert vision.gates == (other.detect, other.quality)
+
+
+class Superseding(FakeIndex):
+    """Another policy comes to stand while the list is searched, or while a broker takes evidence."""
+
+    def __init__(self, lane: Lane, heard: str) -> None:
+        super().__init__()
+        self.lane, self.heard, self.digest = lane, heard, "d" * 64
+
+    def search(self, vectors: Float32, k: int, at_least: float) -> list[list[Hit]]:
+        """See `Index.search`."""
+        if self.heard == "search":
+            self.digest = in_force(stricter())[0].digest
+        return super().search(vectors, k, at_least)
+
+    def halting(self, digest: str) -> Halt | None:
+        """See `Halting`."""
+        if self.heard == "evidence" and self.lane.evidence.messages:
+            self.digest = in_force(stricter())[0].digest
+        return None if digest == self.digest else Halt(None, "another stands")
+
+
+@pytest.mark.parametrize("heard", ["search", "evidence"])
+def test_nothing_follows_from_a_policy_that_is_superseded_while_a_frame_is_looked_at(heard: str) -> None:
+    """The frame is judged anew by the one that stands; nobody is lost."""
+    lane = Lane()
+    world = Superseding(lane, heard)
+    lane.index, lane.halting = world, world.halting
+    pipeline = lane.pipeline()
+    see(lane, pipeline, [at(0, b"half"), at(1, b"anna", 0.1)])
+    pipeline.step(0)
+    assert (told(lane), lane.account.open, lane.source.stored) == ([], 2, {})
+    pipeline.switch(*in_force(stricter()))
+    see(lane, pipeline, [])
+    pipeline.drain()
+    [alert] = told(lane)
+    assert (alert["policy"]["number"], alert["frame"]["offset"]) == (8, 1)
+    assert outcomes(lane.account) == {("alerted", "candidate"): 1, ("no_match", "below_threshold"): 1}
+    assert lane.source.stored == {FRAMES: 2}
+
+
+def test_frames_that_the_next_policy_was_to_judge_go_with_their_partition() -> None:
+    """They are given back, each once."""
+    lane = Lane()
+    world = Superseding(lane, "search")
+    lane.index, lane.halting = world, world.halting
+    pipeline = lane.pipeline()
+    see(lane, pipeline, [at(0), at(1)])
+    pipeline.rebalance([FRAMES], [])
+    assert (lane.account.open, lane.account.given_back, lane.account.frames_in) == (0, 2, 0)
+    pipeline.switch(*in_force(stricter()))
+    see(lane, pipeline, [])
+    assert told(lane) == []

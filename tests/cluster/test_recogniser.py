@@ -1,6 +1,7 @@
 """A recogniser whose dataflow ends in every way it can, without Kafka; its waits are written down, not waited for."""
 
 import threading
+import weakref
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -71,12 +72,16 @@ class Feed:
         """None."""
         return []
 
-    def halting(self) -> Halt | None:
+    def halting(self, digest: str) -> Halt | None:
         """See `PolicyFeed`."""
-        return self.wait().halt(NOW)
+        return self.wait().halt(NOW, digest)
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+class Picture:
+    """Of somebody."""
 
 
 class World:
@@ -89,6 +94,7 @@ class World:
         ledger: Where its chains are.
         standing: What the policy topic says.
         failures: How often its thread ended by an error.
+        pictures: Of whom its dataflows have had.
     """
 
     def __init__(self, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,6 +104,7 @@ class World:
         self.ledger = MemorySink()
         self.opened = self.failures = 0
         self.standing: Standing | None = stands(plan.in_force)
+        self.pictures: list[weakref.ref[Picture]] = []
         world = self
 
         class Flow:
@@ -109,13 +116,18 @@ class World:
                 """Whatever it is made of."""
 
             def step(self, _: float) -> None:
-                """End as planned."""
+                """End as planned, with somebody in its hands."""
+                seen = Picture()
+                self.waiting, self.itself = Picture(), self
+                world.pictures += [weakref.ref(seen), weakref.ref(self.waiting)]
                 if world.ends:
                     raise world.ends.pop(0)
                 world.recogniser._stopping.set()
 
             def drain(self) -> None:
                 """Nothing is in hand."""
+
+            drop = drain
 
         class Source:
             """As `KafkaFrameSource`."""
@@ -220,6 +232,24 @@ def test_without_kafka_it_starts_over(world: World) -> None:
     world.ends = [BrokerUnavailable("away"), BrokerUnavailable("away")]
     world.run()
     assert (world.opened, world.failures, world.recogniser._restarts) == (3, 0, 2)
+
+
+@pytest.mark.parametrize("error", [BrokerUnavailable("away"), SlotTaken("another process")])
+def test_while_it_waits_to_start_over_it_holds_nobodys_picture(world: World, error: BaseException) -> None:
+    """Neither in the error that it handles nor in the dataflow that has ended."""
+    held: list[int] = []
+    wait = world.stopping.wait
+
+    def look(timeout: float | None = None) -> bool:
+        held.append(sum(picture() is not None for picture in world.pictures))
+        return wait(timeout)
+
+    world.stopping.wait = look  # type: ignore[method-assign]
+    world.ends = [error]
+    world.run()
+    assert len(world.pictures) == 4
+    assert held
+    assert set(held) == {0}
 
 
 def test_each_start_has_a_chain_of_the_ledger_with_the_settings_in_force(world: World) -> None:

@@ -277,3 +277,19 @@ def test_what_another_process_has_alerted_about_is_not_alerted_again() -> None:
     assert camera.verdict(0.6, "bert") is ALERT
     assert camera.verdict(0.6, "anna", camera="hall") is ALERT
     assert camera.verdict(10.1, "anna") is ALERT
+
+
+def test_an_alert_that_was_not_written_is_due_again() -> None:
+    """Its frame counts no more, others that were alerted about stay so."""
+    camera = Camera(confirm_frames=2, of_frames=3)
+    for at_s in (0.0, 0.1):
+        there = camera.show(at_s, (THERE, _match("bert")))
+    assert [one.verdict for one in there] == [ALERT]
+    camera.show(0.2, (HERE, _match("anna")), (THERE, _match("bert")))
+    found = camera.show(0.3, (HERE, _match("anna")), (THERE, _match("bert")))
+    due = [one for one in found if one.verdict is ALERT]
+    assert [one.match.best.entry for one in due] == ["anna"]
+    camera.sightings.take_back("gate", FrameRef("frames", 0, 4), due)
+    assert camera.sightings.waits_for("gate") == {FrameRef("frames", 0, 3)}
+    again = camera.show(0.4, (HERE, _match("anna")), (THERE, _match("bert")))
+    assert [(one.verdict, one.frames) for one in again] == [(ALERT, 2), (REPEATED, 3)]

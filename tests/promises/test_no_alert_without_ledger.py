@@ -73,6 +73,21 @@ def test_no_alert_is_written_once_the_ledger_has_failed(monkeypatch: pytest.Monk
     assert [b"cleo" in message.value for message in lane.alerts.messages].count(True) == 1
 
 
+def test_no_alert_is_written_when_the_ledger_was_last_written_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That it could be written then says nothing."""
+    lane = Lane()
+    pipeline = lane.pipeline()
+    lane.source.records.append(record(b"anna"))
+    pipeline.step(0)
+    pipeline.drain()
+    monkeypatch.setattr(ledger_writer, "ALIVE_S", -1.0)
+    lane.ledger.acknowledges = False
+    lane.source.records.append(record(b"bert", 1))
+    with pytest.raises(BrokerUnavailable, match="the ledger cannot be written, nothing goes on without it"):
+        pipeline.step(0)
+    assert len(lane.alerts.messages) == 1
+
+
 def test_in_a_transaction_nothing_is_readable_without_the_ledger() -> None:
     """Alerts wait for the commit of their frames, and that waits for the ledger."""
     source = MemoryTransactions(records=deque([record(b"anna")]))
@@ -133,7 +148,8 @@ def test_no_alert_is_written_behind_a_broken_chain(steps: Any) -> None:
 
 def test_without_the_check_an_alert_would_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
     """The positive control."""
-    monkeypatch.setattr(LedgerWriter, "check", lambda _: None)
+    for name in ("check", "prove"):
+        monkeypatch.setattr(LedgerWriter, name, lambda _: None)
     lane = Lane(ledger=Acknowledges(1))
     lane.source.records.append(record(b"anna"))
     lane.pipeline().step(0)

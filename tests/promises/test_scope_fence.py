@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.account import Shed
+from cluster.ledger.writer import LedgerWriter
 from cluster.policies.standing import Halt
-from operators.errors import FrameRefused
+from operators.errors import FrameRefused, IndexIncomplete
 from operators.freshness import FreshnessRule, Rule
 from operators.hours import WEEKDAYS, Hours
+from operators.sightings import SightingSettings
 from operators.types import Float32, Hit
 from operators.vision import Seen
 from tests.builders import NOW, FakeIndex, FakeVision, Lane, intervals, outcomes, policy, record, shed_in_ledger
@@ -117,7 +119,7 @@ class Orders:
 
     halt: Halt | None = None
 
-    def __call__(self) -> Halt | None:
+    def __call__(self, _: str) -> Halt | None:
         """See `Halting`."""
         return self.halt
 
@@ -177,6 +179,67 @@ def test_a_stop_that_comes_while_a_frame_waits_or_is_looked_at_is_heard() -> Non
         assert shed_in_ledger(lane)[Shed.STOPPED] == (1 if heard == "while it waits" else 2)
         assert vision.frames == 1
         assert lane.source.stored == {FRAMES: 2}
+
+
+def test_a_stop_is_heard_while_the_index_is_silent() -> None:
+    """Its search ends, so that nothing that was decided before waits for an index."""
+    orders = Orders()
+
+    class Silent(FakeIndex):
+        """Somebody says stop after the first search, and no other is answered."""
+
+        def search(self, vectors: Float32, k: int, at_least: float) -> list[list[Hit]]:
+            """See `Index.search`."""
+            orders.halt = STOP
+            raise IndexIncomplete("shard 1 of 2 does not answer")
+
+    lane = Lane(index=Silent(), halting=orders)
+    pipeline = lane.run([record(b"anna", 0), record(b"empty", 1)])
+    assert pipeline.waiting_for is None
+    assert shed_in_ledger(lane) == {Shed.STOPPED: 2}
+    assert lane.source.stored == {FRAMES: 2}
+
+
+@pytest.mark.parametrize("confirm", [1, 2])
+def test_who_was_not_alerted_about_because_of_a_stop_is_after_a_resume(confirm: int) -> None:
+    """The stop comes while evidence is on its way; no cool-down has begun, and a passage needs its frames still."""
+    orders = Orders()
+    lane = Lane(policy=policy(sightings=SightingSettings(confirm, 3, 0.3, 9000, 60.0)))
+    lane.halting = lambda _: orders.halt or (STOP if len(lane.evidence.messages) == 1 else None)
+    pipeline = lane.pipeline()
+    for offset in range(confirm):
+        lane.source.records.append(record(b"anna", offset))
+        pipeline.step(0)
+    assert (lane.alerts.messages, shed_in_ledger(lane)) == ([], {})
+    assert outcomes(lane.account)["shed", "stopped"] == 1
+    lane.halting = orders
+    pipeline._halting = orders
+    for offset in range(confirm, confirm + 2):
+        lane.source.records.append(record(b"anna", offset))
+        pipeline.step(0)
+    pipeline.drain()
+    [alert] = [json.loads(message.value) for message in lane.alerts.messages]
+    assert alert["frame"]["offset"] == confirm
+    assert shed_in_ledger(lane) == {Shed.STOPPED: 1}
+    assert lane.source.stored == {FRAMES: confirm + 2}
+
+
+def test_a_stop_that_comes_while_the_ledger_is_waited_for_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last question before an alert is whether it may be."""
+    orders, lane = Orders(), Lane()
+    lane.halting = orders
+    check = LedgerWriter.check
+
+    def waits(ledger: LedgerWriter) -> None:
+        check(ledger)
+        if lane.evidence.messages:
+            orders.halt = STOP
+
+    monkeypatch.setattr(LedgerWriter, "check", waits)
+    lane.run([record(b"anna bert")])
+    assert lane.evidence.messages != []
+    assert lane.alerts.messages == []
+    assert shed_in_ledger(lane) == {Shed.STOPPED: 1}
 
 
 @given(st.lists(st.tuples(st.sampled_from(["frame", "stop", "resume", "wait"]), st.integers(0, 3)), max_size=30))

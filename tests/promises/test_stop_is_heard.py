@@ -114,11 +114,11 @@ class Recogniser(FakeIndex):
         except BrokerUnavailable:
             self.asked_s = 0.0
 
-    def halting(self) -> Halt | None:
+    def halting(self, _: str) -> Halt | None:
         """As the feed says it, whose waits are the world's."""
         while not self.feed._is_certain:
             self.world.tick()
-        return self.feed.halting()
+        return self.feed.halting(FIRST.digest)
 
     def search(self, vectors: Float32, k: int, at_least: float) -> list[list[Hit]]:
         """Takes as long as it is to."""

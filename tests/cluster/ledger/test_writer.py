@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import pytest
 
@@ -162,6 +163,26 @@ def test_the_check_waits_for_a_record_that_is_late(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(ledger_writer, "PATIENCE_S", -1.0)
     with pytest.raises(BrokerUnavailable, match="not acknowledged"):
         ledger.check()
+
+
+def test_before_an_alert_an_old_acknowledgement_is_not_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record of its own shows that the ledger can be written, one in some seconds; otherwise nothing goes on."""
+    now_s = [0.0]
+    monkeypatch.setattr(ledger_writer, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    sink = MemorySink()
+    ledger = writer_of(sink)
+    ledger.write("x", {}).wait(0)
+    for now_s[0] in (0.1, 2.9, 3.1, 3.2, 6.0, 9.0):
+        ledger.prove()
+    assert [each.kind for each in records(sink)] == ["chain.begun", "x", "ledger.alive", "ledger.alive"]
+    now_s[0] = 12.1
+    sink.acknowledges = False
+    ledger.check()
+    with pytest.raises(BrokerUnavailable, match="not acknowledged"):
+        ledger.prove()
+    sink.acknowledges = True
+    with pytest.raises(BrokerUnavailable):
+        ledger.prove()
 
 
 def test_threads_share_a_chain() -> None:

@@ -123,9 +123,9 @@ def test_what_comes_later_stands_at_once(topic: Topic) -> None:
     topic.records = [encode_release(FIRST)]
     feed = follow(topic, nothing, lambda: topic.records.append(encode_release(SECOND)))
     assert feed.wait().release == SECOND
-    assert feed.halting() is None
+    assert feed.halting(SECOND.digest) is None
     follow(topic, lambda: topic.records.append(encode_order(STOP)))
-    halt = feed.halting()
+    halt = feed.halting(SECOND.digest)
     assert halt is not None
     assert halt.why == "stopped by dan: the test"
 
@@ -158,10 +158,10 @@ def test_while_the_broker_is_silent_nobody_goes_on(topic: Topic) -> None:
     assert feed.wait().release == FIRST
     topic.now_s += 2 * ASK_S
     with pytest.raises(PolicyUnknown, match="has not answered for 3 s: nothing is looked at until it does"):
-        feed.halting()
+        feed.halting(FIRST.digest)
     topic.answers = True
     follow(topic, nothing)
-    assert feed.halting() is None
+    assert feed.halting(FIRST.digest) is None
 
 
 def test_a_new_connection_reads_on_where_the_last_one_ended(topic: Topic) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from cluster.account import Shed
 from cluster.plan import Plan
 from cluster.policies.signatures import Role
+from cluster.policies.standing import Halt, Standing
 from cluster.policies.state import Misfit, PolicyState, Refusal, fits
 from cluster.ports import Record
 from cluster.wire.order import Action, Order, encode_order
@@ -172,7 +173,7 @@ def test_the_processes_of_a_plan_follow_what_needs_no_other_models_and_no_other_
         assert unfit[0] is Misfit.UNFIT_MODELS
 
 
-def halted(found: Release, seconds: float = 0, stop: Order | None = None) -> tuple[Shed, str] | None:
+def halted(found: Release, seconds: float = 0, stop: Order | None = None) -> tuple[Shed | None, str] | None:
     """What halts everything so long after now."""
     state = PolicyState("test", SIGNERS, follows)
     former = release(7, None)
@@ -191,6 +192,17 @@ def test_a_stop_halts_everything_and_says_who_and_why() -> None:
     first = release(7, None)
     assert halted(first) is None
     assert halted(first, stop=order(Action.STOP, "dan")) == (Shed.STOPPED, "stopped by dan: the test")
+
+
+def test_a_policy_that_is_superseded_decides_nothing_more() -> None:
+    """Whoever goes by the one that stands goes on; a stop comes before everything."""
+    first, second = release(7, None), release(8, release(7, None))
+    standing = Standing(second, second, NOW)
+    assert standing.halt(NOW, second.digest) is None
+    assert standing.halt(NOW, first.digest) == Halt(None, "policy 8 stands, and is being changed over to")
+    halt = replace(standing, stopped_by=order(Action.STOP, "dan")).halt(NOW, first.digest)
+    assert halt is not None
+    assert halt.reason is Shed.STOPPED
 
 
 def test_a_loosening_whose_time_is_over_halts_everything() -> None:

@@ -61,7 +61,7 @@ def test_what_another_process_has_alerted_about_is_not_sealed_again() -> None:
 
 def test_a_stop_that_comes_while_evidence_is_on_its_way_stops_the_alert() -> None:
     """What is ordered while a broker takes its time holds for what has not been written."""
-    lane = Lane(halting=lambda: Halt(Shed.STOPPED, "the test") if lane.evidence.messages else None)
+    lane = Lane(halting=lambda _: Halt(Shed.STOPPED, "the test") if lane.evidence.messages else None)
     lane.run([record(b"anna", 0), record(b"bert", 1)])
     assert len(lane.evidence.messages) == 1
     assert not lane.alerts.messages

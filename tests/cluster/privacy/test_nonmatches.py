@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 from cluster import pipeline as pipeline_module
 from cluster.account import Account
 from cluster.memory_io import MemorySink
+from cluster.ports import Record
 from cluster.privacy.nonmatches import Batch, Nonmatches, p99_ms
 from cluster.wire.ledger import parse_record
 from cluster.wire.nonmatches import DROPPED, LATE, Dropped
 from operators.errors import BrokerUnavailable, FrameRefused, IndexIncomplete
-from operators.types import Float32, Hit
+from operators.types import Float32, Frame, Hit
 from operators.vision import Seen
 from tests.builders import NOW, FakeIndex, FakeVision, Lane, chain, record
 
@@ -206,3 +207,26 @@ def test_a_search_that_fails_lets_go_as_well() -> None:
         pipeline.step(0)
     gc.collect()
     assert [each() for each in lane.vision.given] == [None] * 2  # type: ignore[attr-defined]
+
+
+def frames_held() -> list[Any]:
+    """Every frame, with its JPEG, that anything holds."""
+    gc.collect()
+    return [each for each in gc.get_objects() if isinstance(each, Record | Frame)]
+
+
+@pytest.mark.parametrize("silent", ["evidence", "index"])
+def test_a_batch_that_fails_is_let_go_and_measured_while_its_error_is_handled(silent: str) -> None:
+    """Whoever handles the error may wait for a broker for long: no picture, no crop, no vector waits with it."""
+    before = {id(each) for each in frames_held()}
+    lane = Lane(vision=Watched(), stopping=True, poll_records=2, index=FakeIndex(silent=silent == "index"))
+    lane.evidence.acknowledges = False
+    pipeline = lane.pipeline()
+    lane.source.records.extend(record(b"stranger anna blurred", offset) for offset in range(3))
+    with pytest.raises((BrokerUnavailable, IndexIncomplete)) as handled:
+        pipeline.step(0)
+    pipeline.drop()
+    assert [each() for each in lane.vision.given] == [None] * 4  # type: ignore[attr-defined]
+    assert [each for each in frames_held() if id(each) not in before] == []
+    assert handled.value.__traceback__ is not None
+    assert lane.account.lives.total() == 6

@@ -26,7 +26,7 @@ from kafka.structs import OffsetAndMetadata
 from cluster.in_flight import InFlight
 from cluster.outbox import Letter
 from cluster.ports import Record, Skipped
-from cluster.settings import KafkaSettings
+from cluster.settings import KafkaSettings, kafka_password
 from cluster.wire.text import headers_of
 from operators.errors import BeholdenError, BrokerUnavailable, SlotTaken, TopicMissing
 from operators.types import FrameRef
@@ -63,7 +63,11 @@ log = logging.getLogger("beholden.kafka")
 
 
 def client_settings(kafka: KafkaSettings) -> dict[str, Any]:
-    """What every client of kafka-python is given: addresses, TLS, SASL."""
+    """What every client of kafka-python is given: addresses, TLS, SASL.
+
+    Raises:
+        BrokerUnavailable: This process has no password and needs one.
+    """
     security = kafka.security
     settings = {
         "bootstrap_timeout_ms": BOOTSTRAP_MS,
@@ -75,7 +79,7 @@ def client_settings(kafka: KafkaSettings) -> dict[str, Any]:
         "ssl_keyfile": security.keyfile,
         "sasl_mechanism": security.mechanism,
         "sasl_plain_username": security.username,
-        "sasl_plain_password": security.password,
+        "sasl_plain_password": kafka_password(security),
     }
     return {name: value for name, value in settings.items() if value is not None}
 

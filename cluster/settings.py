@@ -1,26 +1,29 @@
 """The cluster file: plumbing that decides nothing about a person.
 
-Addresses and secrets, and only those, may also come from the environment: BEHOLDEN_KAFKA_BOOTSTRAP,
-BEHOLDEN_KAFKA_PASSWORD, BEHOLDEN_RAY_ADDRESS.
+Addresses may also come from the environment, BEHOLDEN_KAFKA_BOOTSTRAP and BEHOLDEN_RAY_ADDRESS. Kafka's password comes
+from there alone, BEHOLDEN_KAFKA_PASSWORD, in each process that speaks to Kafka: settings are arguments of Ray's actors,
+and Ray keeps those.
 """
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from cluster.folders import state_folder
 from cluster.policies.signatures import Person
 from cluster.shards.layout import Layout
 from cluster.strict_yaml import read
 from cluster.wire.text import is_line
-from operators.errors import SettingsRefused
+from operators.errors import BrokerUnavailable, SettingsRefused
 from operators.jpeg import JpegLimits
 from operators.onnx import Device
 
 DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
 _NAME_BYTES = 200
+_WITH_PASSWORD = ("PLAIN", "SCRAM-")  # SASL mechanisms
 
 
 class Protocol(StrEnum):
@@ -42,8 +45,8 @@ class KafkaSecurity:
         certfile: This client's certificate, for mutual TLS.
         keyfile: Its key.
         mechanism: SASL mechanism, for example SCRAM-SHA-512.
-        username: SASL user. Its password comes from the environment, BEHOLDEN_KAFKA_PASSWORD.
-        password: Never in a file; filled from the environment.
+        username: SASL user. Its password comes from the environment of each process, see `kafka_password`.
+        password: Always None: it stands here so that a file that holds one is refused with advice. Never pickled.
     """
 
     protocol: Protocol = Protocol.PLAINTEXT
@@ -57,6 +60,10 @@ class KafkaSecurity:
     def __post_init__(self) -> None:
         if self.protocol.startswith("SASL") and not (self.mechanism and self.username):
             raise ValueError(f"protocol {self.protocol} needs mechanism and username")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Without the password."""
+        return KafkaSecurity, tuple(getattr(self, each.name) for each in fields(self) if each.name != "password")
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +352,22 @@ def kafka_from_cli(
     return replace(kafka, bootstrap=bootstrap) if bootstrap else kafka
 
 
+def kafka_password(security: KafkaSecurity, environment: Mapping[str, str] = os.environ) -> str | None:
+    """The password of `username`, from the environment of this process; None where its mechanism has none.
+
+    Raises:
+        BrokerUnavailable: There is none.
+    """
+    if not security.protocol.startswith("SASL") or not (security.mechanism or "").startswith(_WITH_PASSWORD):
+        return None
+    if found := environment.get("BEHOLDEN_KAFKA_PASSWORD"):
+        return found
+    raise BrokerUnavailable(
+        f"BEHOLDEN_KAFKA_PASSWORD is not set here, and {security.username} needs it to speak to Kafka: set it where "
+        "'beholden' is run, and on each machine before its Ray is started, then start that Ray anew"
+    )
+
+
 def _be_counts(settings: object, *names: str) -> None:
     for name in names:
         if getattr(settings, name) < 1:
@@ -352,5 +375,4 @@ def _be_counts(settings: object, *names: str) -> None:
 
 
 def _with_environment(kafka: KafkaSettings, environment: Mapping[str, str]) -> KafkaSettings:
-    security = replace(kafka.security, password=environment.get("BEHOLDEN_KAFKA_PASSWORD"))
-    return replace(kafka, security=security, bootstrap=environment.get("BEHOLDEN_KAFKA_BOOTSTRAP") or kafka.bootstrap)
+    return replace(kafka, bootstrap=environment.get("BEHOLDEN_KAFKA_BOOTSTRAP") or kafka.bootstrap)

@@ -91,9 +91,14 @@ class Ledger:
         self.read = len(self.topic.messages)
 
 
-def faults(values: Sequence[bytes], anchors: Sequence[Anchor] = (), begins_at: int = 0) -> list[Fault]:
-    """What is wrong with a ledger."""
-    return list(_faults(Verifier("test", (PUBLIC,), anchors), values, begins_at))
+def faults(
+    values: Sequence[bytes],
+    anchors: Sequence[Anchor] = (),
+    begins_at: int = 0,
+    kept: timedelta | None = timedelta(0),
+) -> list[Fault]:
+    """What is wrong with a ledger; a beginning that is deleted is explained by `kept` alone."""
+    return list(_faults(Verifier("test", (PUBLIC,), anchors, kept), values, begins_at))
 
 
 def _faults(verifier: Verifier, values: Sequence[bytes], begins_at: int) -> Iterator[Fault]:

@@ -29,7 +29,8 @@ def explain(ctx: click.Context, alert_id: str, file: Path, as_json: bool) -> Non
     """Decide an alert again from its records, step by step; exit status 1 when anything comes out otherwise.
 
     Its crop is opened and embedded anew, compared with the entry as the index does, and held against the threshold and
-    the gates of the policy that it names. What is gone, because its time is over or its key destroyed, is called so.
+    the gates of the policy that it names. What is gone, because its time is over or its key destroyed, is called so;
+    what is missing before its time is a difference.
     """
     from cluster.privacy.explain import differs
     from cluster.privacy.explain import explain as steps_of

@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,8 @@ def ledger() -> None:
 @click.option("-f", "--file", type=_FILE, metavar="FILE", help="Cluster file: the ledger in its Kafka.")
 @click.option("--anchor", "files", type=_FILE, multiple=True, metavar="FILE", help="What was published of checkpoints.")
 @click.option("--key", "keys", multiple=True, help="Public key of checkpoints, as 'beholden ledger key' prints it.")
+@click.option("--keep", "days", type=click.IntRange(1), metavar="DAYS", help="How long records are kept at least.")
+@click.option("--profile", type=_FILE, metavar="FILE", help="Retention profile that says it, in place of --keep.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 @click.pass_context
 def verify(
@@ -44,13 +46,23 @@ def verify(
     file: Path | None,
     files: tuple[Path, ...],
     keys: tuple[str, ...],
+    days: int | None,
+    profile: Path | None,
     as_json: bool,
 ) -> None:
-    """Hold the ledger, or an EXPORT of it, against its chains, checkpoints and anchors; exit status 1 on any fault."""
+    """Hold the ledger, or an EXPORT of it, against its chains, checkpoints and anchors; exit status 1 on any fault.
+
+    Where its beginning is deleted, that is a fault unless its records are older than they are kept: as the policy's
+    retention profile says with -f, as --keep or --profile say of an EXPORT.
+    """
+    if days and profile:
+        raise click.UsageError("--keep and --profile say the same: name one of them")
     if (export is None) == (file is None):
         raise click.UsageError("name an EXPORT, or with -f the cluster file whose ledger is to be read")
     began_s = time.monotonic()
     verifier, records = _of_export(export, files, keys) if export else _of_cluster(file, files, keys)
+    if days or profile:
+        verifier.kept = timedelta(days=days) if days else _kept(profile)
     believed = not verifier.keys
     faults: list[Fault] = []
     count = 0
@@ -145,6 +157,7 @@ def _of_cluster(
     from cluster.ledger.checkpoint_key import read_checkpoint_key
     from cluster.ledger.verify import Verifier
     from cluster.plan import read_plan
+    from cluster.privacy.retention import lasts_ms, profile_of
     from cluster.wire.checkpoints import parse_key
 
     assert path is not None  # noqa: S101 - checked by the caller
@@ -153,7 +166,16 @@ def _of_cluster(
     known = known or [read_checkpoint_key(plan.settings.key_folder).public_key().public_bytes_raw()]
     own = plan.settings.ledger.anchor_file
     files = [*files, *([own] if own and own.exists() else [])]
-    return Verifier(plan.in_force.policy.deployment, known, _merged(_published(plan), files)), _stored(plan)
+    kept = timedelta(milliseconds=lasts_ms(profile_of(plan.settings, plan.in_force.policy).ledger.keep))
+    anchors, deployment = _merged(_published(plan), files), plan.in_force.policy.deployment
+    return Verifier(deployment, known, anchors, kept, datetime.now(UTC)), _stored(plan)
+
+
+def _kept(profile: Path | None) -> timedelta | None:
+    from cluster.privacy.retention import RetentionProfile, lasts_ms
+    from cluster.strict_yaml import read
+
+    return timedelta(milliseconds=lasts_ms(read(profile, RetentionProfile).ledger.keep)) if profile else None
 
 
 def _merged(anchors: Iterator["Anchor"], files: Iterable[Path]) -> Iterator["Anchor"]:
@@ -185,6 +207,8 @@ def _line(offset: int, record: "LedgerRecord") -> str:
 
 
 def _show(verifier: "Verifier", faults: list["Fault"], count: int, believed: bool, took_s: float) -> None:
+    from cluster.ledger.verify import Beginning
+
     console = Console()
     if faults:
         table = Table(box=None, pad_edge=False, header_style="bright_black")
@@ -202,8 +226,8 @@ def _show(verifier: "Verifier", faults: list["Fault"], count: int, believed: boo
         f"{verifier.records / max(took_s, 1e-9):.0f} records/s",
         highlight=False,
     )
-    if verifier.is_cut:
-        text = f"begins at offset {verifier.begins_at}: nothing is known of what was before; is that its retention?"
+    if verifier.beginning is Beginning.EXPIRED:
+        text = f"begins at offset {verifier.begins_at}: what was before is older than records are kept"
         console.print(f"[yellow]{text}", highlight=False)
     if believed:
         console.print("[yellow]the key of the first checkpoint was believed: name the true one with --key")
@@ -215,4 +239,5 @@ def _show(verifier: "Verifier", faults: list["Fault"], count: int, believed: boo
 def _document(verifier: "Verifier", faults: list["Fault"], count: int, believed: bool) -> dict[str, object]:
     names = ("begins_at", "records", "chains", "open", "checkpoints", "anchored", "uncovered")
     counts = {name: getattr(verifier, name) for name in names}
+    counts["beginning"] = str(verifier.beginning)
     return {**counts, "key_believed": believed, "faults": count, "first_faults": [asdict(each) for each in faults]}

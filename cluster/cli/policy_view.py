@@ -18,7 +18,7 @@ from cluster.policies.signatures import Role
 from cluster.wire.text import format_time
 
 if TYPE_CHECKING:
-    from cluster.ledger.settings_history import CameraSettings, SettingsHistory
+    from cluster.ledger.settings_history import CameraSettings, Ordered, SettingsHistory, Span
     from cluster.policies.book import PolicyBook
     from cluster.policies.diff import Difference
     from cluster.policies.in_force import PolicyInForce
@@ -111,10 +111,28 @@ def _at(history: "SettingsHistory", moment: datetime, camera: str | None) -> lis
     """What was in force, a part for each policy that anyone went by."""
     if camera is not None:
         return [_before(each) for each in history.of_camera(camera, moment)]
-    writers: dict[tuple[int, str], list[str]] = {}
+    spans: dict[tuple[int, str], list[Span]] = {}
     for span in history.at(moment):
-        writers.setdefault((span.number, span.digest), []).append(span.writer)
-    return [{"policy": number, "digest": digest, "by": sorted(who)} for (number, digest), who in writers.items()]
+        spans.setdefault((span.number, span.digest), []).append(span)
+    return [
+        {
+            "policy": number,
+            "digest": digest,
+            "by": sorted(span.writer for span in those),
+            "stop in force": _stop(history.stopped_by(moment)),
+            "stopped": sorted(span.writer for span in those if history.has_stopped(span, moment)),
+            "expires at": _until(applied.expires_at) if (applied := history.applied.get(digest)) else None,
+        }
+        for (number, digest), those in spans.items()
+    ]
+
+
+def _stop(order: "Ordered | None") -> str | None:
+    return None if order is None else f"by {order.by} at {format_time(order.at)}: {order.why}"
+
+
+def _until(expires_at: datetime | None) -> str | None:
+    return None if expires_at is None else format_time(expires_at)
 
 
 def _before(settings: "CameraSettings") -> dict[str, Any]:
@@ -124,6 +142,9 @@ def _before(settings: "CameraSettings") -> dict[str, Any]:
         "digest": settings.digest,
         "by": list(settings.writers),
         "in scope": settings.in_scope,
+        "stop in force": _stop(settings.stopped_by),
+        "stopped": list(settings.stopped),
+        "expires at": _until(settings.expires_at),
         **{f"threshold of {name}": value for name, value in settings.thresholds.items()},
         **{f"floor of {name}": value for name, value in settings.floors.items()},
         "detector's confidence": settings.confidence,

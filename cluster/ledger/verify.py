@@ -7,12 +7,23 @@ no checkpoint covers at that moment.
 import json
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from cluster.ledger.uncovered import Difference, Place, Uncovered, place_of, unreadable
 from cluster.ledger.writer import former_head
 from cluster.wire.checkpoints import CHECKPOINT, Anchor, Checkpoint, parse_checkpoint
 from cluster.wire.ledger import CHAIN_BEGUN, GENESIS, LedgerInvalid, LedgerRecord, parse_record
+
+SLACK = timedelta(days=1)  # between the clocks of writers, Kafka's, and this one
+
+
+class Beginning(StrEnum):
+    """What is known of the beginning of a ledger."""
+
+    WHOLE = "whole"
+    EXPIRED = "expired"  # deleted, and older than records are kept
+    MISSING = "missing"
 
 
 class FaultKind(StrEnum):
@@ -26,6 +37,7 @@ class FaultKind(StrEnum):
     FORGED = "forged checkpoint"
     CHECKPOINT_MISSING = "checkpoint missing"
     ANCHOR = "not as published"
+    BEGINNING = "beginning missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +75,10 @@ class Verifier:
         deployment: Whose ledger; records of others are passed over.
         keys: Public keys that sign checkpoints; none: the key of the first checkpoint is believed.
         anchors: What was published of checkpoints, by number, lowest first.
+        kept: How long records are kept at least; None: not known, and nothing explains a beginning that is missing.
+        now: UTC-aware; None: the time of the last checkpoint, as for a file that was exported then.
         records: How many records there are.
-        begins_at: Offset of the first; above 0 what was before is deleted, and nothing can be said of that.
+        begins_at: Offset of the first; above 0 what was before is deleted.
         covered: How many of them a checkpoint covers.
         checkpoints: How many checkpoints.
         anchored: How many of them were found published.
@@ -73,6 +87,8 @@ class Verifier:
     deployment: str
     keys: Collection[bytes] = ()
     anchors: Iterable[Anchor] = ()
+    kept: timedelta | None = None
+    now: datetime | None = None
     records: int = 0
     begins_at: int = -1
     covered: int = 0
@@ -83,6 +99,10 @@ class Verifier:
     _told: int = 0  # faults since the last checkpoint
     _last: set[str] = field(default_factory=lambda: {GENESIS})  # hashes of the last checkpoint's record
     _number: int = 0  # of the next checkpoint
+    _first_at: datetime | None = None  # of the first record
+    _last_at: datetime | None = None  # of the last checkpoint
+    _gone_at: datetime | None = None  # of the checkpoint before the first that is there, as published
+    _is_whole: bool = False  # the first checkpoint is the first that was written, and all it covers is there
     _published: Iterator[Anchor] = field(init=False)
     _anchor: Anchor | None = field(init=False)
 
@@ -99,6 +119,17 @@ class Verifier:
     def is_cut(self) -> bool:
         """Whether the beginning is deleted, as a topic's is when its retention has passed."""
         return self.begins_at > 0
+
+    @property
+    def beginning(self) -> Beginning:
+        """Whether it is there, or old enough to have been deleted; known at the end."""
+        if not self.is_cut or self._is_whole:
+            return Beginning.WHOLE
+        now = self.now or self._last_at or self._first_at
+        if self.kept is None or now is None:
+            return Beginning.MISSING
+        times = [at for at in (self._first_at, self._gone_at) if at is not None]
+        return Beginning.EXPIRED if times and min(times) <= now - self.kept + SLACK else Beginning.MISSING
 
     @property
     def chains(self) -> int:
@@ -118,7 +149,9 @@ class Verifier:
             yield fault
 
     def end(self) -> Iterator[Fault]:
-        """No more records come; what is missing at the end."""
+        """No more records come; what is missing at the beginning and at the end."""
+        if self.beginning is Beginning.MISSING:
+            yield Fault(FaultKind.BEGINNING, self.begins_at, "", "", -1, self._why_missing())
         if self._anchor is not None:
             ahead = 1 + sum(1 for _ in self._published)
             yield self._fault(
@@ -139,11 +172,20 @@ class Verifier:
         if record.deployment != self.deployment:
             return
         self.records += 1
+        self._first_at = self._first_at or record.at
         place = place_of(offset, record)
         yield from self._follow(place, record)
         if record.kind == CHECKPOINT:
             yield from self._checkpoint(place, record)
         self._window.add(place)
+
+    def _why_missing(self) -> str:
+        """Why nothing explains that the beginning is not there."""
+        where = f"the ledger begins at offset {self.begins_at}"
+        if self.kept is None:
+            return f"{where}, and how long its records are kept was not said: name --keep or --profile"
+        first = f"of {self._first_at:%Y-%m-%d %H:%M} UTC" if self._first_at else "that nobody can read"
+        return f"{where} with a record {first}, and records are kept for {self.kept.days} days: it was deleted too soon"
 
     def _unreadable(self, offset: int, value: bytes, invalid: LedgerInvalid) -> Iterator[Fault]:
         """Go on behind it as if it were what it says it is, so that only this record is told of."""
@@ -210,6 +252,7 @@ class Verifier:
             self._last.add(record.hash)  # of a second supervisor, for a moment; what it covers is covered
             return
         if self.is_cut and not self.checkpoints:
+            self._is_whole = checkpoint.number == 0 and checkpoint.first >= self.begins_at
             self._pass_over(checkpoint.number)
         elif checkpoint.previous not in self._last:
             detail = f"checkpoint {checkpoint.number} was not written after checkpoint {self._number - 1}"
@@ -221,6 +264,7 @@ class Verifier:
         self._told, self.covered = 0, checkpoint.total
         self._number, self._last = checkpoint.number + 1, {record.hash}
         self.checkpoints += 1
+        self._last_at = record.at
         yield from self._compare(place, checkpoint)
 
     def _named(self, difference: Difference, place: Place, checkpoint: Checkpoint) -> Iterator[Fault]:
@@ -241,6 +285,7 @@ class Verifier:
     def _pass_over(self, number: int) -> None:
         """What was published of checkpoints before this one is of no use: they are deleted."""
         while self._anchor is not None and self._anchor.number < number:
+            self._gone_at = self._anchor.at if self._anchor.number == number - 1 else None
             self._anchor = next(self._published, None)
 
     def _compare(self, place: Place, checkpoint: Checkpoint) -> Iterator[Fault]:

@@ -2,13 +2,15 @@
 
 Cosines are computed as the index computes them (docs/decisions/0005): the crop is embedded anew, alone, and compared in
 float64 with each vector of the entry. What is gone, because its time is over or a key was destroyed, is called so; it
-is no difference.
+is no difference. Evidence that is not there before its time is
+over is one, and so is a policy that never came into force.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -24,6 +26,9 @@ from operators.errors import BeholdenError
 from operators.models import EmbeddingContract
 from operators.quality import gate_geometry, gate_sharpness
 from operators.types import Float32
+
+CLOCKS = timedelta(minutes=10)  # evidence is written just before its alert, and Kafka's clock is another than this one
+_MATCH = "possible match"
 
 
 class Verdict(StrEnum):
@@ -58,11 +63,13 @@ class Records:
     Attributes:
         sealed: Evidence of this alert, as it stands in the topic: usually one, more where a process was killed.
         key: The deployment's; None when it is not there any more.
-        policies: By digest.
+        policies: By digest; only those that came into force.
         entries: By reference, as they stand on the list now.
         contract: What the vectors of `embed` are; None when the models of this alert are not there.
         provider: What `embed` runs on.
         embed: (n, 112, 112, 3) uint8 to (n, d) float32; None as `contract`.
+        age: Of the alert.
+        kept: How long evidence is kept at least; None: no retention profile says it.
     """
 
     sealed: Sequence[bytes]
@@ -72,6 +79,8 @@ class Records:
     contract: EmbeddingContract | None
     provider: str
     embed: Callable[[npt.NDArray[Any]], Float32] | None
+    age: timedelta
+    kept: timedelta | None
 
 
 class AlertUnreadable(BeholdenError):
@@ -112,7 +121,7 @@ def _opened(alert: Mapping[str, Any], records: Records) -> tuple[Evidence | None
     named = EvidenceName(**alert["evidence"])
     by_digest = {hashlib.sha256(sealed).hexdigest(): sealed for sealed in records.sealed}
     if not by_digest:
-        return None, [_gone("evidence", named.sha256, "not in the topic: its time is over")]
+        return None, [_missing(named.sha256, records)]
     if named.sha256 not in by_digest:
         return None, [_same("evidence", named.sha256, ", ".join(sorted(by_digest)))]
     steps = [_same("evidence", named.sha256, named.sha256)]
@@ -128,6 +137,17 @@ def _opened(alert: Mapping[str, Any], records: Records) -> tuple[Evidence | None
     except EvidenceInvalid as invalid:
         return None, [*steps, _same("crop", named.crop_sha256, str(invalid))]
     return evidence, [*steps, _same("crop", named.crop_sha256, evidence.crop_sha256)]
+
+
+def _missing(digest: str, records: Records) -> Step:
+    """No evidence is there: it must have been, unless its time is over."""
+    if records.kept is None:
+        why = "not in the topic, and no retention profile is here that says whether its time is over"
+        return Step("evidence", digest, why, Verdict.DIFFERS)
+    if records.age < records.kept - CLOCKS:
+        why = f"not in the topic, though it is kept for {records.kept} and the alert is {records.age} old"
+        return Step("evidence", digest, why, Verdict.DIFFERS)
+    return _gone("evidence", digest, "not in the topic: its time is over")
 
 
 def _models(alert: Mapping[str, Any], evidence: Evidence | None, records: Records) -> Iterator[Step]:
@@ -148,7 +168,7 @@ def _gates(alert: Mapping[str, Any], evidence: Evidence | None, records: Records
     named = alert["policy"]["digest"]
     in_force = records.policies.get(named)
     if in_force is None:
-        yield _gone("policy", named, "no policy of this digest is in the topic")
+        yield Step("policy", named, "no policy of this digest has come into force", Verdict.DIFFERS)
         return
     policy = in_force.policy
     yield _same("policy", f"{alert['policy']['number']}, {named}", f"{policy.policy}, {in_force.digest}")
@@ -173,6 +193,10 @@ def _vector(evidence: Evidence | None, records: Records) -> Float32 | None:
 def _candidates(alert: Mapping[str, Any], vector: Float32 | None, records: Records) -> Iterator[Step]:
     """The cosine of each candidate, whether it reaches the threshold, and their order."""
     found: list[float] = []
+    least = alert["threshold"]
+    said = [candidate["cosine"] for candidate in alert["candidates"]]
+    is_match = said[0] == alert["cosine"] and _match(said, least)
+    yield _same("as recorded", _MATCH, _MATCH if is_match else f"not at or above {least} in order")
     for number, candidate in enumerate(alert["candidates"], 1):
         record = records.entries.get(candidate["entry"])
         name, recorded = f"cosine {number}", repr(candidate["cosine"])
@@ -187,9 +211,11 @@ def _candidates(alert: Mapping[str, Any], vector: Float32 | None, records: Recor
             found.append(cosine)
             yield _same(name, recorded, repr(cosine))
     if len(found) == len(alert["candidates"]):
-        least = alert["threshold"]
-        holds = found == sorted(found, reverse=True) and min(found) >= least
-        yield _same("decision", "possible match", "possible match" if holds else f"not at or above {least} in order")
+        yield _same("decision", _MATCH, _MATCH if _match(found, least) else f"not at or above {least} in order")
+
+
+def _match(cosines: Sequence[float], least: float) -> bool:
+    return list(cosines) == sorted(cosines, reverse=True) and min(cosines) >= least
 
 
 def _same(what: str, recorded: str, recomputed: str) -> Step:

@@ -4,18 +4,24 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
-from cluster.kafka_io import ALERTS, EVIDENCE, POLICY
+from cluster.clocks import SystemClock
+from cluster.kafka_io import ALERTS, EVIDENCE, LEDGER
 from cluster.keys import EvidenceKey, read_evidence_key
-from cluster.policies.in_force import PolicyInForce, find_manifest
+from cluster.policies.book import PolicyBook
+from cluster.policies.desk import read_book
+from cluster.policies.in_force import PolicyInForce, find_manifest, policy_of
 from cluster.ports import Record
 from cluster.privacy.explain import AlertUnreadable, Records
+from cluster.privacy.retention import lasts_ms, profile_of
 from cluster.settings import ClusterSettings
 from cluster.watchlists.register import read_register, read_topic
-from cluster.wire.release import parse_release
+from cluster.wire.ledger import LedgerInvalid, parse_record
+from cluster.wire.settings import APPLIED
 from operators.align import TEMPLATE_NAME
 from operators.embed import Embedder, open_embedder
-from operators.errors import ModelRefused, ReleaseRefused, SettingsRefused
+from operators.errors import ModelRefused, SettingsRefused
 from operators.models import EmbeddingContract, ModelManifest, read_model
 
 
@@ -29,52 +35,80 @@ def gather(settings: ClusterSettings, alert_id: str) -> tuple[bytes, Records]:
     """
     kafka = settings.kafka
     sealed = [record.value for record in read_topic(kafka, EVIDENCE) if record.key == alert_id.encode()]
-    value = choose(alert_id, read_topic(kafka, ALERTS), sealed)
+    alert = choose(alert_id, read_topic(kafka, ALERTS), sealed)
+    value, (deployment, digest) = alert.value, _said(alert.value)
+    known = policies(read_book(settings, deployment), read_topic(kafka, LEDGER))
     manifests = _manifests(settings, value)
     embedder = _open(settings, manifests)
     contract = EmbeddingContract.of(manifests[1], manifests[0], TEMPLATE_NAME) if manifests and embedder else None
     records = Records(
         sealed=sealed,
         key=_key(settings),
-        policies=policies(read_topic(kafka, POLICY)),
+        policies=known,
         entries=read_register(kafka).entries,
         contract=contract,
         provider=embedder.provider if embedder else "",
         embed=embedder.embed if embedder else None,
+        age=SystemClock().now() - datetime.fromtimestamp(alert.timestamp_ms / 1000, UTC),
+        kept=kept(settings, known.get(digest)),
     )
     return value, records
 
 
-def choose(alert_id: str, alerts: Iterable[Record], sealed: Sequence[bytes]) -> bytes:
+def choose(alert_id: str, alerts: Iterable[Record], sealed: Sequence[bytes]) -> Record:
     """The alert of this id whose evidence is there; the last, when no copy's is.
 
     Raises:
         AlertUnreadable: There is none.
     """
-    copies = [record.value for record in alerts if record.headers.get("ce_id") == alert_id.encode()]
+    copies = [record for record in alerts if record.headers.get("ce_id") == alert_id.encode()]
     if not copies:
         raise AlertUnreadable(
             f"no alert {alert_id} in topic {ALERTS}: is the id right, and has its time passed ('beholden retention "
             "check' says how long alerts are kept)?"
         )
     there = {hashlib.sha256(each).hexdigest() for each in sealed}
-    return next((copy for copy in copies if _evidence_of(copy) in there), copies[-1])
+    return next((copy for copy in copies if _evidence_of(copy.value) in there), copies[-1])
 
 
-def policies(records: Iterable[Record]) -> dict[str, PolicyInForce]:
-    """Every policy that was ever released, by digest."""
+def policies(book: PolicyBook, ledger: Iterable[Record]) -> dict[str, PolicyInForce]:
+    """Every policy that came into force, by digest.
+
+    Args:
+        book: What the policy topic says, judged by whose signatures count now.
+        ledger: Topic `ledger`: it holds each that was applied, also by people who have left since.
+    """
     found = {}
-    for record in records:
-        with suppress(ReleaseRefused):  # orders, and what nobody follows
-            release = parse_release(record.value)
-            found[release.digest] = release.in_force
-    return found
+    for record in ledger:
+        with suppress(LedgerInvalid, SettingsRefused):  # damaged, or of a version before
+            told = parse_record(record.value)
+            if (told.kind, told.deployment) == (APPLIED, book.deployment):
+                in_force = policy_of(told.body["document"])
+                found[in_force.digest] = in_force
+    return found | {release.digest: release.in_force for release in book.releases.values()}
+
+
+def kept(settings: ClusterSettings, policy: PolicyInForce | None) -> timedelta | None:
+    """How long evidence of alerts under a policy is kept at least; None when its retention profile is not here."""
+    with suppress(SettingsRefused):
+        if policy is not None:
+            return timedelta(milliseconds=lasts_ms(profile_of(settings, policy.policy).evidence.keep))
+    return None
 
 
 def _evidence_of(value: bytes) -> str | None:
     with suppress(ValueError, KeyError, TypeError):
         return str(json.loads(value)["evidence"]["sha256"])
     return None
+
+
+def _said(value: bytes) -> tuple[str, str]:
+    """Deployment and digest of the policy of an alert."""
+    try:
+        alert = json.loads(value)
+        return str(alert["deployment"]), str(alert["policy"]["digest"])
+    except (ValueError, KeyError, TypeError):
+        raise AlertUnreadable("not an alert that this version can read: it names no policy") from None
 
 
 def _key(settings: ClusterSettings) -> EvidenceKey | None:

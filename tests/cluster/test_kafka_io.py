@@ -10,8 +10,9 @@ from kafka.future import Future
 from kafka.record import util
 
 from cluster.in_flight import InFlight
-from cluster.kafka_io import KafkaSink, has_fast_crc
-from cluster.settings import KafkaSettings
+from cluster.kafka_io import KafkaSink, client_settings, has_fast_crc
+from cluster.settings import KafkaSecurity, KafkaSettings, Protocol
+from operators.errors import BrokerUnavailable
 from tests.builders import Room
 
 CRC_OF_DIGITS = 0xE3069283  # CRC-32C of b"123456789", the check value of RFC 3720
@@ -72,3 +73,15 @@ def test_what_is_on_its_way_to_a_frozen_broker_is_bounded() -> None:
     producer.futures[0].failure(RuntimeError("given up"))
     assert sent[2].wait(5.0)
     writer.join()
+
+
+def test_a_client_is_given_the_password_of_its_own_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it is made, whatever process made the settings."""
+    kafka = KafkaSettings(security=KafkaSecurity(Protocol.SASL_SSL, mechanism="PLAIN", username="ada"))
+    monkeypatch.setenv("BEHOLDEN_KAFKA_PASSWORD", "hunter2")
+    found = client_settings(kafka)
+    assert (found["sasl_plain_username"], found["sasl_plain_password"]) == ("ada", "hunter2")
+    assert "sasl_plain_password" not in client_settings(KafkaSettings())
+    monkeypatch.delenv("BEHOLDEN_KAFKA_PASSWORD")
+    with pytest.raises(BrokerUnavailable, match="BEHOLDEN_KAFKA_PASSWORD is not set here"):
+        client_settings(kafka)

@@ -1,4 +1,6 @@
 import base64
+import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,15 +8,17 @@ import pytest
 
 from cluster.settings import (
     ClusterSettings,
+    KafkaSecurity,
     KafkaSettings,
     Limits,
     Placement,
     Protocol,
     kafka_from_cli,
+    kafka_password,
     read_cluster,
 )
 from cluster.shards.layout import Layout
-from operators.errors import SettingsRefused
+from operators.errors import BrokerUnavailable, SettingsRefused
 from operators.jpeg import JpegLimits
 from operators.onnx import Device
 
@@ -23,6 +27,7 @@ FILE: dict[str, Any] = {
     "policy": "../policies/p.yaml",
     "models": {"manifests": "m", "files": "/absolute/f"},
 }
+PASSWORD = {"BEHOLDEN_KAFKA_PASSWORD": "hunter2"}
 KEY = base64.b64encode(bytes(range(32))).decode()
 
 
@@ -129,20 +134,50 @@ def test_a_password_in_a_file_is_refused_and_not_repeated(write_document: Any, p
     assert str(password) not in text.replace("document.yaml", "").split("password", 1)[1]
 
 
-def test_addresses_and_secrets_come_from_the_environment(write_document: Any) -> None:
-    """They replace what the file says; empty ones do not; the password is never shown."""
+def test_addresses_come_from_the_environment(write_document: Any) -> None:
+    """They replace what the file says; empty ones do not."""
     path = write_document({**FILE, "kafka": {"bootstrap": "file:1"}, "ray": "file:2"})
-    environment = {
-        "BEHOLDEN_KAFKA_BOOTSTRAP": "env:1",
-        "BEHOLDEN_RAY_ADDRESS": "env:2",
-        "BEHOLDEN_KAFKA_PASSWORD": "hunter2",
-    }
+    environment = {"BEHOLDEN_KAFKA_BOOTSTRAP": "env:1", "BEHOLDEN_RAY_ADDRESS": "env:2"}
     found = read_cluster(path, environment)
-    assert (found.kafka.bootstrap, found.ray, found.kafka.security.password) == ("env:1", "env:2", "hunter2")
-    assert "hunter2" not in repr(found)
+    assert (found.kafka.bootstrap, found.ray) == ("env:1", "env:2")
     unset = read_cluster(path, dict.fromkeys(environment, ""))
     assert (unset.kafka.bootstrap, unset.ray) == ("file:1", "file:2")
-    assert not unset.kafka.security.password
+
+
+def test_the_password_is_in_no_settings(write_document: Any) -> None:
+    """They are arguments of Ray's actors: neither from the environment nor by whoever puts it there is it sent on."""
+    security = {"protocol": "SASL_SSL", "mechanism": "PLAIN", "username": "u", "cafile": "ca.pem"}
+    found = read_cluster(write_document({**FILE, "kafka": {"security": security}}), PASSWORD)
+    assert found.kafka.security.password is None
+    assert pickle.loads(pickle.dumps(found)) == found  # noqa: S301 - written here
+    put = replace(found.kafka.security, password=PASSWORD["BEHOLDEN_KAFKA_PASSWORD"])
+    sent = pickle.dumps(replace(found, kafka=replace(found.kafka, security=put)))
+    assert b"hunter2" not in sent
+    assert pickle.loads(sent) == found  # noqa: S301 - written here
+    assert "hunter2" not in repr(put)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "mechanism", "password"),
+    [
+        ("SASL_SSL", "PLAIN", "hunter2"),
+        ("SASL_PLAINTEXT", "SCRAM-SHA-512", "hunter2"),
+        ("SASL_SSL", "GSSAPI", None),
+        ("SSL", None, None),
+    ],
+)
+def test_a_password_is_taken_from_the_environment_where_one_is_needed(
+    protocol: str, mechanism: str | None, password: str | None
+) -> None:
+    """Without one the message says where it belongs."""
+    security = KafkaSecurity(Protocol(protocol), mechanism=mechanism, username="ada")
+    assert kafka_password(security, PASSWORD) == password
+    for environment in ({}, {"BEHOLDEN_KAFKA_PASSWORD": ""}):
+        if password is None:
+            assert kafka_password(security, environment) is None
+        else:
+            with pytest.raises(BrokerUnavailable, match=r"ada needs it .* on each machine before its Ray is started"):
+                kafka_password(security, environment)
 
 
 def test_the_nearest_word_about_kafka_wins(write_document: Any) -> None:

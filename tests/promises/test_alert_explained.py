@@ -84,6 +84,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
         contract=plan.contract,
         provider=again.provider,
         embed=again._embedder.embed,
+        age=timedelta(hours=1),
+        kept=timedelta(hours=22),
     )
     return Told(plan, alert, records, entries)
 
@@ -93,7 +95,7 @@ def test_every_step_of_an_alert_comes_out_to_the_bit(told: Told) -> None:
     steps = told.steps()
     assert list(steps) == [
         "id", "evidence", "key", "crop", "detector", "embedder", "contract", "policy", "threshold", "confidence",
-        "gates", "cosine 1", "decision",
+        "gates", "as recorded", "cosine 1", "decision",
     ]  # fmt: skip
     assert {step.verdict for step in steps.values()} == {Verdict.EQUAL}
     assert steps["cosine 1"].recomputed == repr(told.alert["cosine"])
@@ -163,10 +165,9 @@ def test_a_face_that_the_gates_refuse_is_found_out(told: Told) -> None:
 @pytest.mark.parametrize(
     ("changes", "what", "why"),
     [
-        ({"sealed": []}, "evidence", "its time is over"),
+        ({"sealed": [], "age": timedelta(hours=22)}, "evidence", "its time is over"),
         ({"key": None}, "key", "the key is not here"),
         ({"key": new_evidence_key()}, "key", "destroyed, or on another machine"),
-        ({"policies": {}}, "policy", "no policy of this digest"),
         ({"contract": None, "embed": None}, "models", "not here"),
         ({"entries": {}}, "cosine 1", "withdrawn"),
     ],
@@ -178,9 +179,39 @@ def test_what_is_gone_is_called_so_and_is_no_difference(
     steps = told.steps(**changes)
     assert steps[what].verdict is Verdict.GONE
     assert why in steps[what].recomputed
-    assert "decision" not in steps or what == "policy"
+    assert "decision" not in steps
+    assert steps["as recorded"].verdict is Verdict.EQUAL
     assert not differs(list(steps.values()))
     assert steps["id"].verdict is Verdict.EQUAL
+
+
+@pytest.mark.parametrize(
+    ("changes", "what", "why"),
+    [
+        ({"sealed": []}, "evidence", "it is kept for 22:00:00 and the alert is 1:00:00 old"),
+        ({"sealed": [], "age": timedelta(hours=21)}, "evidence", "is kept for"),
+        ({"sealed": [], "kept": None}, "evidence", "no retention profile is here"),
+        ({"policies": {}}, "policy", "no policy of this digest has come into force"),
+    ],
+)
+def test_what_must_be_there_and_is_not_is_a_difference(
+    told: Told, changes: dict[str, Any], what: str, why: str
+) -> None:
+    """Else an alert that somebody made up would be explained by nothing."""
+    steps = told.steps(**changes)
+    assert (steps[what].verdict, why in steps[what].recomputed) == (Verdict.DIFFERS, True)
+    assert [step.what for step in steps.values() if step.verdict is Verdict.DIFFERS] == [what]
+
+
+@pytest.mark.parametrize("change", ["below", "other"])
+def test_a_recorded_cosine_is_held_against_the_threshold_when_all_else_is_gone(told: Told, change: str) -> None:
+    """It is below, or not the one of the first candidate."""
+    [candidate] = told.alert["candidates"]
+    low = told.alert["threshold"] - 0.01
+    alert = {"candidates": [{**candidate, "cosine": low}], "cosine": low} if change == "below" else {"cosine": 0.99}
+    gone: dict[str, Any] = {"sealed": [], "age": timedelta(days=9), "entries": {}, "contract": None, "embed": None}
+    steps = told.steps(alert=alert, **gone)
+    assert [step.what for step in steps.values() if step.verdict is Verdict.DIFFERS] == ["as recorded"]
 
 
 def test_an_entry_that_was_enrolled_anew_is_not_the_one_that_was_found(told: Told) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from cluster.watchlists import register
 from cluster.wire.checkpoints import encode_anchor, key_text
 from cluster.wire.ledger import parse_record
 from operators.types import FrameRef
+from tests.builders import NOW
 from tests.drawn import write_deployment
 from tests.ledgers import PUBLIC, Ledger
 
@@ -147,14 +148,45 @@ def test_records_are_shown_by_time_type_and_writer(world: World) -> None:
     assert len(shown) == 2
 
 
-def test_a_ledger_whose_beginning_is_deleted_is_told_of(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It verifies; whether its retention explains that, somebody must judge."""
+@pytest.mark.parametrize(("days", "status", "beginning"), [(1, 1, "missing"), (728, 1, "missing"), (730, 0, "expired")])
+def test_a_beginning_that_is_deleted_is_a_fault_unless_its_retention_explains_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, days: int, status: int, beginning: str
+) -> None:
+    """The profile of the policy keeps the ledger for 730 days."""
     whole = world._read
 
     def rest(kafka: Any, topic: str, after: datetime | None = None) -> Iterator[Record]:
         return (record for record in whole(kafka, topic, after) if topic == LEDGER_HEADS or record.ref.offset >= 3)
 
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return NOW + timedelta(days=days)
+
     monkeypatch.setattr(register, "read_topic", rest)
+    monkeypatch.setattr("cluster.cli.ledger.datetime", Clock)
     done = world.run("verify", "-f", str(world.file))
-    assert done.exit_code == 0
-    assert "begins at offset 3: nothing is known of what was before" in " ".join(done.output.split())
+    shown = " ".join(done.output.split())
+    assert done.exit_code == status
+    assert ("what was before is older than records are kept" in shown) == (beginning == "expired")
+    document = json.loads(world.run("verify", "-f", str(world.file), "--json").output)
+    assert (document["beginning"], document["faults"]) == (beginning, status)
+    assert world.run("verify", "-f", str(world.file), "--keep", "1").exit_code == 0
+
+
+def test_of_an_export_it_is_to_be_said_how_long_records_are_kept(world: World) -> None:
+    """By days or by a profile; without either nothing explains a beginning that is missing."""
+    file = world.folder / "ledger.jsonl"
+    world.run("export", "-f", str(world.file), str(file))
+    lines = file.read_text().splitlines(keepends=True)
+    at = next(n for n, line in enumerate(lines) if '"offset": 3' in line)
+    file.write_text("".join(line for n, line in enumerate(lines) if n >= at or '"offset"' not in line))
+    first = json.loads(world.run("verify", str(file), "--json").output)["first_faults"][0]
+    assert (first["kind"], first["offset"]) == ("beginning missing", 3)
+    assert "name --keep or --profile" in first["detail"]
+    assert world.run("verify", str(file), "--keep", "1").exit_code == 0
+    assert world.run("verify", str(file), "--keep", "2").exit_code == 1
+    profile = next(Path("configs/retention").glob("uk-strict.yaml"))
+    document = json.loads(world.run("verify", str(file), "--profile", str(profile), "--json").output)
+    assert "kept for 730 days" in document["first_faults"][0]["detail"]
+    assert world.run("verify", str(file), "--profile", str(profile), "--keep", "1").exit_code == 2

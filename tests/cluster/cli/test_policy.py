@@ -215,7 +215,8 @@ def test_what_was_in_force_is_told_by_the_ledger_alone(
     topics.policy.messages.clear()
     monkeypatch.setattr("cluster.watchlists.register.read_topic", lambda kafka, topic: topics.told_raw())
     at = ("policy", "at", "2026-01-31T12:00:01Z", "-f", "cluster.yaml", "--json")
-    assert json.loads(run(*at).output) == [{"policy": 7, "digest": release.digest, "by": ["recogniser-0"]}]
+    nothing = {"stop in force": None, "stopped": [], "expires at": None}
+    assert json.loads(run(*at).output) == [{"policy": 7, "digest": release.digest, "by": ["recogniser-0"], **nothing}]
     for camera, threshold, in_scope in (("gate", 0.6, True), ("hall", 0.7, True), ("roof", 0.6, False)):
         [found] = json.loads(run(*at, "--camera", camera).output)
         assert (found["threshold of sought"], found["in scope"]) == (threshold, in_scope)
@@ -223,6 +224,13 @@ def test_what_was_in_force_is_told_by_the_ledger_alone(
         assert (found["proposed by"], found["signed by"], found["why"]) == ("ada", ["ada", "bob"], "the test")
         assert "min_sharpness 0.15" in found["quality"]
     assert "0.7" in run("policy", "at", "2026-01-31T12:00:01Z", "-f", "cluster.yaml", "--camera", "hall").output
+    desk = LedgerWriter(topics.ledger, "test", "policy-desk", release.digest, HandClock(NOW))
+    desk.write("order.stop", {"by": "dan", "why": "wrong person"})
+    for more in ((), ("--camera", "gate")):
+        [found] = json.loads(run(*at, *more).output)
+        assert found["stop in force"] == "by dan at 2026-01-31T12:00:00.000Z: wrong person"
+        assert found["stopped"] == ["recogniser-0"]
+        assert found.get("in scope", False) is False
     before = run("policy", "at", "2026-01-31T11:59:59Z", "-f", "cluster.yaml")
     assert before.exit_code == 1
     assert "nobody went by any policy" in before.output

@@ -12,6 +12,7 @@ from cluster.ledger.settings_history import SettingsHistory
 from cluster.ledger.writer import LedgerWriter
 from cluster.memory_io import MemorySink
 from cluster.wire.ledger import LedgerInvalid, parse_record
+from cluster.wire.policy_records import FOLLOWED, followed_body
 from cluster.wire.settings import APPLIED, IN_FORCE
 from cluster.wire.text import format_time
 from operators.errors import SettingsRefused
@@ -38,12 +39,12 @@ class Told:
             self.writers[writer] = LedgerWriter(self.topic, "test", writer, "d" * 64, self.clock)
         self.writers[writer].write(kind, body)
 
-    def apply(self, minute: float, number: int, **changes: Any) -> str:
+    def apply(self, minute: float, number: int, expires_at: str | None = None, **changes: Any) -> str:
         """A policy is put in force; its digest."""
         document = {**policy_document(), "policy": number, **changes}
         digest = hashlib.sha256(rfc8785.dumps(document)).hexdigest()
         signatures = [{"by": name, "role": "approve", "key_id": "k", "signature": "s"} for name in ("anna", "bert")]
-        proposal = {"by": "anna", "why": f"because {number}"}
+        proposal = {"by": "anna", "why": f"because {number}", "expires_at": expires_at}
         body = {"number": number, "digest": digest, "document": document, "proposal": proposal}
         self.write(minute, "policy-desk", APPLIED, {**body, "signatures": signatures})
         return digest
@@ -189,3 +190,48 @@ def test_a_policy_of_another_version_is_told_of_only_when_it_is_asked_for() -> N
     assert [each.number for each in history.of_camera("gate", minutes(6))] == [7]
     with pytest.raises(SettingsRefused, match="more"):
         history.of_camera("gate", minutes(2))
+
+
+def test_after_a_stop_nobody_is_searched_for_by_those_who_follow_it() -> None:
+    """Each stops and resumes when it says so; one that begins meanwhile has never looked."""
+    told = Told()
+    seven = told.apply(0, 7)
+    for name in ("recogniser-0", "recogniser-1"):
+        told.goes_by(1, name, 7, seven)
+    about = {"by": "dan", "why": "wrong person"}
+    told.write(2, "policy-desk", "order.stop", about)
+    told.write(3, "recogniser-0", FOLLOWED, followed_body("stop", "0" * 64, minutes(2.5)))
+    told.write(4, "recogniser-1", FOLLOWED, followed_body("stop", "0" * 64, minutes(4)))
+    told.goes_by(5, "recogniser-2", 7, seven)
+    told.write(6, "policy-desk", "order.resume", about)
+    told.write(7, "recogniser-1", FOLLOWED, followed_body("resume", "1" * 64, minutes(7)))
+    history = told.history()
+    one, two, three = (tuple(f"recogniser-{number}" for number in range(count)) for count in (1, 2, 3))
+    for minute, in_scope, is_ordered, stopped in (
+        (1.9, True, False, ()),
+        (2, True, True, ()),
+        (2.5, True, True, one),
+        (4, False, True, two),
+        (5, False, True, three),
+        (6, True, False, two),
+        (7, True, False, one),
+    ):
+        [found] = history.of_camera("gate", minutes(minute))
+        assert (found.in_scope, found.stopped, found.stopped_by is not None) == (in_scope, stopped, is_ordered), minute
+    stop = history.stopped_by(minutes(3))
+    assert stop
+    assert (stop.by, stop.why, stop.at) == ("dan", "wrong person", minutes(2))
+
+
+def test_once_a_loosening_has_expired_nobody_is_searched_for() -> None:
+    """From that moment on; what is no time is told of."""
+    told = Told()
+    seven = told.apply(0, 7, expires_at=format_time(minutes(10)))
+    told.goes_by(1, "recogniser-0", 7, seven)
+    history = told.history()
+    for minute, in_scope in ((9.9, True), (10, False)):
+        [found] = history.of_camera("gate", minutes(minute))
+        assert (found.in_scope, found.expires_at) == (in_scope, minutes(10))
+    told.apply(11, 7, expires_at="soon")
+    with pytest.raises(LedgerInvalid, match="when it expires"):
+        told.history().of_camera("gate", minutes(5))

@@ -1,7 +1,9 @@
 """A ledger as it was written has no faults, and each thing that is done to it is found and named."""
 
 from dataclasses import replace
+from datetime import timedelta
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cluster.ledger.checkpoints import WRITER
@@ -290,3 +292,40 @@ def test_memory_is_that_of_what_no_checkpoint_covers() -> None:
         most = max(most, verifier.uncovered)
     assert (len(ledger.values), verifier.chains) == (82, 2)
     assert most <= 4
+
+
+@pytest.mark.parametrize(("days", "is_found"), [(2, True), (1, False), (0, False)])
+def test_a_beginning_that_was_deleted_too_soon_is_found(days: int, is_found: bool) -> None:
+    """Within a day of its time it may be clocks that differ."""
+    ledger = Ledger()
+    for _ in range(5):
+        ledger.write("a")
+        ledger.checkpoint()
+    found = faults(ledger.values[4:], ledger.anchors, 4, timedelta(days=days))
+    assert [(each.kind, each.offset) for each in found] == [(FaultKind.BEGINNING, 4)] * is_found
+
+
+def test_after_a_long_pause_the_checkpoint_before_it_tells_that_the_beginning_was_old() -> None:
+    """The first record that is there is young; without what was published nothing is known, nor from an older one."""
+    ledger = Ledger()
+    for _ in range(2):
+        ledger.write("a")
+        ledger.checkpoint()
+    at = len(ledger.values)
+    ledger.clock.time += timedelta(days=40)
+    ledger.write("a")
+    ledger.checkpoint()
+    kept = timedelta(days=30)
+    assert not faults(ledger.values[at:], ledger.anchors, at, kept)
+    for anchors in ([], ledger.anchors[:1]):
+        assert [each.kind for each in faults(ledger.values[at:], anchors, at, kept)] == [FaultKind.BEGINNING]
+
+
+def test_a_deployment_that_began_later_has_its_beginning() -> None:
+    """What stood before its first checkpoint in the same topic was of others."""
+    ledger = Ledger()
+    ledger.topic.send("other", b"of another deployment", ())
+    ledger.read = 1
+    ledger.write("a")
+    ledger.checkpoint()
+    assert not faults(ledger.values[1:], ledger.anchors, 1, None)

@@ -1,16 +1,27 @@
 """Which copy of an alert is explained, and by which policies."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cluster.clocks import HandClock
+from cluster.ledger.writer import LedgerWriter
+from cluster.memory_io import MemorySink
+from cluster.policies.book import PolicyBook
+from cluster.policies.signatures import Person
 from cluster.ports import Record
 from cluster.privacy.explain import AlertUnreadable
-from cluster.privacy.explain_records import choose, policies
-from cluster.wire.release import encode_release
-from tests.builders import Lane, record
-from tests.releases import approved, changed, in_topic
+from cluster.privacy.explain_records import choose, kept, policies
+from cluster.settings import ClusterSettings, Models
+from cluster.wire.release import Release, applied_body, encode_release
+from cluster.wire.settings import APPLIED
+from tests.builders import NOW, RETENTION, Lane, record
+from tests.releases import SIGNERS, approved, changed, in_topic, proposed
 
 
 def _alerts(*lanes: Lane) -> list[Record]:
@@ -29,10 +40,10 @@ def test_of_two_copies_the_one_whose_evidence_is_there_is_explained() -> None:
     name = json.loads(found[0].value)["alert_id"]
     assert json.loads(found[1].value)["alert_id"] == name
     for lane, alert in zip((first, second), found, strict=True):
-        assert choose(name, found, [each.value for each in lane.evidence.messages]) == alert.value
-    assert choose(name, found, []) == found[1].value
+        assert choose(name, found, [each.value for each in lane.evidence.messages]) == alert
+    assert choose(name, found, []) == found[1]
     broken = replace(found[0], value=b"not an alert")
-    assert choose(name, [broken, found[1]], [each.value for each in second.evidence.messages]) == found[1].value
+    assert choose(name, [broken, found[1]], [each.value for each in second.evidence.messages]) == found[1]
 
 
 def test_an_alert_that_is_not_there_is_told_of() -> None:
@@ -41,13 +52,48 @@ def test_an_alert_that_is_not_there_is_told_of() -> None:
         choose("0123", [], [])
 
 
-def test_every_policy_that_was_released_is_found_by_its_digest() -> None:
+def _book(*releases: Release, people: Mapping[str, Person] = SIGNERS) -> PolicyBook:
+    book = PolicyBook("test", people)
+    for offset, release in enumerate(releases):
+        book.take(in_topic(encode_release(release), offset), NOW)
+    return book
+
+
+def _ledger(body: dict[str, Any], deployment: str = "test", kind: str = APPLIED) -> list[Record]:
+    topic = MemorySink()
+    LedgerWriter(topic, deployment, "policy-desk", "d" * 64, HandClock(NOW)).write(kind, body)
+    return [record(message.value, n) for n, message in enumerate(topic.messages)]
+
+
+def test_every_policy_that_came_into_force_is_found_by_its_digest() -> None:
     """Also one that another has followed."""
-    first, second = approved(changed(7)), approved(changed(8))
-    found = policies([in_topic(encode_release(first)), in_topic(encode_release(second), 1)])
-    assert found == {first.digest: first.in_force, second.digest: second.in_force}
+    first = approved(changed(7))
+    second = approved(changed(8), first)
+    assert policies(_book(first, second), []) == {first.digest: first.in_force, second.digest: second.in_force}
 
 
-def test_what_is_no_release_gives_no_policy() -> None:
-    """Orders stand in the same topic."""
-    assert policies([record(b"{}"), record(b"")]) == {}
+def test_a_policy_that_was_refused_explains_nothing() -> None:
+    """It stands in the topic as well as those that came into force; nobody has gone by it."""
+    refused = proposed(changed(7))
+    book = _book(refused)
+    assert book.refused
+    assert policies(book, []) == {}
+
+
+def test_a_policy_of_somebody_who_has_left_is_found_in_the_ledger() -> None:
+    """Signatures are judged by who may sign now; the ledger has what was applied, of this deployment."""
+    release = approved(changed(7))
+    book = _book(release, people={name: SIGNERS[name] for name in ("cyd", "dan")})
+    assert book.refused
+    body = applied_body(release)
+    assert policies(book, _ledger(body)) == {release.digest: release.in_force}
+    others = [*_ledger(body, deployment="other"), *_ledger(body, kind="other"), *_ledger({"document": {}})]
+    assert policies(book, [*others, record(b"no record of a ledger")]) == {}
+
+
+def test_how_long_evidence_is_kept_is_told_by_the_profile_of_its_policy(tmp_path: Path) -> None:
+    """Not here: not known."""
+    settings = ClusterSettings("drawn", tmp_path, Models(tmp_path, tmp_path), retention=RETENTION)
+    for name, time in (("uk-strict", timedelta(hours=22)), ("uk-31d", timedelta(days=30)), ("unknown", None)):
+        assert kept(settings, changed(7, retention=name)) == time
+    assert kept(settings, None) is None

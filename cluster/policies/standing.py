@@ -62,13 +62,17 @@ class Standing:
             now: UTC-aware.
             digest: Of the policy by which whoever asks decides; None: by the one that stands.
         """
-        number, policy = self.release.number, self.release.in_force.policy
         if order := self.stopped_by:
             return Halt(Shed.STOPPED, self.stop_in_doubt or f"stopped by {order.by}: {order.why}")
         if self.release_in_doubt:
             return Halt(Shed.LAPSED, self.release_in_doubt)
         if digest not in (None, self.release.digest):
-            return Halt(None, f"policy {number} stands, and is being changed over to")
+            return Halt(None, f"policy {self.release.number} stands, and is being changed over to")
+        return self._ended(now) or self._closed(now)
+
+    def _ended(self, now: datetime) -> Halt | None:
+        """Why the policy decides nothing any more."""
+        number, policy = self.release.number, self.release.in_force.policy
         if self.release.is_expired(now):
             return Halt(Shed.LAPSED, f"policy {number} was looser for a time, which is over: apply a stricter one")
         if now >= policy.end:
@@ -76,6 +80,11 @@ class Standing:
         if now >= policy.review_by:
             due = format_time(policy.review_by)
             return Halt(Shed.LAPSED, f"policy {number} was to be reviewed by {due}: review it, then apply another one")
+        return None
+
+    def _closed(self, now: datetime) -> Halt | None:
+        """Why the policy decides nothing at this hour."""
+        number, policy = self.release.number, self.release.in_force.policy
         if now < policy.start:
             return Halt(Shed.OUT_OF_HOURS, f"policy {number} begins at {format_time(policy.start)}")
         if not policy.hours.include(now):

@@ -2,8 +2,8 @@
 
 Cosines are computed as the index computes them (docs/decisions/0005): the crop is embedded anew, alone, and compared in
 float64 with each vector of the entry. What is gone, because its time is over or a key was destroyed, is called so; it
-is no difference. Evidence that is not there before its time is
-over is one, and so is a policy that never came into force.
+is no difference. Evidence that is not there before its time is over is one, and so is a policy that never came into
+force.
 """
 
 import hashlib

@@ -5,6 +5,7 @@ writer names. And, where nothing was published outside, whatever is cut off at t
 """
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import given
@@ -226,6 +227,18 @@ def test_what_is_left_when_its_beginning_is_deleted_verifies(events: Any, data: 
     told = Told.of(ledger)
     if any(each.kind == CHECKPOINT for each in told.records[begins_at:]) or not ledger.anchors:
         assert found == []
+
+
+@given(EVENTS, st.data())
+def test_a_beginning_that_is_deleted_before_its_time_is_found(events: Any, data: st.DataObject) -> None:
+    """Wherever the rest begins, and whether or not anything was published; likewise if it is not known how long."""
+    ledger = _happened(events)
+    if len(ledger.values) > 1:
+        begins_at = data.draw(st.integers(1, len(ledger.values) - 1))
+        anchors = ledger.anchors if data.draw(st.booleans()) else []
+        kept = data.draw(st.sampled_from([None, timedelta(days=30)]))
+        found = faults(ledger.values[begins_at:], anchors, begins_at, kept)
+        assert (FaultKind.BEGINNING, begins_at) in [(each.kind, each.offset) for each in found]
 
 
 @given(EVENTS, st.data())

@@ -11,8 +11,8 @@ import click
 
 HEAD = """# What faults do
 
-Written by `python -m tests.faults.report {records}` from the records of `tests/faults/suite.py`, one line for each
-run; not by hand. A run: {passages} listed people walk by cameras, three frames each, 20 frames a second, while the
+Written by `python -m tests.faults.report {records}` from the records of `tests/faults/suite.py`, one
+line for each run; not by hand. A run: {passages} listed people walk by cameras, three frames each, 20 frames a second, while the
 fault happens at a random moment. A generator knows every alert that is due, and a checker that reads the topic `alerts`
 alone holds it against that. The cluster: two recognisers and two index shards of two replicas, on two Ray nodes and one
 Kafka broker, all on one machine of two cores. It is not put right between runs but by itself.
@@ -42,8 +42,9 @@ def render(records: Sequence[dict[str, Any]], source: str) -> str:
     for delivery in sorted({each["delivery"] for each in records}):
         runs = [each for each in records if each["delivery"] == delivery]
         parts += [f"## `delivery: {delivery}`", "", *_table(runs), "", _sum(runs), ""]
-    about = sorted({(each["machine"], each["at"]) for each in records})
-    parts += ["Machine, versions and date of the runs:", "", *(f"- {machine}; {at}" for machine, at in about), ""]
+    about = sorted({(each["delivery"], each["machine"], each["at"]) for each in records})
+    parts += ["Machine, versions and date of the runs:", ""]
+    parts += [*(f"- `{delivery}`: {machine}; {at}" for delivery, machine, at in about), ""]
     return "\n".join(parts)
 
 

@@ -17,7 +17,7 @@ def test_every_fault_is_a_line_with_what_its_runs_have_left() -> None:
     assert "| kill | 3 | 72 | 1 | 0 | 0 | 2 | 2.0 | 9.0 | 1 to 4 |" in page
     assert "| none | 1 | 24 | 0 | 0 | 0 | 0 | 0.0 | 0.0 | 2 to 2 |" in page
     assert "Together: 4 runs, 96 passages: **1 lost**, **0 doubled**, **0 wrong**." in page
-    assert "- two cores; 2026-01-31" in page
+    assert "- `at-least-once`: two cores; 2026-01-31" in page
 
 
 def test_each_mode_has_a_table() -> None:

@@ -12,10 +12,10 @@ import click
 HEAD = """# What faults do
 
 Written by `python -m tests.faults.report {records}` from the records of `tests/faults/suite.py`, one
-line for each run; not by hand. A run: {passages} listed people walk by cameras, three frames each, 20 frames a second, while the
-fault happens at a random moment. A generator knows every alert that is due, and a checker that reads the topic `alerts`
-alone holds it against that. The cluster: two recognisers and two index shards of two replicas, on two Ray nodes and one
-Kafka broker, all on one machine of two cores. It is not put right between runs but by itself.
+line for each run; not by hand. A run: {passages} listed people walk by cameras, three frames each, 20 frames
+a second, while the fault happens at a random moment. A generator knows every alert that is due, and a checker that
+reads the topic `alerts` alone holds it against that. The cluster: two recognisers and two index shards of two replicas,
+on two Ray nodes and one Kafka broker, all on one machine of two cores. It is not put right between runs but by itself.
 
 - **lost**: passages without an alert. **doubled**: passages with alerts of different ids, which a reader that gives
   each id once gives twice. **wrong**: alerts about who was not there.

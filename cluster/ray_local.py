@@ -31,8 +31,6 @@ HEALTH_CHECKS = {
     "RAY_health_check_timeout_ms": "2000",
     "RAY_health_check_failure_threshold": "3",
 }
-# Ray's head kept a record of every call of the last hours: 4.7 MB a minute at 15 searches a second (Ray 2.60).
-NO_TASK_EVENTS = {"RAY_task_events_report_interval_ms": "0"}
 # SIGTERM to `ray start --block` marks the node as ending first; within this time recognisers leave it (its own 30 s are
 # more than `down` waits).
 DRAIN = {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "10"}
@@ -172,7 +170,7 @@ def _popen_node(place: Sequence[str], cpus: int, log: Path) -> subprocess.Popen[
     with log.open("wb") as output:
         return subprocess.Popen(
             command,
-            env={**os.environ, **HEALTH_CHECKS, **NO_TASK_EVENTS, **DRAIN},
+            env={**os.environ, **HEALTH_CHECKS, **DRAIN},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

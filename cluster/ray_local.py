@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -150,14 +151,33 @@ def _start_node(
 ) -> LocalRay:
     """Start a node, and write down what runs then before waiting for it."""
     log = _folder(cluster) / f"ray-{len(before)}.log"
-    process = _popen_node(place, cpus, log)
-    head, *more = [*before, (process.pid, psutil.Process(process.pid).create_time())]
-    running = LocalRay(address, *head, more=more)
-    (_folder(cluster) / "ray.json").write_text(json.dumps(asdict(running)))
+    with _uninterrupted():
+        process = _popen_node(place, cpus, log)
+        head, *more = [*before, (process.pid, psutil.Process(process.pid).create_time())]
+        running = LocalRay(address, *head, more=more)
+        (_folder(cluster) / "ray.json").write_text(json.dumps(asdict(running)))
     if not _await(process, log):
         stop_ray(cluster)
         raise DeploymentFailed(f"Ray did not start; its output is in {log}")
     return running
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """SIGTERM and SIGINT wait until the block is over: nobody would know of a node that is not written down yet."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    signals = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for each in came:
+            signal.raise_signal(each)
 
 
 def _popen_node(place: Sequence[str], cpus: int, log: Path) -> subprocess.Popen[bytes]:

@@ -1,10 +1,17 @@
 """What is remembered of a Ray on this machine."""
 
 import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
 
 import psutil
+import pytest
 
-from cluster.ray_local import LocalRay
+from cluster import ray_local
+from cluster.ray_local import LocalRay, find_ray, start_ray, stop_ray
 
 
 def test_a_node_is_known_by_its_process_and_its_start() -> None:
@@ -15,3 +22,27 @@ def test_a_node_is_known_by_its_process_and_its_start() -> None:
     assert not LocalRay("here:1", *other).is_alive
     assert LocalRay("here:1", os.getpid(), started_at, [other]).leaders == {os.getpid()}
     assert LocalRay("here:1", *other, more=[other]).leaders == set()
+
+
+def test_a_node_is_written_down_before_a_signal_ends_its_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A process that nobody knows of would run on, and the next `beholden up` would start another beside it."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def popen(*_: Any) -> subprocess.Popen[bytes]:
+        started.append(subprocess.Popen(["sleep", "60"], start_new_session=True))
+        os.kill(os.getpid(), signal.SIGTERM)
+        return started[0]
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(ray_local, "_popen_node", popen)
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        with pytest.raises(SystemExit):
+            start_ray("begun", 1, lambda _: None)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    found = find_ray("begun")
+    assert found is not None
+    assert found.pid == started[0].pid
+    assert stop_ray("begun")
+    assert not psutil.pid_exists(started[0].pid)

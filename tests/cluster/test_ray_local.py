@@ -45,4 +45,5 @@ def test_a_node_is_written_down_before_a_signal_ends_its_start(monkeypatch: pyte
     assert found is not None
     assert found.pid == started[0].pid
     assert stop_ray("begun")
+    started[0].wait(5)
     assert not psutil.pid_exists(started[0].pid)

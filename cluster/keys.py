@@ -100,17 +100,18 @@ def new_keys() -> DeploymentKeys:
 
 def make_keys(folder: Path) -> bool:
     """Make the keys that are missing in `folder`; whether there were any."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    missing = [name for name in (_MEMBERS, _PICTURES, _EVIDENCE) if not (folder / name).exists()]
-    for name in missing:
-        make_secret(folder / name)
-    return bool(missing)
+    made = [make_secret(folder / name) for name in (_MEMBERS, _PICTURES, _EVIDENCE)]
+    return any(made)
 
 
-def make_secret(file: Path) -> None:
-    """Make a key that only its owner may read."""
+def make_secret(file: Path) -> bool:
+    """Make a key that only its owner may read, if it is missing, and its folder; whether it was."""
+    if file.exists():
+        return False
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     file.touch(mode=0o600, exist_ok=False)
     file.write_text(secrets.token_hex(_BYTES) + "\n")
+    return True
 
 
 def read_keys(folder: Path) -> DeploymentKeys:
@@ -130,11 +131,7 @@ def new_evidence_key() -> EvidenceKey:
 
 def make_evidence_key(folder: Path) -> bool:
     """Make the key that seals evidence, if it is missing in `folder`; whether it was."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if (folder / _EVIDENCE).exists():
-        return False
-    make_secret(folder / _EVIDENCE)
-    return True
+    return make_secret(folder / _EVIDENCE)
 
 
 def read_evidence_key(folder: Path) -> EvidenceKey:
@@ -180,11 +177,21 @@ def read_secret(file: Path, made_by: str, elsewhere: str = _ELSEWHERE) -> bytes:
         SettingsRefused: It is missing, is no key, or may be read by others.
     """
     try:
-        mode, text = file.stat().st_mode, file.read_text()
+        return secret_in(file)
     except FileNotFoundError:
         raise SettingsRefused(
             f"{file} is missing: '{made_by}' makes the keys of a new deployment; {elsewhere}"
         ) from None
+
+
+def secret_in(file: Path) -> bytes:
+    """The key in a file, for whoever says what to do where there is none.
+
+    Raises:
+        OSError: It cannot be read.
+        SettingsRefused: It is no key, or may be read by others.
+    """
+    mode, text = file.stat().st_mode, file.read_text()
     if mode & 0o077:
         raise SettingsRefused(f"{file} may be read by others: chmod 600 {file}")
     try:

@@ -11,11 +11,7 @@ _FILE = "checkpoints.key"
 
 def make_checkpoint_key(folder: Path) -> bool:
     """Make the key if it is missing in `folder`; whether it was."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if (folder / _FILE).exists():
-        return False
-    make_secret(folder / _FILE)
-    return True
+    return make_secret(folder / _FILE)
 
 
 def read_checkpoint_key(folder: Path) -> Ed25519PrivateKey:

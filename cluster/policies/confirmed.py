@@ -1,15 +1,15 @@
 """Whether every recogniser that runs goes by what was just written: they say so in the ledger."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
 
 from cluster.delivery import slot_named
 from cluster.kafka_io import LEDGER, TopicReader
-from cluster.ports import Clock, Record
+from cluster.policies.feed import Reader
+from cluster.ports import Clock
 from cluster.settings import KafkaSettings
 from cluster.wire.ledger import CHAIN_ENDED, LedgerInvalid, LedgerRecord, parse_record
 from operators.errors import TopicMissing
@@ -17,22 +17,6 @@ from operators.errors import TopicMissing
 WITHIN_S = 5.0  # an order to stop must be followed by then
 HEARD = timedelta(seconds=70)  # a recogniser writes to the ledger every 60 s, whatever happens
 _POLL_S = 0.1
-
-
-class Reader(Protocol):
-    """The ledger topic, from a moment on."""
-
-    def poll(self, timeout_s: float) -> Sequence[Record]:
-        """What has come; empty after `timeout_s` without any."""
-        ...
-
-    def is_current(self) -> bool:
-        """Whether everything that is there now has been polled."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        ...
 
 
 @dataclass(slots=True)

@@ -26,7 +26,7 @@ log = logging.getLogger("beholden.policy")
 
 
 class Reader(Protocol):
-    """The policy topic, from some offset on."""
+    """A topic, from some offset or moment on."""
 
     def poll(self, timeout_s: float) -> Sequence[Record]:
         """What has come; empty after `timeout_s` without any."""

@@ -2,7 +2,7 @@
 
 import hashlib
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,15 @@ class PolicyInForce:
     Attributes:
         policy: What it says.
         canonical: The document in RFC 8785 form: formatting and comments do not matter.
+        digest: SHA-256 (hex) of the canonical document; it is asked for with each frame.
     """
 
     policy: Policy
     canonical: bytes
+    digest: str = field(init=False, compare=False)
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 (hex) of the canonical document."""
-        return hashlib.sha256(self.canonical).hexdigest()
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", hashlib.sha256(self.canonical).hexdigest())
 
 
 def read_policy(path: Path) -> PolicyInForce:

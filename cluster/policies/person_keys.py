@@ -5,7 +5,6 @@ They lie with their owner, not with the cluster: whoever has one signs as that p
 
 import base64
 import json
-import os
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cluster.folders import state_folder
+from cluster.keys import make_secret, secret_in
 from cluster.policies.signatures import Role
 from operators.errors import SettingsRefused
 
@@ -32,13 +32,7 @@ def person_file(name: str) -> Path:
 
 def make_person_key(file: Path) -> bool:
     """Make the key if it is missing; whether it was."""
-    if file.exists():
-        return False
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as opened:
-        opened.write(Ed25519PrivateKey.generate().private_bytes_raw().hex() + "\n")
-    return True
+    return make_secret(file)
 
 
 def read_person_key(file: Path) -> Ed25519PrivateKey:
@@ -48,17 +42,11 @@ def read_person_key(file: Path) -> Ed25519PrivateKey:
         SettingsRefused: It is missing, is no key, or may be read by others.
     """
     try:
-        mode, text = file.stat().st_mode, file.read_text()
+        return Ed25519PrivateKey.from_private_bytes(secret_in(file))
     except OSError as error:
         raise SettingsRefused(
             f"{file}: cannot be read ({error.strerror}): 'beholden policy key NAME' makes a key, --key FILE names one"
         ) from None
-    if mode & 0o077:
-        raise SettingsRefused(f"{file} may be read by others: chmod 600 {file}")
-    try:
-        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(text.strip()))
-    except ValueError:
-        raise SettingsRefused(f"{file} is no key: it must hold 64 hexadecimal digits") from None
 
 
 def cluster_file_line(name: str, key: Ed25519PrivateKey, roles: Collection[Role]) -> str:

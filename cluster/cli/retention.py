@@ -32,11 +32,10 @@ def check(ctx: click.Context, file: Path) -> None:
     """
     from cluster.plan import read_plan
     from cluster.policies.desk import plan_now
-    from cluster.privacy.retention import profile_of
     from cluster.privacy.retention_check import broken, measure
 
     plan = plan_now(read_plan(file))
-    profile = profile_of(plan.settings, plan.in_force.policy)
+    profile = plan.in_force.policy.retention
     found = measure(plan.settings.kafka, profile)
     console = Console()
     console.print(f"[bold]{profile.profile}[/]  policy {plan.in_force.policy.policy}  {plan.settings.kafka.bootstrap}")
@@ -71,10 +70,9 @@ def apply(file: Path, by: str) -> None:
     from cluster.ledger.desk import write_down
     from cluster.plan import read_plan
     from cluster.policies.desk import plan_now
-    from cluster.privacy.retention import profile_of
 
     plan = plan_now(read_plan(file))
-    profile = profile_of(plan.settings, plan.in_force.policy)
+    profile = plan.in_force.policy.retention
     names = apply_retention(plan.settings.kafka, profile)
     write_down(plan, "retention.applied", {"by": by, "profile": profile.profile, "topics": names})
     click.echo(f"{profile.profile}: {', '.join(names)}")
@@ -96,7 +94,6 @@ def shred(file: Path, key: str, by: str, why: str) -> None:
     from cluster.ledger.desk import open_ledger
     from cluster.plan import read_plan
     from cluster.policies.desk import plan_now
-    from cluster.privacy.retention import profile_of
     from cluster.privacy.shred import shred_evidence
     from cluster.watchlists.register import read_topic
 
@@ -104,7 +101,7 @@ def shred(file: Path, key: str, by: str, why: str) -> None:
     kafka, folder = plan.settings.kafka, plan.settings.key_folder
     if running := members_of(kafka, plan.group):
         raise click.ClickException(f"{', '.join(running)} hold the {key} key: 'beholden down' first")
-    profile = profile_of(plan.settings, plan.in_force.policy)
+    profile = plan.in_force.policy.retention
     with open_ledger(plan) as ledger:
         sealed = read_topic(kafka, EVIDENCE)
         done = shred_evidence(folder, sealed, profile, ledger, SystemClock(), by, Trigger(why))

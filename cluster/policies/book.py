@@ -1,10 +1,11 @@
 """What the policy topic says: the release in force, the stop in force, and what was refused and why."""
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cluster.policies.release import check_release
+from cluster.policies.release import check_release, is_free
 from cluster.policies.signatures import Person, Role, Signature, is_known
 from cluster.policies.stop_order import check_order
 from cluster.ports import Record
@@ -49,6 +50,7 @@ class PolicyBook:
         refused: Records that were not followed.
         stop_in_doubt: Why the stop in force is by nobody who may order it; None when it is not.
         release_in_doubt: Why another release than the one in force may have to be; None when none may.
+        beside: Another deployment in the topic, whose policies somebody had to sign; None when there is none.
     """
 
     deployment: str
@@ -59,6 +61,7 @@ class PolicyBook:
     refused: list[Refused] = field(default_factory=list)
     stop_in_doubt: str | None = None
     release_in_doubt: str | None = None
+    beside: str | None = None
 
     @property
     def in_force(self) -> Release | None:
@@ -73,6 +76,7 @@ class PolicyBook:
             now: UTC-aware.
         """
         if record.key != self.deployment.encode():
+            self._note(record)
             return None
         try:
             return self._follow(record, now)
@@ -87,10 +91,18 @@ class PolicyBook:
         Raises:
             ReleaseRefused: It may not.
         """
-        check_release(release, self.in_force, self.people, now)
+        check_release(release, self.in_force, self.people, now, self.beside)
         if self.release_in_doubt and not any(each.role is Role.APPROVE for each in release.signatures):
             detail = f"{self.release_in_doubt}; or let a second person sign it: 'beholden policy approve'"
             raise ReleaseRefused(ReleaseReason.NOT_APPROVED, detail)
+
+    def _note(self, record: Record) -> None:
+        """Note another deployment: whose documents cannot be read may have policies as well."""
+        if self.beside is None and form_of(record.value) != ORDER_FORM:
+            with suppress(ReleaseRefused):
+                if is_free(parse_release(record.value)):
+                    return
+            self.beside = (record.key or b"").decode(errors="replace") or "a deployment without a name"
 
     def _follow(self, record: Record, now: datetime) -> Release | Order:
         if form_of(record.value) == ORDER_FORM:

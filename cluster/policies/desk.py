@@ -22,7 +22,6 @@ from cluster.policies.in_force import PolicyInForce, check_period, policy_of
 from cluster.policies.release import check_not_expired, draft
 from cluster.policies.stop_order import check_order
 from cluster.ports import Clock, MessageSink
-from cluster.privacy.retention import profile_of
 from cluster.settings import ClusterSettings
 from cluster.watchlists.register import read_topic
 from cluster.wire.order import Action, Order, encode_order, order_body
@@ -138,9 +137,10 @@ def plan_in_force(plan: Plan) -> Plan:
         ReleaseRefused: The cluster file's policy may not come into force.
         BrokerUnavailable: Kafka does not answer.
     """
-    ensure_topics(plan.settings.kafka, profile_of(plan.settings, plan.in_force.policy))
     book = read_book(plan.settings, plan.in_force.policy.deployment)
-    return with_release(plan, settle(plan.release or plan.in_force, book, SystemClock().now()))
+    plan = with_release(plan, settle(plan.release or plan.in_force, book, SystemClock().now()))
+    ensure_topics(plan.settings.kafka, plan.in_force.policy.retention)
+    return plan
 
 
 def put_in_force(plan: Plan) -> Plan:
@@ -233,15 +233,15 @@ def open_policy_desk(settings: ClusterSettings, deployment: str, policy: Policy 
     Args:
         settings: Which cluster.
         deployment: Whose policies.
-        policy: Topics that are missing are made as its retention profile asks; None: they have to be there, so that a
-            stop depends on no file.
+        policy: Topics that are missing are made as its retention asks; None: they have to be there, so that a stop
+            depends on no file.
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
     """
     kafka, clock = settings.kafka, SystemClock()
     if policy is not None:
-        ensure_topics(kafka, profile_of(settings, policy))
+        ensure_topics(kafka, policy.retention)
     with closing(open_producer(kafka, "beholden-policy")) as producer:
         policies, ledger = (KafkaSink(kafka, producer, topic) for topic in (POLICY, LEDGER))
 

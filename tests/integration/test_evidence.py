@@ -18,6 +18,7 @@ from cluster.kafka_admin import read_configs
 from cluster.kafka_io import ALERTS, EVIDENCE, LEDGER, WATCHLIST
 from cluster.keys import read_evidence_key
 from cluster.plan import read_plan
+from cluster.privacy.retention import topics_of
 from cluster.privacy.retention_check import ages
 from cluster.watchlists.register import read_topic
 from cluster.wire.evidence import parse_evidence
@@ -133,7 +134,7 @@ def test_topics_are_kept_as_promised_and_a_change_is_found(running: Running, tmp
     """Of all settings as the broker has them; what somebody sets by hand is found and mended."""
     run, kafka = running.run, running.plan.settings.kafka
     run.beholden("retention", "check", "-f", str(run.file))
-    topics = [*profile().topics, WATCHLIST]
+    topics = [*topics_of(profile()), WATCHLIST]
     configs = read_configs(kafka, topics)
     assert set(configs.topics) == set(topics)
     days = {"retention.ms": str(31 * 86_400_000), "segment.ms": str(7 * 86_400_000)}

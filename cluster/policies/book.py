@@ -26,11 +26,13 @@ class Refused:
         offset: Where it stands.
         reason: Why.
         detail: In words.
+        number: The policy's, where the document is a release that can be read.
     """
 
     offset: int
     reason: ReleaseReason
     detail: str
+    number: int | None = None
 
 
 @dataclass(slots=True)
@@ -48,6 +50,8 @@ class PolicyBook:
         stopped_by: The stop in force.
         last_order: The order that was followed last.
         refused: Records that were not followed.
+        behind: Those of them behind the last one that was. Whoever starts a process tells the ledger of these alone, so
+            whoever writes the next record tells of them first.
         stop_in_doubt: Why the stop in force is by nobody who may order it; None when it is not.
         release_in_doubt: Why another release than the one in force may have to be; None when none may.
         beside: Another deployment in the topic, whose policies somebody had to sign; None when there is none.
@@ -59,6 +63,7 @@ class PolicyBook:
     stopped_by: Order | None = None
     last_order: Order | None = None
     refused: list[Refused] = field(default_factory=list)
+    behind: list[Refused] = field(default_factory=list)
     stop_in_doubt: str | None = None
     release_in_doubt: str | None = None
     beside: str | None = None
@@ -79,11 +84,14 @@ class PolicyBook:
             self._note(record)
             return None
         try:
-            return self._follow(record, now)
+            followed = self._follow(record, now)
         except ReleaseRefused as error:
-            refused = Refused(record.ref.offset, error.reason, error.detail)
+            refused = Refused(record.ref.offset, error.reason, error.detail, number_of(record.value))
             self.refused.append(refused)
+            self.behind.append(refused)
             return refused
+        self.behind.clear()
+        return followed
 
     def check(self, release: Release, now: datetime) -> None:
         """Check that a release may come into force next: see `check_release`.
@@ -138,6 +146,14 @@ class PolicyBook:
     def _check_deployment(self, named: str) -> None:
         if named != self.deployment:
             raise ReleaseRefused(ReleaseReason.DEPLOYMENT, f"it is for {named}, this is {self.deployment}")
+
+
+def number_of(value: bytes) -> int | None:
+    """The number of the policy in a document; None where that cannot be read."""
+    try:
+        return parse_release(value).number
+    except ReleaseRefused:
+        return None
 
 
 def _in_doubt(what: str, signatures: Collection[Signature], people: Mapping[str, Person]) -> str:

@@ -25,6 +25,7 @@ from cluster.ports import Clock, MessageSink
 from cluster.settings import ClusterSettings
 from cluster.watchlists.register import read_topic
 from cluster.wire.order import Action, Order, encode_order, order_body
+from cluster.wire.policy_records import REFUSED, refused_body
 from cluster.wire.release import Release, applied_body, encode_release
 from cluster.wire.settings import APPLIED
 from operators.errors import BrokerUnavailable, ReleaseReason, ReleaseRefused, TopicMissing
@@ -66,8 +67,8 @@ class PolicyDesk:
         ledger = self.ledger(release.digest)
         ledger.write(APPLIED, applied_body(release)).wait(WRITE_TIMEOUT_S)
         self.policy.send(book.deployment, encode_release(release), []).wait(WRITE_TIMEOUT_S)
-        ledger.end()
         after = self.read()
+        _end(ledger, book, after)
         if release not in after.releases.values():
             _tell_why(book, after)
 
@@ -85,14 +86,13 @@ class PolicyDesk:
         if order.action is Action.RESUME:
             write().wait(WRITE_TIMEOUT_S)
         self.policy.send(book.deployment, encode_order(order), []).wait(WRITE_TIMEOUT_S)
-        late = None
+        after, late = self.read(), None
         try:
             if order.action is Action.STOP:
                 write().wait(WRITE_TIMEOUT_S)
-            ledger.end()
+            _end(ledger, book, after)
         except BrokerUnavailable as error:
             late = error
-        after = self.read()
         if after.last_order != order:
             _tell_why(book, after)
         if late is not None:
@@ -100,6 +100,17 @@ class PolicyDesk:
             raise BrokerUnavailable(
                 f"{done}; the ledger does not have it yet: {late}; every recogniser that follows it writes that there"
             )
+
+
+def _end(ledger: LedgerWriter, before: PolicyBook, after: PolicyBook) -> None:
+    """End a chain with the documents that are not followed and now stand before one that is.
+
+    Nobody else is sure to tell of them: no process may have run when they came, and one that starts later does not.
+    """
+    came_between = [each for each in after.refused[len(before.refused) :] if each not in after.behind]
+    for each in [*before.behind, *came_between]:
+        ledger.write(REFUSED, refused_body(each.offset, each.reason, each.number))
+    ledger.end()
 
 
 def _tell_why(before: PolicyBook, after: PolicyBook) -> None:

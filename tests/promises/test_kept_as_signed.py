@@ -1,4 +1,4 @@
-"""How long anything is kept is what two people have signed: no file beside the policy has a say, nor one person alone."""
+"""How long anything is kept is what was signed: no file beside the policy has a say, one person only shortens it."""
 
 import copy
 from collections.abc import Iterator

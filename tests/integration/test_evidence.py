@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 
+from cluster.clocks import from_ms
 from cluster.folders import temporary_folder
 from cluster.kafka_admin import read_configs
 from cluster.kafka_io import ALERTS, EVIDENCE, LEDGER, WATCHLIST
@@ -26,6 +27,7 @@ from cluster.privacy.retention_check import ages
 from cluster.watchlists.register import read_topic
 from cluster.wire.evidence import parse_evidence
 from cluster.wire.ledger import parse_record
+from cluster.wire.text import format_time
 from loadtests.temporary import temporary
 from operators.decode import decode, encode
 from operators.jpeg import check_header
@@ -256,6 +258,26 @@ def test_topics_are_kept_as_promised_and_a_change_is_found(running: Running, tmp
     assert told(running, "retention.applied")[-1]["by"] == "the test"
 
 
+def reported(running: Running) -> dict[str, dict[str, Any]]:
+    """What `beholden retention report` says, by class."""
+    said = json.loads(running.run.beholden("retention", "report", "-f", str(running.run.file), "--json"))
+    return {each["class"]: each for each in said["classes"]}
+
+
+def test_what_is_there_now_is_reported(running: Running) -> None:
+    """Since when, from the topics themselves; who is taken off a list is still there for a while, and that is told."""
+    found = reported(running)
+    assert all(each["kept"] for each in found.values())
+    assert all(found[name]["oldest_s"] < 3600 for name in ("frames", "alerts", "evidence", "ledger"))
+    assert [found[name]["oldest_at"] for name in ("dead-letters", "watchlist")] == [None, None]
+    first = min(record.timestamp_ms for record in read_topic(running.plan.settings.kafka, EVIDENCE))
+    assert found["evidence"]["oldest_at"] == format_time(from_ms(first))
+    running.withdraw("person-3")
+    after = reported(running)["watchlist"]
+    assert after["oldest_s"] < 60
+    assert (after["gone"], len(after["deletions"])) == (1, 1)
+
+
 def _set(kafka: Any, topic: str, settings: dict[str, str]) -> None:
     from kafka import KafkaAdminClient
     from kafka.admin import ConfigResource, ConfigResourceType
@@ -288,6 +310,7 @@ def test_a_key_that_is_destroyed_takes_the_evidence_with_it(running: Running) ->
     assert {body["model"] for body in told(running, "models.accepted")} == {"drawn-detector", "drawn-embedder"}
     run.beholden(*words)
     [done] = told(running, "deletion.done")
+    assert "1 documents: crypto_shred" in reported(running)["evidence"]["deletions"][0]["what"]
     assert (done["trigger"], done["count"]) == ("deployment_end", 1)
     assert datetime.fromisoformat(done["done_at"]) <= datetime.now(UTC)
     status, steps = explained(running, alert["alert_id"])

@@ -228,6 +228,17 @@ def book(*releases: Release) -> PolicyBook:
     return PolicyBook("test", SIGNERS, dict(enumerate(releases)))
 
 
+def test_a_start_from_a_file_is_refused_beside_a_deployment_that_has_signed_policies() -> None:
+    """Nobody signs for people who do not exist, but a new name must not be the way past those who did."""
+    assert settle(SYNTHETIC, book(), NOW).proposal.by == "beholden up"
+    beside = replace(book(), beside="street")
+    with pytest.raises(ReleaseRefused, match="has policies of street") as refused:
+        settle(SYNTHETIC, beside, NOW)
+    assert refused.value.reason is ReleaseReason.UNSIGNED
+    both = signed(proposed(SYNTHETIC), ada=Role.PROPOSE, bob=Role.APPROVE)
+    assert settle(both, beside, NOW) == both
+
+
 def test_a_start_goes_by_the_newer_of_file_and_topic() -> None:
     """The topic's is newer when somebody has applied one since."""
     assert settle(FIRST, book(), NOW) == FIRST

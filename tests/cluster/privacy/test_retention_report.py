@@ -101,6 +101,7 @@ def test_what_was_withdrawn_and_can_still_be_read_is_found() -> None:
     assert hour(at(1, "anna", b"entry"), at(2, "bert", b"entry"), at(3, "cleo", b"")) is None
     assert hour(at(1, "anna", b"entry"), at(2, "bert", b"entry"), at(5, "bert", b""), at(6, "anna", b"")) == 5
     assert hour(at(1, "anna", b"entry"), at(4, "anna", b"other")) == 4
+    assert hour(at(3, "cleo", b""), at(5, "cleo", b"entry")) is None
 
 
 @pytest.mark.parametrize(("hours", "status"), [(3, 0), (25, 1)])

@@ -132,6 +132,7 @@ def _facts(line: "Line") -> dict[str, Any]:
 
 def _report_table(lines: "Sequence[Line]") -> Table:
     from cluster.privacy.retention_check import readable
+    from cluster.privacy.retention_report import NONMATCHES
 
     table = Table(box=None, pad_edge=False)
     for column in ("what", "promised", "can become", "oldest now", "since"):
@@ -141,6 +142,8 @@ def _report_table(lines: "Sequence[Line]") -> Table:
     for line in lines:
         can = "" if line.possible_ms is None else readable(line.possible_ms)
         now = readable(round(line.age.total_seconds() * 1000)) if line.age else "nothing"
+        if line.of == NONMATCHES:
+            can, now = can and f"{can}, measured", "memory alone"
         since = f"{line.oldest_at:%Y-%m-%d %H:%M:%S}" if line.oldest_at else ""
         verdict = "[green]kept" if line.is_kept else "[red]not kept"
         table.add_row(line.of, readable(line.promised_ms), can, now, since, f"{line.gone:,}", verdict)

@@ -189,19 +189,19 @@ def _check_loosening(release: Release, former: Release | None) -> None:
         raise ReleaseRefused(ReleaseReason.NO_EVIDENCE, detail)
 
 
-def _check_proposer(release: Release, why_two: str | None) -> None:
+def _check_proposer(release: Release, why: str | None) -> None:
     by = release.proposal.by
     if not any(each.role is Role.PROPOSE and each.by == by for each in release.signatures):
         detail = f"{by}, who proposes it, has not signed it: 'beholden policy propose' does"
-        if why_two:
-            detail += f"; and since {why_two}, somebody else has to approve it"
+        if why:
+            detail += f"; and since {why}, somebody else has to approve it"
         raise ReleaseRefused(ReleaseReason.UNSIGNED, detail)
 
 
-def _check_people(release: Release, why_two: str | None, people: Mapping[str, Person], now: datetime) -> None:
+def _check_people(release: Release, why: str | None, people: Mapping[str, Person], now: datetime) -> None:
     check_signatures(release.signatures, people, (Role.PROPOSE, Role.APPROVE), statement(release), now)
-    if why_two and not any(each.role is Role.APPROVE for each in release.signatures):
-        detail = f"{why_two}, so somebody else has to approve it: 'beholden policy approve'"
+    if why and not any(each.role is Role.APPROVE for each in release.signatures):
+        detail = f"{why}, so somebody else has to approve it: 'beholden policy approve'"
         raise ReleaseRefused(ReleaseReason.NOT_APPROVED, detail)
 
 

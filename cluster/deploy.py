@@ -31,7 +31,6 @@ from cluster.plan import Plan, with_release
 from cluster.policies.desk import open_policy_desk, read_book, settle
 from cluster.policies.in_force import check_period
 from cluster.policies.release import check_not_expired
-from cluster.privacy.retention import profile_of
 from cluster.recogniser import LEAVE_S, Departure
 from cluster.settings import ClusterSettings
 from cluster.shards.snapshots import sweep
@@ -55,21 +54,20 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
     Raises:
         BrokerUnavailable: Kafka does not answer.
         SettingsRefused: The policy's time is over, a topic has other partitions than the cluster file says, or
-            something would be kept for longer than the policy's retention profile promises.
+            something would be kept for longer than the policy promises.
         ReleaseRefused: The policy may not come into force.
         DeploymentFailed: Ray or an actor did not start; the message says which and why. What this call had started is
             taken down again; a cluster that ran before goes on.
     """
     if not has_fast_crc():
         raise DeploymentFailed("the C code for CRC-32C is missing: pip install 'kafka-python[crc32c]'")
-    profile = profile_of(plan.settings, plan.in_force.policy)
-    for topic in ensure_topics(plan.settings.kafka, profile):
-        progress(f"made topic {topic}")
     if make_evidence_key(plan.settings.key_folder):
         progress(f"made the key that seals evidence in {plan.settings.key_folder}: whoever destroys it deletes that")
     with ray_local.locked_cluster(plan.settings.cluster), ExitStack() as ray_there:
         plan, is_new = _settled(plan, progress)
-        retention_check.check(plan.settings.kafka, profile_of(plan.settings, plan.in_force.policy))
+        for topic in ensure_topics(plan.settings.kafka, plan.in_force.policy.retention):
+            progress(f"made topic {topic}")
+        retention_check.check(plan.settings.kafka, plan.in_force.policy.retention)
         ray_there.enter_context(_rays(plan, progress))
         ray_there.enter_context(connected(plan.settings))
         at_work = _plan_at_work()

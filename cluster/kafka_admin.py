@@ -22,9 +22,10 @@ from cluster.kafka_io import (
     client_settings,
     translated,
 )
-from cluster.privacy.retention import RetentionProfile
+from cluster.privacy.retention import topic_settings, topics_of
 from cluster.settings import KafkaSettings
 from operators.errors import BrokerUnavailable, SettingsRefused
+from operators.retention import RetentionProfile
 
 COORDINATOR_S = 10.0
 COORDINATOR_RETRY_S = 0.1
@@ -231,7 +232,7 @@ def _topics(kafka: KafkaSettings, profile: RetentionProfile) -> dict[str, dict[s
     """What each topic is made with: the reasons are in docs/decisions/0004-topics.md and 0022."""
     minute, day = 60_000, 86_400_000
     safe = {"min.insync.replicas": max(1, kafka.replication - 1)}  # else acks=all is one broker's word
-    kept = {name: each.topic_settings for name, each in profile.topics.items()}
+    kept = {name: topic_settings(each) for name, each in topics_of(profile).items()}
     # Frames keep the time at which their producer made them: how old a frame is decides whether it is looked at.
     frames = kept[FRAMES] | {
         "message.timestamp.type": "CreateTime",

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
@@ -23,6 +24,7 @@ from kafka.errors import (
 from kafka.record import util as record_util
 from kafka.structs import OffsetAndMetadata
 
+from cluster.clocks import from_ms
 from cluster.in_flight import InFlight
 from cluster.outbox import Letter
 from cluster.ports import Record, Skipped
@@ -457,6 +459,19 @@ class OffsetsUnknown(BeholdenError):
     """Records are asked for that a topic has never had."""
 
 
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How far back a topic reaches.
+
+    Attributes:
+        oldest_at: The time of its first record, UTC-aware; of several partitions, the oldest. None: there is none.
+        gone: How many records stood before the first ones.
+    """
+
+    oldest_at: datetime | None
+    gone: int
+
+
 class TopicReader:
     """Records of some partitions of a topic, outside any consumer group; never those of an aborted transaction.
 
@@ -523,6 +538,18 @@ class TopicReader:
     def _offsets_at(self, moment: datetime) -> dict[int, int]:
         found = self._consumer.offsets_for_times(dict.fromkeys(self._partitions, int(moment.timestamp() * 1000)))
         return {at.partition: found[at].offset if found.get(at) else end for at, end in self._ends.items()}
+
+    def extent(self) -> Extent:
+        """How far back the topic reaches now.
+
+        Raises:
+            BrokerUnavailable: The broker does not answer.
+        """
+        with translated(self._kafka, "reading"):
+            begins = self._consumer.beginning_offsets(self._partitions)
+            firsts = self._consumer.offsets_for_times(dict.fromkeys(self._partitions, 0))
+        times = [found.timestamp for found in firsts.values() if found]
+        return Extent(from_ms(min(times)) if times else None, sum(begins.values()))
 
     def poll(self, timeout_s: float) -> list[Record]:
         """What has come; empty after `timeout_s` without any."""

@@ -276,8 +276,6 @@ class ClusterSettings:
         ledger: How the ledger is sealed.
         keys: Folder of the deployment's secret keys, needed where people are put on lists and taken off; None: a folder
             of the user's own, see `key_folder`.
-        retention: Folder of the retention profiles of which the policy names one; None: `retention` beside the
-            policy's folder.
         people: Whose signatures count under policies and orders, by name, with their keys and what they may do.
     """
 
@@ -293,7 +291,6 @@ class ClusterSettings:
     limits: Limits = field(default_factory=Limits)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     keys: Path | None = None
-    retention: Path | None = None
     people: dict[str, Person] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -312,11 +309,6 @@ class ClusterSettings:
     def key_folder(self) -> Path:
         """Where the deployment's secret keys are."""
         return self.keys or state_folder() / "keys" / self.cluster
-
-    @property
-    def retention_folder(self) -> Path:
-        """Where the retention profiles are."""
-        return self.retention or self.policy.parent / ".." / "retention"
 
 
 def read_cluster(path: Path, environment: Mapping[str, str] = os.environ) -> ClusterSettings:
@@ -338,7 +330,6 @@ def read_cluster(path: Path, environment: Mapping[str, str] = os.environ) -> Clu
         index=replace(index, snapshots=index.snapshots and here / index.snapshots),
         ledger=replace(ledger, anchor_file=ledger.anchor_file and here / ledger.anchor_file),
         keys=settings.keys and here / settings.keys,
-        retention=settings.retention and here / settings.retention,
         kafka=_with_environment(settings.kafka, environment),
         ray=environment.get("BEHOLDEN_RAY_ADDRESS") or settings.ray,
     )

@@ -41,7 +41,7 @@ from loadtests.bench_report import (
     tell_rejected,
 )
 from loadtests.quiet import Gate, Load, Snapshot, load, look, used_s
-from loadtests.temporary import CONFIGS, Temporary, temporary
+from loadtests.temporary import Temporary, temporary
 
 PICTURES = 240
 ENTRIES = 10_000
@@ -232,7 +232,7 @@ def temporary_run(settings: Mapping[str, Any], policy: Mapping[str, Any]) -> Ite
     with tempfile.TemporaryDirectory(prefix="beholden-bench-") as folder:
         file = Path(folder) / "policy.yaml"
         file.write_text(yaml.safe_dump(dict(policy)))
-        with temporary({**settings, "policy": str(file), "retention": str(CONFIGS / "retention")}) as run:
+        with temporary({**settings, "policy": str(file)}) as run:
             yield run
 
 

@@ -15,7 +15,6 @@ from cluster.broker.control import running_broker
 from cluster.kafka_admin import ensure_topics
 from cluster.kafka_io import WATCHLIST, KafkaSink, open_producer
 from cluster.plan import Plan, read_plan
-from cluster.privacy.retention import profile_of
 from cluster.settings import IndexSettings, Placement
 from cluster.status import READY
 from cluster.wire.entries import parse_entry
@@ -146,7 +145,7 @@ def _records(rows: Float32, plan: Plan) -> list[bytes]:
 
 def _write(plan: Plan, records: Sequence[bytes]) -> None:
     kafka = plan.settings.kafka
-    ensure_topics(kafka, profile_of(plan.settings, plan.in_force.policy))
+    ensure_topics(kafka, plan.in_force.policy.retention)
     with closing(open_producer(kafka, "bench")) as producer:
         sink = KafkaSink(kafka, producer, WATCHLIST)
         for start in range(0, len(records), _WRITTEN_AT_ONCE):

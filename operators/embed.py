@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from operators.align import SIZE_PX
+from operators.align import SIZE_PX, TEMPLATE_NAME
 from operators.errors import ModelRefused
 from operators.models import Adapter, ModelManifest, check_model
 from operators.onnx import Device, Session, open_session
@@ -115,6 +115,11 @@ def _to_unit(raw: Float32) -> Float32:
 def _check_ports(manifest: ModelManifest, session: Session) -> None:
     if manifest.adapter is not Adapter.EMBEDDER112:
         raise ModelRefused(f"{manifest.name}: adapter {manifest.adapter} is no embedder; use one with embedder112")
+    if manifest.template != TEMPLATE_NAME:
+        raise ModelRefused(
+            f"{manifest.name}: is for faces aligned by {manifest.template}, and this version aligns them by "
+            f"{TEMPLATE_NAME}; install the version that was approved, or approve another embedder"
+        )
     shape = session.input.shape
     if len(shape) != 4 or shape[0] not in (1, None) or shape[1:] != (3, SIZE_PX, SIZE_PX):
         raise ModelRefused(

@@ -47,6 +47,7 @@ class ModelManifest:
         mean: Subtracted from each channel, in that order, pixel values 0 to 255.
         scale: Divides each channel after that. A wrong mean or scale raises no error, it moves every cosine.
         dimension: Length of an embedding; None for detectors.
+        template: Name of the template by which faces are aligned for it; None for detectors.
         source: Where the file can be had; None when there is no public place.
         note: Anything else an operator should know.
 
@@ -67,6 +68,7 @@ class ModelManifest:
     mean: tuple[float, float, float]
     scale: tuple[float, float, float]
     dimension: int | None = None
+    template: str | None = None
     source: str | None = None
     note: str | None = None
 
@@ -86,6 +88,8 @@ class ModelManifest:
             "scale: must be three finite numbers above zero": _are_finite(self.scale) and min(self.scale) > 0,
             "dimension: must be given for an embedder": not embedder or (self.dimension or 0) >= 1,
             "dimension: a detector has none": embedder or self.dimension is None,
+            "template: must be given for an embedder": not embedder or bool(self.template),
+            "template: a detector has none": embedder or self.template is None,
         }
         wrong = [text for text, holds in checks.items() if not holds]
         if wrong:

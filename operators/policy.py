@@ -14,10 +14,10 @@ from operators.freshness import FreshnessRule
 from operators.hours import Hours
 from operators.models import ModelManifest, People
 from operators.quality import QualitySettings
+from operators.retention import RetentionProfile
 from operators.sightings import SightingSettings
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _TEXTS = (
     "deployment",
     "purpose",
@@ -38,13 +38,17 @@ class ModelChoice:
     Attributes:
         model: Name of a manifest.
         sha256: Digest (hex) that both the manifest and the file must have.
+        manifest: Digest (hex) of the manifest, so that how the model is fed, and under which licence, cannot be
+            exchanged later: `beholden policy digest` prints it.
     """
 
     model: str
     sha256: str
+    manifest: str
 
     def __post_init__(self) -> None:
         _check_sha256(self.sha256)
+        _check_sha256(self.manifest, "manifest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ class Policy:
         review_by: When its use must have been looked at, UTC, at the latest at the end. Nothing is searched for after
             it: a new policy says that the review has taken place.
         hours: At what times of the week.
-        retention: Name of the profile that says how long things are kept.
+        retention: How long things are kept.
         licences: Licences of models that are accepted, as the manifests state them.
         max_nonmatch_s: Longest time that a face which does not match may exist in the process that saw it, seconds,
             above 0. Too low alarms on every hiccup, too high is a promise of nothing.
@@ -137,7 +141,7 @@ class Policy:
     end: datetime
     review_by: datetime
     hours: Hours
-    retention: str
+    retention: RetentionProfile
     licences: tuple[str, ...]
     max_nonmatch_s: float
     cameras: tuple[str, ...]
@@ -158,7 +162,6 @@ class Policy:
             "cameras: an id is given twice": len(set(self.cameras)) == len(self.cameras),
             "watchlists: must not be empty": bool(self.watchlists),
             "licences: name at least one, each once": 0 < len(self.licences) == len(set(self.licences)),
-            "retention: must be the name of a profile, such as uk-strict": bool(_NAME.fullmatch(self.retention)),
             "max_frame_age_ms: must be at least 1": self.max_frame_age_ms >= 1,
             f"max_nonmatch_s: must be above 0 and at most {LONGEST_NONMATCH_S:g}": 0
             < self.max_nonmatch_s
@@ -231,6 +234,6 @@ def unaccepted_models(policy: Policy, detector: ModelManifest, embedder: ModelMa
     ]
 
 
-def _check_sha256(text: str) -> None:
+def _check_sha256(text: str, name: str = "sha256") -> None:
     if not _SHA256.fullmatch(text):
-        raise ValueError("sha256: must be 64 lower-case hexadecimal digits")
+        raise ValueError(f"{name}: must be 64 lower-case hexadecimal digits")

@@ -25,7 +25,7 @@ from cluster.policies.in_force import PolicyInForce
 from cluster.policies.standing import Halting, nothing_halts
 from cluster.ports import MessageSink, Record
 from cluster.privacy.evidence import EvidenceSink
-from cluster.privacy.retention import RetentionProfile, read_profile
+from cluster.strict_yaml import build, load
 from cluster.wire.alerts import AlertContext
 from cluster.wire.entries import EntryRecord, Photo
 from cluster.wire.ledger import GENESIS, LedgerRecord, encode_record
@@ -43,6 +43,7 @@ from operators.hours import WEEKDAYS, Hours
 from operators.models import EmbeddingContract, People
 from operators.policy import Assessments, Engagement, ModelChoice, Policy
 from operators.quality import QualitySettings
+from operators.retention import RetentionProfile
 from operators.sightings import SightingSettings
 from operators.types import Faces, Float32, FrameRef, Generation, Hit
 from operators.vision import Origin, Seen, Vision
@@ -73,13 +74,13 @@ POLICY: dict[str, Any] = {
     "end": "2099-12-31T00:00:00Z",
     "review_by": "2099-01-01T00:00:00Z",
     "hours": {"zone": "Europe/London", "windows": {day: ["00:00-24:00"] for day in WEEKDAYS}},
-    "retention": "uk-strict",
+    "retention": load(RETENTION / "uk-strict.yaml"),
     "licences": ["Apache-2.0"],
     "max_nonmatch_s": 2,
     "cameras": list(CAMERAS),
     "max_frame_age_ms": 1000,
     "freshness": {"rule": "every"},
-    "detector": {"model": "sees", "sha256": "a" * 64},
+    "detector": {"model": "sees", "sha256": "a" * 64, "manifest": "1" * 64},
     "detect": {"confidence": 0.7, "overlap": 0.3, "max_side_px": 1280},
     "quality": {
         "min_confidence": 0.7,
@@ -89,7 +90,7 @@ POLICY: dict[str, Any] = {
         "min_inside": 0.5,
         "min_sharpness": 0.15,
     },
-    "embedder": {"model": "knows", "sha256": "b" * 64},
+    "embedder": {"model": "knows", "sha256": "b" * 64, "manifest": "2" * 64},
     "watchlists": {
         "sought": {
             "purpose": "Find them.",
@@ -128,6 +129,7 @@ def policy(**changes: Any) -> Policy:
         "people": People(POLICY["people"]),
         **{name: parse_time(POLICY[name]) for name in ("start", "end", "review_by")},
         "hours": Hours("Europe/London", dict.fromkeys(WEEKDAYS, ("00:00-24:00",))),
+        "retention": profile(),
         "licences": tuple(POLICY["licences"]),
         "cameras": CAMERAS,
         "freshness": FreshnessRule(Rule.EVERY),
@@ -143,7 +145,7 @@ def policy(**changes: Any) -> Policy:
 
 def profile() -> RetentionProfile:
     """The retention profile of `policy`, as it is shipped."""
-    return read_profile(policy(), RETENTION)
+    return build(POLICY["retention"], RetentionProfile)
 
 
 def context(**changes: Any) -> AlertContext:

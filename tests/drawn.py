@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from operators.align import TEMPLATE
+from cluster.policies.in_force import read_pinned
+from cluster.strict_yaml import load
+from operators.align import TEMPLATE, TEMPLATE_NAME
 from operators.decode import encode
 from operators.hours import WEEKDAYS
 from tests.builders import RETENTION
@@ -70,11 +72,10 @@ def write_deployment(folder: Path) -> dict[str, Any]:
     for name, data in models.items():
         (folder / f"{name}.onnx").write_bytes(data)
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(_manifest(name, data)))
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in models.items()}
-    (folder / "policy.yaml").write_text(yaml.safe_dump(_policy(digests), allow_unicode=True))
+    chosen = {name: choice_of(folder / f"{name}.yaml") for name in models}
+    (folder / "policy.yaml").write_text(yaml.safe_dump(_policy(chosen), allow_unicode=True))
     return {
         "policy": str(folder / "policy.yaml"),
-        "retention": str(RETENTION),
         "models": {"manifests": str(folder), "files": str(folder)},
         "recognisers": {"count": 2, "threads": 1},
         "index": {"placement": "sharded", "shards": 2},
@@ -97,10 +98,16 @@ def _manifest(name: str, data: bytes) -> dict[str, Any]:
         "mean": [0.0] * 3 if detects else [127.5] * 3,
         "scale": [1.0] * 3 if detects else [127.5] * 3,
     }
-    return manifest if detects else {**manifest, "dimension": DIMENSION}
+    return manifest if detects else {**manifest, "dimension": DIMENSION, "template": TEMPLATE_NAME}
 
 
-def _policy(digests: dict[str, str]) -> dict[str, Any]:
+def choice_of(file: Path) -> dict[str, str]:
+    """What a policy says of the model of this manifest."""
+    manifest, digest = read_pinned(file)
+    return {"model": manifest.name, "sha256": manifest.sha256, "manifest": digest}
+
+
+def _policy(chosen: dict[str, dict[str, str]]) -> dict[str, Any]:
     return {
         "policy": 1,
         "deployment": "drawn",
@@ -118,13 +125,13 @@ def _policy(digests: dict[str, str]) -> dict[str, Any]:
         "end": "2099-12-31T00:00:00Z",
         "review_by": "2099-01-01T00:00:00Z",
         "hours": {"zone": "Europe/London", "windows": {day: ["00:00-24:00"] for day in WEEKDAYS}},
-        "retention": "uk-strict",
+        "retention": load(RETENTION / "uk-strict.yaml"),
         "licences": ["Apache-2.0"],
         "max_nonmatch_s": 2.0,
         "cameras": list(CAMERAS),
         "max_frame_age_ms": 600_000,
         "freshness": {"rule": "every"},
-        "detector": {"model": "drawn-detector", "sha256": digests["drawn-detector"]},
+        "detector": chosen["drawn-detector"],
         "detect": {"confidence": 0.95, "overlap": 0.3, "max_side_px": 2600},
         "quality": {
             "min_confidence": 0.95,
@@ -134,7 +141,7 @@ def _policy(digests: dict[str, str]) -> dict[str, Any]:
             "min_inside": 0.5,
             "min_sharpness": 0.0,
         },
-        "embedder": {"model": "drawn-embedder", "sha256": digests["drawn-embedder"]},
+        "embedder": chosen["drawn-embedder"],
         "watchlists": {
             "sought": {
                 "purpose": "drawn people who are sought",

@@ -32,11 +32,13 @@ def explain(ctx: click.Context, alert_id: str, file: Path, as_json: bool) -> Non
     the gates of the policy that it names. What is gone, because its time is over or its key destroyed, is called so;
     what is missing before its time is a difference.
     """
+    from cluster.privacy.core_dumps import no_core_dumps
     from cluster.privacy.explain import differs
     from cluster.privacy.explain import explain as steps_of
     from cluster.privacy.explain_records import gather
     from cluster.settings import read_cluster
 
+    no_core_dumps()
     value, records = gather(read_cluster(file), alert_id)
     steps = steps_of(value, records)
     if as_json:

@@ -157,8 +157,8 @@ def _of_cluster(
     from cluster.ledger.checkpoint_key import read_checkpoint_key
     from cluster.ledger.verify import Verifier
     from cluster.plan import read_plan
-    from cluster.privacy.retention import lasts_ms, profile_of
     from cluster.wire.checkpoints import parse_key
+    from operators.retention import lasts_ms
 
     assert path is not None  # noqa: S101 - checked by the caller
     plan = read_plan(path)
@@ -166,14 +166,14 @@ def _of_cluster(
     known = known or [read_checkpoint_key(plan.settings.key_folder).public_key().public_bytes_raw()]
     own = plan.settings.ledger.anchor_file
     files = [*files, *([own] if own and own.exists() else [])]
-    kept = timedelta(milliseconds=lasts_ms(profile_of(plan.settings, plan.in_force.policy).ledger.keep))
+    kept = timedelta(milliseconds=lasts_ms(plan.in_force.policy.retention.ledger.keep))
     anchors, deployment = _merged(_published(plan), files), plan.in_force.policy.deployment
     return Verifier(deployment, known, anchors, kept, datetime.now(UTC)), _stored(plan)
 
 
 def _kept(profile: Path | None) -> timedelta | None:
-    from cluster.privacy.retention import RetentionProfile, lasts_ms
     from cluster.strict_yaml import read
+    from operators.retention import RetentionProfile, lasts_ms
 
     return timedelta(milliseconds=lasts_ms(read(profile, RetentionProfile).ledger.keep)) if profile else None
 

@@ -16,12 +16,11 @@ def notice(file: Path, form: str, current: bool) -> None:
     from cluster.plan import read_plan
     from cluster.privacy.notice import as_html, as_markdown
     from cluster.privacy.notice import notice as sections_of
-    from cluster.privacy.retention import profile_of
 
     plan = read_plan(file)
     if current:
         from cluster.policies.desk import plan_now
 
         plan = plan_now(plan)
-    sections = sections_of(plan.in_force, profile_of(plan.settings, plan.in_force.policy))
+    sections = sections_of(plan.in_force)
     click.echo(as_html(sections) if form == "html" else as_markdown(sections), nl=False)

@@ -79,6 +79,17 @@ def diff(before: Path, after: Path) -> None:
     click.get_current_context().exit(3 if loosened(was, becomes) else 0)
 
 
+@policy.command(short_help="Print the digests by which a policy pins models.")
+@click.argument("files", nargs=-1, required=True, metavar="MANIFEST...", type=_THERE)
+def digest(files: tuple[Path, ...]) -> None:
+    """Print what a policy is to say of the models of these manifests: name, digests of file and of manifest."""
+    from cluster.policies.in_force import read_pinned
+
+    for file in files:
+        manifest, found = read_pinned(file)
+        click.echo(f"model: {manifest.name}\nsha256: {manifest.sha256}\nmanifest: {found}")
+
+
 @policy.command(short_help="Make a person's key, and print its line for the cluster file.")
 @click.argument("name")
 @click.option("--role", "roles", type=click.Choice(["propose", "approve", "stop", "resume"]), multiple=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cluster.wire.ledger import LedgerRecord
     from cluster.wire.release import Release
 
-_COLOURS = {"loosens": "red", "tightens": "green", "neither": "bright_black"}
+_COLOURS = {"loosens": "red", "tightens": "green", "takes two": "yellow", "neither": "bright_black"}
 _json = click.option("--json", "as_json", is_flag=True, help="For machines.")
 
 

@@ -1,7 +1,8 @@
 """`beholden retention`: how old things can become, and the end of what is kept."""
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -9,11 +10,16 @@ from rich.table import Table
 
 from cluster.cli.options import cluster_file
 from cluster.wire.deletions import Trigger
+from cluster.wire.text import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cluster.plan import Plan
     from cluster.privacy.retention_check import Age
+    from cluster.privacy.retention_report import Line
+
+_SHOWN = 20  # deletions of a class; a terminal is no place for a thousand
 
 
 @click.group()
@@ -32,11 +38,10 @@ def check(ctx: click.Context, file: Path) -> None:
     """
     from cluster.plan import read_plan
     from cluster.policies.desk import plan_now
-    from cluster.privacy.retention import profile_of
     from cluster.privacy.retention_check import broken, measure
 
     plan = plan_now(read_plan(file))
-    profile = profile_of(plan.settings, plan.in_force.policy)
+    profile = plan.in_force.policy.retention
     found = measure(plan.settings.kafka, profile)
     console = Console()
     console.print(f"[bold]{profile.profile}[/]  policy {plan.in_force.policy.policy}  {plan.settings.kafka.bootstrap}")
@@ -62,19 +67,101 @@ def _table(found: "Sequence[Age]") -> Table:
     return table
 
 
-@retention.command(short_help="Give topics what the profile asks for.")
+@retention.command(short_help="Say what is kept now, and what was deleted when.")
+@cluster_file
+@click.option("--json", "as_json", is_flag=True, help="For machines: one JSON document.")
+@click.pass_context
+def report(ctx: click.Context, file: Path, as_json: bool) -> None:
+    """Say of each class of data what is promised, how old it can become, how old it is, and what was deleted when.
+
+    Exit status 1 when a promise of the policy in force is not kept. Copies elsewhere are out of its
+    sight. Of faces that match nobody it says how long they existed at most, as measured.
+    """
+    from cluster.plan import read_plan
+    from cluster.policies.desk import plan_now
+
+    plan = plan_now(read_plan(file))
+    lines, policy = _report(plan), plan.in_force.policy
+    if as_json:
+        about = {"deployment": policy.deployment, "policy": policy.policy, "digest": plan.in_force.digest}
+        about["profile"] = policy.retention.profile
+        click.echo(json.dumps({**about, "classes": list(map(_facts, lines))}, ensure_ascii=False, indent=1))
+    else:
+        console = Console()
+        console.print(f"[bold]{policy.retention.profile}[/]  policy {policy.policy}  {plan.settings.kafka.bootstrap}")
+        console.print(_report_table(lines))
+        for line in lines:
+            for deletion in line.deletions[-_SHOWN:]:
+                console.print(f"{deletion.at:%Y-%m-%d %H:%M:%S} {line.of}: {deletion.what}", markup=False)
+    ctx.exit(0 if all(line.is_kept for line in lines) else 1)
+
+
+def _report(plan: "Plan") -> "list[Line]":
+    from contextlib import closing
+
+    from cluster.clocks import SystemClock
+    from cluster.kafka_io import LEDGER, WATCHLIST, TopicReader
+    from cluster.privacy.retention_check import measure
+    from cluster.privacy.retention_report import Told, report, withdrawn_since
+    from cluster.watchlists.register import read_topic
+
+    kafka, policy = plan.settings.kafka, plan.in_force.policy
+    ages, told, extents = measure(kafka, policy.retention), Told(policy.deployment), {}
+    there = {age.topic for age in ages if age.is_there}
+    for topic in there:
+        with closing(TopicReader(kafka, topic, 0, 1, from_beginning=True)) as reader:
+            extents[topic] = reader.extent()
+    for record in read_topic(kafka, LEDGER) if LEDGER in there else ():
+        told.take(record.value)
+    withdrawn_at = withdrawn_since(read_topic(kafka, WATCHLIST)) if WATCHLIST in there else None
+    return report(policy, ages, extents, withdrawn_at, told, SystemClock().now())
+
+
+def _facts(line: "Line") -> dict[str, Any]:
+    return {
+        "class": line.of,
+        "promised_s": line.promised_ms / 1000,
+        "can_become_s": None if line.possible_ms is None else line.possible_ms / 1000,
+        "oldest_at": format_time(line.oldest_at) if line.oldest_at else None,
+        "oldest_s": line.age.total_seconds() if line.age else None,
+        "gone": line.gone,
+        "kept": line.is_kept,
+        "deletions": [{"at": format_time(each.at), "what": each.what} for each in line.deletions],
+    }
+
+
+def _report_table(lines: "Sequence[Line]") -> Table:
+    from cluster.privacy.retention_check import readable
+    from cluster.privacy.retention_report import NONMATCHES
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("what", "promised", "can become", "oldest now", "since"):
+        table.add_column(column, overflow="fold", no_wrap=column == "what")
+    table.add_column("deleted", justify="right")
+    table.add_column("")
+    for line in lines:
+        can = "" if line.possible_ms is None else readable(line.possible_ms)
+        now = readable(round(line.age.total_seconds() * 1000)) if line.age else "nothing"
+        if line.of == NONMATCHES:
+            can, now = can and f"{can}, measured", "memory alone"
+        since = f"{line.oldest_at:%Y-%m-%d %H:%M:%S}" if line.oldest_at else ""
+        verdict = "[green]kept" if line.is_kept else "[red]not kept"
+        table.add_row(line.of, readable(line.promised_ms), can, now, since, f"{line.gone:,}", verdict)
+    return table
+
+
+@retention.command(short_help="Give topics what the policy asks for.")
 @cluster_file
 @click.option("--by", required=True, metavar="WHO", help="Who does this.")
 def apply(file: Path, by: str) -> None:
-    """Give topics that exist the settings of the policy's retention profile; the ledger says so."""
+    """Give topics that exist the settings that the policy in force asks for; the ledger says so."""
     from cluster.kafka_admin import apply_retention
     from cluster.ledger.desk import write_down
     from cluster.plan import read_plan
     from cluster.policies.desk import plan_now
-    from cluster.privacy.retention import profile_of
 
     plan = plan_now(read_plan(file))
-    profile = profile_of(plan.settings, plan.in_force.policy)
+    profile = plan.in_force.policy.retention
     names = apply_retention(plan.settings.kafka, profile)
     write_down(plan, "retention.applied", {"by": by, "profile": profile.profile, "topics": names})
     click.echo(f"{profile.profile}: {', '.join(names)}")
@@ -96,7 +183,6 @@ def shred(file: Path, key: str, by: str, why: str) -> None:
     from cluster.ledger.desk import open_ledger
     from cluster.plan import read_plan
     from cluster.policies.desk import plan_now
-    from cluster.privacy.retention import profile_of
     from cluster.privacy.shred import shred_evidence
     from cluster.watchlists.register import read_topic
 
@@ -104,7 +190,7 @@ def shred(file: Path, key: str, by: str, why: str) -> None:
     kafka, folder = plan.settings.kafka, plan.settings.key_folder
     if running := members_of(kafka, plan.group):
         raise click.ClickException(f"{', '.join(running)} hold the {key} key: 'beholden down' first")
-    profile = profile_of(plan.settings, plan.in_force.policy)
+    profile = plan.in_force.policy.retention
     with open_ledger(plan) as ledger:
         sealed = read_topic(kafka, EVIDENCE)
         done = shred_evidence(folder, sealed, profile, ledger, SystemClock(), by, Trigger(why))

@@ -83,12 +83,14 @@ def enrol(
     """
     from cluster.plan import check_models, open_vision, read_plan
     from cluster.policies.desk import plan_in_force
+    from cluster.privacy.core_dumps import no_core_dumps
     from cluster.watchlists.admission import Origin, Person
     from cluster.watchlists.desk import open_desk
     from cluster.watchlists.enrol import Picture
     from cluster.watchlists.register import read_register
     from cluster.wire.entries import Minor
 
+    no_core_dumps()
     plan = read_plan(file)
     check_models(plan)
     plan = plan_in_force(plan)
@@ -125,10 +127,12 @@ def import_(
     """Put many people on lists. Cut short, the same command goes on where it ended."""
     from cluster.plan import check_models, open_vision, read_plan
     from cluster.policies.desk import plan_in_force
+    from cluster.privacy.core_dumps import no_core_dumps
     from cluster.watchlists.desk import open_desk
     from cluster.watchlists.import_folder import import_people, read_table
     from cluster.watchlists.register import read_register
 
+    no_core_dumps()
     plan, applicants, console = read_plan(file), read_table(table), Console()
     check_models(plan)
     plan = plan_in_force(plan)

@@ -27,16 +27,28 @@ _json = click.option("--json", "as_json", is_flag=True, help="For machines.")
 _ref = click.option("--entry", "ref", required=True, metavar="REF", help="Reference it was enrolled under.")
 
 
+def _plan_in_topic(file: Path) -> "Plan":
+    """The plan under the policy that the policy topic says is in force; the file's while there is none. Says which."""
+    from cluster.plan import read_plan
+    from cluster.policies.desk import plan_now
+
+    own = read_plan(file)
+    plan = plan_now(own)
+    number = plan.in_force.policy.policy
+    whence = "of the cluster file: none is in force yet" if plan is own else "in force, as the policy topic has it"
+    click.echo(f"by policy {number}, {whence}", err=True)
+    return plan
+
+
 @click.command(name="list")
 @cluster_file
 @click.option("--list", "name", help="Only this list, with all its entries.")
 @_json
 def list_(file: Path, name: str | None, as_json: bool) -> None:
-    """Show the lists, or the entries of one."""
-    from cluster.plan import read_plan
+    """Show the lists of the policy in force, or the entries of one."""
     from cluster.watchlists.register import read_register
 
-    plan, now = read_plan(file), datetime.now(UTC)
+    plan, now = _plan_in_topic(file), datetime.now(UTC)
     records = list(read_register(plan.settings.kafka).entries.values())
     lists = plan.in_force.policy.watchlists
     if name is not None and name not in lists:
@@ -92,10 +104,9 @@ def _entries(records: Sequence["EntryRecord"], now: datetime) -> Table:
 @_json
 def show(file: Path, ref: str, as_json: bool) -> None:
     """Show one entry: why it is there, on whose word, from which images and until when."""
-    from cluster.plan import read_plan
     from cluster.watchlists.register import read_register
 
-    plan = read_plan(file)
+    plan = _plan_in_topic(file)
     record = read_register(plan.settings.kafka).entries.get(ref)
     if record is None:
         raise click.ClickException(f"{ref} is on no list; beholden watchlist history says whether it was")
@@ -143,11 +154,10 @@ def _facts(record: "EntryRecord", plan: "Plan") -> dict[str, Any]:
 def verify(ctx: click.Context, file: Path, compare: bool) -> None:
     """Hold every entry against the policy in force and the ledger; exit status 1 when anything is amiss."""
     from cluster.keys import read_keys
-    from cluster.plan import read_plan
     from cluster.watchlists.register import read_events, read_register
     from cluster.watchlists.verify import verify as findings_of
 
-    plan, console = read_plan(file), Console()
+    plan, console = _plan_in_topic(file), Console()
     keys, kafka = read_keys(plan.settings.key_folder), plan.settings.kafka
     register, events = read_register(kafka), read_events(kafka, plan.in_force.policy.deployment)
     findings = list(findings_of(register, events, plan, keys, datetime.now(UTC)))

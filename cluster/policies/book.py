@@ -1,10 +1,11 @@
 """What the policy topic says: the release in force, the stop in force, and what was refused and why."""
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cluster.policies.release import check_release
+from cluster.policies.release import check_release, is_free
 from cluster.policies.signatures import Person, Role, Signature, is_known
 from cluster.policies.stop_order import check_order
 from cluster.ports import Record
@@ -25,11 +26,13 @@ class Refused:
         offset: Where it stands.
         reason: Why.
         detail: In words.
+        number: The policy's, where the document is a release that can be read.
     """
 
     offset: int
     reason: ReleaseReason
     detail: str
+    number: int | None = None
 
 
 @dataclass(slots=True)
@@ -47,8 +50,11 @@ class PolicyBook:
         stopped_by: The stop in force.
         last_order: The order that was followed last.
         refused: Records that were not followed.
+        behind: Those of them behind the last one that was. Whoever starts a process tells the ledger of these alone, so
+            whoever writes the next record tells of them first.
         stop_in_doubt: Why the stop in force is by nobody who may order it; None when it is not.
         release_in_doubt: Why another release than the one in force may have to be; None when none may.
+        beside: Another deployment in the topic, whose policies somebody had to sign; None when there is none.
     """
 
     deployment: str
@@ -57,8 +63,10 @@ class PolicyBook:
     stopped_by: Order | None = None
     last_order: Order | None = None
     refused: list[Refused] = field(default_factory=list)
+    behind: list[Refused] = field(default_factory=list)
     stop_in_doubt: str | None = None
     release_in_doubt: str | None = None
+    beside: str | None = None
 
     @property
     def in_force(self) -> Release | None:
@@ -73,13 +81,17 @@ class PolicyBook:
             now: UTC-aware.
         """
         if record.key != self.deployment.encode():
+            self._note(record)
             return None
         try:
-            return self._follow(record, now)
+            followed = self._follow(record, now)
         except ReleaseRefused as error:
-            refused = Refused(record.ref.offset, error.reason, error.detail)
+            refused = Refused(record.ref.offset, error.reason, error.detail, number_of(record.value))
             self.refused.append(refused)
+            self.behind.append(refused)
             return refused
+        self.behind.clear()
+        return followed
 
     def check(self, release: Release, now: datetime) -> None:
         """Check that a release may come into force next: see `check_release`.
@@ -87,10 +99,18 @@ class PolicyBook:
         Raises:
             ReleaseRefused: It may not.
         """
-        check_release(release, self.in_force, self.people, now)
+        check_release(release, self.in_force, self.people, now, self.beside)
         if self.release_in_doubt and not any(each.role is Role.APPROVE for each in release.signatures):
             detail = f"{self.release_in_doubt}; or let a second person sign it: 'beholden policy approve'"
             raise ReleaseRefused(ReleaseReason.NOT_APPROVED, detail)
+
+    def _note(self, record: Record) -> None:
+        """Note another deployment: whose documents cannot be read may have policies as well."""
+        if self.beside is None and form_of(record.value) != ORDER_FORM:
+            with suppress(ReleaseRefused):
+                if is_free(parse_release(record.value)):
+                    return
+            self.beside = (record.key or b"").decode(errors="replace") or "a deployment without a name"
 
     def _follow(self, record: Record, now: datetime) -> Release | Order:
         if form_of(record.value) == ORDER_FORM:
@@ -126,6 +146,14 @@ class PolicyBook:
     def _check_deployment(self, named: str) -> None:
         if named != self.deployment:
             raise ReleaseRefused(ReleaseReason.DEPLOYMENT, f"it is for {named}, this is {self.deployment}")
+
+
+def number_of(value: bytes) -> int | None:
+    """The number of the policy in a document; None where that cannot be read."""
+    try:
+        return parse_release(value).number
+    except ReleaseRefused:
+        return None
 
 
 def _in_doubt(what: str, signatures: Collection[Signature], people: Mapping[str, Person]) -> str:

@@ -22,10 +22,10 @@ from cluster.policies.in_force import PolicyInForce, check_period, policy_of
 from cluster.policies.release import check_not_expired, draft
 from cluster.policies.stop_order import check_order
 from cluster.ports import Clock, MessageSink
-from cluster.privacy.retention import profile_of
 from cluster.settings import ClusterSettings
 from cluster.watchlists.register import read_topic
 from cluster.wire.order import Action, Order, encode_order, order_body
+from cluster.wire.policy_records import REFUSED, refused_body
 from cluster.wire.release import Release, applied_body, encode_release
 from cluster.wire.settings import APPLIED
 from operators.errors import BrokerUnavailable, ReleaseReason, ReleaseRefused, TopicMissing
@@ -67,8 +67,8 @@ class PolicyDesk:
         ledger = self.ledger(release.digest)
         ledger.write(APPLIED, applied_body(release)).wait(WRITE_TIMEOUT_S)
         self.policy.send(book.deployment, encode_release(release), []).wait(WRITE_TIMEOUT_S)
-        ledger.end()
         after = self.read()
+        _end(ledger, book, after)
         if release not in after.releases.values():
             _tell_why(book, after)
 
@@ -86,14 +86,13 @@ class PolicyDesk:
         if order.action is Action.RESUME:
             write().wait(WRITE_TIMEOUT_S)
         self.policy.send(book.deployment, encode_order(order), []).wait(WRITE_TIMEOUT_S)
-        late = None
+        after, late = self.read(), None
         try:
             if order.action is Action.STOP:
                 write().wait(WRITE_TIMEOUT_S)
-            ledger.end()
+            _end(ledger, book, after)
         except BrokerUnavailable as error:
             late = error
-        after = self.read()
         if after.last_order != order:
             _tell_why(book, after)
         if late is not None:
@@ -101,6 +100,17 @@ class PolicyDesk:
             raise BrokerUnavailable(
                 f"{done}; the ledger does not have it yet: {late}; every recogniser that follows it writes that there"
             )
+
+
+def _end(ledger: LedgerWriter, before: PolicyBook, after: PolicyBook) -> None:
+    """End a chain with the documents that are not followed and now stand before one that is.
+
+    Nobody else is sure to tell of them: no process may have run when they came, and one that starts later does not.
+    """
+    came_between = [each for each in after.refused[len(before.refused) :] if each not in after.behind]
+    for each in [*before.behind, *came_between]:
+        ledger.write(REFUSED, refused_body(each.offset, each.reason, each.number))
+    ledger.end()
 
 
 def _tell_why(before: PolicyBook, after: PolicyBook) -> None:
@@ -138,9 +148,10 @@ def plan_in_force(plan: Plan) -> Plan:
         ReleaseRefused: The cluster file's policy may not come into force.
         BrokerUnavailable: Kafka does not answer.
     """
-    ensure_topics(plan.settings.kafka, profile_of(plan.settings, plan.in_force.policy))
     book = read_book(plan.settings, plan.in_force.policy.deployment)
-    return with_release(plan, settle(plan.release or plan.in_force, book, SystemClock().now()))
+    plan = with_release(plan, settle(plan.release or plan.in_force, book, SystemClock().now()))
+    ensure_topics(plan.settings.kafka, plan.in_force.policy.retention)
+    return plan
 
 
 def put_in_force(plan: Plan) -> Plan:
@@ -233,15 +244,15 @@ def open_policy_desk(settings: ClusterSettings, deployment: str, policy: Policy 
     Args:
         settings: Which cluster.
         deployment: Whose policies.
-        policy: Topics that are missing are made as its retention profile asks; None: they have to be there, so that a
-            stop depends on no file.
+        policy: Topics that are missing are made as its retention asks; None: they have to be there, so that a stop
+            depends on no file.
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
     """
     kafka, clock = settings.kafka, SystemClock()
     if policy is not None:
-        ensure_topics(kafka, profile_of(settings, policy))
+        ensure_topics(kafka, policy.retention)
     with closing(open_producer(kafka, "beholden-policy")) as producer:
         policies, ledger = (KafkaSink(kafka, producer, topic) for topic in (POLICY, LEDGER))
 

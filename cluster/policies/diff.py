@@ -14,9 +14,7 @@ from operators.freshness import CameraFreshness, FreshnessRule, Rule
 from operators.hours import Hours
 from operators.models import People
 from operators.policy import Policy
-
-RETENTION = ("uk-strict", "uk-31d", "eu-rbi")
-"""Profiles of configs/retention, the shortest first."""
+from operators.retention import lasts_ms
 
 
 class Effect(StrEnum):
@@ -25,6 +23,7 @@ class Effect(StrEnum):
     LOOSENS = "loosens"
     TIGHTENS = "tightens"
     NEITHER = "neither"
+    TAKES_TWO = "takes two"  # neither, but not for one person to decide: on whose word it stands, what the ledger loses
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +88,21 @@ def _people(before: People, after: People) -> Effect:
     return _way(after is People.SYNTHETIC)
 
 
-def _retention(before: str, after: str) -> Effect:
-    """A profile that is not known is taken for a longer one."""
-    known = before in RETENTION and after in RETENTION
-    return _way(not known or RETENTION.index(after) > RETENTION.index(before))
+def _two(before: Any, after: Any) -> Effect:
+    """Every change takes two people."""
+    return Effect.TAKES_TWO
+
+
+def _longer(before: str, after: str) -> Effect:
+    """A longer time loosens; the same time in another unit is nothing."""
+    was, becomes = lasts_ms(before), lasts_ms(after)
+    return Effect.NEITHER if was == becomes else _way(becomes > was)
+
+
+def _ledger(before: str, after: str) -> Effect:
+    """A longer time loosens; a shorter one deletes what the ledger has of those who want it."""
+    effect = _longer(before, after)
+    return Effect.TAKES_TWO if effect is Effect.TIGHTENS else effect
 
 
 def _looked_at(rule: CameraFreshness) -> tuple[int, float]:
@@ -108,11 +118,11 @@ RULES: dict[str, _Judge] = {
     "policy": _none,
     "deployment": _none,  # another deployment's policy is refused altogether
     "purpose": _any,
-    "authority": _none,
-    "legal_basis": _none,
+    "authority": _two,
+    "legal_basis": _two,
     "expected_outcome": _none,
-    "controller": _none,
-    "contact": _none,
+    "controller": _two,
+    "contact": _two,
     "complaints": _none,
     "public_engagement.reference": _none,
     "public_engagement.sha256": _none,
@@ -123,7 +133,24 @@ RULES: dict[str, _Judge] = {
     "end": _more,
     "review_by": _more,
     "hours": _hours,
-    "retention": _retention,
+    "retention.profile": _none,  # a name; its numbers count
+    "retention.about": _none,
+    "retention.frames.keep": _longer,
+    "retention.frames.roll": _longer,
+    "retention.frames.at_most": _longer,
+    "retention.alerts.keep": _longer,
+    "retention.alerts.roll": _longer,
+    "retention.alerts.at_most": _longer,
+    "retention.evidence.keep": _longer,
+    "retention.evidence.roll": _longer,
+    "retention.evidence.at_most": _longer,
+    "retention.dead_letters.keep": _longer,
+    "retention.dead_letters.roll": _longer,
+    "retention.dead_letters.at_most": _longer,
+    "retention.watchlist.at_most": _longer,
+    "retention.ledger.keep": _ledger,
+    "retention.ledger.roll": _longer,
+    "retention.ledger.at_most": _longer,
     "licences": _others,
     "max_nonmatch_s": _more,
     "cameras": _others,
@@ -132,6 +159,7 @@ RULES: dict[str, _Judge] = {
     "freshness.cameras.*": _freshness,
     "detector.model": _any,
     "detector.sha256": _any,
+    "detector.manifest": _any,
     "detect.confidence": _less,
     "detect.overlap": _more,
     "detect.max_side_px": _any,  # far faces are gained and near ones lost, or the other way
@@ -143,6 +171,7 @@ RULES: dict[str, _Judge] = {
     "quality.min_sharpness": _less,
     "embedder.model": _any,
     "embedder.sha256": _any,
+    "embedder.manifest": _any,
     "watchlists": _others,
     "watchlists.*.purpose": _any,
     "watchlists.*.categories": _others,
@@ -169,7 +198,16 @@ def differences(before: Policy, after: Policy) -> list[Difference]:
 
 def loosened(before: Policy, after: Policy) -> tuple[str, ...]:
     """Keys of what becomes looser."""
-    return tuple(each.at for each in differences(before, after) if each.effect is Effect.LOOSENS)
+    return _keys(before, after, Effect.LOOSENS)
+
+
+def taking_two(before: Policy, after: Policy) -> tuple[str, ...]:
+    """Keys of what becomes neither looser nor tighter, and is for two people to decide nevertheless."""
+    return _keys(before, after, Effect.TAKES_TWO)
+
+
+def _keys(before: Policy, after: Policy, effect: Effect) -> tuple[str, ...]:
+    return tuple(each.at for each in differences(before, after) if each.effect is effect)
 
 
 _Pair = tuple[str, str, Any, Any]
@@ -186,12 +224,17 @@ def _pairs(before: Policy, after: Policy) -> Iterator[_Pair]:
                 yield from _of_list(f"{name}.{key}", was[key], becomes[key], both)
         elif name == "freshness":
             yield from _of_freshness(was, becomes, both)
-        elif is_dataclass(was) and not isinstance(was, Hours):
-            for part in fields(was):
-                at = f"{name}.{part.name}"
-                yield at, at, getattr(was, part.name), getattr(becomes, part.name)
         else:
-            yield name, name, was, becomes
+            yield from _of_value(name, was, becomes)
+
+
+def _of_value(at: str, was: Any, becomes: Any) -> Iterator[_Pair]:
+    """A value, or each part of it."""
+    if not is_dataclass(was) or isinstance(was, Hours):
+        yield at, at, was, becomes
+        return
+    for part in fields(was):
+        yield from _of_value(f"{at}.{part.name}", getattr(was, part.name), getattr(becomes, part.name))
 
 
 def _of_list(at: str, was: WatchlistRule, becomes: WatchlistRule, cameras: Sequence[str]) -> Iterator[_Pair]:

@@ -122,7 +122,7 @@ class PolicyFeed:
     def refusals(self) -> list[Refusal]:
         """Documents that are not followed, each once; of those that were there before, the ones behind the last good.
 
-        Whoever ran when the others came has told of them.
+        Of the others whoever ran when they came has told, and whoever wrote the next good one: see `PolicyDesk`.
         """
         with self._news:
             found, self._refusals = self._refusals, []
@@ -173,7 +173,7 @@ class PolicyFeed:
         with self._news:
             if refusal is not None:
                 self._refusals.append(refusal)
-            elif not self._is_complete:
+            elif not self._is_complete and self._state.is_own(record):
                 self._refusals.clear()
             if self._is_complete:  # until then it may be an old policy's turn
                 self._standing = self._state.standing

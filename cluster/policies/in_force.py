@@ -77,23 +77,43 @@ def check_period(policy: Policy, now: datetime) -> None:
         )
 
 
+def read_pinned(path: Path) -> tuple[ModelManifest, str]:
+    """The manifest in the file at `path`, and its digest as a policy pins it.
+
+    That is the SHA-256 (hex) of its RFC 8785 form without `evaluation`: a model is measured under a policy, and what
+    was measured names that policy's digest.
+
+    Raises:
+        SettingsRefused: With every fault found, by line.
+    """
+    manifest, document = read_both(path, ModelManifest)
+    pinned = {key: value for key, value in document.items() if key != "evaluation"}
+    return manifest, hashlib.sha256(_canonical(pinned, f"{path}: ")).hexdigest()
+
+
 def read_manifest(choice: ModelChoice, folder: Path) -> ModelManifest:
     """The manifest of the model that a policy chose.
 
     Raises:
-        SettingsRefused: There is none of that name, or it is of other bytes than the policy names.
+        SettingsRefused: There is none of that name, it is of other bytes than the policy names, or it says something
+            else than it did when the policy was approved.
     """
     path = folder / f"{choice.model}.yaml"
     if path.parent != folder or not path.is_file():
         known = ", ".join(sorted(file.stem for file in folder.glob("*.yaml"))) or "none"
         raise SettingsRefused(f"no manifest {path.name} in {folder} (there: {known}); correct the policy or add it")
-    manifest = read(path, ModelManifest)
+    manifest, digest = read_pinned(path)
     if manifest.name != choice.model:
         raise SettingsRefused(f"{path}: is the manifest of {manifest.name}; name the file after its model")
     if manifest.sha256 != choice.sha256:
         raise SettingsRefused(
             f"{path}: model {choice.model} has sha256 {manifest.sha256}, the policy names {choice.sha256}; "
             "decide which one was approved and write a new policy"
+        )
+    if digest != choice.manifest:
+        raise SettingsRefused(
+            f"{path}: has digest {digest}, the policy pins {choice.manifest}: it has been changed since; put back what "
+            "was approved, or have the change approved in a new policy"
         )
     return manifest
 

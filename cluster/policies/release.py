@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from cluster.policies.diff import loosened
+from cluster.policies.diff import loosened, taking_two
 from cluster.policies.in_force import PolicyInForce
 from cluster.policies.signatures import Person, Role, check_signatures
 from cluster.wire.release import Proposal, Release, statement
@@ -52,23 +52,43 @@ def draft(
     return Release(in_force, proposal, (), baseline)
 
 
-def needs_two(release: Release, former: Release | None) -> bool:
-    """Whether a second person has to approve it: it loosens something, or real people are to be looked for anew."""
+def why_two(release: Release, former: Release | None, beside: str | None = None) -> str | None:
+    """Why a second person has to approve it; None: it takes one.
+
+    Args:
+        release: What is to come into force.
+        former: What is in force; None for a deployment's first.
+        beside: Another deployment of which the policy topic has policies.
+    """
+    narrows = _narrows(release, former)
+    if release.proposal.loosens and not narrows:
+        return f"it loosens {_list(release.proposal.loosens)}"
     if _begins_for_real(former, release):
-        return True
-    return bool(release.proposal.loosens) and not _narrows(release, former)
+        return "it is for real people"
+    if former is None:
+        return beside and (
+            f"the policy topic has policies of {beside}, and this is another deployment's first (a kafka.topic_prefix "
+            "of its own would keep them apart)"
+        )
+    against = former.in_force if narrows else former.standing
+    changed = taking_two(against.policy, release.in_force.policy)
+    return f"it changes {_list(changed)}" if changed else None
 
 
-def check_release(release: Release, former: Release | None, people: Mapping[str, Person], now: datetime) -> None:
+def check_release(
+    release: Release, former: Release | None, people: Mapping[str, Person], now: datetime, beside: str | None = None
+) -> None:
     """Check that a release may follow the one in force.
 
-    A policy for people who do not exist may be unsigned, as long as the deployment has had no other.
+    A policy for people who do not exist may be unsigned, as long as the deployment has had no other, and no other
+    deployment is there under whose name more would have to be signed.
 
     Args:
         release: What is to come into force.
         former: What is in force, checked before; None for a deployment's first.
         people: Whose signatures count: the cluster file's.
         now: UTC-aware.
+        beside: Another deployment of which the policy topic has policies; None: there is none.
 
     Raises:
         ReleaseRefused: With the first reason against it; then the former stays in force.
@@ -76,10 +96,11 @@ def check_release(release: Release, former: Release | None, people: Mapping[str,
     _check_succession(release, former)
     _check_times(release, now)
     _check_grounds(release, former)
-    if release.signatures or not _may_be_unsigned(release, former):
-        _check_proposer(release)
+    if release.signatures or not _may_be_unsigned(release, former, beside):
+        why = why_two(release, former, beside)
+        _check_proposer(release, why)
         _check_loosening(release, former)
-        _check_people(release, former, people, now)
+        _check_people(release, why, people, now)
 
 
 def check_not_expired(release: Release, now: datetime) -> None:
@@ -145,10 +166,15 @@ def _check_grounds(release: Release, former: Release | None) -> None:
         raise ReleaseRefused(ReleaseReason.EXPIRED, "it would end before it begins, or outlive its policy")
 
 
-def _may_be_unsigned(release: Release, former: Release | None) -> bool:
-    if release.in_force.policy.people is not People.SYNTHETIC:
-        return False
-    return former is None or not (former.signatures or former.in_force.policy.people is People.REAL)
+def _may_be_unsigned(release: Release, former: Release | None, beside: str | None) -> bool:
+    if former is None:
+        return beside is None and is_free(release)
+    return is_free(release) and is_free(former)
+
+
+def is_free(release: Release) -> bool:
+    """Whether nobody has signed it, and nobody had to: it is for people who do not exist."""
+    return not release.signatures and release.in_force.policy.people is People.SYNTHETIC
 
 
 def _check_loosening(release: Release, former: Release | None) -> None:
@@ -163,18 +189,19 @@ def _check_loosening(release: Release, former: Release | None) -> None:
         raise ReleaseRefused(ReleaseReason.NO_EVIDENCE, detail)
 
 
-def _check_proposer(release: Release) -> None:
+def _check_proposer(release: Release, why: str | None) -> None:
     by = release.proposal.by
     if not any(each.role is Role.PROPOSE and each.by == by for each in release.signatures):
         detail = f"{by}, who proposes it, has not signed it: 'beholden policy propose' does"
+        if why:
+            detail += f"; and since {why}, somebody else has to approve it"
         raise ReleaseRefused(ReleaseReason.UNSIGNED, detail)
 
 
-def _check_people(release: Release, former: Release | None, people: Mapping[str, Person], now: datetime) -> None:
+def _check_people(release: Release, why: str | None, people: Mapping[str, Person], now: datetime) -> None:
     check_signatures(release.signatures, people, (Role.PROPOSE, Role.APPROVE), statement(release), now)
-    if needs_two(release, former) and not any(each.role is Role.APPROVE for each in release.signatures):
-        what = f"it loosens {_list(release.proposal.loosens)}" if release.proposal.loosens else "it is for real people"
-        detail = f"{what}, so somebody else has to approve it: 'beholden policy approve'"
+    if why and not any(each.role is Role.APPROVE for each in release.signatures):
+        detail = f"{why}, so somebody else has to approve it: 'beholden policy approve'"
         raise ReleaseRefused(ReleaseReason.NOT_APPROVED, detail)
 
 

@@ -11,8 +11,8 @@ from cluster.policies.signatures import Person
 from cluster.policies.standing import Standing
 from cluster.ports import Record
 from cluster.wire.order import Order
-from cluster.wire.release import Release, parse_release
-from operators.errors import ReleaseReason, ReleaseRefused
+from cluster.wire.release import Release
+from operators.errors import ReleaseReason
 from operators.policy import Policy, unaccepted_models, unfit_models
 
 
@@ -69,7 +69,7 @@ class PolicyState:
         """Take in the next record; why it is not followed, None when it is, or is of another deployment."""
         found = self._book.take(record, from_ms(record.timestamp_ms))
         if isinstance(found, Refused):
-            return Refusal(found.offset, found.reason, found.detail, _number(record))
+            return Refusal(found.offset, found.reason, found.detail, found.number)
         if isinstance(found, Order) or found is None:
             return None
         self._newest = record
@@ -79,6 +79,10 @@ class PolicyState:
         else:
             self._misfit = Refusal(record.ref.offset, *misfit, found.number)
         return self._misfit
+
+    def is_own(self, record: Record) -> bool:
+        """Whether a record is of the deployment whose records count."""
+        return record.key == self._book.deployment.encode()
 
     @property
     def standing(self) -> Standing | None:
@@ -120,10 +124,3 @@ def fits(plan: Plan) -> Fits:
         return (Misfit.UNFIT_MODELS, unfit[0]) if unfit else None
 
     return judge
-
-
-def _number(record: Record) -> int | None:
-    try:
-        return parse_release(record.value).number
-    except ReleaseRefused:
-        return None

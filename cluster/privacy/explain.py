@@ -69,7 +69,7 @@ class Records:
         provider: What `embed` runs on.
         embed: (n, 112, 112, 3) uint8 to (n, d) float32; None as `contract`.
         age: Of the alert.
-        kept: How long evidence is kept at least; None: no retention profile says it.
+        kept: How long evidence is kept at least; None: the policy is not known.
     """
 
     sealed: Sequence[bytes]
@@ -142,7 +142,7 @@ def _opened(alert: Mapping[str, Any], records: Records) -> tuple[Evidence | None
 def _missing(digest: str, records: Records) -> Step:
     """No evidence is there: it must have been, unless its time is over."""
     if records.kept is None:
-        why = "not in the topic, and no retention profile is here that says whether its time is over"
+        why = "not in the topic, and its policy is not known that says whether its time is over"
         return Step("evidence", digest, why, Verdict.DIFFERS)
     if records.age < records.kept - CLOCKS:
         why = f"not in the topic, though it is kept for {records.kept} and the alert is {records.age} old"

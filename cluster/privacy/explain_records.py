@@ -14,7 +14,6 @@ from cluster.policies.desk import read_book
 from cluster.policies.in_force import PolicyInForce, find_manifest, policy_of
 from cluster.ports import Record
 from cluster.privacy.explain import AlertUnreadable, Records
-from cluster.privacy.retention import lasts_ms, profile_of
 from cluster.settings import ClusterSettings
 from cluster.watchlists.register import read_register, read_topic
 from cluster.wire.ledger import LedgerInvalid, parse_record
@@ -23,6 +22,7 @@ from operators.align import TEMPLATE_NAME
 from operators.embed import Embedder, open_embedder
 from operators.errors import ModelRefused, SettingsRefused
 from operators.models import EmbeddingContract, ModelManifest, read_model
+from operators.retention import lasts_ms
 
 
 def gather(settings: ClusterSettings, alert_id: str) -> tuple[bytes, Records]:
@@ -50,7 +50,7 @@ def gather(settings: ClusterSettings, alert_id: str) -> tuple[bytes, Records]:
         provider=embedder.provider if embedder else "",
         embed=embedder.embed if embedder else None,
         age=SystemClock().now() - datetime.fromtimestamp(alert.timestamp_ms / 1000, UTC),
-        kept=kept(settings, known.get(digest)),
+        kept=kept(known.get(digest)),
     )
     return value, records
 
@@ -88,12 +88,9 @@ def policies(book: PolicyBook, ledger: Iterable[Record]) -> dict[str, PolicyInFo
     return found | {release.digest: release.in_force for release in book.releases.values()}
 
 
-def kept(settings: ClusterSettings, policy: PolicyInForce | None) -> timedelta | None:
-    """How long evidence of alerts under a policy is kept at least; None when its retention profile is not here."""
-    with suppress(SettingsRefused):
-        if policy is not None:
-            return timedelta(milliseconds=lasts_ms(profile_of(settings, policy.policy).evidence.keep))
-    return None
+def kept(policy: PolicyInForce | None) -> timedelta | None:
+    """How long evidence of alerts under a policy is kept at least; None when the policy is not known."""
+    return timedelta(milliseconds=lasts_ms(policy.policy.retention.evidence.keep)) if policy else None
 
 
 def _evidence_of(value: bytes) -> str | None:

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cluster.policies.in_force import PolicyInForce
-from cluster.privacy.retention import RetentionProfile
 from operators.hours import WEEKDAYS
 from operators.models import People
 from operators.policy import Policy
+from operators.retention import RetentionProfile
 
 DAYS = dict(zip(WEEKDAYS, ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"), strict=True))
 NOT_DONE = (
@@ -36,8 +36,8 @@ class Section:
     lines: Sequence[str]
 
 
-def notice(in_force: PolicyInForce, profile: RetentionProfile) -> list[Section]:
-    """The notice of a policy and the retention profile that it names."""
+def notice(in_force: PolicyInForce) -> list[Section]:
+    """The notice of a policy."""
     policy = in_force.policy
     return [
         Section(f"Live face recognition: {policy.deployment}", list(_opening(policy))),
@@ -45,10 +45,10 @@ def notice(in_force: PolicyInForce, profile: RetentionProfile) -> list[Section]:
         Section("Who", list(_who(policy))),
         Section("Where", [f"Cameras: {', '.join(policy.cameras)}"]),
         Section("When", list(_when(policy))),
-        Section("How long anything is kept", list(_kept(policy, profile))),
+        Section("How long anything is kept", list(_kept(policy, policy.retention))),
         Section("What is not done", NOT_DONE),
         Section("Questions and complaints", [f"Questions: {policy.contact}", f"Complaints: {policy.complaints}"]),
-        Section("Documents", list(_documents(in_force, profile))),
+        Section("Documents", list(_documents(in_force))),
     ]
 
 
@@ -130,13 +130,14 @@ def _kept(policy: Policy, profile: RetentionProfile) -> Iterator[str]:
     )
 
 
-def _documents(in_force: PolicyInForce, profile: RetentionProfile) -> Iterator[str]:
+def _documents(in_force: PolicyInForce) -> Iterator[str]:
     policy = in_force.policy
     yield f"Data protection impact assessment: {policy.assessments.data_protection}"
     yield f"Equality impact assessment: {policy.assessments.equality}"
     asked = policy.public_engagement
     yield f"How the public was asked or told: {asked.reference} (SHA-256 {asked.sha256})"
-    yield f"Settings in force: policy {policy.policy}, SHA-256 {in_force.digest}; retention profile {profile.profile}"
+    profile = policy.retention.profile
+    yield f"Settings in force: policy {policy.policy}, SHA-256 {in_force.digest}; retention profile {profile}"
 
 
 def _plain(text: str) -> str:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from cluster.kafka_admin import KafkaConfigs, read_configs
 from cluster.kafka_io import WATCHLIST
-from cluster.privacy.retention import RetentionProfile, lasts_ms
+from cluster.privacy.retention import topics_of
 from cluster.settings import KafkaSettings
 from operators.errors import SettingsRefused
+from operators.retention import RetentionProfile, lasts_ms
 
 DAY_MS = 86_400_000
 FOR_EVER_MS = 100 * 365 * DAY_MS  # Kafka's own defaults for some times are as good as for ever
@@ -48,7 +49,7 @@ class Age:
 
 def ages(profile: RetentionProfile, configs: KafkaConfigs) -> list[Age]:
     """The true maximum age of everything that a profile is about, topic by topic."""
-    found = [_deleted(topic, lasts_ms(kept.at_most), configs) for topic, kept in profile.topics.items()]
+    found = [_deleted(topic, lasts_ms(kept.at_most), configs) for topic, kept in topics_of(profile).items()]
     return [*found, _withdrawn(lasts_ms(profile.watchlist.at_most), configs)]
 
 
@@ -143,4 +144,4 @@ def measure(kafka: KafkaSettings, profile: RetentionProfile) -> list[Age]:
     Raises:
         BrokerUnavailable: Kafka does not answer.
     """
-    return ages(profile, read_configs(kafka, [*profile.topics, WATCHLIST]))
+    return ages(profile, read_configs(kafka, [*topics_of(profile), WATCHLIST]))

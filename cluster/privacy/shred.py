@@ -7,7 +7,6 @@ from pathlib import Path
 from cluster.keys import destroy_evidence_key, read_evidence_key
 from cluster.ledger.writer import LedgerWriter
 from cluster.ports import Clock, Record
-from cluster.privacy.retention import RetentionProfile
 from cluster.wire.deletions import (
     BEGUN,
     DONE,
@@ -19,6 +18,7 @@ from cluster.wire.deletions import (
     begun_body,
     done_body,
 )
+from operators.retention import RetentionProfile
 
 WRITE_TIMEOUT_S = 30.0
 

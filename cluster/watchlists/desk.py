@@ -17,7 +17,6 @@ from cluster.keys import DeploymentKeys, make_keys, read_keys
 from cluster.ledger.writer import LedgerWriter
 from cluster.plan import Plan
 from cluster.ports import Clock, Delivery, MessageSink
-from cluster.privacy.retention import profile_of
 from cluster.watchlists.admission import Person
 from cluster.watchlists.enrol import Picture, enrol
 from cluster.watchlists.register import read_events
@@ -123,7 +122,7 @@ def create_list(plan: Plan, watchlist: str, by: str) -> bool:
         BrokerUnavailable: Kafka does not answer.
     """
     folder, deployment = plan.settings.key_folder, plan.in_force.policy.deployment
-    ensure_topics(plan.settings.kafka, profile_of(plan.settings, plan.in_force.policy))
+    ensure_topics(plan.settings.kafka, plan.in_force.policy.retention)
     used = {event.members_id for event in read_events(plan.settings.kafka, deployment).events}
     made = False if used else make_keys(folder)
     with open_desk(plan) as desk:
@@ -146,7 +145,7 @@ def open_desk(plan: Plan) -> Iterator[Desk]:
     """
     kafka = plan.settings.kafka
     keys = read_keys(plan.settings.key_folder)
-    ensure_topics(kafka, profile_of(plan.settings, plan.in_force.policy))
+    ensure_topics(kafka, plan.in_force.policy.retention)
     with closing(open_producer(kafka, "beholden-watchlist")) as producer:
         entries, sink = (KafkaSink(kafka, producer, topic) for topic in (WATCHLIST, LEDGER))
         in_force, clock = plan.in_force, SystemClock()

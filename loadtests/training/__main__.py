@@ -19,6 +19,7 @@ from loadtests.training import detector, embedder
 from loadtests.training.export import export_detector, export_embedder
 from loadtests.training.pictures import bank, crops, sample, traits
 from loadtests.training.schedule import Budget
+from operators.align import TEMPLATE_NAME
 
 _SIDE_PX = 320
 _SPRITE_VIEWS = 3
@@ -68,6 +69,7 @@ def main(
             "mean": list(embedder.MEAN),
             "scale": list(embedder.SCALE),
             "dimension": dimension,
+            "template": TEMPLATE_NAME,
         }
         write(output, "synthetic-embedder-1", model, settings, people, device, embedder_steps, seed)
 

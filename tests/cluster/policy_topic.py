@@ -13,7 +13,6 @@ from cluster.policies import desk as policy_desk
 from cluster.ports import Record
 from cluster.wire.ledger import LedgerRecord, parse_record
 from operators.types import FrameRef
-from tests.builders import profile
 
 
 @dataclass(slots=True)
@@ -79,7 +78,6 @@ def in_memory(patch: pytest.MonkeyPatch) -> Topics:
             pass
 
     patch.setattr(policy_desk, "ensure_topics", lambda kafka, profile: [])
-    patch.setattr(policy_desk, "profile_of", lambda settings, policy: profile())
     patch.setattr(policy_desk, "open_producer", lambda kafka, name: Producer())
     patch.setattr(policy_desk, "KafkaSink", lambda kafka, producer, topic: getattr(topics, topic))
     patch.setattr(policy_desk, "read_topic", topics.records)

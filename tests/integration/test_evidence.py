@@ -1,7 +1,10 @@
 """Evidence, retention and what is left of everybody else, on a real broker and a real Ray, from start to end."""
 
 import json
+import resource
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,15 +16,18 @@ import numpy as np
 import psutil
 import pytest
 
+from cluster.clocks import from_ms
 from cluster.folders import temporary_folder
 from cluster.kafka_admin import read_configs
 from cluster.kafka_io import ALERTS, EVIDENCE, LEDGER, WATCHLIST
 from cluster.keys import read_evidence_key
 from cluster.plan import read_plan
+from cluster.privacy.retention import topics_of
 from cluster.privacy.retention_check import ages
 from cluster.watchlists.register import read_topic
 from cluster.wire.evidence import parse_evidence
 from cluster.wire.ledger import parse_record
+from cluster.wire.text import format_time
 from loadtests.temporary import temporary
 from operators.decode import decode, encode
 from operators.jpeg import check_header
@@ -34,10 +40,39 @@ from tests.sentinel import Sentinel, all_of, sentinel_of
 pytestmark = pytest.mark.integration
 
 STRANGERS = (101, 102, 103)
+CROWD = tuple(range(1000, 1250))  # so many that their vectors are more than Ray passes inside a call
+FRAMES_OF_CROWD = 8
+# Fills Ray's object store, and holds what it has put there until told otherwise: first nothing of anybody, then what is
+# in a file, and enough behind it that Ray has to write it to a disk.
+FILL = """
+import sys
+from pathlib import Path
+from cluster.deploy import connected
+from cluster.settings import read_cluster
+import ray
+with connected(read_cluster(Path(sys.argv[1]))):
+    held = [ray.put(bytes(10 << 20)) for _ in range(20)]
+    print("full", flush=True)
+    sys.stdin.readline()
+    held.append(ray.put(Path(sys.argv[2]).read_bytes() + bytes(10 << 20)))
+    held += [ray.put(bytes(10 << 20)) for _ in range(20)]
+    print("leaked", flush=True)
+    sys.stdin.readline()
+"""
+ABORT = "import os, sys; held = open(sys.argv[1], 'rb').read(); os.abort()"
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def dumps() -> Iterator[None]:
+    """A system that lets every process that ends by a fault write down its memory, as `ulimit -c unlimited` does."""
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_CORE, before)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, dumps: None) -> Iterator[Running]:
     """As everywhere, with what the list's holders keep on a disk."""
     folder = tmp_path_factory.mktemp("deployment")
     content = write_deployment(folder)
@@ -49,9 +84,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield running
 
 
-def noisy(seeds: list[int]) -> bytes:
+def noisy(seeds: list[int], width: int = 640, height: int = 360) -> bytes:
     """A frame in which no two pixels are alike, so that each can be found again."""
-    jpeg = scene(seeds)
+    jpeg = scene(seeds, width, height)
     image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert image is not None
     noise = np.random.default_rng(sum(seeds)).integers(-12, 13, image.shape)
@@ -87,6 +122,46 @@ def told(running: Running, kind: str) -> list[dict[str, Any]]:
     return [dict(record.body) for record in found if record.kind == kind]
 
 
+def _dump_of(cwd: Path) -> Path:
+    """Where the system writes the memory of a process with this working folder, but for what it adds to the name."""
+    pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()
+    if pattern.startswith("|"):
+        pytest.skip(f"this system hands memory dumps to a program ({pattern}): nothing here can tell what it keeps")
+    return cwd / pattern.split("%", 1)[0]
+
+
+def _dumps_beside(dump: Path) -> set[Path]:
+    return set(dump.parent.glob(f"{dump.name}*"))
+
+
+def test_a_recogniser_that_is_aborted_leaves_nothing_of_its_memory(running: Running, tmp_path: Path) -> None:
+    """Where every process may write a dump: one that has not given that up leaves one, with all that it held."""
+    [wanted, *_] = sentinels(running, noisy(list(STRANGERS)), [0])
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"".join(wanted.forms.values()))
+    control = _dump_of(tmp_path)
+    before = _dumps_beside(control)
+    subprocess.run([sys.executable, "-c", ABORT, str(secret)], cwd=tmp_path, check=False)
+    [dump] = _dumps_beside(control) - before
+    assert {name for name, form in wanted.forms.items() if form in dump.read_bytes()} == set(wanted.forms)
+    dump.unlink()
+
+    lane = next(member for member in running.run.status() if member["name"] == "recogniser-0")
+    victim = psutil.Process(lane["status"]["pid"])
+    raylet = victim.parent()
+    assert raylet is not None
+    assert raylet.rlimit(psutil.RLIMIT_CORE)[0] == psutil.RLIM_INFINITY
+    left = _dump_of(Path(victim.cwd()))
+    before = _dumps_beside(left)
+    victim.send_signal(signal.SIGABRT)
+    victim.wait(30)
+    after = _dumps_beside(left) - before
+    for path in after:
+        path.unlink()
+    assert after == set()
+    running.wait(lambda: all(each["state"] == "watching" for each in running.lanes()), "it is back")
+
+
 def test_an_alert_is_decided_again_to_the_bit_and_nothing_is_left_of_others(running: Running) -> None:
     """A listed person between strangers; then strangers alone. All topics but frames, Ray, logs and snapshots."""
     both, alone = noisy([STRANGERS[0], 2, STRANGERS[1]]), noisy(list(STRANGERS))
@@ -117,6 +192,40 @@ def test_an_alert_is_decided_again_to_the_bit_and_nothing_is_left_of_others(runn
     assert wanted.in_files([running.run.folder], leave_out=lambda path: not _holds_frames(path))
 
 
+def test_nothing_of_others_is_in_what_ray_writes_to_a_disk_when_its_store_is_full(
+    running: Running, tmp_path: Path
+) -> None:
+    """Somebody else fills it while a crowd is searched for; what is put there on purpose is found."""
+    crowd = noisy(list(CROWD), 2560, 1440)
+    wanted, temporary_files = all_of(sentinels(running, crowd, [0, 1])), temporary_folder(running.plan.settings.cluster)
+    leak = tmp_path / "leak"
+    leak.write_bytes(b"".join(wanted.forms.values()))
+    before = sum(account["frames_in"] for account in running.accounts())
+    command = [sys.executable, "-c", FILL, str(running.run.file), str(leak)]
+    environment = dict(running.run.environment)
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, env=environment
+    ) as filler:
+        assert filler.stdin is not None
+        assert filler.stdout is not None
+        assert filler.stdout.readline() == "full\n"
+        running.publish([(CAMERAS[at % len(CAMERAS)], crowd) for at in range(FRAMES_OF_CROWD)], seq=1000)
+        looked_at = before + FRAMES_OF_CROWD
+        running.wait(
+            lambda: sum(account["frames_in"] for account in running.accounts()) >= looked_at, "the crowd is looked at"
+        )
+        spilled = [path for path in temporary_files.rglob("*spilled*/*") if path.is_file()]
+        assert sum(path.stat().st_size for path in spilled) > 50 << 20
+        folders = [running.run.folder, temporary_files]
+        assert wanted.in_files(folders, leave_out=_holds_frames) == {}
+        filler.stdin.write("\n")
+        assert filler.stdout.readline() == "leaked\n"
+        found = wanted.in_files([temporary_files])
+        assert found
+        assert all("spilled" in path for path in found)
+        filler.stdin.write("\n")
+
+
 def _holds_frames(path: Path) -> bool:
     return any(part.startswith("frames-") for part in path.parts)
 
@@ -133,7 +242,7 @@ def test_topics_are_kept_as_promised_and_a_change_is_found(running: Running, tmp
     """Of all settings as the broker has them; what somebody sets by hand is found and mended."""
     run, kafka = running.run, running.plan.settings.kafka
     run.beholden("retention", "check", "-f", str(run.file))
-    topics = [*profile().topics, WATCHLIST]
+    topics = [*topics_of(profile()), WATCHLIST]
     configs = read_configs(kafka, topics)
     assert set(configs.topics) == set(topics)
     days = {"retention.ms": str(31 * 86_400_000), "segment.ms": str(7 * 86_400_000)}
@@ -147,6 +256,26 @@ def test_topics_are_kept_as_promised_and_a_change_is_found(running: Running, tmp
     run.beholden("retention", "apply", "-f", str(run.file), "--by", "the test")
     run.beholden("retention", "check", "-f", str(run.file))
     assert told(running, "retention.applied")[-1]["by"] == "the test"
+
+
+def reported(running: Running) -> dict[str, dict[str, Any]]:
+    """What `beholden retention report` says, by class."""
+    said = json.loads(running.run.beholden("retention", "report", "-f", str(running.run.file), "--json"))
+    return {each["class"]: each for each in said["classes"]}
+
+
+def test_what_is_there_now_is_reported(running: Running) -> None:
+    """Since when, from the topics themselves; who is taken off a list is still there for a while, and that is told."""
+    found = reported(running)
+    assert all(each["kept"] for each in found.values())
+    assert all(found[name]["oldest_s"] < 3600 for name in ("frames", "alerts", "evidence", "ledger"))
+    assert [found[name]["oldest_at"] for name in ("dead-letters", "watchlist")] == [None, None]
+    first = min(record.timestamp_ms for record in read_topic(running.plan.settings.kafka, EVIDENCE))
+    assert found["evidence"]["oldest_at"] == format_time(from_ms(first))
+    running.withdraw("person-3")
+    after = reported(running)["watchlist"]
+    assert after["oldest_s"] < 60
+    assert (after["gone"], len(after["deletions"])) == (1, 1)
 
 
 def _set(kafka: Any, topic: str, settings: dict[str, str]) -> None:
@@ -176,11 +305,12 @@ def test_a_key_that_is_destroyed_takes_the_evidence_with_it(running: Running) ->
     run.beholden("down", "-f", file)
     [dropped] = [body for body in told(running, "nonmatch.dropped") if body["alerted"]]
     faces = sum(body["faces"] for body in told(running, "nonmatch.dropped"))
-    assert faces == 3 + 3 * 20 * len(CAMERAS)
+    assert faces == 3 + 3 * 20 * len(CAMERAS) + FRAMES_OF_CROWD * len(CROWD)
     assert all(body["faces"] == body["alerted"] + body["gated"] + body["dropped"] for body in [dropped])
     assert {body["model"] for body in told(running, "models.accepted")} == {"drawn-detector", "drawn-embedder"}
     run.beholden(*words)
     [done] = told(running, "deletion.done")
+    assert "1 documents: crypto_shred" in reported(running)["evidence"]["deletions"][0]["what"]
     assert (done["trigger"], done["count"]) == ("deployment_end", 1)
     assert datetime.fromisoformat(done["done_at"]) <= datetime.now(UTC)
     status, steps = explained(running, alert["alert_id"])

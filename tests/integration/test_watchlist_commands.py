@@ -73,7 +73,7 @@ def test_a_list_is_begun_filled_shown_emptied_and_remembered(file: Path, tmp_pat
     assert report.read_text().splitlines()[1].startswith("4,case-4,several_faces,")
     assert "enrolled 0, were there 2, refused 1" in _run(file, "import", *table).output
 
-    listed = json.loads(_run(file, "list", "--json").output)
+    listed = json.loads(_run(file, "list", "--json").stdout)
     assert {each["entry"] for each in listed} == {"case-0", "case-0-again", "case-2", "case-3"}
     assert "not seen since Friday" in _run(file, "show", "--entry", "case-0").output
     assert "inspector 7" in _run(file, "list", "--list", "sought").output

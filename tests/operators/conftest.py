@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from operators.align import TEMPLATE_NAME
 from operators.jpeg import JpegLimits
 from operators.models import Adapter, ModelManifest, People
 from tests.graphs import build_embedder, build_scrfd, build_yunet
@@ -55,6 +56,7 @@ def describe() -> Describe:
             "mean": (0.0, 0.0, 0.0),
             "scale": (1.0, 1.0, 1.0),
             "dimension": 16 if adapter is Adapter.EMBEDDER112 else None,
+            "template": TEMPLATE_NAME if adapter is Adapter.EMBEDDER112 else None,
         }
         return ModelManifest(**{**fields, **changes})
 

@@ -109,3 +109,11 @@ def test_a_detector_is_no_embedder(yunet: Any, embedder: Any, describe: Any) -> 
         open_embedder(describe(model, Adapter.YUNET), model, Device.CPU, 1)
     with pytest.raises(ModelRefused, match="expected an input"):
         _open(yunet(), describe)
+
+
+def test_an_embedder_for_faces_that_are_aligned_otherwise_is_refused(embedder: Any, describe: Any) -> None:
+    """The template is approved with the manifest; another one moves every cosine."""
+    model = embedder()
+    manifest = describe(model, Adapter.EMBEDDER112, template="five-point-112/bilinear-2")
+    with pytest.raises(ModelRefused, match="aligned by five-point-112/bilinear-2, and this version aligns them by"):
+        open_embedder(manifest, model, Device.CPU, 1)

@@ -77,6 +77,8 @@ def test_both_digests_are_given(manifest: ModelManifest) -> None:
         ("scale", (1.0, float("inf"), 1.0)),
         ("dimension", None),
         ("dimension", 0),
+        ("template", None),
+        ("template", ""),
     ],
 )
 def test_a_wrong_manifest_names_the_field(manifest: ModelManifest, field: str, value: Any) -> None:
@@ -90,6 +92,8 @@ def test_a_detector_has_no_dimension(describe: Any) -> None:
     assert describe(MODEL, Adapter.YUNET).dimension is None
     with pytest.raises(ValueError, match="dimension"):
         describe(MODEL, Adapter.YUNET, dimension=128)
+    with pytest.raises(ValueError, match="template: a detector has none"):
+        describe(MODEL, Adapter.YUNET, template="five-point")
 
 
 CONTRACT = EmbeddingContract("a" * 64, "b" * 64, "five", "rgb", (1.0, 2.0, 3.0), (0.1, 0.2, 0.3), 128)

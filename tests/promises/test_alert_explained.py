@@ -190,7 +190,7 @@ def test_what_is_gone_is_called_so_and_is_no_difference(
     [
         ({"sealed": []}, "evidence", "it is kept for 22:00:00 and the alert is 1:00:00 old"),
         ({"sealed": [], "age": timedelta(hours=21)}, "evidence", "is kept for"),
-        ({"sealed": [], "kept": None}, "evidence", "no retention profile is here"),
+        ({"sealed": [], "kept": None}, "evidence", "its policy is not known"),
         ({"policies": {}}, "policy", "no policy of this digest has come into force"),
     ],
 )

@@ -1,6 +1,7 @@
 """Models that were trained on people who do not exist never look at people who do."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 from cluster.cli import beholden
 from cluster.plan import read_plan
 from operators.errors import SettingsRefused
-from tests.drawn import write_deployment
+from tests.drawn import choice_of, write_deployment
 
 MODELS = ("drawn-detector", "drawn-embedder")
 
@@ -28,6 +29,21 @@ def _change(path: Path, **fields: Any) -> None:
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **fields}, allow_unicode=True))
 
 
+def _say_that_they_know_people(folder: Path, models: Collection[str]) -> None:
+    """In their manifests, and have the policy pin these."""
+    for model in models:
+        manifest = folder / f"{model}.yaml"
+        _change(manifest, people="real")
+        _change(folder / "policy.yaml", **{model.removeprefix("drawn-"): choice_of(manifest)})
+
+
+def test_a_manifest_that_is_made_to_say_otherwise_after_approval_is_refused(file: Path, tmp_path: Path) -> None:
+    """Whom a model was trained on is approved with it, by its manifest's digest."""
+    _change(tmp_path / "drawn-embedder.yaml", people="real")
+    with pytest.raises(SettingsRefused, match="has been changed since; put back what was approved"):
+        read_plan(file)
+
+
 @pytest.mark.parametrize("synthetic", [MODELS, MODELS[:1], MODELS[1:]], ids="+".join)
 def test_a_policy_for_real_people_that_names_them_does_not_come_into_force(
     file: Path, tmp_path: Path, synthetic: tuple[str, ...]
@@ -35,8 +51,7 @@ def test_a_policy_for_real_people_that_names_them_does_not_come_into_force(
     """One such model is enough; the refusal names file, field, model and reason, and says what to do."""
     policy = tmp_path / "policy.yaml"
     _change(policy, people="real")
-    for model in set(MODELS) - set(synthetic):
-        _change(tmp_path / f"{model}.yaml", people="real")
+    _say_that_they_know_people(tmp_path, set(MODELS) - set(synthetic))
     with pytest.raises(SettingsRefused) as refused:
         read_plan(file)
     lines = str(refused.value).splitlines()
@@ -66,8 +81,7 @@ def test_nobody_is_enrolled_by_them_either(file: Path, tmp_path: Path) -> None:
 def test_drawn_people_may_be_seen_by_any_model(file: Path, tmp_path: Path) -> None:
     """The positive control: the same files are a plan for cameras that show nobody who exists."""
     assert read_plan(file).in_force.policy.people == "synthetic"
-    for model in MODELS:
-        _change(tmp_path / f"{model}.yaml", people="real")
+    _say_that_they_know_people(tmp_path, MODELS)
     assert read_plan(file).detector.people == "real"
     _change(tmp_path / "policy.yaml", people="real")
     assert read_plan(file).in_force.policy.people == "real"

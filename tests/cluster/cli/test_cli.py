@@ -148,8 +148,8 @@ def test_the_policies_of_the_project_are_good() -> None:
     ("changes", "words"),
     [
         ({"people": "real"}, "policy.yaml: embedder.model: drawn-embedder was trained on people who do not exist"),
-        ({"detector": {"model": "absent", "sha256": "a" * 64}}, "no manifest absent.yaml"),
-        ({"detector": {"model": "drawn-detector", "sha256": "a" * 64}}, "the policy names aaaa"),
+        ({"detector": {"model": "absent", "sha256": "a" * 64, "manifest": "a" * 64}}, "no manifest absent.yaml"),
+        ({"detector": {"model": "drawn-detector", "sha256": "a" * 64, "manifest": "a" * 64}}, "the policy names aaaa"),
     ],
 )
 def test_policy_check_looks_at_the_manifests_when_it_is_told_where(

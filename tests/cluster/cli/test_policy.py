@@ -12,11 +12,13 @@ from cluster.clocks import HandClock
 from cluster.ledger.writer import LedgerWriter
 from cluster.memory_io import MemorySink
 from cluster.policies.files import read_release
+from cluster.policies.in_force import read_pinned
 from cluster.policies.signatures import Role
 from cluster.wire.order import ORDER_FORM, parse_order
 from cluster.wire.policy_records import FOLLOWED, followed_body
 from cluster.wire.release import parse_release
 from cluster.wire.settings import IN_FORCE, in_force_body
+from operators.align import TEMPLATE_NAME
 from operators.errors import BeholdenError
 from tests.builders import NOW, policy_document
 from tests.cluster.policy_topic import Topics, in_memory
@@ -24,7 +26,7 @@ from tests.releases import SIGNERS, key_of
 
 MODELS: dict[str, dict[str, Any]] = {
     "sees": {"adapter": "yunet", "sha256": "a" * 64},
-    "knows": {"adapter": "embedder112", "sha256": "b" * 64, "dimension": 8},
+    "knows": {"adapter": "embedder112", "sha256": "b" * 64, "dimension": 8, "template": TEMPLATE_NAME},
 }
 REST = {"file": "m.onnx", "size_bytes": 5, "licence": "Apache-2.0", "training_data": "none", "people": "real"}
 REST |= {"evaluation": "none"}
@@ -46,9 +48,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, manifest in MODELS.items():
         document = {"name": name, **manifest, **REST, "colour": "bgr", "mean": [0, 0, 0], "scale": [1, 1, 1]}
         (tmp_path / f"{name}.yaml").write_text(json.dumps(document))
+    pins = {name: read_pinned(tmp_path / f"{name}.yaml")[1] for name in MODELS}
     for number, value in ((7, 0.6), (8, 0.55), (9, 0.65)):
         policy = {**policy_document(), "people": "real", "policy": number}
         policy["watchlists"]["sought"]["threshold"] = value
+        for each in (policy["detector"], policy["embedder"]):
+            each["manifest"] = pins[each["model"]]
         (tmp_path / f"test-{number}.yaml").write_text(json.dumps(policy))
     people = {
         name: {"public_key": each.public_key, "roles": [str(role) for role in each.roles]}
@@ -366,7 +371,8 @@ def test_whoever_may_not_stop_does_not(run: Run, topics: Topics) -> None:
 
 def test_a_demonstration_is_stopped_and_resumed_by_whoever_runs_it(run: Run, topics: Topics, folder: Path) -> None:
     """Its cluster file names nobody, and nobody whom it shows exists."""
-    (folder / "test-7.yaml").write_text(json.dumps(policy_document()))
+    policy = {**json.loads((folder / "test-7.yaml").read_text()), "people": "synthetic"}
+    (folder / "test-7.yaml").write_text(json.dumps(policy))
     cluster = json.loads((folder / "cluster.yaml").read_text())
     del cluster["people"]
     (folder / "cluster.yaml").write_text(json.dumps(cluster))
@@ -375,6 +381,31 @@ def test_a_demonstration_is_stopped_and_resumed_by_whoever_runs_it(run: Run, top
     assert "me (unsigned)" in run("policy", "history", "-f", "cluster.yaml").output
     assert run("stop", "-f", "cluster.yaml", "--why", "try", "--by", "me").exit_code == 0
     assert "alerting resumes" in run("resume", "-f", "cluster.yaml", "--why", "try", "--by", "me").output
+
+
+def test_another_name_is_no_way_past_the_signatures(run: Run, topics: Topics, folder: Path) -> None:
+    """Nobody signs for people who do not exist, but beside a deployment that has signed policies two do."""
+    released(run, 7)
+    policy = {**json.loads((folder / "test-7.yaml").read_text()), "people": "synthetic", "deployment": "free"}
+    (folder / "free-1.yaml").write_text(json.dumps({**policy, "policy": 1}))
+    done = run("policy", "propose", "free-1.yaml", "-f", "cluster.yaml", "--by", "ada", "--why", "a drill")
+    assert "has policies of test, and this is another deployment's first" in done.stderr
+    assert "somebody else has to approve it" in done.stderr
+    assert "not_approved" in str(run("policy", "apply", "1.release.json", "-f", "cluster.yaml").exception)
+    assert run("policy", "approve", "1.release.json", "--by", "bob", "--yes").exit_code == 0
+    assert run("policy", "apply", "1.release.json", "-f", "cluster.yaml").exit_code == 0
+    assert [each.deployment for each in topics.told("policy.applied")] == ["test", "free"]
+
+
+def test_the_digests_of_a_model_are_printed_as_a_policy_pins_them(run: Run, folder: Path) -> None:
+    """For whoever writes the policy; a manifest that is changed afterwards is refused where a policy is proposed."""
+    policy = json.loads((folder / "test-7.yaml").read_text())
+    assert yaml.safe_load(run("policy", "digest", "sees.yaml").output) == policy["detector"]
+    manifest = json.loads((folder / "knows.yaml").read_text())
+    (folder / "knows.yaml").write_text(json.dumps({**manifest, "colour": "rgb"}))
+    done = run("policy", "propose", "test-7.yaml", "-f", "cluster.yaml", "--by", "ada", "--why", "the test")
+    assert "put back what was approved" in str(done.exception)
+    assert not (folder / "7.release.json").exists()
 
 
 @pytest.mark.parametrize("more", [(), ("--why", "x", "test.resume.json")])

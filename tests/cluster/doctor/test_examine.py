@@ -10,7 +10,6 @@ from cluster import plan
 from cluster.doctor import examine as doctor
 from cluster.doctor import services
 from cluster.doctor.findings import Finding, guarded
-from cluster.privacy import retention
 from operators.errors import BrokerUnavailable
 from tests.cluster.doctor.values import FAULT, OK, levels, planned
 
@@ -42,7 +41,6 @@ def test_cluster_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good = planned()
     good.in_force = SimpleNamespace(policy=SimpleNamespace(deployment="d", policy=7))
     monkeypatch.setattr(plan, "read_plan", lambda _: good)
-    monkeypatch.setattr(retention, "profile_of", lambda settings, policy: None)
     assert doctor.cluster_file(file) == [Finding(OK, "cluster demo, deployment d, policy 7")]
 
 

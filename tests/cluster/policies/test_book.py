@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from cluster.policies.book import PolicyBook, Refused
 from cluster.policies.signatures import Role
 from cluster.wire.order import Action, encode_order
-from cluster.wire.release import encode_release
+from cluster.wire.release import encode_release, parse_release
 from operators.errors import ReleaseReason
 from tests.builders import NOW
 from tests.releases import SIGNERS, approved, changed, in_topic, loosening, order, proposed, signed, threshold
@@ -28,6 +28,16 @@ BAD = [
     encode_order(order(Action.RESUME, "mal")),
     encode_order(order(Action.RESUME, "dan", ends=STOP)),
 ]
+
+
+def free_first() -> bytes:
+    """For people who do not exist."""
+    return encode_release(proposed(changed(people="synthetic")))
+
+
+def free_second() -> bytes:
+    """After it."""
+    return encode_release(proposed(changed(8, people="synthetic"), parse_release(free_first())))
 
 
 def book() -> PolicyBook:
@@ -56,6 +66,33 @@ def test_records_of_other_deployments_are_passed_over() -> None:
     assert found.refused[0].reason is ReleaseReason.DEPLOYMENT
     assert found.refused[0].offset == 4
     assert found.in_force is None
+
+
+def test_another_deployment_is_noted_unless_all_it_has_is_free_to_anybody() -> None:
+    """Two people sign the first policy beside it; what cannot be read may be a policy of another version."""
+    free = encode_release(proposed(changed(deployment="demo", people="synthetic")))
+    for value, beside in (
+        (free, None),
+        (encode_order(STOP), None),
+        (encode_release(approved(changed(deployment="street"))), "other"),
+        (encode_release(signed(proposed(changed(deployment="x", people="synthetic")), ada=Role.PROPOSE)), "other"),
+        (b"of another version", "other"),
+    ):
+        found = book()
+        assert found.take(in_topic(value, 0, "other"), NOW) is None
+        assert found.beside == beside
+        first = found.take(in_topic(encode_release(proposed(changed(people="synthetic"))), 1), NOW)
+        assert isinstance(first, Refused) is (beside is not None)
+        assert not isinstance(found.take(in_topic(GOOD[0], 2) if beside else in_topic(b"", 2, "x"), NOW), Refused)
+
+
+def test_a_deployment_that_is_there_goes_on_whoever_comes_after_it() -> None:
+    """Its own policies are what the next one is held against."""
+    found = book()
+    for offset, (value, key) in enumerate([(free_first(), "test"), (GOOD[0], "other"), (free_second(), "test")]):
+        assert not isinstance(found.take(in_topic(value, offset, key), NOW), Refused)
+    assert found.in_force is not None
+    assert (found.in_force.number, found.beside) == (8, "other")
 
 
 @settings(max_examples=20)

@@ -15,6 +15,7 @@ from cluster.policies.book import PolicyBook
 from cluster.policies.desk import PolicyDesk, plan_in_force, plan_now, read_book, renumbered, settle
 from cluster.policies.in_force import policy_of
 from cluster.policies.signatures import Role
+from cluster.wire.ledger import LedgerRecord
 from cluster.wire.order import Action, encode_order
 from cluster.wire.release import Release, encode_release, parse_release
 from operators.errors import BrokerUnavailable, ReleaseReason, ReleaseRefused, SettingsRefused, TopicMissing
@@ -181,9 +182,61 @@ def test_a_stop_is_in_the_topic_whatever_the_ledger_does_and_a_resume_waits_for_
     assert reason(lambda: world.desk.order(resume)) is ReleaseReason.NOT_STOPPED
 
 
+def test_what_is_refused_before_something_good_is_told_of_once_by_whoever_writes_that(world: World) -> None:
+    """A process that starts later passes it over, and perhaps none was there when it came."""
+    write = world.topics.policy.send
+
+    def told() -> list[tuple[int, str, int | None]]:
+        return [(each.body["offset"], each.body["reason"], each.body["number"]) for each in refused()]
+
+    def refused() -> list[LedgerRecord]:
+        return world.topics.told("policy.refused")
+
+    write("test", b"half a", [])
+    world.desk.apply(FIRST)
+    assert told() == [(0, "malformed", None)]
+    write("test", encode_release(FIRST), [])
+    write("other", b"not ours", [])
+    write("test", b"half a", [])
+    assert len(told()) == 1
+    stop = order(Action.STOP, "dan")
+    world.desk.order(stop)
+    assert told()[1:] == [(2, "replayed", 7), (4, "malformed", None)]
+    world.desk.order(order(Action.RESUME, "dan", "bob", ends=stop, at=NOW + timedelta(seconds=1)))
+    world.desk.apply(SECOND)
+    assert len(told()) == 3
+    assert not any("half" in str(each.body) for each in refused())
+
+
+def test_what_came_between_is_told_of_too(world: World) -> None:
+    """It was not there when the desk looked; what stands behind is for the processes that follow."""
+    write = world.topics.policy.send
+
+    class Between:
+        def send(self, *about: Any, **more: Any) -> Any:
+            write("test", b"before", [])
+            delivery = write(*about, **more)
+            write("test", b"behind", [])
+            return delivery
+
+    replace(world.desk, policy=Between()).apply(FIRST)  # type: ignore[arg-type]
+    assert [each.body["offset"] for each in world.topics.told("policy.refused")] == [0]
+
+
 def book(*releases: Release) -> PolicyBook:
     """With these in force, one after the other."""
     return PolicyBook("test", SIGNERS, dict(enumerate(releases)))
+
+
+def test_a_start_from_a_file_is_refused_beside_a_deployment_that_has_signed_policies() -> None:
+    """Nobody signs for people who do not exist, but a new name must not be the way past those who did."""
+    assert settle(SYNTHETIC, book(), NOW).proposal.by == "beholden up"
+    beside = replace(book(), beside="street")
+    with pytest.raises(ReleaseRefused, match="has policies of street") as refused:
+        settle(SYNTHETIC, beside, NOW)
+    assert refused.value.reason is ReleaseReason.UNSIGNED
+    both = signed(proposed(SYNTHETIC), ada=Role.PROPOSE, bob=Role.APPROVE)
+    assert settle(both, beside, NOW) == both
 
 
 def test_a_start_goes_by_the_newer_of_file_and_topic() -> None:

@@ -1,3 +1,4 @@
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -7,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.policies.diff import RETENTION, RULES, Effect, differences, loosened
+from cluster.policies.diff import RULES, Effect, differences, loosened, taking_two
 from cluster.policies.in_force import policy_of
+from cluster.strict_yaml import load
 from operators.freshness import FreshnessRule
 from operators.hours import WEEKDAYS, Hours
 from operators.policy import Policy
-from tests.builders import policy_document
+from tests.builders import RETENTION, policy_document
 
-LOOSENS, TIGHTENS, NEITHER = Effect
+LOOSENS, TIGHTENS, NEITHER, TAKES_TWO = Effect
 OPEN = {day: ["00:00-24:00"] for day in WEEKDAYS}
 DAY = {**OPEN, "sun": ["08:00-20:00"]}
 SOUGHT = policy_document()["watchlists"]["sought"]
@@ -39,6 +41,9 @@ def effects(before: Policy, after: Policy) -> dict[str, Effect]:
     return {each.at: each.effect for each in differences(before, after)}
 
 
+# Longer than what the builders' policy keeps, and short enough for its promises.
+LONGER = {"frames": "11 min", "alerts": "1350 min", "evidence": "1350 min", "dead_letters": "11000 min"}
+ROLLS = {"frames": "2 min", "alerts": "90 min", "evidence": "90 min", "dead_letters": "2 h"}
 PLAIN = policy_of(policy_document()).policy
 
 
@@ -68,11 +73,11 @@ def test_every_field_of_a_policy_has_a_rule() -> None:
 CHANGES: list[tuple[str, Any, str, Effect]] = [
     ("policy", 8, "policy", NEITHER),
     ("purpose", "Another.", "purpose", LOOSENS),
-    ("authority", "Another.", "authority", NEITHER),
-    ("legal_basis", "Another.", "legal_basis", NEITHER),
+    ("authority", "Another.", "authority", TAKES_TWO),
+    ("legal_basis", "Another.", "legal_basis", TAKES_TWO),
     ("expected_outcome", "Another.", "expected_outcome", NEITHER),
-    ("controller", "Another.", "controller", NEITHER),
-    ("contact", "Another.", "contact", NEITHER),
+    ("controller", "Another.", "controller", TAKES_TWO),
+    ("contact", "Another.", "contact", TAKES_TWO),
     ("complaints", "Another.", "complaints", NEITHER),
     ("public_engagement/reference", "Another.", "public_engagement.reference", NEITHER),
     ("public_engagement/sha256", "d" * 64, "public_engagement.sha256", NEITHER),
@@ -85,8 +90,18 @@ CHANGES: list[tuple[str, Any, str, Effect]] = [
     ("hours/windows", DAY, "hours", TIGHTENS),
     ("hours/zone", "Europe/Paris", "hours", LOOSENS),
     ("hours/windows/mon", ["00:00-12:00", "12:00-24:00"], "hours", NEITHER),
-    ("retention", "uk-31d", "retention", LOOSENS),
-    ("retention", "mine", "retention", LOOSENS),
+    ("retention/profile", "mine", "retention.profile", NEITHER),
+    ("retention/about", "Another.", "retention.about", NEITHER),
+    *(
+        (f"retention/{topic}/{part}", value, f"retention.{topic}.{part}", LOOSENS)
+        for topic in ("frames", "alerts", "evidence", "dead_letters")
+        for part, value in (("keep", LONGER[topic]), ("roll", ROLLS[topic]), ("at_most", "9 d"))
+    ),
+    ("retention/evidence/at_most", "1 d", "retention.evidence.at_most", NEITHER),
+    ("retention/watchlist/at_most", "25 h", "retention.watchlist.at_most", LOOSENS),
+    ("retention/ledger/keep", "731 d", "retention.ledger.keep", LOOSENS),
+    ("retention/ledger/roll", "8 d", "retention.ledger.roll", LOOSENS),
+    ("retention/ledger/at_most", "741 d", "retention.ledger.at_most", LOOSENS),
     ("licences", ["Apache-2.0", "MIT"], "licences", LOOSENS),
     ("licences", ["MIT"], "licences", LOOSENS),
     ("max_nonmatch_s", 2.5, "max_nonmatch_s", LOOSENS),
@@ -99,6 +114,7 @@ CHANGES: list[tuple[str, Any, str, Effect]] = [
     ("freshness/cameras", {"hall": {"rule": "newest"}}, "freshness.cameras.hall", TIGHTENS),
     ("detector/model", "another", "detector.model", LOOSENS),
     ("detector/sha256", "d" * 64, "detector.sha256", LOOSENS),
+    ("detector/manifest", "d" * 64, "detector.manifest", LOOSENS),
     ("detect/confidence", 0.69, "detect.confidence", LOOSENS),
     ("detect/overlap", 0.31, "detect.overlap", LOOSENS),
     ("detect/max_side_px", 1279, "detect.max_side_px", LOOSENS),
@@ -110,6 +126,7 @@ CHANGES: list[tuple[str, Any, str, Effect]] = [
     ("quality/min_sharpness", 0.14, "quality.min_sharpness", LOOSENS),
     ("embedder/model", "another", "embedder.model", LOOSENS),
     ("embedder/sha256", "d" * 64, "embedder.sha256", LOOSENS),
+    ("embedder/manifest", "d" * 64, "embedder.manifest", LOOSENS),
     ("watchlists/more", SOUGHT, "watchlists", LOOSENS),
     ("watchlists/sought/purpose", "Another.", "watchlists.sought.purpose", LOOSENS),
     ("watchlists/sought/categories", ["missing", "wanted", "x"], "watchlists.sought.categories", LOOSENS),
@@ -133,10 +150,11 @@ def test_every_change_has_its_effect_and_the_way_back_the_other(at: str, value: 
     after = changed(at, value)
     assert effects(PLAIN, after) == {key: effect}
     back = effects(after, PLAIN)
-    both_ways = {"purpose", "hours", "retention", "licences", "detector", "detect", "embedder", "watchlists"}
+    both_ways = {"purpose", "hours", "licences", "detector", "detect", "embedder", "watchlists"}
     if effect is LOOSENS and key.split(".")[0] in both_ways and back[key] is LOOSENS:
         return
-    assert back == {key: {LOOSENS: TIGHTENS, TIGHTENS: LOOSENS, NEITHER: NEITHER}[effect]}
+    ways = {LOOSENS: TIGHTENS, TIGHTENS: LOOSENS, NEITHER: NEITHER, TAKES_TWO: TAKES_TWO}
+    assert back == {key: TAKES_TWO if key == "retention.ledger.keep" else ways[effect]}
 
 
 def test_fewer_frames_that_agree_loosen() -> None:
@@ -158,13 +176,14 @@ def test_what_loosens_both_ways_is_what_no_machine_can_weigh() -> None:
     assert both == {
         "purpose",
         "hours",
-        "retention",
         "licences",
         "detector.model",
         "detector.sha256",
+        "detector.manifest",
         "detect.max_side_px",
         "embedder.model",
         "embedder.sha256",
+        "embedder.manifest",
         "watchlists.sought.purpose",
     }
 
@@ -178,12 +197,24 @@ def test_a_list_under_another_name_is_another_list() -> None:
     assert effects(both, PLAIN) == {"watchlists": TIGHTENS}
 
 
-def test_retention_profiles_are_in_order() -> None:
-    """Longer loosens."""
-    for at, one in enumerate(RETENTION):
-        for other in RETENTION[at + 1 :]:
-            assert effects(changed("retention", one), changed("retention", other)) == {"retention": LOOSENS}
-            assert effects(changed("retention", other), changed("retention", one)) == {"retention": TIGHTENS}
+def test_a_shipped_profile_that_keeps_longer_loosens_and_the_way_back_tightens() -> None:
+    """By its numbers; its name and its text are neither."""
+    names = ("uk-strict", "uk-31d", "eu-rbi")
+    assert {path.stem for path in RETENTION.glob("*.yaml")} == set(names)
+    for name, longer in itertools.pairwise(names):
+        one, other = (changed("retention", load(RETENTION / f"{each}.yaml")) for each in (name, longer))
+        found = {
+            f"retention.{topic}.{part}" for topic in ("alerts", "evidence") for part in ("keep", "roll", "at_most")
+        }
+        assert set(loosened(one, other)) == found
+        assert (loosened(other, one), taking_two(other, one)) == ((), ())
+
+
+def test_a_shorter_ledger_takes_two_whatever_else_gets_shorter() -> None:
+    """It deletes what it has of those who want it so; a longer one loosens, as everywhere."""
+    shorter = changed("retention/ledger", {"keep": "200 d", "roll": "1 d", "at_most": "210 d"})
+    assert taking_two(PLAIN, shorter) == ("retention.ledger.keep",)
+    assert loosened(PLAIN, shorter) == ()
 
 
 def test_nothing_changes_between_equals() -> None:

@@ -36,6 +36,7 @@ class Topic:
         now_s: The time.
         opened: From which offsets it was read.
         answers: Whether the broker says where it ends.
+        of_others: Offsets of records of another deployment.
     """
 
     records: list[bytes] = field(default_factory=list)
@@ -43,6 +44,7 @@ class Topic:
     now_s: float = 1000.0
     opened: list[int] = field(default_factory=list)
     answers: bool = True
+    of_others: frozenset[int] = frozenset()
     feed: PolicyFeed | None = None
     at: int = 0
 
@@ -60,7 +62,8 @@ class Topic:
             return []
         self.steps.pop(0)()
         self.now_s += ASK_S
-        found = [in_topic(value, self.at + number) for number, value in enumerate(self.records[self.at : self.at + 1])]
+        keys = ["other" if at in self.of_others else "test" for at in range(len(self.records))]
+        found = [in_topic(self.records[at], at, keys[at]) for at in range(self.at, min(self.at + 1, len(self.records)))]
         self.at += len(found)
         return found
 
@@ -220,6 +223,12 @@ def test_what_is_refused_is_told_of_once_and_what_others_told_of_is_not(topic: T
     topic.records += [b"new", encode_release(SECOND)]
     follow(topic, nothing, nothing)
     assert [refusal.offset for refusal in feed.refusals()] == [4]
+
+
+def test_what_others_write_does_not_hide_what_is_refused(topic: Topic) -> None:
+    """A record of another deployment is no good one of ours."""
+    topic.records, topic.of_others = [encode_release(FIRST), b"behind", encode_release(FIRST)], frozenset([2])
+    assert [refusal.offset for refusal in follow(topic, *[nothing] * 3).refusals()] == [1]
 
 
 def test_without_a_policy_nobody_is_looked_for(topic: Topic) -> None:

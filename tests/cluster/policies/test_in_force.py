@@ -2,6 +2,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.policies.in_force import check_period, policy_of, read_manifest, read_manifests, read_policy
+from cluster.policies.in_force import check_period, policy_of, read_manifest, read_manifests, read_pinned, read_policy
 from cluster.strict_yaml import read
 from cluster.wire.text import parse_time
+from operators.align import TEMPLATE_NAME
 from operators.errors import SettingsRefused
 from operators.hours import WEEKDAYS
 from operators.models import ModelManifest, People
@@ -87,6 +89,8 @@ def test_nothing_has_a_default(write_document: Any, key: tuple[str, ...]) -> Non
         ("sightings",),
         ("detector",),
         ("public_engagement",),
+        ("retention",),
+        ("retention", "alerts"),
         ("assessments",),
     ],
 )
@@ -137,7 +141,11 @@ def test_no_value_may_be_of_another_kind(at: tuple[Any, ...]) -> None:
         (("review_by",), "2100-01-01T00:00:00Z", "review_by: must be"),
         (("public_engagement", "sha256"), "0", "public_engagement: sha256"),
         (("licences",), [], "licences"),
-        (("retention",), "/etc/passwd", "retention"),
+        (("retention",), "uk-strict", "retention"),
+        (("retention", "profile"), "/etc/passwd", "name of a profile"),
+        (("retention", "frames", "keep"), 10, "retention.frames.keep"),
+        (("retention", "frames", "keep"), "2 h", "grows older than"),
+        (("retention", "nonmatches"), {"at_most": "1 h"}, "retention.nonmatches: is not a known key"),
         (("max_nonmatch_s",), 0, "max_nonmatch_s"),
         (("freshness", "rule"), "latest", "'every', 'newest' or 'sample'"),
         (("freshness", "rule"), "sample", "frames_per_s: is given with"),
@@ -219,6 +227,9 @@ def test_the_digest_changes_with_every_value(at: tuple[Any, ...]) -> None:
         changed = old + (1 if isinstance(old, int) else 1e-9)
     if at in OTHERS:
         changed = OTHERS[at]
+    if at[0] == "retention" and len(at) == 3:
+        number, unit = old.split()  # a longer promise, or a shorter time; the ledger's has a floor
+        changed = f"{int(number) + 1} {unit}" if "ledger" in at or "at_most" in at else f"{number} s"
     if at[:2] == ("hours", "windows"):
         changed = "00:00-23:59"
     if at == ("cameras", 1):
@@ -279,23 +290,67 @@ MANIFEST = {
 }
 
 
+def chosen(file: Path, **changes: str) -> ModelChoice:
+    """What a policy says of the model of this manifest."""
+    manifest, digest = read_pinned(file)
+    return replace(ModelChoice(manifest.name, manifest.sha256, digest), **changes)
+
+
 def test_a_manifest_is_found_by_name_and_digest(write_document: Any, tmp_path: Path) -> None:
     """Both must be what the policy says."""
-    write_document(MANIFEST, "sees.yaml")
-    assert read_manifest(ModelChoice("sees", "a" * 64), tmp_path).sha256 == "a" * 64
+    own = chosen(write_document(MANIFEST, "sees.yaml"))
+    assert read_manifest(own, tmp_path).sha256 == "a" * 64
     with pytest.raises(SettingsRefused, match="decide which one was approved"):
-        read_manifest(ModelChoice("sees", "b" * 64), tmp_path)
+        read_manifest(replace(own, sha256="b" * 64), tmp_path)
     with pytest.raises(SettingsRefused, match=r"no manifest knows\.yaml .*there: sees"):
-        read_manifest(ModelChoice("knows", "a" * 64), tmp_path)
+        read_manifest(replace(own, model="knows"), tmp_path)
     with pytest.raises(SettingsRefused, match="there: none"):
-        read_manifest(ModelChoice("sees", "a" * 64), tmp_path / "elsewhere")
+        read_manifest(own, tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mean": [0, 0, 1e-9]},
+        {"scale": [1, 1, 2]},
+        {"colour": "rgb"},
+        {"adapter": "scrfd"},
+        {"licence": "MIT"},
+        {"people": "real"},
+        {"training_data": "unknown"},
+        {"note": "another"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_manifest_that_was_changed_after_approval_is_refused(
+    write_document: Any, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    """How a model is fed and on whom it was trained is approved with it; a wrong mean moves every cosine."""
+    own = chosen(write_document(MANIFEST, "sees.yaml"))
+    changed = write_document({**MANIFEST, **change}, "sees.yaml")
+    with pytest.raises(SettingsRefused) as refused:
+        read_manifest(own, tmp_path)
+    assert str(refused.value) == (
+        f"{changed}: has digest {chosen(changed).manifest}, the policy pins {own.manifest}: it has been changed since; "
+        "put back what was approved, or have the change approved in a new policy"
+    )
+
+
+def test_how_a_manifest_is_written_does_not_matter_nor_where_it_was_measured(
+    write_document: Any, tmp_path: Path
+) -> None:
+    """A model is measured under the policy that pins it, whose digest the measurement names."""
+    own = chosen(write_document(MANIFEST, "sees.yaml"))
+    measured = {**dict(reversed(MANIFEST.items())), "mean": [0.0, 0.0, 0.0], "evaluation": "d" * 64}
+    write_document(measured, "sees.yaml")
+    assert read_manifest(own, tmp_path).evaluation == "d" * 64
 
 
 def test_a_manifest_under_another_name_is_refused(write_document: Any, tmp_path: Path) -> None:
     """The policy approved a model by the name that stands in its manifest, too."""
-    write_document({**MANIFEST, "name": "other"}, "sees.yaml")
+    own = chosen(write_document({**MANIFEST, "name": "other"}, "sees.yaml"), model="sees")
     with pytest.raises(SettingsRefused, match="other"):
-        read_manifest(ModelChoice("sees", "a" * 64), tmp_path)
+        read_manifest(own, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["../sees", "sub/sees", "/etc/sees", "..", ""])
@@ -306,7 +361,7 @@ def test_a_manifest_is_never_looked_for_elsewhere(write_document: Any, tmp_path:
     for place in (tmp_path, folder / "sub"):
         (place / "sees.yaml").write_text(json.dumps({**MANIFEST, "name": name or "x"}))
     with pytest.raises(SettingsRefused):
-        read_manifest(ModelChoice(name, "a" * 64), folder)
+        read_manifest(ModelChoice(name, "a" * 64, "a" * 64), folder)
 
 
 @pytest.mark.parametrize(("document", "into"), [(policy_document(), Policy), (MANIFEST, ModelManifest)])
@@ -326,8 +381,7 @@ def test_the_manifests_of_the_project_are_good() -> None:
     files = sorted((Path(__file__).resolve().parents[3] / "configs" / "models").glob("*.yaml"))
     assert files
     for file in files:
-        manifest = read(file, ModelManifest)
-        assert read_manifest(ModelChoice(file.stem, manifest.sha256), file.parent).people in People
+        assert read_manifest(chosen(file, model=file.stem), file.parent).people in People
 
 
 @pytest.mark.parametrize(
@@ -345,15 +399,17 @@ def test_models_that_know_no_real_face_are_refused_to_a_policy_for_real_people(
     write_document: Any, tmp_path: Path, people: str, detector: str, embedder: str, unfit: list[str]
 ) -> None:
     """One line a model, each with the policy's file; otherwise both manifests are given, detector first."""
-    write_document({**MANIFEST, "people": detector}, "sees.yaml")
+    sees = write_document({**MANIFEST, "people": detector}, "sees.yaml")
     knows = {"name": "knows", "adapter": "embedder112", "dimension": 8, "sha256": "b" * 64, "people": embedder}
-    write_document({**MANIFEST, **knows}, "knows.yaml")
-    path = write_document({**policy_document(), "people": people}, "policy.yaml")
-    chosen = read_policy(path).policy
+    knows |= {"template": TEMPLATE_NAME}
+    models = {"detector": sees, "embedder": write_document({**MANIFEST, **knows}, "knows.yaml")}
+    pinned = {name: asdict(chosen(file)) for name, file in models.items()}
+    path = write_document({**policy_document(), **pinned, "people": people}, "policy.yaml")
+    named = read_policy(path).policy
     if not unfit:
-        assert [found.name for found in read_manifests(path, chosen, tmp_path)] == ["sees", "knows"]
+        assert [found.name for found in read_manifests(path, named, tmp_path)] == ["sees", "knows"]
         return
     with pytest.raises(SettingsRefused) as refused:
-        read_manifests(path, chosen, tmp_path)
+        read_manifests(path, named, tmp_path)
     lines = str(refused.value).splitlines()
     assert [line.partition(".model: ")[0] for line in lines] == [f"{path}: {field}" for field in unfit]

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.policies.release import CLOCK_SKEW, check_not_expired, check_release, needs_two
+from cluster.policies.release import CLOCK_SKEW, check_not_expired, check_release, why_two
 from cluster.policies.signatures import Role, Signature, sign
 from cluster.wire.release import Release, encode_release, parse_release, statement, with_signature
 from operators.errors import ReleaseReason, ReleaseRefused
-from tests.builders import NOW
+from tests.builders import NOW, policy_document
 from tests.releases import (
     EVIDENCE,
     SIGNERS,
@@ -56,7 +56,7 @@ def test_tightening_takes_one() -> None:
     release = signed(proposed(TIGHTER, FIRST), ada=PROPOSE)
     check_release(release, FIRST, SIGNERS, NOW)
     assert release.proposal.loosens == ()
-    assert not needs_two(release, FIRST)
+    assert why_two(release, FIRST) is None
 
 
 def test_loosening_takes_two_people_evidence_a_reason_and_an_end() -> None:
@@ -138,6 +138,68 @@ def test_a_loosening_cannot_be_made_to_last_by_one_person() -> None:
     assert again.baseline == FIRST.in_force
     lied = replace(again, baseline=LOOSER, proposal=replace(again.proposal, baseline=LOOSER.digest))
     assert reason(_signed_anew(lied), LOOSENED) is ReleaseReason.LOOSENS_OTHERWISE
+
+
+KEPT = policy_document()["retention"]
+LONGER = {**KEPT, "alerts": {"keep": "30 d", "roll": "12 h", "at_most": "31 d"}}
+SHORTER = {**KEPT, "alerts": {"keep": "1 h", "roll": "1 h", "at_most": "3 h"}}
+
+
+def test_keeping_anything_longer_is_a_loosening_and_shorter_a_tightening() -> None:
+    """The numbers stand in what is signed, so every process that reads the topic counts them."""
+    longer = changed(8, retention=LONGER)
+    alone = signed(proposed(longer, FIRST, evidence_sha256=EVIDENCE, expires_at=SOON), ada=PROPOSE)
+    assert set(alone.proposal.loosens) == {f"retention.alerts.{part}" for part in ("keep", "roll", "at_most")}
+    assert reason(alone) is ReleaseReason.NOT_APPROVED
+    check_release(loosening(longer, FIRST), FIRST, SIGNERS, NOW)
+    check_release(signed(proposed(changed(8, retention=SHORTER), FIRST), ada=PROPOSE), FIRST, SIGNERS, NOW)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({name: "Another."} for name in ("authority", "legal_basis", "controller", "contact")),
+        {"retention": {**KEPT, "ledger": {"keep": "200 d", "roll": "1 d", "at_most": "210 d"}}},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_on_whose_word_it_stands_is_for_two_to_change_for_good(change: dict[str, Any]) -> None:
+    """It is neither looser nor tighter, so it needs no evidence and no end; so is a ledger that forgets sooner."""
+    other = changed(8, **change)
+    alone = signed(proposed(other, FIRST), ada=PROPOSE)
+    with pytest.raises(ReleaseRefused, match=r"it changes .*, so somebody else has to approve it") as refused:
+        check_release(alone, FIRST, SIGNERS, NOW)
+    assert refused.value.reason is ReleaseReason.NOT_APPROVED
+    both = approved(other, FIRST)
+    assert (both.proposal.loosens, both.proposal.expires_at) == ((), None)
+    check_release(both, FIRST, SIGNERS, NOW)
+    back = signed(proposed(changed(9), both), ada=PROPOSE)
+    assert reason(back, both) in (ReleaseReason.NOT_APPROVED, ReleaseReason.NO_EXPIRY)
+
+
+def test_who_takes_a_loosening_back_need_not_ask_about_what_came_with_it() -> None:
+    """Neither on the way back to what was to last, nor in part of it; but what came for a time does not stay by one."""
+    looser = loosening(changed(8, threshold(0.55), contact="Another."), FIRST)
+    check_release(signed(proposed(changed(9), looser), ada=PROPOSE), looser, SIGNERS, NOW)
+    half = changed(9, threshold(0.58), contact="Another.")
+    check_release(signed(proposed(half, looser, expires_at=SOON), ada=PROPOSE), looser, SIGNERS, NOW)
+    stays = signed(proposed(changed(9, contact="Another."), looser), ada=PROPOSE)
+    assert reason(stays, looser) is ReleaseReason.NOT_APPROVED
+
+
+def test_another_deployment_beside_one_that_is_there_takes_two() -> None:
+    """Whoever it is for: else a new name would be the way past every signature."""
+    unsigned = proposed(changed(people="synthetic"))
+    check_release(unsigned, None, SIGNERS, NOW)
+    with pytest.raises(ReleaseRefused, match=r"has policies of street, .* another deployment's first") as refused:
+        check_release(unsigned, None, SIGNERS, NOW, "street")
+    assert refused.value.reason is ReleaseReason.UNSIGNED
+    with pytest.raises(ReleaseRefused) as refused:
+        check_release(signed(unsigned, ada=PROPOSE), None, SIGNERS, NOW, "street")
+    assert refused.value.reason is ReleaseReason.NOT_APPROVED
+    first = signed(unsigned, ada=PROPOSE, bob=APPROVE)
+    check_release(first, None, SIGNERS, NOW, "street")
+    check_release(signed(proposed(changed(8, people="synthetic"), first), ada=PROPOSE), first, SIGNERS, NOW, "street")
 
 
 def _signed_anew(release: Release) -> Release:

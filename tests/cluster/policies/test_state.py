@@ -20,6 +20,7 @@ from operators.errors import ReleaseReason
 from operators.hours import WEEKDAYS
 from operators.models import People
 from operators.policy import ModelChoice, Policy
+from operators.retention import Kept
 from tests.builders import NOW
 from tests.releases import SIGNERS, approved, changed, in_topic, loosening, order, proposed, signed, threshold
 
@@ -159,9 +160,10 @@ def test_the_processes_of_a_plan_follow_what_needs_no_other_models_and_no_other_
     judge, runs = fits(drawn), drawn.in_force.policy
     assert judge(replace(runs, policy=2, purpose="Find others.", max_frame_age_ms=500)) is None
     for field_, value in (
-        ("detector", ModelChoice("other", "a" * 64)),
+        ("detector", ModelChoice("other", "a" * 64, "a" * 64)),
         ("embedder", replace(runs.embedder, sha256="c" * 64)),
-        ("retention", "eu-rbi"),
+        ("embedder", replace(runs.embedder, manifest="c" * 64)),
+        ("retention", replace(runs.retention, alerts=Kept("1 h", "1 h", "3 h"))),
     ):
         misfit = judge(replace(runs, policy=2, **{field_: value}))
         assert misfit is not None

@@ -2,10 +2,12 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import cluster.actors
+from cluster.cli import explain, watchlist
 
 PROGRAM = """
 import os, resource
@@ -42,3 +44,12 @@ def test_every_process_that_sees_faces_does_so_before_anything_else(name: str) -
     [actor] = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name]
     [begin] = [node for node in actor.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
     assert ast.unparse(begin.body[0]) == "no_core_dumps()"
+
+
+@pytest.mark.parametrize(("module", "command"), [(explain, "explain"), (watchlist, "enrol"), (watchlist, "import_")])
+def test_so_does_every_command_that_sees_faces(module: ModuleType, command: str) -> None:
+    """Before it opens anything."""
+    tree = ast.parse(Path(str(module.__file__)).read_text())
+    [function] = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == command]
+    statements = [node for node in function.body if not isinstance(node, ast.ImportFrom)]
+    assert ast.unparse(statements[1]) == "no_core_dumps()"  # after the docstring

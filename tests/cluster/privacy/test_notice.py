@@ -12,12 +12,12 @@ import pytest
 from cluster.kafka_admin import _topics
 from cluster.policies.in_force import PolicyInForce
 from cluster.privacy.notice import as_html, as_markdown, notice
-from cluster.privacy.retention import Kept, RetentionProfile
 from cluster.privacy.retention_check import ages
 from cluster.settings import KafkaSettings
 from operators.decide import WatchlistRule
 from operators.models import People
 from operators.policy import Policy
+from operators.retention import Kept, RetentionProfile
 from tests.builders import policy, profile
 from tests.cluster.privacy.test_retention import configs
 
@@ -26,7 +26,7 @@ GOLDEN = Path(__file__).parent / "golden" / "notice.md"
 
 def rendered(of: Policy | None = None, kept: RetentionProfile | None = None) -> tuple[str, str]:
     """Both forms."""
-    sections = notice(PolicyInForce(of or policy(), b"{}"), kept or profile())
+    sections = notice(PolicyInForce(replace(of or policy(), retention=kept or profile()), b"{}"))
     return as_markdown(sections), as_html(sections)
 
 

@@ -1,20 +1,17 @@
 import dataclasses
-import itertools
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cluster.kafka_admin import FRAMES_AHEAD_MS, KafkaConfigs, _topics
 from cluster.kafka_io import ALERTS, FRAMES, POLICY
-from cluster.policies.diff import RETENTION as ORDER
-from cluster.privacy.retention import Kept, RetentionProfile, lasts_ms, read_profile
+from cluster.privacy.retention import topics_of
 from cluster.privacy.retention_check import Age, ages, broken, readable
 from cluster.settings import KafkaSettings
 from cluster.strict_yaml import read
-from operators.errors import SettingsRefused
-from tests.builders import RETENTION, policy, profile
+from operators.retention import RetentionProfile, lasts_ms
+from tests.builders import RETENTION, profile
 
 PROFILES = sorted(RETENTION.glob("*.yaml"))
 DAY_MS = 86_400_000
@@ -52,7 +49,7 @@ def test_every_profile_keeps_what_it_promises_on_any_kafka(path: Path) -> None:
     """Also on brokers that look every five minutes, with the settings that topics are made with."""
     found = read(path, RetentionProfile)
     assert list(broken(ages(found, configs(found)))) == []
-    assert {each.topic for each in ages(found, configs(found))} == {*found.topics, "watchlist"}
+    assert {each.topic for each in ages(found, configs(found))} == {*topics_of(found), "watchlist"}
 
 
 def test_a_month_is_38_days_with_kafkas_own_segments() -> None:
@@ -101,7 +98,7 @@ def test_the_slowest_broker_counts() -> None:
     """Any of them may have the partition."""
     found = profile()
     slow = KafkaConfigs(configs(found).topics, [BROKER, BROKER | {"log.retention.check.interval.ms": str(DAY_MS)}])
-    assert [each.topic for each in ages(found, slow) if not each.is_kept] == [*list(found.topics)[:4], "watchlist"]
+    assert [each.topic for each in ages(found, slow) if not each.is_kept] == [*list(topics_of(found))[:4], "watchlist"]
 
 
 def test_what_is_withdrawn_stays_when_nothing_compacts_it() -> None:
@@ -120,7 +117,7 @@ def test_each_length_of_time_in_a_profile_reaches_its_topic() -> None:
     """Twice as long there is twice as long here; nothing else moves."""
     found = profile()
     before = _topics(KafkaSettings(), found)
-    for name in found.topics:
+    for name in topics_of(found):
         field = name.replace("-", "_")
         kept = getattr(found, field)
         number, unit = kept.keep.split()
@@ -136,65 +133,6 @@ def test_each_length_of_time_in_a_profile_reaches_its_topic() -> None:
     assert before[ALERTS]["configs"]["message.timestamp.type"] == "LogAppendTime"
 
 
-def test_profiles_stand_in_the_order_in_which_a_change_of_them_loosens() -> None:
-    """What `policy_diff` takes for longer is nowhere shorter."""
-    assert {path.stem for path in PROFILES} == set(ORDER)
-    found = [read(RETENTION / f"{name}.yaml", RetentionProfile) for name in ORDER]
-    for shorter, longer in itertools.pairwise(found):
-        for topic, kept in shorter.topics.items():
-            assert lasts_ms(kept.at_most) <= lasts_ms(longer.topics[topic].at_most)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "10", "10min", "0 h", "-1 d", "1.5 h", "10 m", "9999999 d", " 1 h", "1 h\n", "٣ h"]
-)
-def test_what_is_no_length_of_time_is_refused(text: str) -> None:
-    """The message shows the form."""
-    with pytest.raises(ValueError, match="as 10 min"):
-        lasts_ms(text)
-
-
-def test_a_promise_that_cannot_be_kept_is_refused() -> None:
-    """Before any topic is made."""
-    with pytest.raises(ValueError, match="at_most: a record kept for 31 d in a segment of 7 d grows older than 31 d"):
-        Kept("31 d", "7 d", "31 d")
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"ledger": {"keep": "30 d", "roll": "1 d", "at_most": "40 d"}}, "ledger.keep: must be at least 183 d"),
-        (
-            {"evidence": {"keep": "800 d", "roll": "1 d", "at_most": "900 d"}},
-            "the ledger must outlast evidence",
-        ),
-        ({"about": " "}, "about: must not be empty"),
-        ({"frames": {"keep": "1 h", "roll": "1 h", "at_most": "1 h"}}, "grows older than"),
-        ({"nonmatches": {"keep": "1 h", "roll": "1 h", "at_most": "3 h"}}, "nonmatches: is not a known key"),
-        ({"frames": {"keep": 10, "roll": "1 min", "at_most": "1 h"}}, "frames.keep"),
-    ],
-)
-def test_a_profile_that_promises_too_little_or_too_much_is_refused(
-    write_document: Any, change: dict[str, Any], words: str
-) -> None:
-    """By file, line and key."""
-    document = dataclasses.asdict(profile()) | change
-    with pytest.raises(SettingsRefused) as refused:
-        read(write_document(document), RetentionProfile)
-    assert words in str(refused.value)
-
-
-def test_a_policy_that_names_no_profile_there_is_refused(tmp_path: Path) -> None:
-    """With what there is, and what to do."""
-    with pytest.raises(
-        SettingsRefused, match=r"no retention profile fr-strict.yaml .*there: eu-rbi, uk-31d, uk-strict"
-    ):
-        read_profile(policy(retention="fr-strict"), RETENTION)
-    (tmp_path / "uk-strict.yaml").write_bytes((RETENTION / "uk-31d.yaml").read_bytes())
-    with pytest.raises(SettingsRefused, match="name the file after its profile"):
-        read_profile(policy(), tmp_path)
-
-
 @pytest.mark.parametrize(("ms", "text"), [(0, "0 ms"), (999, "999 ms"), (61_000, "1 min 1 s"), (DAY_MS, "1 d")])
 def test_lengths_of_time_are_readable(ms: int, text: str) -> None:
     """In their largest units."""
@@ -205,11 +143,11 @@ def test_the_decision_record_states_what_the_profiles_say() -> None:
     """A document that states another number is found before the public is."""
     page = (RETENTION.parents[1] / "docs" / "decisions" / "0022-evidence-and-privacy.md").read_text()
     table = [line for line in page.splitlines() if line.startswith("| `")]
-    found = [read(RETENTION / f"{name}.yaml", RetentionProfile) for name in ORDER]
+    found = [read(RETENTION / f"{name}.yaml", RetentionProfile) for name in ("uk-strict", "uk-31d", "eu-rbi")]
     stated = {
         name: [cell.strip() for cell in row.split("|")[2:5]]
         for row in table
         for name in re.findall(r"`([a-z-]+)`", row.split("|")[1])
     }
-    expected = {topic: [each.topics[topic].at_most for each in found] for topic in found[0].topics}
+    expected = {topic: [topics_of(each)[topic].at_most for each in found] for topic in topics_of(found[0])}
     assert stated == {**expected, "watchlist": [each.watchlist.at_most for each in found]}

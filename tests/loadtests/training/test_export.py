@@ -8,6 +8,7 @@ torch = pytest.importorskip("torch", reason="training needs torch, which the pro
 from loadtests.training.embedder import COLOUR, MEAN, SCALE, normalise  # noqa: E402
 from loadtests.training.export import export_detector, export_embedder  # noqa: E402
 from loadtests.training.networks import DetectionNetwork, EmbeddingNetwork  # noqa: E402
+from operators.align import TEMPLATE_NAME  # noqa: E402
 from operators.detect import DetectSettings, open_detector  # noqa: E402
 from operators.embed import open_embedder  # noqa: E402
 from operators.models import Adapter, ModelManifest, People  # noqa: E402
@@ -32,6 +33,7 @@ def _manifest(data: bytes, adapter: Adapter, dimension: int | None = None) -> Mo
         mean=mean,
         scale=scale,
         dimension=dimension,
+        template=TEMPLATE_NAME if dimension else None,
     )
 
 

@@ -19,7 +19,7 @@ ray_local.authenticate()  # Ray reads its authentication settings when it is imp
 import ray
 from ray.exceptions import RayError
 
-from cluster.actors import find_actor, on_every_node
+from cluster.actors import UNTOLD, find_actor, on_every_node
 from cluster.clocks import SystemClock
 from cluster.delivery import slot_named
 from cluster.kafka_admin import ensure_topics
@@ -126,6 +126,7 @@ def _supervisor_of(plan: Plan, at_work: Plan, progress: Callable[[str], None]) -
 def _make_supervisor(plan: Plan) -> Any:
     """A supervisor; the name of one that was killed is free after a moment."""
     options = {"name": SUPERVISOR, "lifetime": "detached", "max_restarts": -1, "num_cpus": 0, "max_concurrency": 4}
+    options |= UNTOLD
     deadline = time.monotonic() + CALL_TIMEOUT_S
     while True:
         try:

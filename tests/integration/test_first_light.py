@@ -12,7 +12,7 @@ from importlib.resources import files
 import jsonschema
 import pytest
 
-from cluster.kafka_io import ALERTS, FRAMES, POLICY, open_producer
+from cluster.kafka_io import ALERTS, FRAMES, POLICY, producing
 from cluster.wire.entries import parse_entry
 from cluster.wire.release import parse_release
 from cluster.wire.text import parse_time
@@ -200,6 +200,5 @@ def restarted(running: Running, victim: int) -> bool:
 
 def publish_raw(running: Running, key: bytes | None, value: bytes, headers: Headers = ()) -> None:
     """Write one record to the frames topic as any client might."""
-    producer = open_producer(running.plan.settings.kafka, "raw")
-    producer.send(FRAMES, key=key, value=value, headers=list(headers)).get(timeout=20)
-    producer.close()
+    with producing(running.plan.settings.kafka, "raw") as producer:
+        producer.send(FRAMES, key=key, value=value, headers=list(headers)).get(timeout=20)

@@ -17,7 +17,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
 
 from cluster.kafka_admin import ensure_topics
-from cluster.kafka_io import LEDGER, LEDGER_HEADS, KafkaSink, close_producer, open_producer
+from cluster.kafka_io import LEDGER, LEDGER_HEADS, KafkaSink, producing
 from cluster.ledger.settings_history import SettingsHistory
 from cluster.ledger.verify import Verifier
 from cluster.plan import Plan, read_plan
@@ -80,11 +80,10 @@ class Sealed:
         kafka = replace(self.kafka, topic_prefix=f"{name}.")
         ensure_topics(kafka, profile())
         heads = [record.value for record in read_topic(self.kafka, LEDGER_HEADS)]
-        producer = open_producer(kafka, "copy")
-        for topic, written in ((LEDGER, values), (LEDGER_HEADS, heads)):
-            for value in written:
-                KafkaSink(kafka, producer, topic).send("x", value, []).wait(30)
-        close_producer(producer, 5.0)
+        with producing(kafka, "copy") as producer:
+            for topic, written in ((LEDGER, values), (LEDGER_HEADS, heads)):
+                for value in written:
+                    KafkaSink(kafka, producer, topic).send("x", value, []).wait(30)
         content = yaml.safe_load(self.running.run.file.read_text())
         content["kafka"]["topic_prefix"] = f"{name}."
         file.write_text(yaml.safe_dump(content, allow_unicode=True))

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from cluster.frame_publisher import KafkaFramePublisher
-from cluster.kafka_io import ALERTS, LEDGER, POLICY, KafkaSink, open_producer
+from cluster.kafka_io import ALERTS, LEDGER, POLICY, KafkaSink, producing
 from cluster.plan import read_plan
 from cluster.policies.desk import read_book, renumbered, whole_ms
 from cluster.policies.in_force import policy_of
@@ -102,7 +102,7 @@ def test_a_hundred_switches_under_load(running: Running) -> None:
     newest = read_book(settings, deployment).in_force
     assert newest is not None
     released, bad = {newest.number: newest}, []
-    with load(running), closing(open_producer(settings.kafka, "the test")) as producer:
+    with load(running), producing(settings.kafka, "the test") as producer:
         topic = KafkaSink(settings.kafka, producer, POLICY)
         for number in range(2, 2 + SWITCHES):
             newest = released[number] = following(running, newest, number)

@@ -21,7 +21,7 @@ test: $(STAMP) ## Run every test: unit, promises, and integration with a real br
 	@echo "== unit tests and promises"
 	@$(BIN)/python -m pytest -q -n logical --maxprocesses=8 -m "not integration and not testdata"
 	@echo "== integration tests: real broker, real Ray, real models if BEHOLDEN_TESTDATA names them"
-	@$(BIN)/python -m pytest -q -m "integration or testdata" --durations=5
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "integration or testdata" --durations=5
 
 unit: $(STAMP) ## Run the unit tests alone, in seconds.
 	@$(BIN)/python -m pytest -q -n logical --maxprocesses=8 -m "not integration and not testdata"

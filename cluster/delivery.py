@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from cluster.in_flight import InFlight
 from cluster.kafka_io import (
     ALERTS,
+    CLOSE_S,
     DEAD_LETTERS,
     EVIDENCE,
     LEDGER,
@@ -14,8 +15,7 @@ from cluster.kafka_io import (
     KafkaFrameSource,
     KafkaSink,
     OnRebalance,
-    close_producer,
-    open_producer,
+    producing,
 )
 from cluster.kafka_transactions import TransactionalFrameSource, TransactionalProducer
 from cluster.keys import EvidenceKey
@@ -26,7 +26,6 @@ from cluster.ports import MessageSink, ResultSink
 from cluster.privacy.evidence import EvidenceSink
 from cluster.settings import Delivery, KafkaSettings
 
-CLOSE_S = 5.0
 _NAME = re.compile(r"recogniser-(\d+)")
 
 
@@ -57,8 +56,7 @@ def open_delivery(
     """
     topics = (ALERTS, DEAD_LETTERS, EVIDENCE)
     member, in_flight = member_of(slot), InFlight(RESULTS_IN_FLIGHT_BYTES)
-    producer = open_producer(kafka, member)
-    closing.callback(close_producer, producer, CLOSE_S)
+    producer = closing.enter_context(producing(kafka, member))
     ledger = begin_chain(KafkaSink(kafka, producer, LEDGER, in_flight))
     if delivery is Delivery.EXACTLY_ONCE:
         # The producer first: from then on no other process of this slot writes anything.

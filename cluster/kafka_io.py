@@ -45,6 +45,7 @@ REQUEST_MS = 10_000
 ASK_MS = 2_000  # for where a topic ends: a broker that is there answers at once
 LEAVE_MS = 5_000  # kafka-python's own 30 s would keep a lane from starting over long after a broker is back
 ONE_MESSAGE_S = 30.0
+CLOSE_S = 5.0  # for what is on its way when a producer is let go of; without a broker nobody waits for longer
 OVERHEAD_BYTES = 1024  # of a record beside its value: key, headers, framing
 SESSION_MS = 10_000  # a dead recogniser's partitions are handed over after this
 TRANSACTION_MS = 8_000  # what it has left open is aborted before that, so that nobody waits for it
@@ -440,6 +441,19 @@ def close_producer(producer: KafkaProducer, timeout_s: float) -> bool:
     return True
 
 
+@contextmanager
+def producing(kafka: KafkaSettings, client: str, delivery_ms: int = DELIVERY_MS) -> Iterator[KafkaProducer]:
+    """A producer for the length of a block; see `open_producer`.
+
+    It is let go of at the end, with or without a broker: whatever must be written is waited for within the block.
+    """
+    producer = open_producer(kafka, client, delivery_ms)
+    try:
+        yield producer
+    finally:
+        close_producer(producer, CLOSE_S)
+
+
 def write_one(
     kafka: KafkaSettings, topic: str, key: str, value: bytes, headers: Sequence[tuple[str, bytes]] = ()
 ) -> None:
@@ -448,11 +462,8 @@ def write_one(
     Raises:
         BrokerUnavailable: It was not; whether it was written is unknown.
     """
-    producer = open_producer(kafka, f"beholden-{topic}")
-    try:
+    with producing(kafka, f"beholden-{topic}") as producer:
         KafkaSink(kafka, producer, topic).send(key, value, headers).wait(ONE_MESSAGE_S)
-    finally:
-        close_producer(producer, 5.0)
 
 
 class OffsetsUnknown(BeholdenError):

@@ -19,7 +19,7 @@ import yaml
 from rich.console import Console
 
 from cluster.frame_publisher import KafkaFramePublisher
-from cluster.kafka_io import WATCHLIST, KafkaSink, open_producer
+from cluster.kafka_io import WATCHLIST, KafkaSink, producing
 from cluster.keys import make_evidence_key
 from cluster.plan import Plan, open_vision, read_plan
 from cluster.policies.desk import put_in_force
@@ -253,7 +253,7 @@ def fill(plan: Plan, known: Sequence[tuple[str, bytes]], jpeg: bytes, names: Seq
     kafka = plan.settings.kafka
     put_in_force(plan)
     make_evidence_key(plan.settings.key_folder)
-    with closing(open_producer(kafka, "bench")) as producer:
+    with producing(kafka, "bench") as producer:
         sink = KafkaSink(kafka, producer, WATCHLIST)
         for delivery in [sink.send(ref, record, []) for ref, record in known]:
             delivery.wait(30.0)

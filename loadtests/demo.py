@@ -143,7 +143,8 @@ def settle(
     while account.total() < frames and time.monotonic() < deadline and not enough():
         collect(reader, truth)
         account = account_of(run.status())
-    collect(reader, truth)
+    while not reader.is_current() and time.monotonic() < deadline:
+        collect(reader, truth)
     return account
 
 

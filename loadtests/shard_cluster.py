@@ -4,7 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from cluster import deploy, ray_local
 from cluster.actors import sharded_index
 from cluster.broker.control import running_broker
 from cluster.kafka_admin import ensure_topics
-from cluster.kafka_io import WATCHLIST, KafkaSink, open_producer
+from cluster.kafka_io import WATCHLIST, KafkaSink, producing
 from cluster.plan import Plan, read_plan
 from cluster.settings import IndexSettings, Placement
 from cluster.status import READY
@@ -146,7 +146,7 @@ def _records(rows: Float32, plan: Plan) -> list[bytes]:
 def _write(plan: Plan, records: Sequence[bytes]) -> None:
     kafka = plan.settings.kafka
     ensure_topics(kafka, plan.in_force.policy.retention)
-    with closing(open_producer(kafka, "bench")) as producer:
+    with producing(kafka, "bench") as producer:
         sink = KafkaSink(kafka, producer, WATCHLIST)
         for start in range(0, len(records), _WRITTEN_AT_ONCE):
             part = enumerate(records[start : start + _WRITTEN_AT_ONCE], start)

@@ -1,10 +1,9 @@
 """A running cluster with hands to work it, for integration tests."""
 
 import json
-import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,20 +11,23 @@ from typing import Any
 import yaml
 
 from cluster.frame_publisher import KafkaFramePublisher
-from cluster.kafka_io import ALERTS, DEAD_LETTERS, TopicReader
+from cluster.kafka_io import ALERTS, DEAD_LETTERS, WATCHLIST, TopicReader
 from cluster.keys import read_keys
-from cluster.plan import Plan, open_vision
+from cluster.plan import Plan, open_vision, read_plan
 from cluster.policies.desk import put_in_force
 from cluster.ports import Record
+from cluster.status import READY
 from cluster.watchlists.admission import Origin
 from cluster.watchlists.desk import create_list, open_desk
 from cluster.watchlists.enrol import Picture, enrol
+from cluster.watchlists.register import read_topic
 from loadtests.sought import listing
-from loadtests.temporary import Temporary
+from loadtests.temporary import Temporary, temporary
 from operators.vision import Vision
 from tests.drawn import scene
+from tests.onlooker import Onlooker
 
-WAIT_S = 40.0
+WAIT_S = 120.0  # whoever waits so long has failed; a machine that has ten times as much to do as it can is no reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,58 +37,94 @@ class Running:
     run: Temporary
     plan: Plan
     vision: Vision
+    onlooker: Onlooker
 
     @classmethod
     def begin(cls, run: Temporary, plan: Plan) -> "Running":
         """With topics, keys, its policy in force and an empty list."""
         put_in_force(plan)
         create_list(plan, "sought", "the test")
-        return cls(run, plan, open_vision(plan))
+        return cls(run, plan, open_vision(plan), Onlooker(run.file, run.environment))
+
+    def up(self) -> None:
+        """Bring the cluster up, as an operator does."""
+        self.run.beholden("up", "-f", str(self.run.file))
 
     def enrol(self, seeds: Mapping[str, int]) -> None:
-        """Put drawn people on the list, by reference and seed, and wait until running shards search them."""
-        entries = self.entries()
-        self.write({ref: self.record(ref, seed) for ref, seed in seeds.items()})
-        if entries is not None:
-            self.wait(lambda: self.entries() == entries + len(seeds), f"{len(seeds)} more entries than {entries}")
+        """Put drawn people on the list of a running cluster, by reference and seed, and wait until shards search them.
+
+        The recognisers of a cluster whose shards hold no list are not waited for.
+        """
+        self.put(seeds)
+        self._await_shards()
+
+    def put(self, seeds: Mapping[str, int]) -> None:
+        """Put drawn people on the list, by reference and seed."""
+        with open_desk(self.plan) as desk:
+            desk.put({ref: self._record(ref, seed) for ref, seed in seeds.items()})
 
     def withdraw(self, ref: str) -> None:
         """Take one person off the list as an operator does, and wait until running shards have done so."""
-        entries = self.entries()
         why = ("--why", "not_sought", "--by", "the test")
         self.run.beholden("watchlist", "withdraw", "-f", str(self.run.file), "--entry", ref, *why)
-        if entries is not None:
-            self.wait(lambda: self.entries() == entries - 1, f"one entry less than {entries}")
+        self._await_shards()
 
-    def entries(self) -> int | None:
-        """How many entries every replica of the shards searches; None while no cluster runs."""
-        try:
-            members = self.run.status()
-        except subprocess.CalledProcessError:
-            return None
+    def _await_shards(self) -> None:
+        """Wait until every replica of every shard is ready and they search everyone who is listed, and nobody else."""
+        records = read_topic(self.plan.settings.kafka, WATCHLIST)
+        listed = sum(map(bool, {record.key: record.value for record in records}.values()))
+        self.wait(lambda: self._searched() in (None, listed), f"{listed} entries in the shards")
+
+    def _searched(self) -> int | None:
+        """How many entries every replica of the shards has; -1 while one is not ready, None when there are none."""
+        shards = self.shards()
+        if any(member["state"] != READY for member in shards.values()):
+            return -1
         fewest: dict[str, int] = {}
-        for member in members:
-            if "entries" in (member["status"] or {}):
-                shard = member["name"].rsplit("-", 1)[0]
-                fewest[shard] = min(member["status"]["entries"], fewest.get(shard, member["status"]["entries"]))
-        return sum(fewest.values())
+        for name, member in shards.items():
+            shard, entries = name.rsplit("-", 1)[0], member["status"]["entries"]
+            fewest[shard] = min(entries, fewest.get(shard, entries))
+        return sum(fewest.values()) if shards else None
 
     def divide(self, shards: int, replicas: int) -> None:
         """Divide the watchlist as an operator does, unless it is divided so: another number in the file, then `up`."""
         content = yaml.safe_load(self.run.file.read_text())
-        if content["index"].get("shards") == shards and content["index"].get("replicas", 1) == replicas:
-            return
-        content["index"] |= {"shards": shards, "replicas": replicas}
-        self.run.file.write_text(yaml.safe_dump(content, allow_unicode=True))
-        self.run.beholden("up", "-f", str(self.run.file))
+        if content["index"].get("shards") != shards or content["index"].get("replicas", 1) != replicas:
+            content["index"] |= {"shards": shards, "replicas": replicas}
+            self.run.file.write_text(yaml.safe_dump(content, allow_unicode=True))
+            self.up()
+        self._await_shards()
 
     def shards(self) -> dict[str, dict[str, Any]]:
         """Every index shard there is, by name."""
-        return {member["name"]: member for member in self.run.status() if member["name"].startswith("shard")}
+        return {each["name"]: each for each in self.onlooker.members() if each["name"].startswith("shard")}
+
+    def ready_shards(self) -> dict[str, dict[str, Any]]:
+        """Every index shard by name, once all are ready: one that is too busy to answer has no status."""
+        found: dict[str, dict[str, Any]] = {}
+
+        def are_ready() -> bool:
+            found.clear()
+            found.update(self.shards())
+            return all(member["state"] == READY for member in found.values())
+
+        self.wait(are_ready, "every shard is ready")
+        return found
 
     def lanes(self) -> list[dict[str, Any]]:
         """Every recogniser."""
-        return [member for member in self.run.status() if member["name"].startswith("recogniser")]
+        return [member for member in self.onlooker.members() if member["name"].startswith("recogniser")]
+
+    def heard(self) -> list[dict[str, Any]]:
+        """Every recogniser, once each has said how it is; for that none may be drained."""
+        found: list[dict[str, Any]] = []
+
+        def all_say() -> bool:
+            found[:] = self.lanes()
+            return all(member["status"] for member in found)
+
+        self.wait(all_say, "every recogniser says how it is")
+        return found
 
     def publish(self, frames: Sequence[tuple[str, bytes]], seq: int = 0) -> None:
         """Publish frames of cameras and wait until the broker has them."""
@@ -119,7 +157,11 @@ class Running:
 
     def accounts(self) -> list[dict[str, Any]]:
         """Where every frame went, recogniser by recogniser."""
-        return [m["status"]["account"] for m in self.run.status() if "account" in (m["status"] or {})]
+        return [lane["status"]["account"] for lane in self.heard()]
+
+    def frames_done(self) -> int:
+        """Frames that have come and reached their end."""
+        return sum(account["frames_in"] - account["open"] for account in self.accounts())
 
     def wait(self, until: Callable[[], bool], what: str, timeout_s: float = WAIT_S) -> None:
         """Wait for something to become true."""
@@ -128,14 +170,18 @@ class Running:
             assert time.monotonic() < deadline, what
             time.sleep(0.3)
 
-    def record(self, ref: str, seed: int) -> bytes:
+    def _record(self, ref: str, seed: int) -> bytes:
         """The watchlist record of one drawn person."""
         now = datetime.now(UTC)
         picture = Picture(scene([seed]), Origin("drawn by the test", now.date()))
         keys = read_keys(self.plan.settings.key_folder)
         return enrol(listing(ref, self.plan, now), [picture], self.plan, self.vision, keys, now)
 
-    def write(self, records: Mapping[str, bytes]) -> None:
-        """Write to the watchlist topic and to the ledger."""
-        with open_desk(self.plan) as desk:
-            desk.put(records)
+
+@contextmanager
+def prepared(cluster: Mapping[str, Any]) -> Iterator[Running]:
+    """All that a cluster needs, as `temporary` has it, with hands to work it; `up` is left to the test."""
+    with temporary(cluster) as run:
+        running = Running.begin(run, read_plan(run.file))
+        with closing(running.onlooker):
+            yield running

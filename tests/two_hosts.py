@@ -19,13 +19,11 @@ import click
 from cluster import ray_local
 from cluster.broker import node, state
 from cluster.kafka_io import ALERTS
-from cluster.plan import read_plan
 from cluster.watchlists.register import read_topic
-from loadtests.temporary import Temporary, temporary
 from tests.drawn import write_deployment
 from tests.faults.checker import Verdict, check
 from tests.faults.traffic import PEOPLE, Pair, Passage, pairs, publish, ref_of
-from tests.running import Running
+from tests.running import WAIT_S, Running, prepared
 
 FIRST, SECOND, PORT = "10.77.0.1", "10.77.0.2", 6399
 PULLED_S = 20.0
@@ -78,15 +76,15 @@ def ray_node(words: Sequence[str], address: str, place: Sequence[str]) -> Iterat
             process.terminate()
 
 
-def states(run: Temporary) -> dict[str, tuple[str, str]]:
-    """State and machine of each recogniser."""
-    members = [member for member in run.status() if member["name"].startswith("recogniser")]
-    return {one["name"]: (one["state"], (one["status"] or {}).get("node", "")) for one in members}
+def watch_on(running: Running, hosts: set[str]) -> bool:
+    """Whether a recogniser watches on each of these hosts, and none does anything else anywhere."""
+    lanes = [(lane["state"], (lane["status"] or {}).get("node", "")) for lane in running.lanes()]
+    return sorted(lanes) == sorted(("watching", host) for host in hosts)
 
 
 def settled(running: Running, expected: dict[Pair, datetime], known: set[Pair], began: datetime) -> Verdict:
     """What the alerts say once all are there, or none has come for long."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + WAIT_S
     while True:
         records = [record.value for record in read_topic(running.plan.settings.kafka, ALERTS, began)]
         verdict = check(records, expected, known)
@@ -102,7 +100,7 @@ def pulled_and_put_back(running: Running, there: Sequence[str], head: str) -> No
     both = {"first", "second"}
     with ray_node(there, SECOND, [f"--address={head}"]):
         running.run.beholden("up", "-f", str(running.run.file))
-        assert {host for _, host in states(running.run).values()} == both
+        running.wait(lambda: watch_on(running, both), "both hosts watch")
         ip("link set cable down")
         pulled = time.monotonic()
         expected = publish(kafka, [Passage(*next(meet)) for _ in range(PASSAGES)], "pulled")
@@ -113,9 +111,7 @@ def pulled_and_put_back(running: Running, there: Sequence[str], head: str) -> No
         time.sleep(max(0.0, pulled + PULLED_S - time.monotonic()))
         ip("link set cable up")
     with ray_node(there, SECOND, [f"--address={head}"]):
-        running.wait(
-            lambda: set(states(running.run).values()) == {("watching", host) for host in both}, "both hosts watch again"
-        )
+        running.wait(lambda: watch_on(running, both), "both hosts watch again")
         expected = publish(kafka, [Passage(*next(meet)) for _ in range(PASSAGES)], "put back")
         verdict = settled(running, expected, known, began)
         click.echo(f"put back: {verdict}")
@@ -131,9 +127,8 @@ def main() -> None:
         head = ["--head", f"--port={PORT}", f"--temp-dir={folder}/ray", "--include-dashboard=false"]
         document = write_deployment(Path(folder)) | {"ray": f"{FIRST}:{PORT}"}
         document["index"] |= {"replicas": 2}
-        with ray_node((), FIRST, head), temporary(document) as run:
-            running = Running.begin(run, read_plan(run.file))
-            running.write({ref_of(number): running.record(ref_of(number), number) for number in range(PEOPLE)})
+        with ray_node((), FIRST, head), prepared(document) as running:
+            running.put({ref_of(number): number for number in range(PEOPLE)})
             pulled_and_put_back(running, there, f"{FIRST}:{PORT}")
 
 

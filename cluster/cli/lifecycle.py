@@ -1,6 +1,6 @@
 """`beholden up`, `status`, `drain`, `restart` and `down`."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -39,19 +39,13 @@ def up(file: Path, bootstrap: str | None) -> None:
 def status(file: Path, as_json: bool) -> None:
     """Show a running cluster."""
     from cluster import deploy
-    from cluster.cli.status_view import show
+    from cluster.cli.status_view import document, show
 
     found = deploy.status(read_cluster(file))
-    if not as_json:
+    if as_json:
+        click.echo(dump(document(found)))
+    else:
         show(found, Console())
-        return
-    members = [
-        {"name": member.name, "state": member.state, "status": asdict(member.status) if member.status else None}
-        for member in found.members
-    ]
-    policy = asdict(found.policy) if found.policy else None
-    about = {"cluster": found.plan.settings.cluster, "ready": found.is_ready, "ledger": found.ledger}
-    click.echo(dump({**about, "policy": policy, "members": members}))
 
 
 @click.command()

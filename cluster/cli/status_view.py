@@ -1,7 +1,8 @@
-"""How a running cluster is shown in a terminal."""
+"""How a running cluster is shown, in a terminal and to machines."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -16,6 +17,17 @@ from cluster.watchlists.feed import FeedStatus
 from operators.types import Generation
 
 _DIGITS = 8  # of a digest: enough to tell two versions apart at a glance
+
+
+def document(status: ClusterStatus) -> dict[str, Any]:
+    """What `beholden status --json` prints."""
+    members = [
+        {"name": member.name, "state": member.state, "status": asdict(member.status) if member.status else None}
+        for member in status.members
+    ]
+    policy = asdict(status.policy) if status.policy else None
+    about = {"cluster": status.plan.settings.cluster, "ready": status.is_ready, "ledger": status.ledger}
+    return {**about, "policy": policy, "members": members}
 
 
 def show(status: ClusterStatus, console: Console) -> None:

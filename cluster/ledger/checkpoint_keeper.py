@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cluster.backoff import pause_s
 from cluster.clocks import SystemClock
-from cluster.kafka_io import LEDGER, LEDGER_HEADS, KafkaSink, TopicReader, close_producer, open_producer
+from cluster.kafka_io import LEDGER, LEDGER_HEADS, KafkaSink, TopicReader, producing
 from cluster.ledger.checkpoint_key import make_checkpoint_key, read_checkpoint_key
 from cluster.ledger.checkpoints import WRITER, Checkpointer, Sealed, sealed_in
 from cluster.ledger.writer import WRITE_TIMEOUT_S, Head, LedgerWriter
@@ -24,7 +24,6 @@ from operators.errors import BeholdenError, BrokerUnavailable, SettingsRefused
 POLL_S = 0.5
 RETRY_S, LONGEST_RETRY_S = 1.0, 5.0
 LOOK_BACK, FARTHER = 2_000, 8  # records in which the last checkpoint is looked for, and by how much more each time
-CLOSE_S = 5.0
 
 log = logging.getLogger("beholden.checkpoints")
 
@@ -74,8 +73,7 @@ class CheckpointKeeper:
         check_key(last, key.public_key().public_bytes_raw(), settings.key_folder)
         checkpointer = Checkpointer(deployment, key, last)
         with ExitStack() as stack:
-            producer = open_producer(kafka, WRITER)
-            stack.callback(close_producer, producer, CLOSE_S)
+            producer = stack.enter_context(producing(kafka, WRITER))
             sinks = [KafkaSink(kafka, producer, topic) for topic in (LEDGER, LEDGER_HEADS)]
             ledger = LedgerWriter(sinks[0], deployment, WRITER, in_force.digest, SystemClock(), self._head)
             since = {0: last.checkpoint.next} if last else {}

@@ -1,11 +1,11 @@
 """The ledger, for a command that has one thing to write down."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 from cluster.clocks import SystemClock
-from cluster.kafka_io import LEDGER, KafkaSink, open_producer
+from cluster.kafka_io import LEDGER, KafkaSink, producing
 from cluster.ledger.writer import LedgerWriter
 from cluster.plan import Plan
 
@@ -21,7 +21,7 @@ def open_ledger(plan: Plan) -> Iterator[LedgerWriter]:
         BrokerUnavailable: Kafka does not answer.
     """
     kafka, in_force = plan.settings.kafka, plan.in_force
-    with closing(open_producer(kafka, "beholden-command")) as producer:
+    with producing(kafka, "beholden-command") as producer:
         sink = KafkaSink(kafka, producer, LEDGER)
         ledger = LedgerWriter(sink, in_force.policy.deployment, WRITER, in_force.digest, SystemClock())
         yield ledger

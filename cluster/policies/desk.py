@@ -6,14 +6,14 @@ a record to be safe.
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
 from cluster.clocks import SystemClock
 from cluster.kafka_admin import ensure_topics
-from cluster.kafka_io import LEDGER, POLICY, KafkaSink, open_producer
+from cluster.kafka_io import LEDGER, POLICY, KafkaSink, producing
 from cluster.ledger.writer import LedgerWriter
 from cluster.plan import Plan, with_release
 from cluster.policies.book import PolicyBook
@@ -253,7 +253,7 @@ def open_policy_desk(settings: ClusterSettings, deployment: str, policy: Policy 
     kafka, clock = settings.kafka, SystemClock()
     if policy is not None:
         ensure_topics(kafka, policy.retention)
-    with closing(open_producer(kafka, "beholden-policy")) as producer:
+    with producing(kafka, "beholden-policy") as producer:
         policies, ledger = (KafkaSink(kafka, producer, topic) for topic in (POLICY, LEDGER))
 
         def write(digest: str) -> LedgerWriter:

@@ -4,11 +4,10 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import closing
 from functools import partial
 
 from cluster.clocks import SystemClock
-from cluster.kafka_io import LEDGER, KafkaSink, open_producer
+from cluster.kafka_io import LEDGER, KafkaSink, producing
 from cluster.ledger.writer import LedgerWriter
 from cluster.plan import Plan
 from cluster.policies.feed import PolicyFeed, open_topic
@@ -108,7 +107,7 @@ def tell_ledger(kafka: KafkaSettings, deployment: str, case: Case) -> None:
         BrokerUnavailable: It was not acknowledged.
     """
     newest, until_s = case.newest, time.monotonic() + TELL_S
-    with closing(open_producer(kafka, WRITER, delivery_ms=int(TELL_S * 1000))) as producer:
+    with producing(kafka, WRITER, int(TELL_S * 1000)) as producer:
         sink = KafkaSink(kafka, producer, LEDGER)
         ledger = LedgerWriter(sink, deployment, WRITER, newest.digest, SystemClock())
         body = spread_body(newest.number, newest.digest, case.late, case.seconds)

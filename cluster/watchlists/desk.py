@@ -6,13 +6,13 @@ what it says too much, and doing the same again mends it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from cluster.clocks import SystemClock
 from cluster.kafka_admin import ensure_topics
-from cluster.kafka_io import LEDGER, WATCHLIST, KafkaSink, open_producer
+from cluster.kafka_io import LEDGER, WATCHLIST, KafkaSink, producing
 from cluster.keys import DeploymentKeys, make_keys, read_keys
 from cluster.ledger.writer import LedgerWriter
 from cluster.plan import Plan
@@ -146,7 +146,7 @@ def open_desk(plan: Plan) -> Iterator[Desk]:
     kafka = plan.settings.kafka
     keys = read_keys(plan.settings.key_folder)
     ensure_topics(kafka, plan.in_force.policy.retention)
-    with closing(open_producer(kafka, "beholden-watchlist")) as producer:
+    with producing(kafka, "beholden-watchlist") as producer:
         entries, sink = (KafkaSink(kafka, producer, topic) for topic in (WATCHLIST, LEDGER))
         in_force, clock = plan.in_force, SystemClock()
         ledger = LedgerWriter(sink, in_force.policy.deployment, WRITER, in_force.digest, clock)

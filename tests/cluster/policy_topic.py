@@ -1,6 +1,7 @@
 """The policy and ledger topics in memory, in place of a Kafka, for the desk and for commands."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -72,13 +73,8 @@ class Recent:
 def in_memory(patch: pytest.MonkeyPatch) -> Topics:
     """Put topics in memory in Kafka's place."""
     topics = Topics()
-
-    class Producer:
-        def close(self) -> None:
-            pass
-
     patch.setattr(policy_desk, "ensure_topics", lambda kafka, profile: [])
-    patch.setattr(policy_desk, "open_producer", lambda kafka, name: Producer())
+    patch.setattr(policy_desk, "producing", lambda kafka, name: nullcontext())
     patch.setattr(policy_desk, "KafkaSink", lambda kafka, producer, topic: getattr(topics, topic))
     patch.setattr(policy_desk, "read_topic", topics.records)
     patch.setattr(confirmed, "TopicReader", lambda *_, **__: topics.recent())

@@ -1,6 +1,7 @@
 """When a cluster is ready, and how it is shown."""
 
 import dataclasses
+import json
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,13 @@ import pytest
 from rich.console import Console
 
 from cluster.account import Account
-from cluster.cli.status_view import show
+from cluster.cli.status_view import document, show
 from cluster.plan import Plan, read_plan
 from cluster.recogniser import Departure, RecogniserStatus
 from cluster.shards.layout import Layout, Replica
 from cluster.status import DRAINED, READY, WATCHING, ClusterStatus, Member, PolicyShown
 from cluster.watchlists.feed import FeedStatus
+from cluster.wire.text import dump
 from operators.types import Generation
 from tests.drawn import write_deployment
 
@@ -144,3 +146,17 @@ def test_a_recogniser_in_trouble_is_not_at_work_though_it_is_stopped(plan: Plan)
     assert isinstance(status, RecogniserStatus)
     ill = Member("recogniser-1", "Kafka does not answer", dataclasses.replace(status, halted="stopped by dan: a test"))
     assert not ClusterStatus(plan, members(recogniser_1=ill)).is_ready
+
+
+def test_machines_are_told_of_every_member_and_of_what_stands(plan: Plan) -> None:
+    """As JSON; who says nothing has no status."""
+    silent = Member("recogniser-1", "restarting")
+    status = ClusterStatus(plan, members(recogniser_1=silent), PolicyShown(1, "d" * 64, None), "no checkpoint yet")
+    said = json.loads(dump(document(status)))
+    assert (said["cluster"], said["ready"], said["ledger"]) == ("drawn", False, "no checkpoint yet")
+    assert said["policy"] == {"number": 1, "digest": "d" * 64, "halted": None, "alarms": []}
+    found = {member["name"]: member for member in said["members"]}
+    assert set(found) == {*map(str, ASKED.all()), "recogniser-0", "recogniser-1"}
+    assert found["recogniser-1"] == {"name": "recogniser-1", "state": "restarting", "status": None}
+    assert found["shard-0-of-2-r0"]["status"]["entries"] == 5
+    assert found["recogniser-0"]["status"]["layout"] == {"shards": 2, "replicas": 2}

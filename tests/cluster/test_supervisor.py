@@ -132,6 +132,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     found = World()
     fakes = {
         "actor_names": lambda: list(found.there),
+        "drained_slots": frozenset,
+        "ending_nodes": frozenset,
+        "note_drained": lambda slots: found.done.append(f"drained {sorted(slots)}"),
         "find_actor": lambda name: found.there.get(name),
         "hear": lambda reply: reply(),
         "restart": lambda actor: found.done.append(f"restart {actor.name}"),

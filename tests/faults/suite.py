@@ -7,6 +7,7 @@ cluster is not put right between runs but by itself.
 import json
 import os
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,22 +18,21 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import click
 
 from cluster import ray_local
 from cluster.kafka_io import ALERTS
-from cluster.plan import read_plan
 from cluster.settings import Delivery, KafkaSettings
 from cluster.watchlists.register import read_topic
 from loadtests.bench_report import machine
-from loadtests.temporary import temporary
 from operators.errors import BeholdenError
 from tests.drawn import write_deployment
 from tests.faults.checker import Verdict, check
 from tests.faults.inject import CPUS, FAULTS, LASTS_S, NODES, Target
 from tests.faults.traffic import FPS, FRAMES_A_PASSAGE, PEOPLE, Pair, Passage, pairs, publish, ref_of
-from tests.running import Running
+from tests.running import Running, prepared
 
 PASSAGES = 24
 WAIT_S = 90.0
@@ -105,7 +105,21 @@ class Bench:
         return Run(seed, fault, verdict, max(0.0, late_s))
 
     def _target(self, chosen: random.Random) -> Target:
-        return Target(self._running.run, self._running.plan, chosen, self._running.run.status())
+        return Target(self._running.run, self._running.plan, chosen, self._members())
+
+    def _members(self) -> list[dict[str, Any]]:
+        """What the cluster says of itself, once there is a supervisor that has heard a recogniser: both may be new."""
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            try:
+                members = self._running.run.status()
+            except subprocess.CalledProcessError:
+                members = []
+            if any(each["status"] and each["name"].startswith("recogniser") for each in members):
+                return members
+            if time.monotonic() > deadline:
+                raise LookupError("nobody is at work: the fault before this one has left nothing")
+            time.sleep(0.5)
 
     def _show(self, passages: list[Passage], stream: str) -> dict[Pair, datetime]:
         """A camera that finds no broker begins again: what it showed may be shown twice."""
@@ -131,9 +145,9 @@ def bench(folder: Path, seed: int, wait_s: float = WAIT_S, **cluster: object) ->
     """A broker, two recognisers, two shards of two replicas, and a list of drawn people."""
     document = write_deployment(folder) | cluster
     document["index"] |= {"replicas": 2}
-    with temporary(document) as run:
-        running = Running.begin(run, read_plan(run.file))
-        running.write({ref_of(number): running.record(ref_of(number), number) for number in range(PEOPLE)})
+    with prepared(document) as running:
+        run = running.run
+        running.put({ref_of(number): number for number in range(PEOPLE)})
         os.environ["XDG_STATE_HOME"] = str(run.folder)  # this process starts Ray's nodes, where the commands look
         ray_local.authenticate()
         ray_local.start_ray(running.plan.settings.cluster, CPUS, lambda _: None, NODES)
@@ -152,8 +166,11 @@ def _later(seconds: float, harm: Callable[[Target], datetime], target: Target) -
 @click.option("--fault", "only", multiple=True, type=click.Choice(list(FAULTS)), help="Only these.")
 @click.option("--delivery", default="at-least-once", show_default=True)
 @click.option("--wait", "wait_s", default=WAIT_S, show_default=True, help="For alerts that are missing, seconds.")
+@click.option("--until-bad", is_flag=True, help="End with the first run that is.")
 @click.option("--records", type=click.Path(path_type=Path), help="Append a line of JSON for each run.")
-def main(runs: int, seed: int, only: Sequence[str], delivery: str, wait_s: float, records: Path | None) -> None:
+def main(
+    runs: int, seed: int, only: Sequence[str], delivery: str, wait_s: float, until_bad: bool, records: Path | None
+) -> None:
     """Run faults in turn; exit with 1 when an alert is lost, doubled or wrong, or written twice where none may be."""
     bad, names = 0, list(only or FAULTS)
     with tempfile.TemporaryDirectory() as folder, bench(Path(folder), seed, wait_s, delivery=delivery) as cluster:
@@ -165,6 +182,8 @@ def main(runs: int, seed: int, only: Sequence[str], delivery: str, wait_s: float
                 about = {"delivery": delivery, "machine": _machine(), "at": f"{datetime.now(UTC):%Y-%m-%d}"}
                 with records.open("a") as file:
                     file.write(json.dumps({**asdict(run), **about}, default=str) + "\n")
+            if bad and until_bad:
+                break
     sys.exit(1 if bad else 0)
 
 

@@ -1,5 +1,6 @@
 """One real broker and one real cluster on drawn people, for all tests of a file."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,22 +8,43 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cluster.broker import state
 from cluster.broker.control import running_broker
+from cluster.broker.state import FREE_PORTS
 from cluster.plan import Plan, read_plan
 from cluster.settings import IndexSettings
-from loadtests.temporary import temporary
 from tests.drawn import write_deployment
-from tests.running import Running
+from tests.running import Running, prepared
+
+# Two run at a time: whatever takes longest begins first, so that neither waits for the other in the end.
+WORKERS = 4  # at most
+HERE = Path(__file__).parent
+LONGEST = [
+    HERE / f"test_{name}.py" for name in ("faults", "demo", "shards", "drain", "two_hosts", "switches", "delivery")
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    items.sort(key=lambda item: LONGEST.index(item.path) if item.path in LONGEST else len(LONGEST))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ports() -> Iterator[None]:
+    """Ports of its own for each process that runs tests: a broker listens seconds after its port was found free."""
+    worker, each = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")), len(FREE_PORTS) // WORKERS
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(state, "FREE_PORTS", FREE_PORTS[worker % WORKERS * each :][:each])
+        yield
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Two recognisers and two index shards at work, with people 0 to 7 on the list."""
     folder: Path = tmp_path_factory.mktemp("deployment")
-    with temporary(write_deployment(folder)) as run:
-        running = Running.begin(run, read_plan(run.file))
-        running.enrol({f"person-{seed}": seed for seed in range(8)})
-        run.beholden("up", "-f", str(run.file))
+    with prepared(write_deployment(folder)) as running:
+        running.put({f"person-{seed}": seed for seed in range(8)})
+        running.up()
         yield running
 
 

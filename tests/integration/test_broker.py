@@ -14,11 +14,13 @@ from cluster.broker.probe import live_brokers
 from cluster.broker.state import free_port
 from cluster.broker.status import broker_status
 from cluster.cli.broker import broker as command
+from tests.integration.scene import wait
 
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.skipif(shutil.which("java") is None, reason="needs Java 17; see `beholden broker start`"),
 ]
+WAIT_S = 60.0  # a node has a second for an answer: on a machine that is busy it may be asked again
 RECORD_BYTES = 3 * 1024 * 1024  # larger than Kafka's own limit of 1 MiB
 
 
@@ -33,11 +35,11 @@ def _carry(bootstrap: str, copies: int) -> bytes:
     admin.create_topics({"frames": {"num_partitions": 1, "replication_factor": copies}}, wait_for_metadata=True)
     admin.close()
     producer = KafkaProducer(bootstrap_servers=bootstrap, max_request_size=2 * RECORD_BYTES, enable_idempotence=True)
-    producer.send("frames", key=b"camera", value=b"x" * RECORD_BYTES).get(timeout=10)
+    producer.send("frames", key=b"camera", value=b"x" * RECORD_BYTES).get(timeout=WAIT_S)
     producer.close()
     consumer = KafkaConsumer(
         "frames", bootstrap_servers=bootstrap, group_id="readers", auto_offset_reset="earliest",
-        max_partition_fetch_bytes=2 * RECORD_BYTES, consumer_timeout_ms=10_000,
+        max_partition_fetch_bytes=2 * RECORD_BYTES, consumer_timeout_ms=int(1000 * WAIT_S),
     )  # fmt: skip
     record = next(consumer)
     consumer.commit()
@@ -51,7 +53,7 @@ def test_one_node_carries_records_and_leaves_nothing(tmp_path: Path) -> None:
     with running_broker(data, port) as bootstrap:
         assert _carry(bootstrap, copies=1) == b"x" * RECORD_BYTES
         where = ["--port", str(port), "--data", str(data)]
-        assert CliRunner().invoke(command, ["status", *where]).exit_code == 0
+        wait(lambda: CliRunner().invoke(command, ["status", *where]).exit_code == 0, "healthy")
         assert start_broker(BrokerSpec(port, 1, data), lambda line: None).started == 0
         assert len(_processes(data)) == 1
         assert CliRunner().invoke(command, ["stop", "--wipe", *where]).exit_code == 0
@@ -64,15 +66,14 @@ def test_three_nodes_outlive_one(tmp_path: Path) -> None:
     """Three nodes answer and copy a large record; when one is killed, start brings it back; then nothing is left."""
     port, data = free_port(3), tmp_path / "data"
     with running_broker(data, port, nodes=3) as bootstrap:
-        assert [live_brokers(address) for address in bootstrap.split(",")] == [{1, 2, 3}] * 3
+        wait(lambda: [live_brokers(address) for address in bootstrap.split(",")] == [{1, 2, 3}] * 3, "all know all")
         assert _carry(bootstrap, copies=3) == b"x" * RECORD_BYTES
-        status = broker_status(data)
-        assert status.healthy
-        lost = psutil.Process(status.nodes[2].pid)
+        wait(lambda: broker_status(data).healthy, "healthy")
+        lost = psutil.Process(broker_status(data).nodes[2].pid)
         lost.kill()
-        lost.wait(timeout=10)
+        lost.wait(timeout=WAIT_S)
         assert not broker_status(data).healthy
         assert start_broker(BrokerSpec(port, 3, data), lambda line: None).started == 1
-        assert broker_status(data).healthy
+        wait(lambda: broker_status(data).healthy, "healthy again")
     assert _processes(data) == []
     assert not data.exists()

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.integration
 
 MARK = "DEMO_TEST_RUN"  # in the environment of everything that one run starts
 SERVERS = {"java", "gcs_server", "raylet"}
-START_S, LENGTH_S, WIND_UP_S = 120.0, 30, 60.0
+START_S, LENGTH_S, WIND_UP_S = 300.0, 30, 180.0
 COUNTS = re.compile(r"alerts +\d+: (\d+) right, (\d+) wrong, (\d+) repeated, (\d+) missed")
 
 
@@ -59,7 +59,7 @@ class Visit:
     def end(self, within_s: float) -> int:
         """Wait for its end, and give its exit status."""
         status = self.process.wait(within_s)
-        self.wait(lambda: not self.running(), 10.0)  # what it started may take a moment to notice
+        self.wait(lambda: not self.running(), 30.0)  # what it started may take a moment to notice
         return status
 
     def wait(self, until: Callable[[], bool], within_s: float) -> None:

@@ -5,9 +5,8 @@ another 10 s.
 """
 
 import os
-import signal
 import subprocess
-from typing import Any
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -20,31 +19,29 @@ pytestmark = pytest.mark.integration
 
 def test_what_is_drained_is_out_of_work_until_it_is_brought_back(running: Running) -> None:
     """Its process has ended, the other has all partitions, `up` leaves it so, and `--undo` does not."""
-    victim = by_name(running)["recogniser-1"]["status"]["pid"]
+    victim = psutil.Process(running.heard()[1]["status"]["pid"])
     seeds = range(100, 180)
     running.enrol(of(seeds))
     with passing_by(running, seeds):
         drain(running, "recogniser-1")
-        assert not psutil.pid_exists(victim)
+        psutil.wait_procs([victim], timeout=END_S)
+        assert not victim.is_running()
         assert [name for name, _ in members(running)] == ["recogniser-0"]
         for command in ("status", "up"):
             running.run.beholden(command, "-f", str(running.run.file))
-            lanes = by_name(running)
-            assert (lanes["recogniser-1"]["state"], lanes["recogniser-1"]["status"]) == ("drained", None)
-            assert len(lanes["recogniser-0"]["status"]["partitions"]) == 8
+            running.wait(lambda: work(running) == [("watching", 8), ("drained", 0)], "the other has all partitions")
         drain(running, "--undo")
-    lanes = by_name(running)
-    assert [lanes[name]["state"] for name in lanes] == ["watching", "watching"]
-    assert [len(lanes[name]["status"]["partitions"]) for name in lanes] == [4, 4]
+    running.wait(lambda: work(running) == [("watching", 4), ("watching", 4)], "both have their share")
 
 
 def test_the_last_one_at_work_is_not_drained(running: Running) -> None:
     """Neither by name nor with its machine; the command says what to do instead."""
-    node = running.lanes()[0]["status"]["node"]
+    node = running.heard()[0]["status"]["node"]
     for whom in (["recogniser-0", "recogniser-1"], ["--node", node]):
         with pytest.raises(subprocess.CalledProcessError):
             drain(running, *whom)
-    assert [lane["state"] for lane in running.lanes()] == ["watching", "watching"]
+        assert "drained" not in states(running)
+    running.wait(lambda: states(running) == ["watching", "watching"], "both watch")
 
 
 def test_a_supervisor_that_is_lost_knows_who_was_drained(running: Running) -> None:
@@ -55,32 +52,31 @@ def test_a_supervisor_that_is_lost_knows_who_was_drained(running: Running) -> No
     psutil.wait_procs([supervisor], timeout=END_S)
     running.wait(lambda: states(running) == ["drained", "watching"], "it is shown as drained")
     drain(running, "--undo", "recogniser-0")
-    assert states(running) == ["watching", "watching"]
+    running.wait(lambda: states(running) == ["watching", "watching"], "both watch")
 
 
 def test_all_are_started_anew_one_after_the_other(running: Running) -> None:
     """Each is another process, and nobody who passes is missed or told of twice."""
-    before = {lane["status"]["pid"] for lane in running.lanes()}
+    before = {lane["status"]["pid"] for lane in running.heard()}
     seeds = range(200, 280)
     running.enrol(of(seeds))
     with passing_by(running, seeds):
         running.run.beholden("restart", "-f", str(running.run.file))
-    lanes = running.lanes()
-    assert [lane["state"] for lane in lanes] == ["watching", "watching"]
-    assert not before & {lane["status"]["pid"] for lane in lanes}
+    assert not before & {lane["status"]["pid"] for lane in running.heard()}
+    running.wait(lambda: states(running) == ["watching", "watching"], "both watch")
 
 
 def test_a_terminated_recogniser_leaves_in_order_and_comes_back(running: Running) -> None:
     """SIGTERM to its process, from whomever."""
-    victim = running.lanes()[0]["status"]["pid"]
+    victim = psutil.Process(running.heard()[0]["status"]["pid"])
     seeds = range(300, 380)
     running.enrol(of(seeds))
     with passing_by(running, seeds):
         before = {member for name, member in members(running) if name == "recogniser-0"}
         assert len(before) == 1
-        os.kill(victim, signal.SIGTERM)
-        psutil.wait_procs([psutil.Process(victim)], timeout=END_S)
-        assert not psutil.pid_exists(victim)
+        victim.terminate()
+        psutil.wait_procs([victim], timeout=END_S)
+        assert not victim.is_running()
         assert not before & {member for _, member in members(running)}
     running.wait(lambda: states(running) == ["watching", "watching"], "it is back")
 
@@ -90,24 +86,29 @@ def drain(running: Running, *arguments: str) -> str:
     return running.run.beholden("drain", "-f", str(running.run.file), *arguments)
 
 
-def by_name(running: Running) -> dict[str, dict[str, Any]]:
-    """Recognisers by name."""
-    return {lane["name"]: lane for lane in running.lanes()}
-
-
 def states(running: Running) -> list[str]:
     """Of recognisers, by number; none while the supervisor is not there."""
     try:
         return [lane["state"] for lane in running.lanes()]
-    except subprocess.CalledProcessError:
+    except LookupError:
         return []
+
+
+def work(running: Running) -> list[tuple[str, int]]:
+    """State of each recogniser, by number, and how many partitions it has."""
+    return [(lane["state"], len((lane["status"] or {}).get("partitions", ()))) for lane in running.lanes()]
 
 
 def supervisor_of(running: Running) -> psutil.Process:
     """The supervisor's process, of all on this machine the one in a session with a recogniser of this cluster."""
-    session = os.getsid(by_name(running)["recogniser-1"]["status"]["pid"])
+    session = os.getsid(next(lane["status"]["pid"] for lane in running.lanes() if lane["status"]))
     named = [
         process for process in psutil.process_iter(["cmdline"]) if "ray::Supervisor" in str(process.info["cmdline"])
     ]
-    [found] = [process for process in named if os.getsid(process.pid) == session]
-    return found
+    found = []
+    for process in named:
+        with suppress(ProcessLookupError):  # another cluster's, which ends just now
+            if os.getsid(process.pid) == session:
+                found.append(process)
+    [supervisor] = found
+    return supervisor

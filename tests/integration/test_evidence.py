@@ -21,20 +21,18 @@ from cluster.folders import temporary_folder
 from cluster.kafka_admin import read_configs
 from cluster.kafka_io import ALERTS, EVIDENCE, LEDGER, WATCHLIST
 from cluster.keys import read_evidence_key
-from cluster.plan import read_plan
 from cluster.privacy.retention import topics_of
 from cluster.privacy.retention_check import ages
 from cluster.watchlists.register import read_topic
 from cluster.wire.evidence import parse_evidence
 from cluster.wire.ledger import parse_record
 from cluster.wire.text import format_time
-from loadtests.temporary import temporary
 from operators.decode import decode, encode
 from operators.jpeg import check_header
 from operators.vision import Seen
 from tests.builders import profile
 from tests.drawn import CAMERAS, scene, write_deployment
-from tests.running import Running
+from tests.running import Running, prepared
 from tests.sentinel import Sentinel, all_of, sentinel_of
 
 pytestmark = pytest.mark.integration
@@ -77,10 +75,9 @@ def running(tmp_path_factory: pytest.TempPathFactory, dumps: None) -> Iterator[R
     folder = tmp_path_factory.mktemp("deployment")
     content = write_deployment(folder)
     content["index"] |= {"snapshots": str(folder / "snapshots")}
-    with temporary(content) as run:
-        running = Running.begin(run, read_plan(run.file))
-        running.enrol({f"person-{seed}": seed for seed in range(4)})
-        run.beholden("up", "-f", str(run.file))
+    with prepared(content) as running:
+        running.put({f"person-{seed}": seed for seed in range(4)})
+        running.up()
         yield running
 
 
@@ -168,7 +165,7 @@ def test_an_alert_is_decided_again_to_the_bit_and_nothing_is_left_of_others(runn
     running.publish([(CAMERAS[0], both), *((camera, alone) for camera in CAMERAS for _ in range(20))])
     [alert] = running.alerts({"person-2"})["person-2"]
     frames = 1 + 20 * len(CAMERAS)
-    running.wait(lambda: sum(account["frames_in"] for account in running.accounts()) >= frames, "all frames looked at")
+    running.wait(lambda: running.frames_done() >= frames, "all frames looked at")
     status, steps = explained(running, alert["alert_id"])
     assert (status, {step["verdict"] for step in steps.values()}) == (0, {"equal"}), steps
     assert steps["cosine 1"]["recomputed"] == repr(alert["cosine"])
@@ -232,8 +229,8 @@ def _holds_frames(path: Path) -> bool:
 
 def test_processes_that_see_faces_leave_no_core_dumps(running: Running) -> None:
     """Recognisers and shards, as the system has it."""
-    pids = [member["status"]["pid"] for member in running.run.status() if member["status"]]
-    assert len(pids) >= 4
+    pids = [member["status"]["pid"] for member in (*running.heard(), *running.ready_shards().values())]
+    assert len(pids) == 4
     for pid in pids:
         assert psutil.Process(pid).rlimit(psutil.RLIMIT_CORE) == (0, 0)
 
@@ -250,7 +247,9 @@ def test_topics_are_kept_as_promised_and_a_change_is_found(running: Running, tmp
     changed = replace(configs, topics={**configs.topics, ALERTS: as_kafka_makes_it})
     [late] = [age for age in ages(profile(), changed) if not age.is_kept]
     assert (late.topic, (late.total_ms or 0) // 86_400_000) == (ALERTS, 38)
-    _set(kafka, ALERTS, {"retention.ms": str(31 * 86_400_000)})
+    longer = {"retention.ms": str(31 * 86_400_000)}
+    _set(kafka, ALERTS, longer)
+    running.wait(lambda: longer.items() <= read_configs(kafka, [ALERTS]).topics[ALERTS].items(), "it is set")
     with pytest.raises(subprocess.CalledProcessError):
         run.beholden("retention", "check", "-f", str(run.file))
     run.beholden("retention", "apply", "-f", str(run.file), "--by", "the test")

@@ -32,20 +32,22 @@ def test_one_recogniser_alone_alerts_and_continues_where_it_stopped(plan: Plan, 
     plan = replace(plan, settings=replace(plan.settings, index=index))
     run = Temporary(tmp_path, plan.settings.kafka.bootstrap, tmp_path / "cluster.yaml", {})
     running = Running.begin(run, plan)
-    running.write({f"person-{seed}": running.record(f"person-{seed}", seed) for seed in range(4)})
+    running.put({f"person-{seed}": seed for seed in range(4)})
     failed = threading.Event()
     for half in (0, 2):
         running.publish([(CAMERAS[half], scene([half])), (CAMERAS[half + 1], scene([half + 1]))])
         with closing(Closing(Recogniser(plan, 0, None, failed.set))) as lane:
             running.alerts({f"person-{half}", f"person-{half + 1}"})
             running.wait(lambda lane=lane: lane.frames() == 2, "exactly the two new frames")
+            running.wait(lambda lane=lane: lane.recogniser.status().state == "watching", "it watches")
             status = lane.recogniser.status()
-            assert status.state == "watching"
             assert status.index is not None
             assert (status.index.entries, status.index.restored) == (4, 4 if half else 0)
             kept = tmp_path / "kept" / "recogniser-0" / "manifest.json"
             running.wait(kept.exists, "a snapshot")
-            assert sorted(status.partitions) == list(range(8))
+            running.wait(
+                lambda lane=lane: sorted(lane.recogniser.status().partitions) == list(range(8)), "every partition"
+            )
     assert not failed.is_set()
 
 
@@ -53,7 +55,7 @@ def test_a_broker_that_comes_back_is_used_again(plan: Plan, tmp_path: Path) -> N
     """Frames published after a restart of the broker alert, by the same recogniser."""
     run = Temporary(tmp_path, plan.settings.kafka.bootstrap, tmp_path / "cluster.yaml", {})
     running = Running.begin(run, plan)
-    running.write({"person-0": running.record("person-0", 0), "person-1": running.record("person-1", 1)})
+    running.put({"person-0": 0, "person-1": 1})
     failed = threading.Event()
     with closing(Closing(Recogniser(plan, 0, None, failed.set))) as lane:
         running.publish([(CAMERAS[0], scene([0]))])

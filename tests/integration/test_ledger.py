@@ -17,18 +17,18 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
 
 from cluster.kafka_admin import ensure_topics
-from cluster.kafka_io import LEDGER, LEDGER_HEADS, KafkaSink, close_producer, open_producer
+from cluster.kafka_io import LEDGER, LEDGER_HEADS, KafkaSink, producing
 from cluster.ledger.settings_history import SettingsHistory
 from cluster.ledger.verify import Verifier
-from cluster.plan import Plan, read_plan
+from cluster.plan import Plan
 from cluster.recogniser import Recogniser
 from cluster.watchlists.register import read_topic
 from cluster.wire.ledger import LedgerRecord, parse_record
 from cluster.wire.text import parse_time
-from loadtests.temporary import Temporary, temporary
+from loadtests.temporary import Temporary
 from tests.builders import profile
 from tests.drawn import CAMERAS, scene, write_deployment
-from tests.running import Running
+from tests.running import Running, prepared
 
 pytestmark = pytest.mark.integration
 
@@ -38,20 +38,25 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Sealed"]:
     """A cluster that has watched, lost a recogniser, and was taken down."""
     folder = tmp_path_factory.mktemp("deployment")
     settings = {"checkpoint_s": 1.0, "anchor_file": str(folder / "anchors")}
-    with temporary({**write_deployment(folder), "ledger": settings}) as run:
-        running = Running.begin(run, read_plan(run.file))
-        running.enrol({f"person-{seed}": seed for seed in range(4)})
-        run.beholden("up", "-f", str(run.file))
+    with prepared({**write_deployment(folder), "ledger": settings}) as running:
+        run = running.run
+        running.put({f"person-{seed}": seed for seed in range(4)})
+        running.up()
         running.publish([(CAMERAS[seed], scene([seed])) for seed in range(2)])
         alerts = running.alerts({"person-0", "person-1"})
-        os.kill(running.lanes()[0]["status"]["pid"], signal.SIGKILL)
+        os.kill(running.heard()[0]["status"]["pid"], signal.SIGKILL)
         running.wait(lambda: _begun(running) == 3, "the one that was killed begins another chain")
         running.publish([(CAMERAS[seed], scene([seed])) for seed in range(2, 4)])
         alerts |= running.alerts({"person-2", "person-3"})
-        status = json.loads(run.beholden("status", "-f", str(run.file), "--json"))
+        running.wait(lambda: _shown(running).startswith("checkpoint "), "the status says how far it is sealed")
         run.beholden("down", "-f", str(run.file))
         shown = [each for found in alerts.values() for each in found]
-        yield Sealed(running, folder / "anchors", status["ledger"], shown)
+        yield Sealed(running, folder / "anchors", shown)
+
+
+def _shown(running: Running) -> str:
+    said: str = json.loads(running.run.beholden("status", "-f", str(running.run.file), "--json"))["ledger"]
+    return said
 
 
 def _begun(running: Running) -> int:
@@ -62,10 +67,9 @@ def _begun(running: Running) -> int:
 class Sealed:
     """A ledger that nobody writes to any more."""
 
-    def __init__(self, running: Running, anchors: Path, state: str, alerts: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, running: Running, anchors: Path, alerts: Sequence[dict[str, Any]]) -> None:
         self.running = running
         self.anchors = anchors
-        self.state = state
         self.alerts = alerts
         self.kafka = running.plan.settings.kafka
         self.values = [record.value for record in read_topic(self.kafka, LEDGER)]
@@ -80,11 +84,10 @@ class Sealed:
         kafka = replace(self.kafka, topic_prefix=f"{name}.")
         ensure_topics(kafka, profile())
         heads = [record.value for record in read_topic(self.kafka, LEDGER_HEADS)]
-        producer = open_producer(kafka, "copy")
-        for topic, written in ((LEDGER, values), (LEDGER_HEADS, heads)):
-            for value in written:
-                KafkaSink(kafka, producer, topic).send("x", value, []).wait(30)
-        close_producer(producer, 5.0)
+        with producing(kafka, "copy") as producer:
+            for topic, written in ((LEDGER, values), (LEDGER_HEADS, heads)):
+                for value in written:
+                    KafkaSink(kafka, producer, topic).send("x", value, []).wait(30)
         content = yaml.safe_load(self.running.run.file.read_text())
         content["kafka"]["topic_prefix"] = f"{name}."
         file.write_text(yaml.safe_dump(content, allow_unicode=True))
@@ -107,7 +110,6 @@ def test_the_ledger_of_a_cluster_verifies(ledger: Sealed) -> None:
     assert said["anchored"] == said["checkpoints"]
     assert said["open"] == 1  # the chain of the process that was killed
     assert said["uncovered"] <= 2
-    assert ledger.state.startswith("checkpoint ")
     writers = {each.writer for each in ledger.records}
     assert writers >= {"desk", "policy-desk", "recogniser-0", "recogniser-1", "checkpoints"}
 
@@ -162,7 +164,7 @@ def test_an_export_is_verified_without_kafka(ledger: Sealed, tmp_path: Path) -> 
 def test_nobody_is_alerted_about_while_the_ledger_cannot_be_written(plan: Plan, tmp_path: Path) -> None:
     """The ledger alone: alerts could be written. Whoever passes when it can be written again is alerted about."""
     running = Running.begin(Temporary(tmp_path, plan.settings.kafka.bootstrap, tmp_path / "cluster.yaml", {}), plan)
-    running.write({f"person-{seed}": running.record(f"person-{seed}", seed) for seed in range(2)})
+    running.put({f"person-{seed}": seed for seed in range(2)})
     failed = threading.Event()
     _take(plan, 10)
     recogniser = Recogniser(plan, 0, None, failed.set)

@@ -10,11 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cluster.plan import read_plan
-from loadtests.temporary import temporary
 from tests.drawn import write_deployment
 from tests.integration.passing import END_S, members, of, passing_by
-from tests.running import Running
+from tests.running import Running, prepared
 
 pytestmark = pytest.mark.integration
 
@@ -30,26 +28,26 @@ print(ray_local.start_ray(sys.argv[1], 1, lambda text: None, nodes=2).more[0][0]
 @pytest.fixture
 def second(tmp_path: Path) -> Iterator[tuple[Running, int]]:
     """Two recognisers, each on a node that has room for one; and the process that started the second node."""
-    with temporary({**write_deployment(tmp_path), "index": {}}) as run:
-        running = Running.begin(run, read_plan(run.file))
-        running.enrol(of(SEEDS))
+    with prepared({**write_deployment(tmp_path), "index": {}}) as running:
+        running.put(of(SEEDS))
         command = [sys.executable, "-c", _TWO_NODES, running.plan.settings.cluster]
-        started = subprocess.run(command, env=dict(run.environment), check=True, text=True, stdout=subprocess.PIPE)
-        run.beholden("up", "-f", str(run.file))
+        environment = dict(running.run.environment)
+        started = subprocess.run(command, env=environment, check=True, text=True, stdout=subprocess.PIPE)
+        running.up()
         yield running, int(started.stdout)
 
 
 def test_recognisers_leave_a_node_that_is_told_to_end(second: tuple[Running, int]) -> None:
     """SIGTERM to `ray start --block`, as at a pod's end: its recogniser leaves in order, the other takes over."""
     running, leader = second
-    lanes = {lane["status"]["node_id"]: lane for lane in running.lanes()}
+    lanes = {lane["status"]["node_id"]: lane for lane in running.heard()}
     assert len(lanes) == 2
     [victim] = [lane for lane in lanes.values() if os.getsid(lane["status"]["pid"]) == leader]
     with passing_by(running, SEEDS):
         before = {member for name, member in members(running) if name == victim["name"]}
         assert len(before) == 1
-        os.kill(leader, signal.SIGTERM)
         process = psutil.Process(victim["status"]["pid"])
+        os.kill(leader, signal.SIGTERM)
         psutil.wait_procs([process], timeout=END_S)
         assert not process.is_running()
         assert not before & {member for _, member in members(running)}

@@ -37,7 +37,7 @@ def test_a_burst_is_reconciled_from_topics_alone(plan: Plan, tmp_path: Path) -> 
     plan = _every_look_alerts(plan)
     run = Temporary(tmp_path, plan.settings.kafka.bootstrap, tmp_path / "cluster.yaml", {})
     running = Running.begin(run, plan)
-    running.write({"person-0": running.record("person-0", 0)})
+    running.put({"person-0": 0})
     shown = scene([0], 1280, 720)
     with closing(KafkaFramePublisher(plan.settings.kafka)) as publisher:
         for at in range(EARLIER):

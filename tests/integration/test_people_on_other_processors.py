@@ -30,7 +30,9 @@ WITHOUT = {
 def drawn(change: dict[str, str]) -> str:
     """Digests of a contact sheet, a frame and its truth, drawn by a process of its own."""
     command = [sys.executable, "-W", "ignore", "-c", SCRIPT]
-    done = subprocess.run(command, env={**os.environ, **change}, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        command, env={**os.environ, **change}, capture_output=True, text=True, timeout=300, check=True
+    )
     return done.stdout
 
 

@@ -3,8 +3,9 @@
 import json
 import signal
 import time
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -12,30 +13,61 @@ import pytest
 from cluster.kafka_io import DEAD_LETTERS, TopicReader
 from cluster.settings import Delivery
 from tests.integration.lane_process import kafka_of
-from tests.integration.scene import ALERTS_DUE, FRAMES_SENT, LETTERS_DUE, Scene, counts, wait
+from tests.integration.scene import ALERTS_DUE, FRAMES_SENT, LETTERS_DUE, Scene, await_results, counts, wait
 
 pytestmark = pytest.mark.integration
 
-WAIT_S = 90.0
 POISON = {37: b"deadly", 89: b"endless"}  # in place of empty pictures: nobody less is to be alerted about
 HANGS = 1  # exit status of a process that ended itself because a look did not end
+SLOTS = {
+    "one.": (Delivery.AT_LEAST_ONCE, 1),
+    "once.": (Delivery.EXACTLY_ONCE, 1),
+    "two.": (Delivery.AT_LEAST_ONCE, 2),
+}
 
 
-def _run(scene: Scene, slots: int) -> list[int]:
-    """Have as many lanes do all the work, each started anew whenever it ends; how they ended."""
-    running = {slot: scene.start(slot) for slot in range(slots)}
-    ended: list[int] = []
+@dataclass(slots=True)
+class Lanes:
+    """Lanes of a scene, each started anew whenever it ends.
 
-    def is_done() -> bool:
-        for slot, process in running.items():
-            if process.poll() is not None:
-                ended.append(process.returncode)
-                running[slot] = scene.start(slot)
-        time.sleep(0.2)  # to ask is work for the broker
-        return scene.committed() == FRAMES_SENT
+    Attributes:
+        scene: Where they work.
+        slots: How many there are.
+        ended: How those ended that have.
+    """
 
-    wait(is_done, "not finished", WAIT_S)
-    return sorted(ended)
+    scene: Scene
+    slots: int
+    ended: list[int] = field(default_factory=list)
+    _running: dict[int, Any] = field(default_factory=dict)
+
+    def have_done(self) -> bool:
+        """Start whoever does not run; whether all the work is done."""
+        for slot in range(self.slots):
+            process = self._running.get(slot)
+            if process is None or process.poll() is not None:
+                self.ended += [process.returncode] if process else []
+                self._running[slot] = self.scene.start(slot)
+        return self.scene.committed() == FRAMES_SENT
+
+
+@pytest.fixture(scope="module")
+def done(bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Lanes]]:
+    """Lanes by prefix, in all scenes at once, since most of the time they wait for Kafka to give somebody up."""
+    with ExitStack() as stack:
+        lanes = {}
+        for prefix, (delivery, slots) in SLOTS.items():
+            notes = str(tmp_path_factory.mktemp("notes") / "in-hand")
+            scene = stack.enter_context(closing(Scene(kafka_of(bootstrap, prefix), prefix, delivery, notes=notes)))
+            scene.begin(POISON)
+            lanes[prefix] = Lanes(scene, slots)
+
+        def have_all_done() -> bool:
+            time.sleep(0.2)  # to ask is work for the broker
+            return sum(each.have_done() for each in lanes.values()) == len(lanes)  # each is looked after
+
+        wait(have_all_done, "not finished")
+        yield lanes
 
 
 def _quarantined(scene: Scene) -> list[dict[str, Any]]:
@@ -47,27 +79,17 @@ def _quarantined(scene: Scene) -> list[dict[str, Any]]:
     return list(letters.values())
 
 
-@pytest.mark.parametrize(
-    ("prefix", "delivery", "slots"),
-    [
-        ("one.", Delivery.AT_LEAST_ONCE, 1),
-        ("once.", Delivery.EXACTLY_ONCE, 1),
-        ("two.", Delivery.AT_LEAST_ONCE, 2),
-    ],
-)
-def test_a_frame_that_ends_two_processes_ends_no_third(
-    bootstrap: str, tmp_path: Path, prefix: str, delivery: Delivery, slots: int
-) -> None:
+@pytest.mark.parametrize("prefix", SLOTS)
+def test_a_frame_that_ends_two_processes_ends_no_third(done: Mapping[str, Lanes], prefix: str) -> None:
     """By a signal, or by a look that never ends: it is dead-lettered as quarantined, and nothing else is lost.
 
     Wherever on the machine the next process is started that gets it.
     """
-    scene = Scene(kafka_of(bootstrap, prefix), prefix, delivery, notes=str(tmp_path / "in-hand"))
-    with closing(scene):
-        scene.begin(POISON)
-        assert _run(scene, slots) == [-signal.SIGKILL] * 2 + [HANGS] * 2
-        (_, ids), (_, frames) = counts(scene)
-        assert (ids, frames) == (ALERTS_DUE, LETTERS_DUE + len(POISON))
-        letters = _quarantined(scene)
-        assert sorted(letter["camera"] for letter in letters) == ["gate", "hall"]
-        assert {letter["bytes"] for letter in letters} == {len(picture) for picture in POISON.values()}
+    lanes, letters_due = done[prefix], LETTERS_DUE + len(POISON)
+    assert sorted(lanes.ended) == [-signal.SIGKILL] * 2 + [HANGS] * 2
+    await_results(lanes.scene, letters_due)
+    (_, ids), (_, frames) = counts(lanes.scene)
+    assert (ids, frames) == (ALERTS_DUE, letters_due)
+    letters = _quarantined(lanes.scene)
+    assert sorted(letter["camera"] for letter in letters) == ["gate", "hall"]
+    assert {letter["bytes"] for letter in letters} == {len(picture) for picture in POISON.values()}

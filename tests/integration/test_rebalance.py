@@ -22,7 +22,7 @@ def test_a_recogniser_that_joins_takes_over_what_is_not_done_yet(plan: Plan, tmp
     run = Temporary(tmp_path, plan.settings.kafka.bootstrap, tmp_path / "cluster.yaml", {})
     running = Running.begin(run, plan)
     people = {f"person-{seed}": seed for seed in range(12)}
-    running.write({ref: running.record(ref, seed) for ref, seed in people.items()})
+    running.put(people)
     empty = scene([])
     shots = [(CAMERAS[at % 4], scene([at // 50]) if at % 50 == 0 else empty) for at in range(FRAMES)]
     running.publish(shots)

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -31,14 +30,12 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_a_broker_that_is_not_there(file: Path, tmp_path: Path) -> None:
-    """`up` says so within the client's patience, and starts no Ray."""
-    started = time.monotonic()
+    """`up` says so and starts no Ray."""
     done = beholden(tmp_path, "up", "-f", str(file))
     assert done.returncode == 1
     assert "Kafka at 127.0.0.1:9 does not answer" in done.stderr
     assert "beholden broker start" in done.stderr
     assert "Traceback" not in done.stderr
-    assert time.monotonic() - started < 60
     assert not (tmp_path / "beholden" / "clusters").exists()
 
 

@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.plan import read_plan
-from loadtests.temporary import temporary
 from tests.drawn import CAMERAS, scene, write_deployment
-from tests.running import Running
+from tests.running import Running, prepared
 
 pytestmark = pytest.mark.integration
 
@@ -20,16 +18,15 @@ LONG_S = 120.0  # for the work to be done, and then for the pause that follows e
 def alone(tmp_path: Path) -> Iterator[Running]:
     """One recogniser at work, which may become two."""
     recognisers = {"count": 1, "most": 2, "threads": 1, "more_after_s": 1.0, "fewer_after_s": 3.0}
-    with temporary({**write_deployment(tmp_path), "recognisers": recognisers, "index": {}}) as run:
-        running = Running.begin(run, read_plan(run.file))
-        run.beholden("up", "-f", str(run.file))
+    with prepared({**write_deployment(tmp_path), "recognisers": recognisers, "index": {}}) as running:
+        running.up()
         yield running
 
 
 def test_a_backlog_brings_a_second_recogniser_which_leaves_again(alone: Running) -> None:
     """Everyone in it alerts, once; in the end the one that is always there has all partitions."""
     people = {f"person-{seed}": seed for seed in range(8)}
-    alone.write({ref: alone.record(ref, seed) for ref, seed in people.items()})
+    alone.put(people)
     empty, every = scene([]), BACKLOG // len(people)
     shots = [(CAMERAS[at % 4], scene([at // every]) if at % every == 0 else empty) for at in range(BACKLOG)]
     alone.publish(shots)

@@ -17,6 +17,8 @@ import pytest
 from cluster.kafka_io import ALERTS
 from cluster.ports import Record
 from cluster.shards.layout import Layout
+from cluster.status import WATCHING
+from cluster.watchlists.register import read_topic
 from tests.drawn import CAMERAS, scene
 from tests.running import Running
 
@@ -35,11 +37,11 @@ with connected(read_cluster(Path(sys.argv[1]))):
 
 def test_a_killed_replica_is_not_missed_and_comes_back(running: Running) -> None:
     """SIGKILL to one replica of each shard: every listed person alerts meanwhile, and no recogniser starts over."""
-    kept = running.shards()
+    kept = running.ready_shards()
     running.divide(2, 2)
     people = {f"person-{seed}": seed for seed in range(100, 116)}
     running.enrol(people)
-    before = running.shards()
+    before = running.ready_shards()
     assert set(before) == _names(2, 2)
     assert _pids(before, kept) == _pids(kept, kept)
     victims = ("shard-0-of-2-r0", "shard-1-of-2-r1")
@@ -47,7 +49,7 @@ def test_a_killed_replica_is_not_missed_and_comes_back(running: Running) -> None
         os.kill(pid, signal.SIGKILL)
     running.publish([(CAMERAS[at % 4], scene([seed])) for at, seed in enumerate(people.values())])
     running.alerts(set(people))
-    assert [(lane["state"], lane["status"]["restarts"]) for lane in running.lanes()] == [("watching", 0)] * 2
+    _watch_as_before(running)
     running.wait(lambda: _are_others(running.shards(), before, victims), "they are back, and ready")
 
 
@@ -56,7 +58,7 @@ def test_a_shard_without_replicas_stops_everything_and_nothing_is_lost(running: 
     running.divide(2, 2)
     people = {f"person-{seed}": seed for seed in range(120, 132)}
     running.enrol(people)
-    shards = running.shards()
+    shards = running.ready_shards()
     pids = _pids(shards, [name for name in shards if name.startswith("shard-1-of-2")])
     with _stopped(pids):
         running.publish([(CAMERAS[at % 4], scene([seed])) for at, seed in enumerate(people.values())])
@@ -64,7 +66,7 @@ def test_a_shard_without_replicas_stops_everything_and_nothing_is_lost(running: 
             lambda: all("watchlist shard 1 of 2 does not answer" in lane["state"] for lane in running.lanes()),
             "every recogniser says what it waits for",
         )
-        assert not people.keys() & _alerted(running.read(ALERTS, bool))
+        assert not people.keys() & _alerted(read_topic(running.plan.settings.kafka, ALERTS))
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
     running.alerts(set(people))
@@ -76,23 +78,23 @@ def test_a_frozen_replica_is_ended_and_comes_back(running: Running) -> None:
     running.divide(2, 2)
     people = {f"person-{seed}": seed for seed in range(132, 136)}
     running.enrol(people)
-    before = running.shards()
+    before = running.ready_shards()
     victim = "shard-0-of-2-r0"
     with _stopped(_pids(before, [victim])):
         running.publish([(CAMERAS[at], scene([seed])) for at, seed in enumerate(people.values())])
         running.alerts(set(people))
-        running.wait(lambda: _are_others(running.shards(), before, [victim]), "another process is ready", 120.0)
-    assert [(lane["state"], lane["status"]["restarts"]) for lane in running.lanes()] == [("watching", 0)] * 2
+        running.wait(lambda: _are_others(running.shards(), before, [victim]), "another process is ready")
+    _watch_as_before(running)
     others = set(before) - {victim}
-    assert _pids(running.shards(), others) == _pids(before, others)
+    assert _pids(running.ready_shards(), others) == _pids(before, others)
 
 
 def test_a_replica_is_taken_away(running: Running) -> None:
     """Those that stay are not touched."""
     running.divide(2, 2)
-    before = running.shards()
+    before = running.ready_shards()
     running.divide(2, 1)
-    after = running.shards()
+    after = running.ready_shards()
     assert set(after) == _names(2, 1)
     assert _pids(after, after) == _pids(before, after)
 
@@ -105,23 +107,24 @@ def test_the_list_is_divided_anew_while_frames_flow(running: Running) -> None:
     begun, enough = threading.Event(), threading.Event()
     with ThreadPoolExecutor(1) as pool:
         shown = pool.submit(_pass_by, running, list(people.values()), begun, enough)
-        assert begun.wait(20)
+        assert begun.wait(120)
         running.divide(4, 1)
         enough.set()
-        shown.result(60)
+        shown.result(120)
     alerts = running.alerts(set(people))
     assert {found[0]["generation"]["shards"] for found in alerts.values()} == {2, 4}
     assert all(len({alert["alert_id"] for alert in found}) == 1 for found in alerts.values())
-    assert set(running.shards()) == _names(4, 1)
+    assert set(running.ready_shards()) == _names(4, 1)
 
 
 def test_a_recogniser_that_comes_back_is_told_the_layout_in_force(running: Running) -> None:
     """It was made for 2 shards, and Ray makes it for 2 again, which are gone; it watches over 4."""
     running.divide(4, 1)
-    victim = running.lanes()[0]["status"]["pid"]
+    victim = running.heard()[0]["status"]["pid"]
     os.kill(victim, signal.SIGKILL)
     running.wait(lambda: _watches(running.lanes()[0], victim), "the recogniser is back")
-    assert [lane["status"]["layout"] for lane in running.lanes()] == [{"shards": 4, "replicas": 1}] * 2
+    four = {"shards": 4, "replicas": 1}
+    running.wait(lambda: [lane["status"]["layout"] for lane in running.heard()] == [four, four], "it asks those four")
     people = {f"person-{seed}": seed for seed in range(180, 184)}
     running.enrol(people)
     running.publish([(CAMERAS[at], scene([seed])) for at, seed in enumerate(people.values())])
@@ -132,17 +135,29 @@ def test_a_recogniser_that_comes_back_is_told_the_layout_in_force(running: Runni
 def test_a_cluster_that_has_lost_its_supervisor_says_so_and_gets_another(running: Running) -> None:
     """As after a command that was killed in between; recognisers and shards go on as they are."""
     running.divide(4, 1)
-    lanes, shards = [lane["status"]["pid"] for lane in running.lanes()], running.shards()
+    lanes, shards = [lane["status"]["pid"] for lane in running.heard()], running.ready_shards()
     end = [sys.executable, "-c", END_SUPERVISOR, str(running.run.file)]
     subprocess.run(end, env=dict(running.run.environment), check=True)
+    running.wait(lambda: "is missing" in _status(running)[1], "it says so")
+    code, said = _status(running)
+    assert code == 1
+    assert all(name in said for name in shards)
+    running.up()
+    assert [lane["status"]["pid"] for lane in running.heard()] == lanes
+    assert _pids(running.ready_shards(), shards) == _pids(shards, shards)
+
+
+def _status(running: Running) -> tuple[int, str]:
+    """Exit status of `beholden status`, and what it says of what is wrong."""
     status = [sys.executable, "-m", "cluster", "status", "-f", str(running.run.file)]
     said = subprocess.run(status, env=dict(running.run.environment), capture_output=True, text=True, check=False)
-    assert said.returncode == 1
-    assert "is missing" in said.stderr
-    assert all(name in said.stderr for name in shards)
-    running.run.beholden("up", "-f", str(running.run.file))
-    assert [lane["status"]["pid"] for lane in running.lanes()] == lanes
-    assert _pids(running.shards(), shards) == _pids(shards, shards)
+    return said.returncode, said.stderr
+
+
+def _watch_as_before(running: Running) -> None:
+    """Every recogniser watches, and none has started over."""
+    assert [lane["status"]["restarts"] for lane in running.heard()] == [0, 0]
+    running.wait(lambda: [lane["state"] for lane in running.lanes()] == [WATCHING] * 2, "every recogniser watches")
 
 
 def _names(shards: int, replicas: int) -> set[str]:
@@ -173,7 +188,7 @@ def _pass_by(running: Running, seeds: list[int], begun: threading.Event, enough:
         if at == 4:
             begun.set()
         if at == len(seeds) - 1:
-            assert enough.wait(60)
+            assert enough.wait(300)
         running.publish([(CAMERAS[at % 4], scene([seed]))])
         time.sleep(0.2)
 

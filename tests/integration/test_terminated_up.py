@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from cluster.plan import read_plan
-from loadtests.temporary import Temporary, temporary
+from loadtests.temporary import Temporary
 from tests.drawn import write_deployment
-from tests.running import Running
+from tests.running import prepared
 
 pytestmark = pytest.mark.integration
 
@@ -22,9 +22,8 @@ pytestmark = pytest.mark.integration
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Temporary]:
     """A broker, topics and a list, and no cluster."""
-    with temporary(write_deployment(tmp_path_factory.mktemp("deployment"))) as run:
-        Running.begin(run, read_plan(run.file))
-        yield run
+    with prepared(write_deployment(tmp_path_factory.mktemp("deployment"))) as running:
+        yield running.run
 
 
 @pytest.mark.parametrize("moment", ["starting Ray", "recogniser-0: starting"])
@@ -35,7 +34,7 @@ def test_up_that_is_terminated_takes_down_what_it_has_started(run: Temporary, mo
         assert up.stderr is not None
         assert any(moment in line for line in up.stderr)
         up.send_signal(signal.SIGTERM)
-        told = up.communicate(timeout=60)[1]
+        told = up.communicate(timeout=180)[1]
     assert up.returncode == 130, told
     assert left_of(run) == []
     with pytest.raises(subprocess.CalledProcessError):

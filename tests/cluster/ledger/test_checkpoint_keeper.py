@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ class World:
             def close(self) -> None:
                 """Nothing to let go of."""
 
-        fakes = {"TopicReader": Reader, "open_producer": lambda *_: None, "close_producer": lambda *_: True}
+        fakes = {"TopicReader": Reader, "producing": lambda *_: nullcontext()}
         fakes |= {"KafkaSink": lambda _, __, topic: self.topics[topic], "LOOK_BACK": 3}
         for name, fake in fakes.items():
             monkeypatch.setattr(checkpoint_keeper, name, fake)

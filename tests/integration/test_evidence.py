@@ -143,7 +143,7 @@ def test_a_recogniser_that_is_aborted_leaves_nothing_of_its_memory(running: Runn
     assert {name for name, form in wanted.forms.items() if form in dump.read_bytes()} == set(wanted.forms)
     dump.unlink()
 
-    lane = next(member for member in running.run.status() if member["name"] == "recogniser-0")
+    lane = running.heard()[0]
     victim = psutil.Process(lane["status"]["pid"])
     raylet = victim.parent()
     assert raylet is not None

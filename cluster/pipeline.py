@@ -8,7 +8,6 @@ returns.
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import compress
 
@@ -19,21 +18,19 @@ from cluster.admission_queue import AdmissionQueue, Admitted, Dropped
 from cluster.backoff import pause_s
 from cluster.holds import Holds
 from cluster.in_hand import InHand
-from cluster.ledger.writer import LedgerWriter
 from cluster.looking import Looking
 from cluster.offsets import OffsetTracker, TopicPartition
 from cluster.pace import Pace
 from cluster.policies.in_force import PolicyInForce
 from cluster.policies.standing import Halt, Halting, nothing_halts
-from cluster.ports import Clock, Delivery, FrameSource, Index, Record, ResultSink
-from cluster.privacy.evidence import EvidenceSink
+from cluster.ports import Clock, Delivery, FrameSource, Index, Record
 from cluster.privacy.nonmatches import Batch, Nonmatches
 from cluster.progress import Progress
+from cluster.results import DELIVERY_TIMEOUT_S, Outlets, Results, Undelivered, settle
 from cluster.shed_book import ShedBook
 from cluster.traces import forget_frames
-from cluster.wire.alerts import About, Alert, AlertContext, alert_id, encode_alert, parse_told
-from cluster.wire.evidence import Evidence, EvidenceName
-from cluster.wire.frames import encode_dead_letter, parse_frame
+from cluster.wire.alerts import About, AlertContext, parse_told
+from cluster.wire.frames import parse_frame
 from operators.decide import MAX_CANDIDATES, match
 from operators.errors import FrameReason, FrameRefused, IndexIncomplete
 from operators.policy import Policy
@@ -41,7 +38,6 @@ from operators.sightings import Sighting, Sightings, Verdict
 from operators.types import Frame, FrameRef, Hit
 from operators.vision import Seen, Vision
 
-DELIVERY_TIMEOUT_S = 120.0  # kafka-python's own delivery time-out: after it the broker's answer is not going to come
 COMMIT_INTERVAL_S = 1.0  # frames processed again after a crash, against a round trip for each batch
 RETRY_SEARCH_S, LONGEST_RETRY_SEARCH_S = 0.25, 1.0
 POLL_FRAMES = 256  # more are polled than a batch has only when more have come than a batch has
@@ -50,16 +46,6 @@ QUEUE_BYTES = 32 * 1024 * 1024  # of JPEGs that wait; one poll may go beyond it,
 BATCHES_OF_AGE = 5  # a frame waits while one batch is fetched and one looked at, then a third is looked at with it
 MAX_AGE_MS = 10**13  # three centuries, for ages beyond any calendar
 SLOW_S = 1.0  # a frame that takes longer to be decoded and searched for faces is told of
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Outlets:
-    """Where results are written: topics, and this process' chain of the ledger."""
-
-    alerts: ResultSink
-    dead_letters: ResultSink
-    ledger: LedgerWriter
-    evidence: EvidenceSink
 
 
 class Pipeline:
@@ -108,15 +94,14 @@ class Pipeline:
         self._sightings = Sightings(policy.policy.sightings)
         self._offsets = OffsetTracker()
         self._holds = Holds(self._offsets, policy.policy.sightings)
+        self._results = Results(outlets, vision, account, clock, context)
         self._told = set[About]()
         self._poll_records = poll_records
         self._pace = Pace(poll_records)
         self._book = ShedBook(outlets.ledger, account, self._offsets)
         self._nonmatches = Nonmatches(outlets.ledger, account)
         self._progress = Progress(source, self._offsets, self._book, account, clock)
-        self._undelivered: list[tuple[list[FrameRef], list[Delivery]]] = []
         self._aside: list[Admitted] = []  # frames that the next policy is to judge
-        self._results: dict[TopicPartition, int] = {}  # offsets of the last frames that led to one, not committed yet
         self._committed_at = 0.0
         self._idle_s = 0.0  # waited for frames; the rest of the time is `busy_s`
         self._index_lacks: str | None = None
@@ -126,7 +111,8 @@ class Pipeline:
 
     def _decide_by(self, policy: Policy, context: AlertContext) -> None:
         """Everything that a policy decides is changed here, and nowhere else."""
-        self._policy, self._context = policy, context
+        self._policy = policy
+        self._results.context = context
         self._max_age = timedelta(milliseconds=min(policy.max_frame_age_ms, MAX_AGE_MS))
         self._queue = AdmissionQueue(policy.freshness, self._max_age, self._poll_records, BATCH_BYTES)
         self._pace.longest_s = self._max_age.total_seconds() / BATCHES_OF_AGE
@@ -149,8 +135,7 @@ class Pipeline:
         Raises:
             BrokerUnavailable: Something was not acknowledged.
         """
-        pending, self._undelivered = self._undelivered, []
-        self._settle(pending)
+        self._settle(self._results.take_undelivered())
         self._book.write_all()
         self._nonmatches.write_all(self._clock.now())
         waiting, self._aside = [*self._aside, *self._queue.empty()], []
@@ -171,7 +156,7 @@ class Pipeline:
         """
         ended, began_s, idle_s = self.account.frames_out.total(), time.perf_counter(), self._idle_s
         batch = self._next_batch(timeout_s)
-        earlier, self._undelivered = self._undelivered, []
+        earlier = self._results.take_undelivered()
         is_idle = not batch
         self._watch_and_drop(batch)
         self._settle(earlier)
@@ -183,7 +168,7 @@ class Pipeline:
             self._flush()
         elif time.monotonic() - self._committed_at >= COMMIT_INTERVAL_S:
             self._commit()
-        if self._results and (halt := self._halting(self._context.policy_digest)) and halt.reason:
+        if self._results.last and (halt := self._halting(self._results.context.policy_digest)) and halt.reason:
             self._publish()
         self.busy_s += time.perf_counter() - began_s - (self._idle_s - idle_s)
         return self.account.frames_out.total() - ended
@@ -240,8 +225,7 @@ class Pipeline:
         return [each for each in batch if not self._is_barred(each)]
 
     def _flush(self) -> None:
-        pending, self._undelivered = self._undelivered, []
-        self._settle(pending)
+        self._settle(self._results.take_undelivered())
         self._commit()
 
     def _publish(self) -> None:
@@ -262,8 +246,7 @@ class Pipeline:
         Raises:
             BrokerUnavailable: Something was not acknowledged.
         """
-        pending, self._undelivered = self._undelivered, []
-        self._settle(pending)
+        self._settle(self._results.take_undelivered())
         elsewhere = set(revoked).difference(owned)
         self._holds.forget(elsewhere)
         self._offsets.forget(elsewhere)
@@ -271,8 +254,7 @@ class Pipeline:
         waiting = len(self._aside) - len(stays) + self._queue.forget(elsewhere)
         self._aside = stays
         self.account.take_back(waiting, self._book.forget(elsewhere))
-        for partition in elsewhere:
-            self._results.pop(partition, None)
+        self._results.forget(elsewhere)
         self._sightings.forget(self._progress.share(elsewhere, owned))
         self._in_hand.learn()
         self._commit()
@@ -292,7 +274,7 @@ class Pipeline:
         """
         self._told = set()
         for told in filter(None, map(parse_told, alerts)):
-            if told.deployment == self._context.deployment:
+            if told.deployment == self._results.context.deployment:
                 self._told.add(told.about)
                 box, key = np.array(told.box, np.float32), (told.about.watchlist, told.about.entry)
                 self._sightings.recall(told.camera, key, told.passage, box, told.captured_at)
@@ -335,7 +317,7 @@ class Pipeline:
 
         Both the moment at which it was taken and the present must lie within the policy's times.
         """
-        if halt := self._halting(self._context.policy_digest):
+        if halt := self._halting(self._results.context.policy_digest):
             return halt
         times = (self._clock.now(), frame.captured_at)
         is_in_scope = all(self._policy.in_scope(frame.camera, at) for at in times)
@@ -382,7 +364,7 @@ class Pipeline:
                 self._index_lacks = str(incomplete)
                 if self._stopping():
                     raise
-                if halt := self._halting(self._context.policy_digest):
+                if halt := self._halting(self._results.context.policy_digest):
                     self._index_lacks = None
                     return halt
                 time.sleep(pause_s(failed, RETRY_SEARCH_S, LONGEST_RETRY_SEARCH_S))
@@ -403,9 +385,9 @@ class Pipeline:
         self.account.faces.update(seen.gated)
         self.account.faces["compared"] += len(seen.faces)
         self.account.decided(frame.camera, (self._clock.now() - frame.captured_at).total_seconds() * 1000)
-        alerts = [self._alert(frame, seen, one, detected_at) for one in due]
+        alerts = [self._results.alert(frame, seen, one, detected_at) for one in due]
         untold = [alert.about not in self._told for alert in alerts]
-        named = self._keep_evidence(frame, seen, list(compress(alerts, untold)))
+        named = self._results.keep_evidence(frame, seen, list(compress(alerts, untold)))
         if due:
             self._outlets.ledger.prove()
             if self._is_barred(admitted):  # while its evidence was on its way, or the ledger was waited for
@@ -413,77 +395,27 @@ class Pipeline:
                 return 0
         done = [frame.ref, *self._holds.keep(frame, self._sightings.waits_for(frame.camera), detected_at)]
         if due:
-            at = self._clock.now()
-            deliveries = [self._send(replace(alert, alerted_at=at), evidence) for alert, evidence in named]
-            self._close(done, Outcome.ALERTED, "candidate", deliveries)
+            self._close(done, Outcome.ALERTED, "candidate", self._results.send(named))
         else:
             self._close(done, Outcome.NO_MATCH, _why_not(seen, sightings))
         return len({sighting.face for sighting in due})
 
-    def _alert(self, frame: Frame, seen: Seen, sighting: Sighting, detected_at: datetime) -> Alert:
-        box = tuple(float(side) for side in seen.faces.boxes[sighting.face])
-        return Alert(
-            frame=frame,
-            face=int(seen.numbers[sighting.face]),
-            box=(box[0], box[1], box[2], box[3]),
-            confidence=float(seen.faces.confidence[sighting.face]),
-            match=sighting.match,
-            passage=sighting.passage,
-            frames=sighting.frames,
-            detected_at=detected_at,
-            alerted_at=self._clock.now(),
-        )
-
-    def _keep_evidence(self, frame: Frame, seen: Seen, alerts: Sequence[Alert]) -> list[tuple[Alert, EvidenceName]]:
-        """Write the evidence of alerts of a frame, and wait until it is there.
-
-        Whoever finds an alert written looks no further, so one that was written without evidence would stay without.
-        """
-        kept = [(alert, *self._outlets.evidence.send(self._evidence(alert, seen), frame.ref)) for alert in alerts]
-        for _, _, delivery in kept:
-            delivery.wait(DELIVERY_TIMEOUT_S)
-        return [(alert, name) for alert, name, _ in kept]
-
-    def _send(self, alert: Alert, evidence: EvidenceName) -> Delivery:
-        frame = alert.frame
-        value, headers = encode_alert(alert, self._context, evidence)
-        self.account.alerts += 1
-        self._results[frame.ref.topic, frame.ref.partition] = frame.ref.offset
-        return self._outlets.alerts.send(frame.camera, value, headers, frame.ref)
-
-    def _evidence(self, alert: Alert, seen: Seen) -> Evidence:
-        """What an alert can be computed again from."""
-        origin, [face] = seen.origin, np.flatnonzero(seen.numbers == alert.face).tolist()
-        return Evidence(
-            alert_id=alert_id(alert, self._context),
-            crop=origin.crops[face],
-            face=origin.found.take(seen.numbers[[face]]),
-            shape=origin.shape,
-            provider=self._vision.provider,
-            context=self._vision.context(alert.frame.jpeg, seen, face),
-        )
-
     def _dead_letter(self, record: Record, refused: FrameRefused) -> None:
-        value = encode_dead_letter(record, refused.reason, refused.detail, self._clock.now())
-        delivery = self._outlets.dead_letters.send(str(record.ref), value, [], record.ref)
-        self._results[record.ref.topic, record.ref.partition] = record.ref.offset
+        delivery = self._results.send_dead_letter(record, refused)
         self._close([record.ref], Outcome.DEAD_LETTERED, refused.reason, [delivery])
 
     def _close(self, done: list[FrameRef], outcome: Outcome, reason: str, deliveries: Sequence[Delivery] = ()) -> None:
         """Account for a frame; it, and those that waited for it, are finished once all that was written for it is."""
         self.account.close(outcome, reason)
         lets_go = len(done) > 1  # of earlier frames, which may have led to an alert that is not written yet
-        if deliveries or (lets_go and self._undelivered):
-            self._undelivered.append((done, list(deliveries)))
+        if deliveries or (lets_go and self._results.has_undelivered):
+            self._results.follow(done, deliveries)
         else:
             self._finish(done)
 
-    def _settle(self, pending: Sequence[tuple[list[FrameRef], list[Delivery]]]) -> None:
+    def _settle(self, pending: Sequence[Undelivered]) -> None:
         """Wait for acknowledgements. One that does not come ends this process before anything is committed."""
-        for done, deliveries in pending:
-            for delivery in deliveries:
-                delivery.wait(DELIVERY_TIMEOUT_S)
-            self._finish(done)
+        settle(pending, self._finish)
         self._book.settle(DELIVERY_TIMEOUT_S)
         self._nonmatches.settle(DELIVERY_TIMEOUT_S)
 
@@ -494,14 +426,14 @@ class Pipeline:
     def _commit(self) -> None:
         """Store what is finished; intervals before a result end now: in a transaction it is not readable earlier."""
         self._committed_at = time.monotonic()
-        if self._results:
-            self._book.write_before(self._results)
+        if self._results.last:
+            self._book.write_before(self._results.last)
             self._book.settle(DELIVERY_TIMEOUT_S)
         self._outlets.ledger.check()
         ready = self._offsets.take()
         if ready:
             self._source.commit(ready)
-        self._results = {at: offset for at, offset in self._results.items() if ready.get(at, 0) <= offset}
+        self._results.committed(ready)
 
 
 def _why_not(seen: Seen, sightings: Sequence[Sighting]) -> NoMatch:

@@ -21,11 +21,12 @@ from cluster.clocks import SystemClock
 from cluster.keys import new_evidence_key
 from cluster.ledger.writer import LedgerWriter
 from cluster.memory_io import MemorySink
-from cluster.pipeline import Outlets, Pipeline
+from cluster.pipeline import Pipeline
 from cluster.plan import Plan, open_vision
 from cluster.ports import Record, Skipped
 from cluster.privacy.evidence import EvidenceSink
 from cluster.recogniser import Recogniser
+from cluster.results import Outlets
 from cluster.settings import Delivery
 from cluster.wire.frames import frame_headers
 from cluster.wire.settings import IN_FORCE, in_force_body

@@ -20,12 +20,13 @@ from cluster.in_hand import InHand
 from cluster.keys import EvidenceKey
 from cluster.ledger.writer import LedgerWriter
 from cluster.memory_io import MemorySink, MemorySource
-from cluster.pipeline import Outlets, Pipeline
+from cluster.pipeline import Pipeline
 from cluster.policies.in_force import PolicyInForce
 from cluster.policies.standing import Halting, nothing_halts
 from cluster.ports import MessageSink, Record
 from cluster.privacy.evidence import EvidenceSink
 from cluster.privacy.retention import RetentionProfile, read_profile
+from cluster.results import Outlets
 from cluster.wire.alerts import AlertContext
 from cluster.wire.entries import EntryRecord, Photo
 from cluster.wire.ledger import GENESIS, LedgerRecord, encode_record

@@ -12,13 +12,13 @@ import pytest
 
 from cluster import recogniser as recogniser_module
 from cluster.memory_io import MemorySink
-from cluster.pipeline import Outlets
 from cluster.plan import Plan
 from cluster.policies.in_force import PolicyInForce
 from cluster.policies.standing import Halt, Standing
 from cluster.policies.state import Refusal
 from cluster.privacy.evidence import EvidenceSink
 from cluster.recogniser import FIRST_LOOK_S, LOOKS, SLOT_TAKEN, Recogniser
+from cluster.results import Outlets
 from cluster.wire.ledger import parse_record
 from cluster.wire.order import Action, Order
 from operators.errors import BrokerUnavailable, PolicyUnknown, SlotTaken

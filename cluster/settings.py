@@ -16,6 +16,7 @@ from cluster.folders import state_folder
 from cluster.policies.signatures import Person
 from cluster.shards.layout import Layout
 from cluster.strict_yaml import read
+from cluster.telemetry.settings import TelemetrySettings
 from cluster.wire.text import is_line
 from operators.errors import BrokerUnavailable, SettingsRefused
 from operators.jpeg import JpegLimits
@@ -279,6 +280,7 @@ class ClusterSettings:
         retention: Folder of the retention profiles of which the policy names one; None: `retention` beside the
             policy's folder.
         people: Whose signatures count under policies and orders, by name, with their keys and what they may do.
+        telemetry: Where traces and metrics go; without it nowhere.
     """
 
     cluster: str
@@ -295,6 +297,7 @@ class ClusterSettings:
     keys: Path | None = None
     retention: Path | None = None
     people: dict[str, Person] = field(default_factory=dict)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
     def __post_init__(self) -> None:
         if not self.cluster.replace("-", "").isalnum() or not self.cluster.isascii():

@@ -7,7 +7,7 @@ returns.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import compress
 
@@ -19,6 +19,7 @@ from cluster.backoff import pause_s
 from cluster.holds import Holds
 from cluster.in_hand import InHand
 from cluster.looking import Looking
+from cluster.measures import Work
 from cluster.offsets import OffsetTracker, TopicPartition
 from cluster.pace import Pace
 from cluster.policies.in_force import PolicyInForce
@@ -105,6 +106,7 @@ class Pipeline:
         self._committed_at = 0.0
         self._idle_s = 0.0  # waited for frames; the rest of the time is `busy_s`
         self._index_lacks: str | None = None
+        self._held = 0  # partitions from which nothing is polled for now
         self.account = account
         self.busy_s = 0.0
         self._decide_by(policy.policy, context)
@@ -147,6 +149,21 @@ class Pipeline:
     def waiting_for(self) -> str | None:
         """What nothing goes on for; None while frames are looked at and searched for."""
         return self._looking.waiting_for or self._index_lacks or self._outlets.ledger.waits
+
+    def work(self, lag: Mapping[int, int]) -> Work:
+        """What is in hand; may be asked by any thread.
+
+        Args:
+            lag: Frames of each partition that wait to be polled.
+        """
+        return Work(
+            busy_s=self.busy_s,
+            waiting_bytes=self._queue.waiting_bytes,
+            in_flight=self._results.undelivered,
+            paused=self._held,
+            waits_for_ledger=self._outlets.ledger.waits is not None,
+            lag_s=self._progress.lag_s(lag, self._clock.now()),
+        )
 
     def step(self, timeout_s: float) -> int:
         """Process one batch, waiting up to `timeout_s` for its first frame; how many frames reached their end.
@@ -211,7 +228,9 @@ class Pipeline:
 
     def _next_batch(self, timeout_s: float) -> list[Admitted]:
         """Poll, take in what has come, and give each camera its turn."""
-        self._source.hold(self._queue.full(QUEUE_BYTES))
+        held = self._queue.full(QUEUE_BYTES)
+        self._held = len(held)
+        self._source.hold(held)
         began_s = time.perf_counter()
         polled = self._source.poll(POLL_FRAMES, 0.0 if len(self._queue) else timeout_s, self._offsets.ready())
         if len(polled) < POLL_FRAMES:  # it has waited for frames, or had none to wait for
@@ -384,7 +403,8 @@ class Pipeline:
         due = [sighting for sighting in sightings if sighting.verdict is Verdict.ALERT]
         self.account.faces.update(seen.gated)
         self.account.faces["compared"] += len(seen.faces)
-        self.account.decided(frame.camera, (self._clock.now() - frame.captured_at).total_seconds() * 1000)
+        self.account.decided(frame.camera, frame.captured_at, self._clock.now())
+        self.account.sighted(frame.camera, sightings)
         alerts = [self._results.alert(frame, seen, one, detected_at) for one in due]
         untold = [alert.about not in self._told for alert in alerts]
         named = self._results.keep_evidence(frame, seen, list(compress(alerts, untold)))

@@ -105,6 +105,11 @@ class Results:
         self._undelivered.append(Undelivered(frames, deliveries))
 
     @property
+    def undelivered(self) -> int:
+        """Frames of which something may not be acknowledged yet."""
+        return sum(len(each.frames) for each in self._undelivered.copy())
+
+    @property
     def has_undelivered(self) -> bool:
         """Whether anything may not be acknowledged yet."""
         return bool(self._undelivered)
@@ -126,7 +131,7 @@ class Results:
     def _send(self, alert: Alert, evidence: EvidenceName) -> Delivery:
         frame = alert.frame
         value, headers = encode_alert(alert, self.context, evidence)
-        self._account.alerts += 1
+        self._account.alerted(frame, alert.match.watchlist, alert.alerted_at)
         self._note(frame.ref)
         return self._outlets.alerts.send(frame.camera, value, headers, frame.ref)
 

@@ -41,6 +41,11 @@ class Durations:
         return sum(self.counts)
 
 
+def bucket_of(seconds: float) -> int:
+    """Number of the bucket that counts a duration; a clock that was put back counts as no time."""
+    return bisect_left(BUCKETS_S, max(0.0, seconds))
+
+
 class Histogram:
     """Counts durations. Not thread-safe, but read from any thread."""
 
@@ -49,10 +54,9 @@ class Histogram:
         self._total_s = 0.0
 
     def took(self, seconds: float, times: int = 1) -> None:
-        """Something took so long, so many times; a clock that was put back counts as no time."""
-        seconds = max(0.0, seconds)
-        self._counts[bisect_left(BUCKETS_S, seconds)] += times
-        self._total_s += seconds * times
+        """Something took so long, so many times; see `bucket_of`."""
+        self._counts[bucket_of(seconds)] += times
+        self._total_s += max(0.0, seconds) * times
 
     @property
     def durations(self) -> Durations:

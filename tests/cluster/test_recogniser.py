@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -128,6 +129,8 @@ class World:
                 """Nothing is in hand."""
 
             drop = drain
+
+            work = Mock(return_value=None)
 
         class Source:
             """As `KafkaFrameSource`."""

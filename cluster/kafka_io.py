@@ -524,6 +524,12 @@ class TopicReader:
         found = self._consumer.offsets_for_times(dict.fromkeys(self._partitions, int(moment.timestamp() * 1000)))
         return {at.partition: found[at].offset if found.get(at) else end for at, end in self._ends.items()}
 
+    def oldest_ms(self) -> int | None:
+        """When the oldest record that is still there was written, Unix milliseconds; None: there is none."""
+        with translated(self._kafka, "asking for the oldest record"):
+            found = self._consumer.offsets_for_times(dict.fromkeys(self._partitions, 0))
+            return min((each.timestamp for each in found.values() if each), default=None)
+
     def poll(self, timeout_s: float) -> list[Record]:
         """What has come; empty after `timeout_s` without any."""
         with translated(self._kafka, "reading"):

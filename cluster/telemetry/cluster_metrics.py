@@ -20,7 +20,7 @@ SECTIONS: Sections = {
         gauge(
             "beholden_index_bytes",
             HOLDER,
-            "Vectors and their rounded rows in memory.",
+            "Vectors in memory, those included that were withdrawn and are not erased yet.",
             "Near the machine's memory: more shards.",
         ),
         histogram(

@@ -347,7 +347,7 @@ class Pipeline:
                 self._dead_letter(record, seen)
             else:
                 found.append(((record, frame), seen))
-                if seen.took_s > SLOW_S:
+                if seen.times.looked_s > SLOW_S:
                     self.account.slow[frame.camera] += 1
         return found
 

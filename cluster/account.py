@@ -91,9 +91,8 @@ class Account:
         """The ledger has so many of the frames shed."""
         self._unwritten[reason] -= frames
 
-    def decided(self, camera: str, captured_at: datetime, now: datetime) -> None:
-        """A frame of a camera has been looked at."""
-        age_ms = (now - captured_at).total_seconds() * 1000
+    def decided(self, camera: str, captured_at: datetime, age_ms: float) -> None:
+        """A frame of a camera has been looked at, so long after it was captured."""
         self.measures.decided(camera, captured_at.timestamp(), age_ms / 1000)
         self.watched[camera] += 1
         self.ages[min(MAX_AGE_STEP, max(0, int(age_ms // AGE_STEP_MS) + 1))] += 1

@@ -29,6 +29,7 @@ from cluster.privacy.nonmatches import Batch, Nonmatches
 from cluster.progress import Progress
 from cluster.results import DELIVERY_TIMEOUT_S, Outlets, Results, Undelivered, settle
 from cluster.shed_book import ShedBook
+from cluster.telemetry.journal import Journal
 from cluster.traces import forget_frames
 from cluster.wire.alerts import About, AlertContext, parse_told
 from cluster.wire.frames import parse_frame
@@ -66,6 +67,7 @@ class Pipeline:
         in_hand: Where the frames that are looked at are written down; by default nowhere.
         halting: What halts everything that this policy decides; asked for each frame when it comes, when its turn has
             come, and before anything follows from it.
+        journal: Where it is noted what happened to each frame when; by default nowhere.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Pipeline:
         stopping: Callable[[], bool] = lambda: False,
         in_hand: InHand | None = None,
         halting: Halting = nothing_halts,
+        journal: Journal | None = None,
     ) -> None:
         self._source = source
         self._outlets = outlets
@@ -95,7 +98,8 @@ class Pipeline:
         self._sightings = Sightings(policy.policy.sightings)
         self._offsets = OffsetTracker()
         self._holds = Holds(self._offsets, policy.policy.sightings)
-        self._results = Results(outlets, vision, account, clock, context)
+        self._journal = Journal() if journal is None else journal
+        self._results = Results(outlets, vision, account, clock, context, self._journal)
         self._told = set[About]()
         self._poll_records = poll_records
         self._pace = Pace(poll_records)
@@ -115,6 +119,7 @@ class Pipeline:
         """Everything that a policy decides is changed here, and nowhere else."""
         self._policy = policy
         self._results.context = context
+        self._journal.policy = (context.policy, context.policy_digest)
         self._max_age = timedelta(milliseconds=min(policy.max_frame_age_ms, MAX_AGE_MS))
         self._queue = AdmissionQueue(policy.freshness, self._max_age, self._poll_records, BATCH_BYTES)
         self._pace.longest_s = self._max_age.total_seconds() / BATCHES_OF_AGE
@@ -219,6 +224,7 @@ class Pipeline:
         """Forget the frames that wait: whoever has their partitions next reads them again."""
         self._queue.empty()
         self._aside.clear()
+        self._journal.close()
 
     def drain(self) -> None:
         """Wait for everything that was written, shed frames included, and commit what is finished."""
@@ -231,17 +237,21 @@ class Pipeline:
         held = self._queue.full(QUEUE_BYTES)
         self._held = len(held)
         self._source.hold(held)
-        began_s = time.perf_counter()
+        began_s, began_ns = time.perf_counter(), self._journal.now_ns()
         polled = self._source.poll(POLL_FRAMES, 0.0 if len(self._queue) else timeout_s, self._offsets.ready())
         if len(polled) < POLL_FRAMES:  # it has waited for frames, or had none to wait for
             self._idle_s += time.perf_counter() - began_s
+        self._journal.polled(began_ns, len(polled))
         for record in polled:
             if self._progress.is_new(record):
+                self._journal.take(record.ref)
                 self._admit(record)
         self._progress.skip(polled, self._clock.now() - self._max_age)
         batch, dropped = self._queue.take(self._clock.now(), self._pace.frames)
         self._shed(dropped)
-        return [each for each in batch if not self._is_barred(each)]
+        turn = [each for each in batch if not self._is_barred(each)]
+        self._journal.turn([record.ref for record, _ in turn])
+        return turn
 
     def _flush(self) -> None:
         self._settle(self._results.take_undelivered())
@@ -269,6 +279,7 @@ class Pipeline:
         elsewhere = set(revoked).difference(owned)
         self._holds.forget(elsewhere)
         self._offsets.forget(elsewhere)
+        self._journal.forget(elsewhere)
         stays = [each for each in self._aside if (each[0].ref.topic, each[0].ref.partition) not in elsewhere]
         waiting = len(self._aside) - len(stays) + self._queue.forget(elsewhere)
         self._aside = stays
@@ -311,6 +322,7 @@ class Pipeline:
 
     def _take(self, record: Record, frame: Frame) -> None:
         """Have a frame wait for its turn, if the policy in force covers it."""
+        self._journal.understood(frame)
         try:
             self._check_scope(frame)
             self._in_hand.check(record, frame.camera)
@@ -326,6 +338,8 @@ class Pipeline:
         for each in dropped:
             at = each.frame.captured_at
             self._book.add(each.frame.ref, (each.frame.camera,), each.reason, (at, at), self._clock.now())
+            self._journal.end(each.frame.ref, Outcome.SHED, each.reason)
+            self._journal.written(each.frame.ref)
 
     def _check_scope(self, frame: Frame) -> None:
         if frame.camera not in self._policy.cameras:
@@ -366,7 +380,8 @@ class Pipeline:
                 self._dead_letter(record, seen)
             else:
                 found.append(((record, frame), seen))
-                if seen.took_s > SLOW_S:
+                self._journal.seen(record.ref, seen)
+                if seen.times.looked_s > SLOW_S:
                     self.account.slow[frame.camera] += 1
         return found
 
@@ -375,7 +390,7 @@ class Pipeline:
         vectors = self._vision.join(seen)
         if not len(vectors):
             return [[] for _ in seen]
-        failed = 0
+        failed, began_ns = 0, self._journal.now_ns()
         while True:
             try:
                 hits = self._index.search(vectors, MAX_CANDIDATES, self._policy.lowest_threshold)
@@ -385,11 +400,13 @@ class Pipeline:
                     raise
                 if halt := self._halting(self._results.context.policy_digest):
                     self._index_lacks = None
+                    self._journal.searched(began_ns, len(vectors), failed + 1)
                     return halt
                 time.sleep(pause_s(failed, RETRY_SEARCH_S, LONGEST_RETRY_SEARCH_S))
                 failed += 1
             else:
                 self._index_lacks = None
+                self._journal.searched(began_ns, len(vectors), failed)
                 answers = iter(hits)
                 return [[next(answers) for _ in one.vectors] for one in seen]
 
@@ -397,19 +414,22 @@ class Pipeline:
         """From hits to alerts, or to the reason why there is none; how many faces led to alerts."""
         if self._is_barred(admitted):
             return 0
-        frame = admitted[1]
+        frame, began_ns = admitted[1], self._journal.now_ns()
         matches = [match(found, frame.camera, self._policy.watchlists) for found in hits]
         sightings = self._sightings.update(frame.camera, frame.ref, frame.captured_at, seen.faces.boxes, matches)
         due = [sighting for sighting in sightings if sighting.verdict is Verdict.ALERT]
         self.account.faces.update(seen.gated)
         self.account.faces["compared"] += len(seen.faces)
-        self.account.decided(frame.camera, frame.captured_at, self._clock.now())
+        age_ms = (self._clock.now() - frame.captured_at).total_seconds() * 1000
+        self.account.decided(frame.camera, frame.captured_at, age_ms)
         self.account.sighted(frame.camera, sightings)
+        self._journal.decided(frame.ref, began_ns, age_ms)
         alerts = [self._results.alert(frame, seen, one, detected_at) for one in due]
         untold = [alert.about not in self._told for alert in alerts]
         named = self._results.keep_evidence(frame, seen, list(compress(alerts, untold)))
         if due:
             self._outlets.ledger.prove()
+            self._journal.proven(frame.ref)
             if self._is_barred(admitted):  # while its evidence was on its way, or the ledger was waited for
                 self._sightings.take_back(frame.camera, frame.ref, list(compress(due, untold)))
                 return 0
@@ -427,6 +447,7 @@ class Pipeline:
     def _close(self, done: list[FrameRef], outcome: Outcome, reason: str, deliveries: Sequence[Delivery] = ()) -> None:
         """Account for a frame; it, and those that waited for it, are finished once all that was written for it is."""
         self.account.close(outcome, reason)
+        self._journal.end(done[0], outcome, reason)
         lets_go = len(done) > 1  # of earlier frames, which may have led to an alert that is not written yet
         if deliveries or (lets_go and self._results.has_undelivered):
             self._results.follow(done, deliveries)
@@ -442,6 +463,7 @@ class Pipeline:
     def _finish(self, refs: Sequence[FrameRef]) -> None:
         for ref in refs:
             self._offsets.finish(ref)
+            self._journal.written(ref)
 
     def _commit(self) -> None:
         """Store what is finished; intervals before a result end now: in a transaction it is not readable earlier."""
@@ -452,7 +474,9 @@ class Pipeline:
         self._outlets.ledger.check()
         ready = self._offsets.take()
         if ready:
+            began_ns = self._journal.now_ns()
             self._source.commit(ready)
+            self._journal.committed(began_ns, ready)
         self._results.committed(ready)
 
 

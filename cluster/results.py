@@ -11,6 +11,7 @@ from cluster.ledger.writer import LedgerWriter
 from cluster.offsets import TopicPartition
 from cluster.ports import Clock, Delivery, Record, ResultSink
 from cluster.privacy.evidence import EvidenceSink
+from cluster.telemetry.journal import Journal
 from cluster.wire.alerts import Alert, AlertContext, alert_id, encode_alert
 from cluster.wire.evidence import Evidence, EvidenceName
 from cluster.wire.frames import encode_dead_letter
@@ -49,17 +50,27 @@ class Results:
         account: Where alerts are counted.
         clock: The time.
         context: The settings in force, as alerts name them.
+        journal: Says where whoever reads an alert goes on in its frame's trace.
 
     Attributes:
         context: As above; another one from the next alert on.
         last: Of each partition, the offset of the last frame that led to something and is not committed yet.
     """
 
-    def __init__(self, outlets: Outlets, vision: Vision, account: Account, clock: Clock, context: AlertContext) -> None:
+    def __init__(
+        self,
+        outlets: Outlets,
+        vision: Vision,
+        account: Account,
+        clock: Clock,
+        context: AlertContext,
+        journal: Journal,
+    ) -> None:
         self._outlets = outlets
         self._vision = vision
         self._account = account
         self._clock = clock
+        self._journal = journal
         self._undelivered: list[Undelivered] = []
         self.context = context
         self.last: dict[TopicPartition, int] = {}
@@ -129,8 +140,8 @@ class Results:
             self.last.pop(partition, None)
 
     def _send(self, alert: Alert, evidence: EvidenceName) -> Delivery:
-        frame = alert.frame
-        value, headers = encode_alert(alert, self.context, evidence)
+        frame = self._journal.send_alert(alert.frame, alert_id(alert, self.context))
+        value, headers = encode_alert(replace(alert, frame=frame), self.context, evidence)
         self._account.alerted(frame, alert.match.watchlist, alert.alerted_at)
         self._note(frame.ref)
         return self._outlets.alerts.send(frame.camera, value, headers, frame.ref)

@@ -27,6 +27,7 @@ from cluster.ports import MessageSink, Record
 from cluster.privacy.evidence import EvidenceSink
 from cluster.privacy.retention import RetentionProfile, read_profile
 from cluster.results import Outlets
+from cluster.telemetry.journal import Journal
 from cluster.wire.alerts import AlertContext
 from cluster.wire.entries import EntryRecord, Photo
 from cluster.wire.ledger import GENESIS, LedgerRecord, encode_record
@@ -328,6 +329,7 @@ class Lane:
     vision: FakeVision = field(default_factory=FakeVision)
     in_hand: InHand = field(default_factory=InHand)
     halting: Halting = nothing_halts
+    journal: Journal | None = None
 
     def pipeline(self) -> Pipeline:
         """A pipeline that starts anew."""
@@ -344,6 +346,7 @@ class Lane:
             lambda: self.stopping,
             in_hand=self.in_hand,
             halting=self.halting,
+            journal=self.journal,
         )
 
     def run(self, records: Sequence[Record]) -> Pipeline:

@@ -28,7 +28,7 @@ def busy_account() -> Account:
     """An account in which everything has happened."""
     account = Account(objective_s=0.1)
     account.take_in(4)
-    account.decided("gate", NOW, NOW)
+    account.decided("gate", NOW, 5.0)
     account.close(Outcome.NO_MATCH, NoMatch.NO_FACE)
     account.shed(Shed.TOO_OLD, 2)
     account.give_back()

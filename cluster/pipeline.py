@@ -29,6 +29,7 @@ from cluster.privacy.nonmatches import Batch, Nonmatches
 from cluster.progress import Progress
 from cluster.results import DELIVERY_TIMEOUT_S, Outlets, Results, Undelivered, settle
 from cluster.shed_book import ShedBook
+from cluster.stages import Stage
 from cluster.telemetry.journal import Journal
 from cluster.traces import forget_frames
 from cluster.wire.alerts import About, AlertContext, parse_told
@@ -91,6 +92,7 @@ class Pipeline:
         self._vision = vision
         self._index = index
         self._clock = clock
+        self._stages = account.measures.stages
         self._stopping = stopping
         self._halting = halting
         self._in_hand = in_hand or InHand()
@@ -248,6 +250,8 @@ class Pipeline:
                 self._admit(record)
         self._progress.skip(polled, self._clock.now() - self._max_age)
         batch, dropped = self._queue.take(self._clock.now(), self._pace.frames)
+        for waited_s in self._queue.waited_s:
+            self._stages.took(Stage.TURN, waited_s)
         self._shed(dropped)
         turn = [each for each in batch if not self._is_barred(each)]
         self._journal.turn([record.ref for record, _ in turn])
@@ -318,6 +322,7 @@ class Pipeline:
         except FrameRefused as refused:
             self._dead_letter(record, refused)
         else:
+            self._stages.took(Stage.TOPIC, (self._clock.now() - frame.captured_at).total_seconds())
             self._take(record, frame)
 
     def _take(self, record: Record, frame: Frame) -> None:
@@ -381,6 +386,7 @@ class Pipeline:
             else:
                 found.append(((record, frame), seen))
                 self._journal.seen(record.ref, seen)
+                self._stages.looked(seen.times)
                 if seen.times.looked_s > SLOW_S:
                     self.account.slow[frame.camera] += 1
         return found
@@ -393,7 +399,8 @@ class Pipeline:
         failed, began_ns = 0, self._journal.now_ns()
         while True:
             try:
-                hits = self._index.search(vectors, MAX_CANDIDATES, self._policy.lowest_threshold)
+                with self._stages.watched(Stage.SEARCH):
+                    hits = self._index.search(vectors, MAX_CANDIDATES, self._policy.lowest_threshold)
             except IndexIncomplete as incomplete:
                 self._index_lacks = str(incomplete)
                 if self._stopping():
@@ -407,6 +414,7 @@ class Pipeline:
             else:
                 self._index_lacks = None
                 self._journal.searched(began_ns, len(vectors), failed)
+                self._stages.took(Stage.SEARCH, (self._journal.now_ns() - began_ns) / 1e9)
                 answers = iter(hits)
                 return [[next(answers) for _ in one.vectors] for one in seen]
 
@@ -424,12 +432,16 @@ class Pipeline:
         self.account.decided(frame.camera, frame.captured_at, age_ms)
         self.account.sighted(frame.camera, sightings)
         self._journal.decided(frame.ref, began_ns, age_ms)
+        self._stages.took(Stage.DECIDE, ((decided_ns := self._journal.now_ns()) - began_ns) / 1e9)
         alerts = [self._results.alert(frame, seen, one, detected_at) for one in due]
         untold = [alert.about not in self._told for alert in alerts]
-        named = self._results.keep_evidence(frame, seen, list(compress(alerts, untold)))
+        with self._stages.watched(Stage.EVIDENCE):
+            named = self._results.keep_evidence(frame, seen, list(compress(alerts, untold)))
         if due:
-            self._outlets.ledger.prove()
+            with self._stages.watched(Stage.EVIDENCE):
+                self._outlets.ledger.prove()
             self._journal.proven(frame.ref)
+            self._stages.took(Stage.EVIDENCE, (self._journal.now_ns() - decided_ns) / 1e9)
             if self._is_barred(admitted):  # while its evidence was on its way, or the ledger was waited for
                 self._sightings.take_back(frame.camera, frame.ref, list(compress(due, untold)))
                 return 0
@@ -441,6 +453,7 @@ class Pipeline:
         return len({sighting.face for sighting in due})
 
     def _dead_letter(self, record: Record, refused: FrameRefused) -> None:
+        self._stages.refused(refused.reason)
         delivery = self._results.send_dead_letter(record, refused)
         self._close([record.ref], Outcome.DEAD_LETTERED, refused.reason, [delivery])
 
@@ -456,7 +469,9 @@ class Pipeline:
 
     def _settle(self, pending: Sequence[Undelivered]) -> None:
         """Wait for acknowledgements. One that does not come ends this process before anything is committed."""
-        settle(pending, self._finish)
+        with self._stages.watched(Stage.PUBLISH):
+            for waited_s in settle(pending, self._finish):
+                self._stages.took(Stage.PUBLISH, waited_s)
         self._book.settle(DELIVERY_TIMEOUT_S)
         self._nonmatches.settle(DELIVERY_TIMEOUT_S)
 

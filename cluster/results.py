@@ -1,7 +1,8 @@
 """What follows from frames: alerts with their evidence, and dead letters; and what of it is not acknowledged yet."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -35,10 +36,11 @@ class Outlets:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Undelivered:
-    """Frames that are finished once what was written for them is acknowledged."""
+    """Frames that are finished once what was written for them, since `since_s`, is acknowledged."""
 
     frames: Sequence[FrameRef]
     deliveries: Sequence[Delivery]
+    since_s: float = field(default_factory=time.perf_counter)
 
 
 class Results:
@@ -162,8 +164,8 @@ class Results:
         )
 
 
-def settle(pending: Sequence[Undelivered], finish: Callable[[Sequence[FrameRef]], None]) -> None:
-    """Wait for acknowledgements, and finish the frames they are of.
+def settle(pending: Sequence[Undelivered], finish: Callable[[Sequence[FrameRef]], None]) -> Iterator[float]:
+    """Wait for acknowledgements, and finish the frames they are of; seconds until all of a frame's were there.
 
     Raises:
         BrokerUnavailable: One does not come: nothing of it may be committed.
@@ -172,3 +174,5 @@ def settle(pending: Sequence[Undelivered], finish: Callable[[Sequence[FrameRef]]
         for delivery in each.deliveries:
             delivery.wait(DELIVERY_TIMEOUT_S)
         finish(each.frames)
+        if each.deliveries:
+            yield time.perf_counter() - each.since_s

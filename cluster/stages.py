@@ -1,9 +1,16 @@
 """How long each stage takes: counted in fixed buckets, so that counting costs no more than an addition."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from operators.errors import FrameReason
+
+if TYPE_CHECKING:
+    from operators.vision import Times
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -21,6 +28,18 @@ class Stage(StrEnum):
     DECIDE = "decide"
     EVIDENCE = "evidence"  # from sealing it until the broker has it and the ledger can be written
     PUBLISH = "publish"  # from the first alert or dead letter of a batch until the broker has all of them
+
+
+_FOUND_OUT = {
+    FrameReason.NO_CAMERA: Stage.TOPIC,
+    FrameReason.CAMERA_ID_INVALID: Stage.TOPIC,
+    FrameReason.UNKNOWN_CAMERA: Stage.TOPIC,
+    FrameReason.METADATA_INVALID: Stage.TOPIC,
+    FrameReason.QUARANTINED: Stage.TOPIC,
+    FrameReason.TOO_MANY_FACES: Stage.DETECT,
+    FrameReason.MODEL_FAILED: Stage.DETECT,
+}
+"""Which stage finds out that a frame cannot be processed; all other reasons are those of its header and decoder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +97,30 @@ class Stages:
     def failed(self, stage: Stage) -> None:
         """A stage has failed, once; it may be tried again."""
         self._errors[stage] += 1
+
+    def refused(self, reason: FrameReason) -> None:
+        """A frame cannot be processed: the stage that found it out has failed."""
+        self.failed(_FOUND_OUT.get(reason, Stage.DECODE))
+
+    @contextmanager
+    def watched(self, stage: Stage) -> Iterator[None]:
+        """Around what fails when the stage does."""
+        try:
+            yield
+        except Exception:
+            self.failed(stage)
+            raise
+
+    def looked(self, times: "Times") -> None:
+        """A frame was looked at."""
+        for stage, (began_ns, ended_ns) in (
+            (Stage.DECODE, times.decode),
+            (Stage.DETECT, times.detect),
+            (Stage.GATE, times.gate),
+            (Stage.EMBED, times.embed),
+        ):
+            if ended_ns:
+                self.took(stage, (ended_ns - began_ns) / 1e9)
 
     @property
     def durations(self) -> Mapping[str, Durations]:

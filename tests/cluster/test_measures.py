@@ -8,9 +8,12 @@ import pytest
 
 from cluster.account import Account, Shed
 from cluster.measures import Exemplar, Measures
+from cluster.memory_io import MemorySink
 from cluster.stages import bucket_of
+from operators.errors import BrokerUnavailable
 from operators.types import Frame, FrameRef
-from tests.builders import NOW
+from operators.vision import Times
+from tests.builders import NOW, FakeIndex, Lane, record
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -63,3 +66,44 @@ def test_all_of_it_stands_in_a_status_as_json() -> None:
     measures.alerted("gate", "sought", 0.5, 1.0, TRACE)
     found = json.loads(json.dumps(asdict(measures.measured)))
     assert found["sightings"] == {"gate": {"sought": {"alert": 1}}}
+
+
+def test_every_stage_is_gone_through_and_counted() -> None:
+    """Those of the models as they say themselves; what fails is counted where it fails, however often."""
+    lane = Lane(index=FakeIndex(silent=1))
+    lane.run([record(b"anna"), record(b"stranger", 1), record(b"no picture", 2), record(b"anna", 3, key=b"elsewhere")])
+    measured = lane.account.measures.measured
+    counts = {stage: durations.count for stage, durations in measured.stages.items()}
+    assert counts == {"topic": 4, "turn": 3, "search": 1, "decide": 2, "evidence": 1, "publish": 3}
+    assert {stage: n for stage, n in measured.stage_errors.items() if n} == {"topic": 1, "decode": 1, "search": 1}
+    assert (measured.ages.count, measured.lives.count) == (2, 1)
+    assert measured.sightings == {"gate": {"sought": {"alert": 1}}}
+
+
+def test_what_the_models_say_of_themselves_is_counted() -> None:
+    """A stage that was not gone through is left out."""
+    measures = Measures()
+    measures.stages.looked(Times(decode=(1, 4_000_001), detect=(5_000_000, 9_000_000)))
+    found = {stage: round(durations.total_s, 6) for stage, durations in measures.measured.stages.items()}
+    assert found == {"decode": 0.004, "detect": 0.004}
+
+
+def test_a_broker_that_does_not_acknowledge_is_an_error_of_its_stage() -> None:
+    """Nothing is committed, and the stage says so."""
+    lane = Lane(evidence=MemorySink(acknowledges=False))
+    with pytest.raises(BrokerUnavailable):
+        lane.run([record(b"anna")])
+    assert lane.account.measures.measured.stage_errors["evidence"] == 1
+
+
+def test_work_in_hand_is_told() -> None:
+    """What waits, what is not acknowledged, and how old the last frame is in partitions where others wait behind."""
+    lane = Lane(poll_records=1)
+    lane.source.records.extend([record(b"stranger", at) for at in range(3)])
+    pipeline = lane.pipeline()
+    pipeline.step(0)
+    lane.clock.time += timedelta(seconds=0.5)
+    work = pipeline.work({0: 2, 1: 0})
+    assert (work.waiting_bytes, work.paused, work.in_flight) == (2 * len(b"stranger"), 0, 0)
+    assert work.lag_s == {"0": 0.5, "1": 0.0}
+    assert work.busy_s > 0

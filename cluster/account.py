@@ -8,8 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 
 from cluster.measures import Measures
+from operators.decide import Match
 from operators.sightings import Sighting
 from operators.types import Frame
+
+CANDIDATE, CANARY = "candidate", "canary"  # why a frame led to an alert
 
 
 class Outcome(StrEnum):
@@ -100,14 +103,17 @@ class Account:
     def sighted(self, camera: str, sightings: Sequence[Sighting]) -> None:
         """Faces of a frame have reached the thresholds of lists."""
         for each in sightings:
-            self.measures.sighted(camera, each.match.watchlist, each.verdict)
+            if not each.match.is_canary:
+                self.measures.sighted(camera, each.match.watchlist, each.verdict)
 
-    def alerted(self, frame: Frame, watchlist: str, at: datetime) -> None:
-        """An alert is handed to the broker."""
+    def alerted(self, frame: Frame, match: Match, at: datetime) -> None:
+        """An alert is handed to the broker; one about a canary is no alert about anybody."""
+        if match.is_canary:
+            return
         self.alerts += 1
         latency_s = (at - frame.captured_at).total_seconds()
         trace = _TRACEPARENT.fullmatch(frame.traceparent or "")
-        self.measures.alerted(frame.camera, watchlist, latency_s, at.timestamp(), trace[1] if trace else None)
+        self.measures.alerted(frame.camera, match.watchlist, latency_s, at.timestamp(), trace[1] if trace else None)
 
     def dropped(self, faces: int, lived_ms: int, ceiling_ms: int) -> None:
         """Faces that led to no alert have been dropped, so long after their frames were about to be decoded."""

@@ -13,7 +13,7 @@ from itertools import compress
 
 import numpy as np
 
-from cluster.account import Account, NoMatch, Outcome, Shed
+from cluster.account import CANARY, CANDIDATE, Account, NoMatch, Outcome, Shed
 from cluster.admission_queue import AdmissionQueue, Admitted, Dropped
 from cluster.backoff import pause_s
 from cluster.holds import Holds
@@ -447,7 +447,7 @@ class Pipeline:
                 return 0
         done = [frame.ref, *self._holds.keep(frame, self._sightings.waits_for(frame.camera), detected_at)]
         if due:
-            self._close(done, Outcome.ALERTED, "candidate", self._results.send(named))
+            self._close(done, Outcome.ALERTED, _why(due), self._results.send(named))
         else:
             self._close(done, Outcome.NO_MATCH, _why_not(seen, sightings))
         return len({sighting.face for sighting in due})
@@ -493,6 +493,11 @@ class Pipeline:
             self._source.commit(ready)
             self._journal.committed(began_ns, ready)
         self._results.committed(ready)
+
+
+def _why(due: Sequence[Sighting]) -> str:
+    """Whether an alert of a frame is about somebody who is sought."""
+    return CANARY if all(sighting.match.is_canary for sighting in due) else CANDIDATE
 
 
 def _why_not(seen: Seen, sightings: Sequence[Sighting]) -> NoMatch:

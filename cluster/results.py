@@ -144,7 +144,7 @@ class Results:
     def _send(self, alert: Alert, evidence: EvidenceName) -> Delivery:
         frame = self._journal.send_alert(alert.frame, alert_id(alert, self.context))
         value, headers = encode_alert(replace(alert, frame=frame), self.context, evidence)
-        self._account.alerted(frame, alert.match.watchlist, alert.alerted_at)
+        self._account.alerted(frame, alert.match, alert.alerted_at)
         self._note(frame.ref)
         return self._outlets.alerts.send(frame.camera, value, headers, frame.ref)
 

@@ -13,6 +13,7 @@ GROUPS = {
     "alerts": ("cluster.cli.alerts", "Read alerts."),
     "broker": ("cluster.cli.broker", "Run a Kafka broker on this machine, without Docker."),
     "camera": ("cluster.cli.camera", "Publish frames."),
+    "canary": ("cluster.cli.canary", "Show that alerts come, by somebody who exists only for it."),
     "doctor": ("cluster.cli.doctor", "Check this machine and say what to do."),
     "down": ("cluster.cli.lifecycle", "Take a cluster down; every recogniser finishes its frames first."),
     "drain": ("cluster.cli.lifecycle", "Take recognisers out of work without losing a frame, and bring them back."),

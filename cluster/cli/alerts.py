@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cluster.cli.options import kafka_place
 from cluster.settings import KafkaSettings, kafka_from_cli
+from cluster.wire.alerts import is_canary
 
 if TYPE_CHECKING:
     from cluster.alert_reader import AlertReader
@@ -28,6 +29,7 @@ def alerts() -> None:
 @alerts.command()
 @kafka_place
 @click.option("--json", "as_json", is_flag=True, help="For machines: each alert's own JSON, one a line.")
+@click.option("--canary", "with_canaries", is_flag=True, help="Those about a canary as well: nobody is sought there.")
 @click.option("--from-beginning", is_flag=True, help="Every alert that is still kept, not only new ones.")
 @click.option(
     "--store",
@@ -41,6 +43,7 @@ def tail(
     file: Path | None,
     bootstrap: str | None,
     as_json: bool,
+    with_canaries: bool,
     from_beginning: bool,
     store: Path | None,
     limit: int | None,
@@ -55,6 +58,8 @@ def tail(
 
     def show(record: "Record", _: object = None) -> None:
         nonlocal shown
+        if is_canary(record.value) and not with_canaries:
+            return
         if shown == limit:
             raise _Enough
         click.echo(record.value) if as_json else console.print(_readable(record), soft_wrap=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster.account import NoMatch, Outcome, Shed
+from cluster.account import CANARY, CANDIDATE, NoMatch, Outcome, Shed
 from cluster.measures import Exemplar, Measured
 from cluster.recogniser import LEAVING, RecogniserStatus
 from cluster.shards.layout import replica_named
@@ -22,7 +22,7 @@ SUPERVISOR = "supervisor"
 STATES = ("at_work", "halted", "starting", "waiting", "restarting", "silent", "failed", "leaving", "drained")
 COMPARED = "compared"
 _REASONS = {
-    Outcome.ALERTED: ("candidate",),
+    Outcome.ALERTED: (CANDIDATE, CANARY),
     Outcome.NO_MATCH: tuple(NoMatch),
     Outcome.SHED: tuple(Shed),
     Outcome.DEAD_LETTERED: tuple(FrameReason),

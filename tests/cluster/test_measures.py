@@ -1,7 +1,7 @@
 """What is measured beside the account."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 import pytest
@@ -10,11 +10,14 @@ from cluster.account import Account, Shed
 from cluster.measures import Exemplar, Measures
 from cluster.memory_io import MemorySink
 from cluster.stages import bucket_of
+from cluster.wire.alerts import is_canary
+from operators.decide import Match
 from operators.errors import BrokerUnavailable
 from operators.types import Frame, FrameRef
 from operators.vision import Times
-from tests.builders import NOW, FakeIndex, Lane, record
+from tests.builders import NOW, FakeIndex, Lane, hit, policy, record
 
+MATCH = Match("sought", "Find them.", 0.6, (hit(),))
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
@@ -27,7 +30,7 @@ def test_alerts_are_counted_by_camera_and_list_and_held_against_the_objective() 
     """The last one of each bucket that has a trace is kept, to be looked at."""
     account = Account(objective_s=1.0)
     for seconds in (0.3, 1.0, 1.5):
-        account.alerted(frame(f"00-{TRACE}-b7ad6b7169203331-01"), "sought", NOW + timedelta(seconds=seconds))
+        account.alerted(frame(f"00-{TRACE}-b7ad6b7169203331-01"), MATCH, NOW + timedelta(seconds=seconds))
     found = account.measures.measured
     assert (found.alerts, found.late_alerts, found.latencies.count) == ({"gate": {"sought": 3}}, 1, 3)
     assert found.exemplars[str(bucket_of(1.5))] == Exemplar(TRACE, 1.5, NOW.timestamp() + 1.5)
@@ -38,7 +41,7 @@ def test_alerts_are_counted_by_camera_and_list_and_held_against_the_objective() 
 def test_what_a_camera_sends_instead_of_a_trace_goes_nowhere(traceparent: str | None) -> None:
     """It may be anything, a name as well."""
     account = Account()
-    account.alerted(frame(traceparent), "sought", NOW)
+    account.alerted(frame(traceparent), MATCH, NOW)
     assert account.measures.measured.exemplars == {}
 
 
@@ -107,3 +110,14 @@ def test_work_in_hand_is_told() -> None:
     assert (work.waiting_bytes, work.paused, work.in_flight) == (2 * len(b"stranger"), 0, 0)
     assert work.lag_s == {"0": 0.5, "1": 0.0}
     assert work.busy_s > 0
+
+
+def test_a_canary_is_alerted_about_and_counted_nowhere() -> None:
+    """Neither as an alert nor as a sighting; its frame says why it alerted."""
+    rules = {"sought": replace(policy().watchlists["sought"], canary="gate")}
+    lane = Lane(policy=policy(watchlists=rules))
+    lane.run([record(b"anna")])
+    measured = lane.account.measures.measured
+    assert [is_canary(message.value) for message in lane.alerts.messages] == [True]
+    assert (lane.account.alerts, measured.alerts, measured.sightings, measured.latencies.count) == (0, {}, {}, 0)
+    assert dict(lane.account.frames_out) == {("alerted", "canary"): 1}

@@ -5,10 +5,14 @@ histograms cannot be told what was counted elsewhere.
 """
 
 import logging
-import os
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 
+from cluster.telemetry.otel_environment import forget_variables
+
+forget_variables()
+
+# ruff: noqa: E402
 import requests
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -38,6 +42,8 @@ from cluster.telemetry.settings import signal_address
 
 TIMEOUT_S = 5.0  # of one sending; a collector that does not answer holds up nothing but the next one
 NS = 1_000_000_000
+# Their own words for a collector that does not answer; whoever pushes says it, and once.
+logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
 CUMULATIVE = AggregationTemporality.CUMULATIVE
 
 
@@ -50,8 +56,7 @@ class MetricPusher:
     """
 
     def __init__(self, otlp: str, started_s: float) -> None:
-        forget_environment(os.environ)
-        logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)  # whoever pushes says it, and once
+        forget_variables()  # what has been set since
         self._started_ns = int(started_s * NS)
         session = requests.Session()
         session.trust_env = False  # no proxy that the cluster file does not name
@@ -76,12 +81,6 @@ class MetricPusher:
     def close(self) -> None:
         """Give up what is being sent, and send nothing more."""
         self._exporter.shutdown()
-
-
-def forget_environment(environment: MutableMapping[str, str]) -> None:
-    """Have nothing in this process go by OpenTelemetry's variables: the cluster file says where telemetry goes."""
-    for name in [name for name in environment if name.startswith("OTEL_")]:
-        del environment[name]
 
 
 def metrics_data(samples: Iterable[Sample], started_ns: int, at_ns: int) -> MetricsData:

@@ -1,5 +1,6 @@
 """The tree of a frame's spans, and that its leaves add up to the time that passed."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -92,7 +93,18 @@ def test_leaves_add_up_to_the_nanosecond(words: list[str], has_camera: bool) -> 
         until_ns = entry.alerts[0].began_ns if entry.alerts else entry.ended_ns
         before = [span for span in parts if span.began_ns < until_ns + TO_UNIX_NS]
         assert sum(span.ended_ns - span.began_ns for span in before) == until_ns - 10**9
-        assert all(one.ended_ns == other.began_ns for one, other in zip(before, before[1:], strict=False))
+        assert all(one.ended_ns == other.began_ns for one, other in pairwise(before))
+
+
+def test_what_a_frame_waited_for_is_shown() -> None:
+    """The second of two frames waits for the first to be looked at, three stages at a millisecond each and the gaps."""
+    traced = Traced(Rule(1.0, 500))
+    lane(traced).run([record(b"empty"), record(b"empty", 1)])
+    traced.kept = traced.kept[1:]
+    spans = traced.spans()
+    found = leaves(spans, _one(spans, "process frames"))
+    lengths_ms = [(span.name, (span.ended_ns - span.began_ns) / MS) for span in found][:4]
+    assert lengths_ms == [("wait for turn", 1), ("wait for batch", 7), ("decode", 1), ("wait for batch", 1)]
 
 
 def test_without_a_camera_s_span_the_trace_begins_with_the_frame() -> None:

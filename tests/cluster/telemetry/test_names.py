@@ -59,7 +59,9 @@ def test_only_what_is_listed_and_short_is_allowed(attributes: dict[str, object],
 @given(
     st.dictionaries(
         st.one_of(st.text(max_size=20), st.sampled_from(sorted(names.OF_SPANS))),
-        st.one_of(st.text(max_size=400), st.binary(max_size=400), st.lists(st.floats(), max_size=600), st.integers()),
+        st.one_of(
+            st.text(max_size=400), st.binary(max_size=400), st.lists(st.floats()), st.integers(-(2**63), 2**63 - 1)
+        ),
     )
 )
 def test_whatever_is_given_nothing_else_leaves(attributes: dict[str, object]) -> None:

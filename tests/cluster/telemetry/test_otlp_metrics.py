@@ -14,7 +14,7 @@ from cluster.telemetry import otlp_metrics
 from cluster.telemetry.catalogue import CATALOGUE
 from cluster.telemetry.metric import Kind
 from cluster.telemetry.metric_outlets import MetricOutlets
-from cluster.telemetry.otlp_metrics import MetricPusher, forget_environment
+from cluster.telemetry.otlp_metrics import MetricPusher
 from cluster.telemetry.samples import samples
 from cluster.telemetry.settings import MetricSettings
 from tests.cluster.telemetry.heard import TRACE, heard
@@ -110,13 +110,6 @@ def test_the_environment_changes_nothing(collector: Collector, monkeypatch: pyte
     assert MetricPusher(collector.address, 1.0).push(samples(heard()), 2.0)
     [(_, headers, _)] = collector.got
     assert ("who" in headers, headers["Content-Encoding"]) == (False, "gzip")
-
-
-def test_only_variables_of_opentelemetry_are_forgotten() -> None:
-    """Others are others'."""
-    environment = {"OTEL_SDK_DISABLED": "true", "PATH": "/bin", "HOTEL_": "1"}
-    forget_environment(environment)
-    assert environment == {"PATH": "/bin", "HOTEL_": "1"}
 
 
 def test_a_collector_that_hangs_is_given_up(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from operators.errors import BeholdenError
 
 GROUPS = {
     "alerts": ("cluster.cli.alerts", "Read alerts."),
+    "boards": ("cluster.cli.boards", "Write dashboards for Grafana and alarms for Prometheus."),
     "broker": ("cluster.cli.broker", "Run a Kafka broker on this machine, without Docker."),
     "camera": ("cluster.cli.camera", "Publish frames."),
     "canary": ("cluster.cli.canary", "Show that alerts come, by somebody who exists only for it."),

@@ -21,6 +21,7 @@ GROUPS = {
     "explain": ("cluster.cli.explain", "Decide an alert again from its records, step by step."),
     "ledger": ("cluster.cli.ledger", "Read the ledger, and prove that nothing was changed or taken out."),
     "notice": ("cluster.cli.notice", "Print the public notice of a deployment."),
+    "observe": ("cluster.cli.observe", "Run Prometheus and a small collector on this machine, until Ctrl-C."),
     "policy": ("cluster.cli.policy", "Check policies, sign them, put them in force, and see which were when."),
     "restart": ("cluster.cli.lifecycle", "Start recognisers anew, one after the other, without losing a frame."),
     "resume": ("cluster.cli.orders", "Resume after a stop; it takes two people."),

@@ -33,6 +33,7 @@ from cluster.policies.state import PolicyState, fits
 from cluster.ports import Index, MessageSink
 from cluster.scaling import Load
 from cluster.shards.layout import Layout
+from cluster.telemetry.frame_tracing import FrameTracing
 from cluster.traces import forget_frames, trace_of
 from cluster.watchlists.feed import FeedStatus, WatchlistFeed
 from cluster.watchlists.register import read_topic
@@ -87,6 +88,7 @@ class RecogniserStatus:
         node_id: What Ray calls its node; None outside Ray.
         switched_at: When it changed over to this policy, RFC 3339; None when it has begun with it.
         halted: Why nothing may be looked at; None when it may.
+        spans_dropped: Spans of its traces that were not sent.
     """
 
     slot: int
@@ -106,6 +108,7 @@ class RecogniserStatus:
     node_id: str | None = None
     switched_at: str | None = None
     halted: str | None = None
+    spans_dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,7 @@ class Recogniser:
         on_failure: Called when the thread ends by an error nobody foresaw.
         notes: Where the processes of this machine write down which frames they have in hand; None: nowhere, and a look
             that never returns is waited for.
+        tracing: Makes the traces of frames; None: there are none.
 
     Raises:
         SettingsRefused: This machine lacks the key that seals evidence.
@@ -161,6 +165,7 @@ class Recogniser:
         index: Index | None,
         on_failure: Callable[[], None],
         notes: Path | None = None,
+        tracing: FrameTracing | None = None,
     ) -> None:
         self._plan = plan
         self._slot = slot
@@ -177,6 +182,7 @@ class Recogniser:
         self._feed = None if index else _whole_list(plan, slot)
         self._index = index
         self._on_failure = on_failure
+        self._tracing = tracing
         self._account = Account()
         self._pipeline: Pipeline | None = None
         self._trouble: str | None = None
@@ -211,6 +217,7 @@ class Recogniser:
             load=self._load(),
             switched_at=format_time(at) if (at := self._following.switched_at) else None,
             halted=halt.why if halt else None,
+            spans_dropped=self._tracing.dropped if self._tracing else 0,
         )
 
     def close(self, timeout_s: float) -> Departure:
@@ -233,6 +240,8 @@ class Recogniser:
         self._policy.close()
         if self._feed:
             self._feed.close()
+        if self._tracing:
+            self._tracing.close()
         return departure
 
     def _state(self, halt: Halt | None) -> str:
@@ -329,6 +338,7 @@ class Recogniser:
                 self._stopping.is_set,
                 self._in_hand,
                 self._policy.halting,
+                self._tracing.journal() if self._tracing else None,
             )
             self._pipeline, self._trouble = pipeline, None
             self._measured = deque()

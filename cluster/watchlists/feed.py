@@ -48,6 +48,7 @@ class FeedStatus:
         restored: Entries that the snapshot had at the start; 0 when the topic was read from its beginning.
         trouble: Why the topic cannot be read; None when it can.
         pid: Process that holds the index.
+        spans_dropped: Spans of its traces that were not sent.
     """
 
     generation: Generation | None
@@ -57,6 +58,7 @@ class FeedStatus:
     restored: int
     trouble: str | None
     pid: int
+    spans_dropped: int = 0
 
 
 class WatchlistFeed:

@@ -34,6 +34,7 @@ from cluster.policies.state import PolicyState, fits
 from cluster.ports import Index, MessageSink
 from cluster.scaling import Load
 from cluster.shards.layout import Layout
+from cluster.telemetry.frame_tracing import FrameTracing
 from cluster.telemetry.process import Process, this_process
 from cluster.traces import forget_frames, trace_of
 from cluster.watchlists.feed import FeedStatus, WatchlistFeed
@@ -93,7 +94,7 @@ class RecogniserStatus:
         measured: What was measured since its process began.
         work: What it has in its hands; None while it has no dataflow.
         process: What its process uses; None when that is not known.
-        spans_dropped: Spans that were not sent.
+        spans_dropped: Spans of its traces that were not sent.
     """
 
     slot: int
@@ -158,6 +159,7 @@ class Recogniser:
         on_failure: Called when the thread ends by an error nobody foresaw.
         notes: Where the processes of this machine write down which frames they have in hand; None: nowhere, and a look
             that never returns is waited for.
+        tracing: Makes the traces of frames; None: there are none.
 
     Raises:
         SettingsRefused: This machine lacks the key that seals evidence.
@@ -172,6 +174,7 @@ class Recogniser:
         index: Index | None,
         on_failure: Callable[[], None],
         notes: Path | None = None,
+        tracing: FrameTracing | None = None,
     ) -> None:
         self._plan = plan
         self._slot = slot
@@ -189,6 +192,7 @@ class Recogniser:
         self._index = index
         self._on_failure = on_failure
         self._account = Account(plan.settings.telemetry.objective_ms / 1000)
+        self._tracing = tracing
         self._pipeline: Pipeline | None = None
         self._trouble: str | None = None
         self._restarts = self._in_a_row = 0
@@ -225,6 +229,7 @@ class Recogniser:
             measured=self._account.measures.measured,
             work=self._work(),
             process=this_process(self._plan.settings.device is Device.CUDA),
+            spans_dropped=self._tracing.dropped if self._tracing else 0,
         )
 
     def close(self, timeout_s: float) -> Departure:
@@ -247,6 +252,8 @@ class Recogniser:
         self._policy.close()
         if self._feed:
             self._feed.close()
+        if self._tracing:
+            self._tracing.close()
         return departure
 
     def _state(self, halt: Halt | None) -> str:
@@ -347,6 +354,7 @@ class Recogniser:
                 self._stopping.is_set,
                 self._in_hand,
                 self._policy.halting,
+                self._tracing.journal() if self._tracing else None,
             )
             self._pipeline, self._trouble = pipeline, None
             self._measured = deque()

@@ -1,9 +1,10 @@
 """`beholden alerts`."""
 
 import json
+import os
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ from rich.console import Console
 from rich.text import Text
 
 from cluster.cli.options import kafka_place
-from cluster.settings import KafkaSettings, kafka_from_cli
+from cluster.settings import KafkaSettings, kafka_from_cli, read_cluster
+from cluster.telemetry.reader_tracing import open_reader_tracing
 from cluster.wire.alerts import is_canary
 
 if TYPE_CHECKING:
@@ -55,6 +57,12 @@ def tail(
             "--from-beginning: not with --store, which reads at first all that is kept, then goes on"
         )
     console, shown = Console(), 0
+    tracing = open_reader_tracing(read_cluster(file), f"tail-{os.getpid()}") if file else None
+
+    def present(record: "Record") -> None:
+        click.echo(record.value) if as_json else console.print(_readable(record), soft_wrap=True)
+
+    take = tracing.traced(present) if tracing else present
 
     def show(record: "Record", _: object = None) -> None:
         nonlocal shown
@@ -62,10 +70,11 @@ def tail(
             return
         if shown == limit:
             raise _Enough
-        click.echo(record.value) if as_json else console.print(_readable(record), soft_wrap=True)
+        take(record)
         shown += 1
 
-    with closing(_reading(kafka_from_cli(file, bootstrap), store, from_beginning)) as reader, suppress(_Enough):
+    ending = closing(tracing) if tracing else nullcontext()
+    with ending, closing(_reading(kafka_from_cli(file, bootstrap), store, from_beginning)) as reader, suppress(_Enough):
         quiet_since = time.monotonic()
         while shown != limit and (timeout is None or time.monotonic() - quiet_since < timeout):
             if reader.read(show, 0.2):

@@ -15,7 +15,6 @@ What nobody did anything for a frame in is a span, too: `wait for batch`. So the
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 
 from cluster.account import Outcome
 from cluster.stages import Stage
@@ -24,12 +23,12 @@ from cluster.telemetry.context import TraceContext, new_trace
 from cluster.telemetry.names import Value
 from cluster.telemetry.spans import Kind, Span
 from cluster.telemetry.stamps import NOT_YET, Asked, Entry
+from cluster.telemetry.unix_time import unix_ns
 from operators.vision import Stretch
 
 # Between two stages of a frame there are some calls of Python. What is shorter is counted to the stage that follows.
 SHORTEST_WAIT_NS = 100_000
 _BATCH = "batch"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ class FrameTrace:
         """The poll that the frame came with: a trace of its own, told of by the first of its frames."""
         poll, ref = self._entry.poll, self._entry.ref
         poll.context = new_trace(1.0)
-        attributes = self._kafka(names.RECEIVE, names.RECEIVE, ref.topic) | {names.BATCH_MESSAGES: poll.frames}
+        attributes = names.kafka(names.RECEIVE, names.RECEIVE, ref.topic) | {names.BATCH_MESSAGES: poll.frames}
         name = names.of_topic(names.RECEIVE, ref.topic)
         return self._span(name, Kind.CLIENT, poll.context, None, poll.took, attributes, (self._sender,))
 
@@ -101,8 +100,7 @@ class FrameTrace:
         captured_at = self._entry.captured_at
         if captured_at is None:
             return polled_ns
-        unix_ns = (captured_at - _EPOCH) // timedelta(microseconds=1) * 1000
-        return min(unix_ns - self._to_unix_ns, polled_ns)
+        return min(unix_ns(captured_at) - self._to_unix_ns, polled_ns)
 
     def _root(self, begin_ns: int, end_ns: int) -> Span:
         attributes = {names.CAMERA: self._entry.camera} if self._entry.camera else {}
@@ -110,7 +108,7 @@ class FrameTrace:
 
     def _whole(self, took: Stretch) -> Span:
         entry, place = self._entry, self._place
-        attributes = self._kafka(names.PROCESS, names.PROCESS, entry.ref.topic) | {
+        attributes = names.kafka(names.PROCESS, names.PROCESS, entry.ref.topic) | {
             names.PARTITION: str(entry.ref.partition),
             names.OFFSET: entry.ref.offset,
             names.GROUP: place.group,
@@ -188,7 +186,7 @@ class FrameTrace:
         """Alerts, from the moment they are handed over until they are acknowledged."""
         entry, topic = self._entry, self._place.alerts
         for alert in entry.alerts:
-            attributes = self._kafka(names.SEND, names.SEND, topic) | {
+            attributes = names.kafka(names.SEND, names.SEND, topic) | {
                 names.MESSAGE_ID: alert.alert_id,
                 names.STAGE: str(Stage.PUBLISH),
             }
@@ -198,7 +196,7 @@ class FrameTrace:
 
     def _commit(self) -> Span:
         topic = self._entry.ref.topic
-        attributes = self._kafka(names.COMMIT, "settle", topic) | {names.GROUP: self._place.group}
+        attributes = names.kafka(names.COMMIT, "settle", topic) | {names.GROUP: self._place.group}
         name = names.of_topic(names.COMMIT, topic)
         return self._span(name, Kind.CLIENT, self._sender.child(), self._sender, self._entry.commit, attributes)
 
@@ -220,11 +218,3 @@ class FrameTrace:
         began_ns, ended_ns = (at_ns + self._to_unix_ns for at_ns in took)
         parent_id = parent.span_id if parent else None
         return Span(name, kind, context, parent_id, began_ns, ended_ns, attributes, links, error)
-
-    def _kafka(self, operation: str, kind: str, topic: str) -> dict[str, Value]:
-        return {
-            names.SYSTEM: names.KAFKA,
-            names.OPERATION: operation,
-            names.OPERATION_TYPE: kind,
-            names.TOPIC: topic,
-        }

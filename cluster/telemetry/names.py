@@ -46,7 +46,7 @@ VERSION = "service.version"
 INSTANCE = "service.instance.id"
 HOST = "host.name"
 PID = "process.pid"
-DEPLOYMENT = "beholden.deployment"
+CLUSTER = "beholden.cluster"
 
 OF_SPANS = frozenset(
     (
@@ -55,7 +55,7 @@ OF_SPANS = frozenset(
         *(SHARD, REPLICA, ROWS, OWN_MS, FAILED),
     )
 )
-OF_PROCESSES = frozenset((SERVICE, NAMESPACE, VERSION, INSTANCE, HOST, PID, DEPLOYMENT))
+OF_PROCESSES = frozenset((SERVICE, NAMESPACE, VERSION, INSTANCE, HOST, PID, CLUSTER))
 
 SEND, RECEIVE, PROCESS, COMMIT = "send", "receive", "process", "commit"
 FOLLOW = "follow frame"  # the root where no camera has begun a trace
@@ -68,6 +68,17 @@ ASK_SHARD, SEARCH_SHARD = "ask shard", "search shard"
 def of_topic(operation: str, topic: str) -> str:
     """Name of a span, by the semantic conventions: `send frames`."""
     return f"{operation} {topic}"
+
+
+def kafka(operation: str, kind: str, topic: str) -> dict[str, Value]:
+    """What every span about messages says.
+
+    Args:
+        operation: What is done, in Kafka's words.
+        kind: The same in those of the conventions: `send`, `receive`, `process` or `settle`.
+        topic: Where.
+    """
+    return {SYSTEM: KAFKA, OPERATION: operation, OPERATION_TYPE: kind, TOPIC: topic}
 
 
 def allowed(attributes: Mapping[str, object], keys: frozenset[str] = OF_SPANS) -> dict[str, Value]:

@@ -117,6 +117,7 @@ def _member(member: Member, heard: Heard) -> Iterator[Sample]:
     elif status is not None and (replica := replica_named(member.name)):
         holder = {**labels, "shard": str(replica.shard), "replica": str(replica.number)}
         yield from _holder(status, holder)
+        yield Sample("beholden_spans_dropped_total", labels, status.spans_dropped)
         yield from _process(status.process, labels)
 
 

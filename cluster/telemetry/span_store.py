@@ -140,10 +140,7 @@ class SpanStore:
                 f"SELECT {_COLUMNS} FROM span {where}",  # noqa: S608 - our own texts
                 values,
             ).fetchall()
-        return [
-            StoredSpan(*plain, process=json.loads(process), attributes=json.loads(attributes), error=error)
-            for *plain, process, attributes, error in rows
-        ]
+        return [_span(row) for row in rows]
 
     def _first(self, question: str, *values: object) -> str | None:
         with self._lock:
@@ -159,6 +156,11 @@ class SpanStore:
             "DELETE FROM span WHERE began_ns < (SELECT began_ns FROM span ORDER BY began_ns DESC LIMIT 1 OFFSET ?)",
             (self._keep_spans - 1,),
         )
+
+
+def _span(row: tuple[Any, ...]) -> StoredSpan:
+    said = dict(zip(_COLUMNS.split(", "), row, strict=True))
+    return StoredSpan(**{**said, **{name: json.loads(said[name]) for name in ("process", "attributes")}})
 
 
 def _row(span: StoredSpan) -> tuple[object, ...]:

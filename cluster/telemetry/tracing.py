@@ -27,7 +27,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 
 from cluster.telemetry import names
 from cluster.telemetry.context import TraceContext
-from cluster.telemetry.settings import TraceSettings, signal_address
+from cluster.telemetry.settings import signal_address
 from cluster.telemetry.spans import Span
 
 QUEUE_SPANS = 4096  # 2 MB; of alerts' traces, those of some 200
@@ -49,13 +49,13 @@ class Tracer:
         exporter: Takes them to the collector.
         service: What the process is: `recogniser`, `shard`, `camera`, `alert-reader`.
         instance: Which of them.
-        deployment: From the policy.
+        cluster: Its name, from the cluster file.
     """
 
-    def __init__(self, exporter: SpanExporter, service: str, instance: str, deployment: str) -> None:
+    def __init__(self, exporter: SpanExporter, service: str, instance: str, cluster: str) -> None:
         self._counting = _Counting(exporter)
         self._processor = BatchSpanProcessor(self._counting, 2 * QUEUE_SPANS, EVERY_MS, BATCH_SPANS, TIMEOUT_S * 1000)
-        self._resource = _resource(service, instance, deployment)
+        self._resource = _resource(service, instance, cluster)
         self._scope = InstrumentationScope("beholden", version("beholden"), SCHEMA)
 
     @property
@@ -93,19 +93,17 @@ class Tracer:
         )
 
 
-def open_tracer(settings: TraceSettings, service: str, instance: str, deployment: str) -> Tracer | None:
-    """What sends the spans of this process; None when the cluster file names no collector. See `Tracer`."""
-    if settings.otlp is None:
-        return None
+def open_tracer(otlp: str, service: str, instance: str, cluster: str) -> Tracer:
+    """What sends spans to a collector; see `Tracer` and `settings.TraceSettings`."""
     session = requests.Session()
     session.trust_env = False  # no proxy, no password and no certificates from the environment
     exporter = OTLPSpanExporter(
-        endpoint=signal_address(settings.otlp, "traces"),
+        endpoint=signal_address(otlp, "traces"),
         timeout=TIMEOUT_S,
         compression=Compression.Gzip,
         session=session,
     )
-    return Tracer(exporter, service, instance, deployment)
+    return Tracer(exporter, service, instance, cluster)
 
 
 class _Counting(SpanExporter):
@@ -151,7 +149,7 @@ class _Counting(SpanExporter):
         self._is_answering = is_sent
 
 
-def _resource(service: str, instance: str, deployment: str) -> Resource:
+def _resource(service: str, instance: str, cluster: str) -> Resource:
     said = {
         names.NAMESPACE: "beholden",
         names.SERVICE: service,
@@ -159,7 +157,7 @@ def _resource(service: str, instance: str, deployment: str) -> Resource:
         names.VERSION: version("beholden"),
         names.HOST: socket.gethostname(),
         names.PID: os.getpid(),
-        names.DEPLOYMENT: deployment,
+        names.CLUSTER: cluster,
     }
     return Resource(names.allowed(said, names.OF_PROCESSES), SCHEMA)
 

@@ -56,6 +56,7 @@ class FeedStatus:
         effects: From a change's record until it was searched with, by kind: enrolled or withdrawn.
         last_effect_s: The same, of the last change of each kind.
         process: What that process uses; None where somebody else tells of it.
+        spans_dropped: Spans of its traces that were not sent.
     """
 
     generation: Generation | None
@@ -70,6 +71,7 @@ class FeedStatus:
     effects: Mapping[str, Durations] = field(default_factory=dict)
     last_effect_s: Mapping[str, float] = field(default_factory=dict)
     process: Process | None = None
+    spans_dropped: int = 0
 
 
 class WatchlistFeed:

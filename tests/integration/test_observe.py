@@ -1,4 +1,4 @@
-"""A real Prometheus looks at a real cluster in which everything happens: what dashboards show, and what alarms go by."""
+"""A real Prometheus looks at a real cluster in which everything happens: what is shown, and what alarms go by."""
 
 import json
 import os

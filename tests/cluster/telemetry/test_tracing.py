@@ -19,7 +19,6 @@ from opentelemetry.trace import SpanKind, StatusCode
 from cluster.telemetry import tracing
 from cluster.telemetry.context import TraceContext
 from cluster.telemetry.names import LONGEST_BYTES, OF_PROCESSES, OF_SPANS
-from cluster.telemetry.settings import TraceSettings
 from cluster.telemetry.spans import Kind, Span
 from cluster.telemetry.tracing import Tracer, open_tracer
 
@@ -163,26 +162,17 @@ def test_what_nobody_takes_is_dropped_and_told_of_once(
     """Over a real socket, with a short time-out: spans are counted, and the log does not fill with it."""
     monkeypatch.setattr(tracing, "TIMEOUT_S", 0.05)
     with caplog.at_level(logging.INFO):
-        tracer = open_tracer(TraceSettings(request.getfixturevalue(who)), "recogniser", "recogniser-0", "test")
-        assert tracer is not None
+        tracer = open_tracer(request.getfixturevalue(who), "recogniser", "recogniser-0", "test")
         tracer.send([_span(number) for number in range(1, 2 * tracing.BATCH_SPANS + 10)])
         tracer.close(MOST_S)
     assert tracer.dropped == 2 * tracing.BATCH_SPANS + 9
     assert [each.getMessage()[:30] for each in caplog.records] == ["the collector takes no traces:"]
 
 
-def test_without_an_address_there_is_no_tracer() -> None:
-    """Nothing is sent, and no thread begins."""
-    before = threading.active_count()
-    assert open_tracer(TraceSettings(), "recogniser", "recogniser-0", "test") is None
-    assert threading.active_count() == before
-
-
 CHECK = """
 import os, sys
 from cluster.telemetry.tracing import open_tracer
-from cluster.telemetry.settings import TraceSettings
-tracer = open_tracer(TraceSettings("http://collector.example:4318"), "shard", "shard-0", "test")
+tracer = open_tracer("http://collector.example:4318", "shard", "shard-0", "test")
 exporter = tracer._counting._exporter
 print(exporter._endpoint, exporter._client._timeout, sorted(exporter._client._headers),
       exporter._client._transport._session.verify, exporter._client._transport._session.trust_env,

@@ -28,6 +28,7 @@ GROUPS = {
     "retention": ("cluster.cli.retention", "Check how long things are kept, and end what is kept."),
     "status": ("cluster.cli.lifecycle", "Show a running cluster."),
     "stop": ("cluster.cli.orders", "Stop alerting everywhere within five seconds."),
+    "trace": ("cluster.cli.trace", "Show the way of one frame, from its camera to its alert, and where its time went."),
     "up": ("cluster.cli.lifecycle", "Bring a cluster up and wait until it watches."),
     "watchlist": ("cluster.cli.watchlist", "Put people who are sought on lists, take them off, and account for both."),
 }

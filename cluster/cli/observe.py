@@ -39,9 +39,9 @@ def observe(
 
     settings = read_cluster(file)
     telemetry = settings.telemetry
+    store = (folder or state_folder()) / "traces.sqlite"  # where `beholden trace` looks for it
     folder = folder or state_folder() / "observe" / settings.cluster
     with ExitStack() as stack:
-        store = folder / "traces.sqlite"
         address = stack.enter_context(receiving(otlp or _collector(telemetry), store))
         click.echo(f"collector   {address}  traces are kept in {store}")
         if find_prometheus() is None:

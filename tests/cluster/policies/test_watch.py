@@ -1,6 +1,6 @@
 """What the supervisor knows of the policy, over a feed in memory."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import pytest
@@ -140,3 +140,16 @@ def test_a_case_is_a_chain_of_its_own_in_the_ledger(monkeypatch: pytest.MonkeyPa
     with pytest.raises(BrokerUnavailable):
         tell_ledger(KafkaSettings(), "test", case)
     assert closed == ["closed"] * 2
+
+
+def test_what_ends_the_policy_and_which_cameras_it_watches_is_shown() -> None:
+    """While it is halted none is watched, and the account of frames has a word for why."""
+    standing = Standing(FIRST, FIRST, NOW)
+    shown = World(Feed(standing)).watch().shown
+    assert shown is not None
+    policy = FIRST.in_force.policy
+    assert shown.ends == {"end": policy.end.timestamp(), "review": policy.review_by.timestamp()}
+    assert (shown.cameras, shown.halt_reason) == (dict.fromkeys(policy.cameras, True), None)
+    stopped = World(Feed(replace(standing, stopped_by=order(Action.STOP, "dan")))).watch().shown
+    assert stopped is not None
+    assert (set(stopped.cameras.values()), stopped.halt_reason) == ({False}, "stopped")

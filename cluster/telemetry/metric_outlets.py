@@ -38,7 +38,7 @@ class MetricOutlets:
         self._source = source
         self.pushes = Counter[str]()
         self.listening_on: int | None = None
-        self._told = set[str]()
+        self._is_told = False
         self._closing = threading.Event()
         self._pusher: MetricPusher | None = None
         self._threads = [
@@ -79,10 +79,14 @@ class MetricOutlets:
         try:
             server = ScrapeServer(listen, self._source)
         except OSError as error:
-            self._tell(
-                f"metrics.listen: nothing can listen on {listen} ({error.strerror or error}): free that address or "
-                "name another one; it is tried again, and all else goes on"
-            )
+            if not self._is_told:
+                self._is_told = True
+                log.warning(
+                    "metrics.listen: nothing can listen on %s (%s): free that address or name another one; it is tried "
+                    "again, and all else goes on",
+                    listen,
+                    error,
+                )
             return None
         self.listening_on = server.port
         log.info("metrics are served on %s", listen)
@@ -97,11 +101,5 @@ class MetricOutlets:
         while not self._closing.wait(self._settings.every_s):
             sent = pusher.push(self._source(), time.time())
             self.pushes["sent" if sent else "failed"] += 1
-            if not sent:
-                self._tell(f"metrics.otlp: {otlp} takes no metrics; it is tried again, and all else goes on")
-
-    def _tell(self, what: str) -> None:
-        """Once."""
-        if what not in self._told:
-            self._told.add(what)
-            log.warning("%s", what)
+            if not sent and self.pushes["failed"] == 1:
+                log.warning("metrics.otlp: %s takes no metrics; it is tried again, and all else goes on", otlp)

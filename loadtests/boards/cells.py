@@ -31,7 +31,8 @@ def number(figure: Figure, box: Box, found: Found) -> None:
 
 def table(figure: Figure, box: Box, found: Found) -> None:
     """A row for each series that is there now: its labels, and its number."""
-    now = [(legend, series) for legend, series in found.series if found.window.end_s - series.at_s[-1] < 60]
+    since_s = found.window.end_s - 1.5 * found.window.step_s
+    now = [(legend, series) for legend, series in found.series if series.at_s[-1] >= since_s]
     if not now:
         return
     names = sorted({name for _, series in now for name in series.labels if name != "deployment"})

@@ -1,6 +1,7 @@
 """Panels with time from left to right: lines, areas on each other, and heat maps."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import matplotlib as mpl
@@ -22,9 +23,11 @@ _TICKS_S = (5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 8
 
 
 def lines(figure: Figure, box: Box, found: Found) -> None:
-    """A line for each series, or an area on the others."""
-    names = [named(legend, series.labels) for legend, series in found.series]
+    """A line for each series, or an area on the others; of too many, those that are 0 all the time are left out."""
     columns = max(1, int(box.width / _NAME_IN))
+    if len(found.series) > _MOST_LINES * columns and (some := [each for each in found.series if each[1].values.any()]):
+        found = replace(found, series=some)
+    names = [named(legend, series.labels) for legend, series in found.series]
     below = _BELOW + _LINE_IN * min(_MOST_LINES, -(-len(names) // columns))
     axes = axes_in(figure, box.inside(_LEFT, below, _RIGHT, _TOP))
     if found.field["custom"]["stacking"]["mode"] == "normal":

@@ -5,7 +5,8 @@ from cluster.telemetry.boards.panels import Board, Kind, Limits, Needs, Panel, Q
 from cluster.telemetry.boards.promql import CHOSEN, INTERVAL, grown, mean, most, of, rate, total, within
 
 _STAGE = "beholden_stage_duration_seconds"
-_ALL = f"sum (rate({_STAGE}_sum{{{CHOSEN}}}[{INTERVAL}]))"
+_WORK = 'stage!~"topic|turn"'
+_ALL = f"sum (rate({_STAGE}_sum{{{CHOSEN}, {_WORK}}}[{INTERVAL}]))"
 _LOOKED_AT = f"sum (rate(beholden_camera_frames_total{{{CHOSEN}}}[{INTERVAL}]))"
 _BATCHES = f'sum (rate({_STAGE}_count{{{CHOSEN}, stage="search"}}[{INTERVAL}]))'
 
@@ -80,10 +81,10 @@ _STAGES = Row(
             height=10,
         ),
         Panel(
-            "Where the time goes",
-            "Part of all time that goes to each stage. The largest of those between decode and decide is what to "
-            "make faster.",
-            (Query(f"{rate(f'{_STAGE}_sum', by='stage')} / ignoring (stage) group_left {_ALL}", "part"),),
+            "Where the work goes",
+            "Part of each stage in all the time that is not waited. The largest of those between decode and decide is "
+            "what to make faster.",
+            (Query(f"{rate(f'{_STAGE}_sum', _WORK, by='stage')} / ignoring (stage) group_left {_ALL}", "part"),),
             Kind.TABLE,
             Unit.SHARE,
             width=6,

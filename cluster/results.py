@@ -157,8 +157,12 @@ class Results:
         )
 
 
-def settle(pending: Sequence[Undelivered], finish: Callable[[Sequence[FrameRef]], None]) -> None:
+def settle(pending: Sequence[Undelivered], finish: Callable[[Sequence[FrameRef], int], None]) -> None:
     """Wait for acknowledgements, and finish the frames they are of.
+
+    Args:
+        pending: What was written for them.
+        finish: Is given frames, and when the last message for them was acknowledged, see `ports.Delivery`.
 
     Raises:
         BrokerUnavailable: One does not come: nothing of it may be committed.
@@ -166,4 +170,4 @@ def settle(pending: Sequence[Undelivered], finish: Callable[[Sequence[FrameRef]]
     for each in pending:
         for delivery in each.deliveries:
             delivery.wait(DELIVERY_TIMEOUT_S)
-        finish(each.frames)
+        finish(each.frames, max((delivery.acknowledged_ns for delivery in each.deliveries), default=0))

@@ -154,11 +154,8 @@ WRONG = (
         f'increase(({_EFFECT}_count{{kind="withdrawn"}} - ignoring (le) {_EFFECT}_bucket{{{_IN_TIME}}})[2m:30s])',
     ),
     _late("nonmatch", "increase(beholden_nonmatch_late_drops_total[2m])"),
-    _late(
-        "retention",
-        "beholden_retention_oldest_seconds > bool beholden_retention_promised_seconds"
-        " or beholden_retention_possible_seconds > bool beholden_retention_promised_seconds",
-    ),
+    _late("oldest", "beholden_retention_oldest_seconds > bool beholden_retention_promised_seconds"),
+    _late("possible", "beholden_retention_possible_seconds > bool beholden_retention_promised_seconds"),
     Recorded(
         APART,
         "max by (deployment) (beholden_policy_late_members > bool 0)"

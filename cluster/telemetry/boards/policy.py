@@ -144,8 +144,8 @@ _NOTHING_LEFT = Row(
         ),
         Panel(
             "What outlives its end now",
-            "1: withdrawn (a withdrawal took more than 5 s to take effect), nonmatch (faces were dropped too late), "
-            "retention (a topic keeps, or can keep, more than promised). See runbook BeholdenErasureLate.",
+            "1: withdrawn (a withdrawal took more than 5 s), nonmatch (faces were dropped too late), oldest (a record "
+            "is older than promised), possible (Kafka can keep one for longer). See runbook BeholdenErasureLate.",
             (Query(f"max by (part) ({of(LATE)})", "{{part}}"),),
             limits=Limits(1, 1),
         ),

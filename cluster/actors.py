@@ -32,6 +32,7 @@ from cluster.shards.layout import Layout, Replica, node_for
 from cluster.shards.sharded_index import ShardedIndex
 from cluster.telemetry.context import TraceContext
 from cluster.telemetry.frame_tracing import open_frame_tracing
+from cluster.telemetry.logs import write_logs
 from cluster.telemetry.shard_tracing import ShardTracing
 from cluster.watchlists.feed import FeedStatus
 from cluster.wire.queries import decode_hits, decode_query, decode_told, encode_hits, encode_query, encode_told
@@ -246,6 +247,7 @@ class ShardActor(IndexShard):
 
     def __init__(self, plan: Plan, replica: Replica) -> None:
         no_core_dumps()
+        write_logs(plan.settings.telemetry.logs, "shard", str(replica))
         super().__init__(plan, replica, on_failure=lambda: os._exit(1))
         self._tracing = ShardTracing(plan.settings, replica)
 
@@ -278,6 +280,7 @@ class RecogniserActor(Recogniser):
         calls = _RayCalls(AskedBook(is_on=plan.settings.telemetry.traces.otlp is not None))
         self._shards = sharded_index(layout, slot, calls) if layout else None
         notes = notes_folder(plan.settings.cluster)
+        write_logs(plan.settings.telemetry.logs, "recogniser", member_of(slot))
         tracing = open_frame_tracing(plan, member_of(slot), calls.asked.take, calls.tell)
         super().__init__(plan, slot, self._shards, lambda: os._exit(1), notes, tracing)
         signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=self._terminate, name="terminate").start())

@@ -312,16 +312,21 @@ def kafka_offsets(next_offsets: Mapping[tuple[str, int], int]) -> dict[TopicPart
 
 
 class KafkaDelivery:
-    """A message that the producer has taken."""
+    """A message that the producer has taken; see `ports.Delivery`."""
 
     def __init__(self, kafka: KafkaSettings, future: Any) -> None:
         self._kafka = kafka
         self._future = future
+        self.acknowledged_ns = 0
+        future.add_callback(self._note)
 
     def wait(self, timeout_s: float) -> None:
         """See `ports.Delivery`."""
         with translated(self._kafka, "writing a result"):
             self._future.get(timeout=timeout_s)
+
+    def _note(self, _: object) -> None:
+        self.acknowledged_ns = time.perf_counter_ns()
 
 
 class KafkaSink:

@@ -423,6 +423,7 @@ class Pipeline:
         if self._is_barred(admitted):
             return 0
         frame, began_ns = admitted[1], self._journal.now_ns()
+        self._journal.at_hand(frame.ref)
         matches = [match(found, frame.camera, self._policy.watchlists) for found in hits]
         sightings = self._sightings.update(frame.camera, frame.ref, frame.captured_at, seen.faces.boxes, matches)
         due = [sighting for sighting in sightings if sighting.verdict is Verdict.ALERT]
@@ -475,10 +476,10 @@ class Pipeline:
         self._book.settle(DELIVERY_TIMEOUT_S)
         self._nonmatches.settle(DELIVERY_TIMEOUT_S)
 
-    def _finish(self, refs: Sequence[FrameRef]) -> None:
+    def _finish(self, refs: Sequence[FrameRef], acknowledged_ns: int = 0) -> None:
         for ref in refs:
             self._offsets.finish(ref)
-            self._journal.written(ref)
+            self._journal.written(ref, acknowledged_ns)
 
     def _commit(self) -> None:
         """Store what is finished; intervals before a result end now: in a transaction it is not readable earlier."""

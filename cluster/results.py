@@ -36,11 +36,11 @@ class Outlets:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Undelivered:
-    """Frames that are finished once what was written for them, since `since_s`, is acknowledged."""
+    """Frames that are finished once what was written for them, since `since_ns`, is acknowledged."""
 
     frames: Sequence[FrameRef]
     deliveries: Sequence[Delivery]
-    since_s: float = field(default_factory=time.perf_counter)
+    since_ns: int = field(default_factory=time.perf_counter_ns)
 
 
 class Results:
@@ -164,8 +164,12 @@ class Results:
         )
 
 
-def settle(pending: Sequence[Undelivered], finish: Callable[[Sequence[FrameRef]], None]) -> Iterator[float]:
+def settle(pending: Sequence[Undelivered], finish: Callable[[Sequence[FrameRef], int], None]) -> Iterator[float]:
     """Wait for acknowledgements, and finish the frames they are of; seconds until all of a frame's were there.
+
+    Args:
+        pending: What was written for them.
+        finish: Is given frames, and when the last message for them was acknowledged, see `ports.Delivery`.
 
     Raises:
         BrokerUnavailable: One does not come: nothing of it may be committed.
@@ -173,6 +177,7 @@ def settle(pending: Sequence[Undelivered], finish: Callable[[Sequence[FrameRef]]
     for each in pending:
         for delivery in each.deliveries:
             delivery.wait(DELIVERY_TIMEOUT_S)
-        finish(each.frames)
+        acknowledged_ns = max((delivery.acknowledged_ns for delivery in each.deliveries), default=0)
+        finish(each.frames, acknowledged_ns)
         if each.deliveries:
-            yield time.perf_counter() - each.since_s
+            yield ((acknowledged_ns or time.perf_counter_ns()) - each.since_ns) / 1e9

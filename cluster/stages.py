@@ -27,7 +27,7 @@ class Stage(StrEnum):
     SEARCH = "search"
     DECIDE = "decide"
     EVIDENCE = "evidence"  # from sealing it until the broker has it and the ledger can be written
-    PUBLISH = "publish"  # from the first alert or dead letter of a batch until the broker has all of them
+    PUBLISH = "publish"  # from the last alert or dead letter of a frame until the broker has all of them
 
 
 _FOUND_OUT = {

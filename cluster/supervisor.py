@@ -34,6 +34,7 @@ from cluster.recogniser import LEAVE_S, LEAVING, RecogniserStatus
 from cluster.scaling import Load, Scale, next_scale, slots, spare_slots
 from cluster.shards.layout import Layout, Replica, Seen, next_steps, replica_named
 from cluster.status import DRAINED, READY, WATCHING, Member, PolicyShown
+from cluster.telemetry.logs import write_logs
 from cluster.telemetry.supervised import open_cluster_metrics
 from cluster.watchlists.feed import FeedStatus
 
@@ -56,6 +57,7 @@ class Supervisor:
     """
 
     def __init__(self, plan: Plan) -> None:
+        write_logs(plan.settings.telemetry.logs, SUPERVISOR, SUPERVISOR)
         self._plan = plan
         self._patience = Patience()
         self._unanswered: dict[str, Any] = {}

@@ -15,6 +15,7 @@ from cluster.wire.text import format_time
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _LEAST_BAR = 16
+_WIDE = 90  # narrower terminals do not show which process did what
 
 
 def view(trace: Waterfall, width: int) -> RenderableType:
@@ -63,16 +64,17 @@ def _heading(trace: Waterfall) -> Text:
 def _lines(trace: Waterfall, width: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bright_black", expand=True)
     labels = [_label(trace.rows, at) for at in range(len(trace.rows))]
-    left = max(len(label) for label in labels) + max(len(row.process) for row in trace.rows) + 12
-    bar = max(_LEAST_BAR, width - left - 6)
+    is_wide = width >= _WIDE
+    where = max(len(row.process) for row in trace.rows) + 2 if is_wide else 0
+    bar = max(_LEAST_BAR, width - max(len(label) for label in labels) - where - 14)
     table.add_column("", no_wrap=True)
-    table.add_column("where", no_wrap=True, style="bright_black")
+    if is_wide:
+        table.add_column("where", no_wrap=True, style="bright_black")
     table.add_column("took", justify="right", no_wrap=True)
     table.add_column(_scale(trace.shown_ms, bar), no_wrap=True, width=bar)
     for row, label in zip(trace.rows, labels, strict=True):
-        look = look_of(row)
-        took = Text("?" if row.is_missing else shown_ms(row.length_ms), look.terminal)
-        table.add_row(label, row.process, took, _bar(row, trace.shown_ms, bar))
+        took = Text("?" if row.is_missing else shown_ms(row.length_ms), look_of(row).terminal)
+        table.add_row(label, *([row.process] if is_wide else []), took, _bar(row, trace.shown_ms, bar))
     return table
 
 

@@ -36,7 +36,7 @@ def receiving(listen: str, store: Path) -> Iterator[str]:
                 "with --otlp and in the cluster file"
             ) from None
         with receiver:
-            thread = threading.Thread(target=receiver.serve_forever, name="receiver", daemon=True)
+            thread = threading.Thread(target=receiver.serve_forever, args=(0.05,), name="receiver", daemon=True)
             thread.start()
             try:
                 yield receiver.address

@@ -27,7 +27,7 @@ from cluster.telemetry.unix_time import unix_ns
 from operators.vision import Stretch
 
 # Between two stages of a frame there are some calls of Python. What is shorter is counted to the stage that follows.
-SHORTEST_WAIT_NS = 100_000
+SHORTEST_WAIT_NS = 500_000
 _BATCH = "batch"
 
 

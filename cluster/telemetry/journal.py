@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from cluster.account import Outcome
 from cluster.offsets import TopicPartition
 from cluster.telemetry.context import TraceContext, new_trace, parse_traceparent
-from cluster.telemetry.stamps import AlertSent, Asked, Batch, Entry, Kept, Poll
+from cluster.telemetry.stamps import AT_HAND, AlertSent, Asked, Batch, Entry, Kept, Poll
 from operators.types import Frame, FrameRef
 from operators.vision import Seen
 
@@ -78,6 +78,7 @@ class Journal:
         """It is known whose a frame is."""
         if entry := self._open.get(frame.ref):
             entry.camera, entry.captured_at, entry.traceparent = frame.camera, frame.captured_at, frame.traceparent
+            AT_HAND.set(entry)
 
     def turn(self, refs: Sequence[FrameRef]) -> None:
         """The turn of these frames has come, together."""
@@ -85,6 +86,10 @@ class Journal:
         for ref in refs:
             if entry := self._open.get(ref):
                 entry.batch = self._batch
+
+    def at_hand(self, ref: FrameRef) -> None:
+        """A frame is about to be decided."""
+        AT_HAND.set(self._open.get(ref))
 
     def seen(self, ref: FrameRef, seen: Seen) -> None:
         """A frame has been looked at."""
@@ -118,17 +123,18 @@ class Journal:
 
     def end(self, ref: FrameRef, outcome: Outcome, reason: str) -> None:
         """The outcome of a frame is known. Without a reason to keep its trace it is forgotten."""
+        AT_HAND.set(None)
         if entry := self._open.get(ref):
             entry.outcome, entry.reason, entry.ended_ns = outcome, reason, self.now_ns()
             entry.policy, entry.kept = self.policy, self._why_kept(entry)
             if entry.kept is None:
                 del self._open[ref]
 
-    def written(self, ref: FrameRef) -> None:
-        """All that was written for a frame is acknowledged."""
+    def written(self, ref: FrameRef, acknowledged_ns: int = 0) -> None:
+        """All that was written for a frame is acknowledged, since that moment, or since now if it is not known."""
         entry = self._open.get(ref)
         if entry and entry.outcome:
-            entry.written_ns = self.now_ns()
+            entry.written_ns = acknowledged_ns or self.now_ns()
             self._uncommitted[ref] = self._open.pop(ref)
             if len(self._uncommitted) > MOST_UNCOMMITTED:
                 self._keep(self._uncommitted.pop(next(iter(self._uncommitted))))

@@ -1,6 +1,7 @@
 """What is known of one frame on its way: time stamps of `time.perf_counter_ns`, counts, and nothing that it shows."""
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -147,3 +148,7 @@ class Entry:
     ended_ns: int = 0
     written_ns: int = 0
     commit: Stretch = NOT_YET
+
+
+AT_HAND: ContextVar[Entry | None] = ContextVar("AT_HAND", default=None)
+"""The frame that is being taken in or decided in this thread: lines of its log name its trace."""

@@ -214,6 +214,7 @@ class Message:
     topic: list[bytes]
     generation: int
     has_arrived: bool = False
+    acknowledged_ns: int = 0
 
     def arrive(self) -> None:
         """The broker has written it."""

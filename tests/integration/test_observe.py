@@ -1,9 +1,8 @@
 """A real Prometheus looks at a real cluster in which everything happens: what is shown, and what alarms go by."""
 
 import json
-import os
+import random
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
@@ -30,10 +30,12 @@ from cluster.policies.release import draft
 from cluster.telemetry.boards.shelf import RULES_FILE, expressions, files
 from cluster.telemetry.catalogue import CATALOGUE
 from cluster.telemetry.metric import Kind
+from cluster.telemetry.span_store import SpanStore
 from cluster.wire.alerts import is_canary
 from cluster.wire.release import encode_release
 from loadtests.temporary import temporary
 from tests.drawn import CAMERAS, scene, write_deployment
+from tests.faults.inject import Target
 from tests.running import Running
 
 pytestmark = [
@@ -55,6 +57,7 @@ class Watched:
 
     running: Running
     address: str
+    traces: Path
 
     def ask(self, expr: str, address: str | None = None) -> list[dict[str, Any]]:
         """What an expression gives at this moment."""
@@ -178,7 +181,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         stack.enter_context(command(running, "canary", *file, *walk, until="alert"))
         running.withdraw("person-5")
         switch(running)
-        yield Watched(running, f"http://{prometheus}")
+        yield Watched(running, f"http://{prometheus}", folder / "observed" / "traces.sqlite")
 
 
 def test_every_expression_of_every_dashboard_and_rule_has_data(watched: Watched) -> None:
@@ -224,6 +227,16 @@ def test_counts_are_what_happened(watched: Watched) -> None:
     assert "on sought" in alerts
 
 
+def test_from_an_alert_that_was_counted_it_is_one_step_to_its_trace(watched: Watched) -> None:
+    """The latency's exemplars name traces that the collector has."""
+    now_s = time.time()
+    about = {"query": "beholden_alert_latency_seconds_bucket", "start": now_s - 600, "end": now_s}
+    series = watched.get("query_exemplars?" + urllib.parse.urlencode(about))
+    named = {exemplar["labels"]["trace_id"] for each in series for exemplar in each["exemplars"]}
+    with closing(SpanStore(watched.traces)) as spans:
+        assert any(spans.trace(trace_id) for trace_id in named), named
+
+
 def test_nobody_who_is_listed_stands_in_any_series(watched: Watched) -> None:
     """No label has a value for each person."""
     text = json.dumps(watched.get("series?" + urllib.parse.urlencode({"match[]": '{__name__=~"beholden.*"}'})))
@@ -232,7 +245,7 @@ def test_nobody_who_is_listed_stands_in_any_series(watched: Watched) -> None:
 
 
 def test_a_shard_that_is_killed_raises_the_alarm(watched: Watched, tmp_path: Path) -> None:
-    """BeholdenShardDown, in a Prometheus whose alarms are as much quicker as this test is shorter than a night."""
+    """BeholdenShardDown, once it does not come back; alarms are as much quicker here as a test is than a night."""
     running = watched.running
     listen = running.plan.settings.telemetry.metrics.listen
     assert listen is not None
@@ -248,14 +261,17 @@ def test_a_shard_that_is_killed_raises_the_alarm(watched: Watched, tmp_path: Pat
         time.sleep(5)
         assert watched.ask(firing, address) == []
 
+        shards = Target(running.run, running.plan, random.Random(), [])  # noqa: S311 - nobody is chosen
+
         def fires() -> bool:
-            status = running.shards()["shard-0-of-2-r0"]["status"]
-            if status:
-                with suppress(ProcessLookupError):  # it was killed the last time, and this is what was heard before
-                    os.kill(status["pid"], signal.SIGKILL)
+            with suppress(LookupError, psutil.Error):  # none is there at this moment
+                for pid in shards.actors("ShardActor"):
+                    psutil.Process(pid).kill()
             return bool(watched.ask(firing, address))
 
-        running.wait(fires, "no alarm although shard 0 is killed again and again", 90)
-        [alarm] = watched.ask(firing, address)
-        assert (alarm["metric"]["severity"], alarm["metric"]["deployment"]) == ("page", "drawn")
-    running.wait(lambda: running.shards()["shard-0-of-2-r0"]["state"] == "ready", "shard 0 does not come back")
+        running.wait(fires, "no alarm although shards are killed as soon as they are there", 90)
+        alarms = [alarm["metric"] for alarm in watched.ask(firing, address)]
+        assert {(alarm["severity"], alarm["deployment"]) for alarm in alarms} == {("page", "drawn")}
+    running.wait(
+        lambda: {member["state"] for member in running.shards().values()} == {"ready"}, "a shard does not come back"
+    )

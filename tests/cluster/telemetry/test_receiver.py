@@ -18,6 +18,7 @@ from cluster.telemetry.span_store import SpanStore
 from cluster.telemetry.spans import Kind, Span
 from cluster.telemetry.tracing import open_tracer
 
+MUCH = ExportTraceServiceRequest(resource_spans=[{}] * 2_000).SerializeToString()
 METRICS = ExportMetricsServiceRequest(resource_metrics=[{}])
 
 
@@ -88,7 +89,7 @@ def test_metrics_are_handed_on(listening: Listening) -> None:
         ("/v1/traces", b"{}", {"Content-Type": "application/json"}, 415),
         ("/v1/traces", b"no protobuf", {}, 400),
         ("/v1/traces", b"not packed", {"Content-Encoding": "gzip"}, 400),
-        ("/v1/traces", gzip.compress(bytes(5_000)), {"Content-Encoding": "gzip"}, 400),
+        ("/v1/traces", gzip.compress(MUCH), {"Content-Encoding": "gzip"}, 400),
         ("/v1/traces", bytes(1_001), {}, 413),
         ("/v1/traces", b"", {"Content-Length": "many"}, 411),
         ("/v1/traces", b"", {}, 200),

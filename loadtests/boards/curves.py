@@ -104,7 +104,7 @@ def _limits(axes: Axes, found: Found, high: float) -> float:
 def _time(axes: Axes, found: Found) -> None:
     window = found.window
     span_s = window.end_s - window.begin_s
-    every = next((tick for tick in _TICKS_S if span_s / tick <= 7), 86400)
+    every = next((tick for tick in _TICKS_S if span_s / tick <= (3 if tick < 60 else 7)), 86400)
     first = -(-window.begin_s // every) * every
     form = "%H:%M:%S" if every < 60 else "%H:%M"
     axes.set_xlim(window.begin_s, window.end_s)

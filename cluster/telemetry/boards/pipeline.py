@@ -63,8 +63,8 @@ _STAGES = Row(
         Panel(
             "Waterfall: time of each stage, one on the other",
             "Means; topic is from capture to poll, of frames that are shed too, turn until the camera's turn has come. "
-            "decode, detect and gate are of one frame, the others of a batch. topic and turn grow: too much to do. search "
-            "grows: a shard; evidence and publish: the broker. `beholden trace --slowest` shows single frames.",
+            "decode, detect and gate are of one frame, the others of a batch. topic and turn grow: too much to do. "
+            "search grows: a shard; evidence and publish: the broker. `beholden trace --slowest` shows single frames.",
             tuple(Query(mean(_STAGE, f'stage="{stage}"', by="stage"), stage) for stage in Stage),
             unit=Unit.SECONDS,
             width=12,

@@ -1,8 +1,18 @@
 """Where every frame went: frames in = alerted + no match + shed + dead-lettered, by reason, always."""
 
+import math
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
+
+from cluster.measures import Measures
+from operators.decide import Match
+from operators.sightings import Sighting
+from operators.types import Frame
+
+CANDIDATE, CANARY = "candidate", "canary"  # why a frame led to an alert
 
 
 class Outcome(StrEnum):
@@ -42,11 +52,23 @@ MAX_LIFE_STEP = 6000  # a minute; what is longer is counted there
 AGE_STEP_MS = 50  # ages are counted in steps of this size
 MAX_AGE_STEP = 1200  # a minute; what is older is counted there
 
+_TRACEPARENT = re.compile(
+    r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}"
+)  # what else a camera sends is no trace
+
 
 class Account:
-    """Counts of one process since its start. Nothing in it tells one face from another."""
+    """Counts of one process since its start. Nothing in it tells one face from another.
 
-    def __init__(self) -> None:
+    Args:
+        objective_s: From which on an alert is late.
+
+    Attributes:
+        measures: What is measured beside.
+    """
+
+    def __init__(self, objective_s: float = math.inf) -> None:
+        self.measures = Measures(objective_s)
         self.frames_in = 0
         self.frames_out: Counter[tuple[str, str]] = Counter()
         self.given_back = 0
@@ -72,14 +94,31 @@ class Account:
         """The ledger has so many of the frames shed."""
         self._unwritten[reason] -= frames
 
-    def decided(self, camera: str, age_ms: float) -> None:
+    def decided(self, camera: str, captured_at: datetime, age_ms: float) -> None:
         """A frame of a camera has been looked at, so long after it was captured."""
+        self.measures.decided(camera, captured_at.timestamp(), age_ms / 1000)
         self.watched[camera] += 1
         self.ages[min(MAX_AGE_STEP, max(0, int(age_ms // AGE_STEP_MS) + 1))] += 1
+
+    def sighted(self, camera: str, sightings: Sequence[Sighting]) -> None:
+        """Faces of a frame have reached the thresholds of lists."""
+        for each in sightings:
+            if not each.match.is_canary:
+                self.measures.sighted(camera, each.match.watchlist, each.verdict)
+
+    def alerted(self, frame: Frame, match: Match, at: datetime) -> None:
+        """An alert is handed to the broker; one about a canary is no alert about anybody."""
+        if match.is_canary:
+            return
+        self.alerts += 1
+        latency_s = (at - frame.captured_at).total_seconds()
+        trace = _TRACEPARENT.fullmatch(frame.traceparent or "")
+        self.measures.alerted(frame.camera, match.watchlist, latency_s, at.timestamp(), trace[1] if trace else None)
 
     def dropped(self, faces: int, lived_ms: int, ceiling_ms: int) -> None:
         """Faces that led to no alert have been dropped, so long after their frames were about to be decoded."""
         self.life_ceiling_ms = ceiling_ms
+        self.measures.dropped(faces, lived_ms / 1000)
         self.lives[min(MAX_LIFE_STEP, lived_ms // LIFE_STEP_MS + 1)] += faces
         self.longest_life_ms = max(self.longest_life_ms, lived_ms)
         self.late_drops += lived_ms > ceiling_ms
@@ -102,6 +141,7 @@ class Account:
         for reason, frames in shed.items():
             self.frames_out[Outcome.SHED, reason] -= frames
             self._unwritten[reason] -= frames
+            self.measures.taken_back[reason] += frames
         self.frames_out, self._unwritten = +self.frames_out, +self._unwritten
         frames = waiting + sum(shed.values())
         self.given_back += frames

@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -25,10 +26,16 @@ from cluster.folders import notes_folder
 from cluster.plan import Plan
 from cluster.privacy.core_dumps import no_core_dumps
 from cluster.recogniser import LEAVE_S, Departure, Recogniser, RecogniserStatus
+from cluster.shards.asked import AskedBook
 from cluster.shards.index_shard import IndexShard
 from cluster.shards.layout import Layout, Replica, node_for
 from cluster.shards.sharded_index import ShardedIndex
-from cluster.wire.queries import decode_hits, decode_query, encode_hits, encode_query
+from cluster.telemetry.context import TraceContext
+from cluster.telemetry.frame_tracing import open_frame_tracing
+from cluster.telemetry.logs import write_logs
+from cluster.telemetry.shard_tracing import ShardTracing
+from cluster.watchlists.feed import FeedStatus
+from cluster.wire.queries import decode_hits, decode_query, decode_told, encode_hits, encode_query, encode_told
 from operators.errors import IndexIncomplete
 from operators.onnx import Device
 from operators.types import Float32, Hit
@@ -172,10 +179,15 @@ def _cause(error: RayError) -> str:
 
 
 class _RayCalls:
-    """`shard_replicas.Calls` over actors."""
+    """`shard_replicas.Calls` over actors.
 
-    def __init__(self) -> None:
+    Args:
+        asked: Where it is noted whom searches ask.
+    """
+
+    def __init__(self, asked: AskedBook[Any] | None = None) -> None:
         self._searches: dict[Replica, Any] = {}
+        self.asked = asked or AskedBook(is_on=False)
 
     def ask(self, replica: Replica, vectors: Float32, k: int, at_least: float) -> Any:
         if replica not in self._searches:
@@ -183,7 +195,16 @@ class _RayCalls:
             if actor is None:
                 raise IndexIncomplete("is not there")
             self._searches[replica] = actor.search_packed.options(concurrency_group=SEARCHES)
-        return self._searches[replica].remote(encode_query(vectors, k, at_least))
+        number = self.asked.number()
+        reply = self._searches[replica].remote(encode_query(vectors, k, at_least, number))
+        self.asked.ask(reply, replica, number)
+        return reply
+
+    def tell(self, holder: str, searches: Sequence[tuple[int, TraceContext]]) -> None:
+        """Tell a holder which of its searches are parts of which spans; nobody waits for its answer."""
+        with suppress(RayError):
+            if (actor := find_actor(holder)) is not None:
+                actor.tell_packed.options(concurrency_group=SEARCHES).remote(encode_told(searches))
 
     def wait(self, replies: Sequence[Any], enough: int, timeout_s: float) -> Collection[Any]:
         come: list[Any] = ray.wait(replies, num_returns=enough, timeout=timeout_s)[0]
@@ -191,7 +212,15 @@ class _RayCalls:
 
     def answer(self, reply: Any) -> list[list[Hit]]:
         try:
-            found = decode_hits(ray.get(reply))
+            found = self._answer(reply)
+        except IndexIncomplete:
+            self.asked.answered(reply, None, IndexIncomplete.__name__)
+            raise
+        return found
+
+    def _answer(self, reply: Any) -> list[list[Hit]]:
+        try:
+            found, own_ns = decode_hits(ray.get(reply))
         except RayTaskError as error:  # the cause is what the shard itself raised, without Ray's frame around it
             cause = error.cause
             if isinstance(cause, IndexIncomplete):
@@ -200,17 +229,19 @@ class _RayCalls:
         except RayError as error:
             self._searches.clear()  # the name may be another actor's by now
             raise IndexIncomplete(f"does not answer ({type(error).__name__})") from None
+        self.asked.answered(reply, own_ns)
         return found
 
 
-def sharded_index(layout: Layout, slot: int = 0) -> ShardedIndex[Any]:
+def sharded_index(layout: Layout, slot: int = 0, calls: _RayCalls | None = None) -> ShardedIndex[Any]:
     """`ports.Index` over the shard actors of this cluster.
 
     Args:
         layout: Which there are.
         slot: Number of the asker: askers begin at different replicas.
+        calls: How they are asked.
     """
-    return ShardedIndex(layout, _RayCalls(), slot)
+    return ShardedIndex(layout, calls or _RayCalls(), slot)
 
 
 class ShardActor(IndexShard):
@@ -218,11 +249,24 @@ class ShardActor(IndexShard):
 
     def __init__(self, plan: Plan, replica: Replica) -> None:
         no_core_dumps()
+        write_logs(plan.settings.telemetry.logs, "shard", str(replica))
         super().__init__(plan, replica, on_failure=lambda: os._exit(1))
+        self._tracing = ShardTracing(plan.settings, replica)
 
     def search_packed(self, query: bytes) -> bytes:
         """See `IndexShard.search` and `cluster.wire.queries`."""
-        return encode_hits(self.search(*decode_query(query)))
+        vectors, k, at_least, number = decode_query(query)
+        began_ns = self._tracing.now_ns()
+        hits = self.search(vectors, k, at_least)
+        return encode_hits(hits, self._tracing.note(number, began_ns, len(vectors)))
+
+    def tell_packed(self, told: bytes) -> None:
+        """Traces of these searches are kept: tell of their part in them."""
+        self._tracing.tell(decode_told(told))
+
+    def status(self) -> FeedStatus:
+        """See `IndexShard`."""
+        return replace(super().status(), spans_dropped=self._tracing.dropped)
 
 
 class RecogniserActor(Recogniser):
@@ -235,9 +279,12 @@ class RecogniserActor(Recogniser):
     def __init__(self, plan: Plan, slot: int) -> None:
         no_core_dumps()
         layout = plan.settings.index.layout
-        self._shards = sharded_index(layout, slot) if layout else None
+        calls = _RayCalls(AskedBook(is_on=plan.settings.telemetry.traces.otlp is not None))
+        self._shards = sharded_index(layout, slot, calls) if layout else None
         notes = notes_folder(plan.settings.cluster)
-        super().__init__(plan, slot, self._shards, lambda: os._exit(1), notes)
+        write_logs(plan.settings.telemetry.logs, "recogniser", member_of(slot))
+        tracing = open_frame_tracing(plan, member_of(slot), calls.asked.take, calls.tell)
+        super().__init__(plan, slot, self._shards, lambda: os._exit(1), notes, tracing)
         signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=self._terminate, name="terminate").start())
 
     def plan(self) -> Plan:

@@ -12,6 +12,7 @@ from operators.freshness import CameraFreshness, FreshnessRule, Rule
 from operators.types import Frame
 
 Admitted = tuple[Record, Frame]
+_Waiting = tuple[Record, Frame, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class _Line:
     """The frames of one camera, in the order in which they came."""
 
     rule: CameraFreshness
-    frames: deque[Admitted] = field(default_factory=deque)
+    frames: deque[_Waiting] = field(default_factory=deque)
     sampled: int | None = None
 
 
@@ -48,6 +49,9 @@ class AdmissionQueue:
         max_age: Older frames are shed, when they come and while they wait.
         batch_frames: Most frames of a batch. A `newest` camera keeps no more than so many waiting.
         batch_bytes: Most bytes of a batch; a single frame may be larger.
+
+    Attributes:
+        waited_s: How long each frame of the last batch has waited for its turn.
     """
 
     def __init__(self, rule: FreshnessRule, max_age: timedelta, batch_frames: int, batch_bytes: int) -> None:
@@ -57,6 +61,7 @@ class AdmissionQueue:
         self._batch_bytes = batch_bytes
         self._lines: dict[str, _Line] = {}  # whoever was served last at the end; one without frames keeps its place
         self._bytes: Counter[TopicPartition] = Counter()
+        self.waited_s: list[float] = []
 
     def __len__(self) -> int:
         return sum(len(line.frames) for line in self._lines.values())
@@ -73,7 +78,7 @@ class AdmissionQueue:
             return [Dropped(frame, Shed.TOO_OLD)]
         if not _is_sampled(line, frame):
             return [Dropped(frame, Shed.SAMPLED)]
-        line.frames.append((record, frame))
+        line.frames.append((record, frame, now))
         self._bytes[_partition(frame)] += len(frame.jpeg)
         if line.rule.rule is Rule.NEWEST and len(line.frames) > self._batch_frames:
             return [self._drop(line, Shed.SUPERSEDED)]
@@ -83,13 +88,14 @@ class AdmissionQueue:
         """The next batch, of no more frames than `most`, and what is shed instead."""
         dropped = list(self._expire(now))
         shares = self._share(self._batch_frames if most is None else min(most, self._batch_frames))
-        batch: list[Admitted] = []
+        batch: list[_Waiting] = []
         for camera, share in shares.items():
             line = self._lines[camera]
             if line.rule.rule is Rule.NEWEST:
                 dropped += [self._drop(line, Shed.SUPERSEDED) for _ in range(len(line.frames) - share)]
             batch += [self._pop(line) for _ in range(share)]
-        return batch, dropped
+        self.waited_s = [max(0.0, (now - came_at).total_seconds()) for _, _, came_at in batch]
+        return [(record, frame) for record, frame, _ in batch], dropped
 
     def full(self, limit_bytes: int) -> set[TopicPartition]:
         """Partitions from which no more is to be read: those with more than their part of `limit_bytes` waiting.
@@ -110,7 +116,7 @@ class AdmissionQueue:
 
     def empty(self) -> list[Admitted]:
         """Give out everything: each camera's frames in their order, cameras in the order of their turns."""
-        found = [admitted for line in self._lines.values() for admitted in line.frames]
+        found = [(record, frame) for line in self._lines.values() for record, frame, _ in line.frames]
         self._lines.clear()
         self._bytes.clear()
         return found
@@ -148,7 +154,7 @@ class AdmissionQueue:
     def _drop(self, line: _Line, reason: Shed) -> Dropped:
         return Dropped(self._pop(line)[1], reason)
 
-    def _pop(self, line: _Line) -> Admitted:
+    def _pop(self, line: _Line) -> _Waiting:
         admitted = line.frames.popleft()
         self._bytes[_partition(admitted[1])] -= len(admitted[1].jpeg)
         return admitted

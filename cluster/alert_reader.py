@@ -8,7 +8,8 @@
 cluster/schemas/alert.schema.json. When it returns, the alert is taken. To have the effect of an alert exactly once,
 write it with `connection`, into tables of your own in the same file, and do not commit: the reader does, together with
 its position. An effect elsewhere, on a screen or in another system, happens at least once: a process that ends before
-`read` has returned may repeat the alert it was about to note.
+`read` has returned may repeat the alert it was about to note. An alert that says `canary` is about nobody: show it to
+nobody who acts on alerts.
 """
 
 from pathlib import Path

@@ -21,9 +21,9 @@ from cluster.kafka_transactions import TransactionalFrameSource, TransactionalPr
 from cluster.keys import EvidenceKey
 from cluster.ledger.writer import LedgerWriter
 from cluster.outbox import Outbox, OutboxSink
-from cluster.pipeline import Outlets
 from cluster.ports import MessageSink, ResultSink
 from cluster.privacy.evidence import EvidenceSink
+from cluster.results import Outlets
 from cluster.settings import Delivery, KafkaSettings
 
 _NAME = re.compile(r"recogniser-(\d+)")

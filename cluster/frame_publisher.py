@@ -14,15 +14,22 @@ from cluster.kafka_io import (
     translated,
 )
 from cluster.settings import KafkaSettings
+from cluster.telemetry.camera_tracing import CameraTracing
 from cluster.wire.frames import frame_headers
 from operators.errors import BrokerUnavailable, FrameReason, FrameRefused
 
 
 class KafkaFramePublisher:
-    """A camera's side of the frames topic; see `ports.FramePublisher`."""
+    """A camera's side of the frames topic; see `ports.FramePublisher`.
 
-    def __init__(self, kafka: KafkaSettings) -> None:
+    Args:
+        kafka: Which Kafka.
+        tracing: Begins the trace of each frame; None: there are none.
+    """
+
+    def __init__(self, kafka: KafkaSettings, tracing: CameraTracing | None = None) -> None:
         self._kafka = kafka
+        self._tracing = tracing
         self._topic = kafka.topic_prefix + FRAMES
         self._producer = open_producer(kafka, "beholden-camera", CAMERA_DELIVERY_MS)
         self._in_flight = InFlight(IN_FLIGHT_BYTES)
@@ -33,15 +40,22 @@ class KafkaFramePublisher:
         if len(jpeg) > self._kafka.max_message_bytes - OVERHEAD_BYTES:
             limit = self._kafka.max_message_bytes
             raise FrameRefused(FrameReason.TOO_LARGE, f"{len(jpeg)} bytes; a message may have {limit}")
-        headers = frame_headers(captured_at, stream, seq)
+        trace = self._tracing.begin(camera, captured_at) if self._tracing else None
+        headers = frame_headers(captured_at, stream, seq, str(trace.context) if trace else None)
         self._check()
         send = partial(self._producer.send, self._topic, key=camera.encode(), value=jpeg, headers=headers)
         with translated(self._kafka, f"publishing to {self._topic} (made by 'beholden up' when it is missing)"):
-            self._in_flight.send(len(jpeg), send).add_errback(self._fail)
+            future = self._in_flight.send(len(jpeg), send)
+        future.add_errback(self._fail)
+        if trace:
+            future.add_callback(lambda sent: trace.sent(sent.topic, sent.partition, sent.offset))
+            future.add_errback(partial(trace.failed, self._topic))
 
     def close(self) -> None:
         """See `ports.FramePublisher`."""
         flushed = close_producer(self._producer, CAMERA_DELIVERY_MS / 1000 + 5)
+        if self._tracing:
+            self._tracing.close()
         self._check()
         if not flushed:
             raise BrokerUnavailable(f"Kafka at {self._kafka.bootstrap} has not acknowledged the last frames")

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -315,16 +315,21 @@ def kafka_offsets(next_offsets: Mapping[tuple[str, int], int]) -> dict[TopicPart
 
 
 class KafkaDelivery:
-    """A message that the producer has taken."""
+    """A message that the producer has taken; see `ports.Delivery`."""
 
     def __init__(self, kafka: KafkaSettings, future: Any) -> None:
         self._kafka = kafka
         self._future = future
+        self.acknowledged_ns = 0
+        future.add_callback(self._note)
 
     def wait(self, timeout_s: float) -> None:
         """See `ports.Delivery`."""
         with translated(self._kafka, "writing a result"):
             self._future.get(timeout=timeout_s)
+
+    def _note(self, _: object) -> None:
+        self.acknowledged_ns = time.perf_counter_ns()
 
 
 class KafkaSink:
@@ -600,3 +605,14 @@ def _record(message: Any) -> Record:
         headers=headers_of(message.headers or ()),
         timestamp_ms=message.timestamp,
     )
+
+
+def read_extent(kafka: KafkaSettings, topic: str) -> Extent:
+    """How far back a topic reaches now.
+
+    Raises:
+        BrokerUnavailable: The broker does not answer.
+        TopicMissing: The topic does not exist.
+    """
+    with closing(TopicReader(kafka, topic, 0, 1, from_beginning=False)) as reader:
+        return reader.extent()

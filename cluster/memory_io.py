@@ -67,6 +67,7 @@ class MemoryDelivery:
     """Acknowledged at once, or never."""
 
     acknowledged: bool = True
+    acknowledged_ns: int = 0
 
     def wait(self, timeout_s: float) -> None:
         """See `ports.Delivery`."""

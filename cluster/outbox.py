@@ -71,6 +71,8 @@ class Outbox:
 class KeptDelivery:
     """A message in an outbox: nothing has to be awaited, because the commit of its frame waits for it."""
 
+    acknowledged_ns = 0
+
     def wait(self, timeout_s: float) -> None:
         """See `ports.Delivery`."""
 

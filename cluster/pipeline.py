@@ -7,33 +7,33 @@ returns.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import compress
 
 import numpy as np
 
-from cluster.account import Account, NoMatch, Outcome, Shed
+from cluster.account import CANARY, CANDIDATE, Account, NoMatch, Outcome, Shed
 from cluster.admission_queue import AdmissionQueue, Admitted, Dropped
 from cluster.backoff import pause_s
 from cluster.holds import Holds
 from cluster.in_hand import InHand
-from cluster.ledger.writer import LedgerWriter
 from cluster.looking import Looking
+from cluster.measures import Work
 from cluster.offsets import OffsetTracker, TopicPartition
 from cluster.pace import Pace
 from cluster.policies.in_force import PolicyInForce
 from cluster.policies.standing import Halt, Halting, nothing_halts
-from cluster.ports import Clock, Delivery, FrameSource, Index, Record, ResultSink
-from cluster.privacy.evidence import EvidenceSink
+from cluster.ports import Clock, Delivery, FrameSource, Index, Record
 from cluster.privacy.nonmatches import Batch, Nonmatches
 from cluster.progress import Progress
+from cluster.results import DELIVERY_TIMEOUT_S, Outlets, Results, Undelivered, settle
 from cluster.shed_book import ShedBook
+from cluster.stages import Stage
+from cluster.telemetry.journal import Journal
 from cluster.traces import forget_frames
-from cluster.wire.alerts import About, Alert, AlertContext, alert_id, encode_alert, parse_told
-from cluster.wire.evidence import Evidence, EvidenceName
-from cluster.wire.frames import encode_dead_letter, parse_frame
+from cluster.wire.alerts import About, AlertContext, parse_told
+from cluster.wire.frames import parse_frame
 from operators.decide import MAX_CANDIDATES, match
 from operators.errors import FrameReason, FrameRefused, IndexIncomplete
 from operators.policy import Policy
@@ -41,7 +41,6 @@ from operators.sightings import Sighting, Sightings, Verdict
 from operators.types import Frame, FrameRef, Hit
 from operators.vision import Seen, Vision
 
-DELIVERY_TIMEOUT_S = 120.0  # kafka-python's own delivery time-out: after it the broker's answer is not going to come
 COMMIT_INTERVAL_S = 1.0  # frames processed again after a crash, against a round trip for each batch
 RETRY_SEARCH_S, LONGEST_RETRY_SEARCH_S = 0.25, 1.0
 POLL_FRAMES = 256  # more are polled than a batch has only when more have come than a batch has
@@ -50,16 +49,6 @@ QUEUE_BYTES = 32 * 1024 * 1024  # of JPEGs that wait; one poll may go beyond it,
 BATCHES_OF_AGE = 5  # a frame waits while one batch is fetched and one looked at, then a third is looked at with it
 MAX_AGE_MS = 10**13  # three centuries, for ages beyond any calendar
 SLOW_S = 1.0  # a frame that takes longer to be decoded and searched for faces is told of
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Outlets:
-    """Where results are written: topics, and this process' chain of the ledger."""
-
-    alerts: ResultSink
-    dead_letters: ResultSink
-    ledger: LedgerWriter
-    evidence: EvidenceSink
 
 
 class Pipeline:
@@ -79,6 +68,7 @@ class Pipeline:
         in_hand: Where the frames that are looked at are written down; by default nowhere.
         halting: What halts everything that this policy decides; asked for each frame when it comes, when its turn has
             come, and before anything follows from it.
+        journal: Where it is noted what happened to each frame when; by default nowhere.
     """
 
     def __init__(
@@ -95,12 +85,14 @@ class Pipeline:
         stopping: Callable[[], bool] = lambda: False,
         in_hand: InHand | None = None,
         halting: Halting = nothing_halts,
+        journal: Journal | None = None,
     ) -> None:
         self._source = source
         self._outlets = outlets
         self._vision = vision
         self._index = index
         self._clock = clock
+        self._stages = account.measures.stages
         self._stopping = stopping
         self._halting = halting
         self._in_hand = in_hand or InHand()
@@ -108,25 +100,28 @@ class Pipeline:
         self._sightings = Sightings(policy.policy.sightings)
         self._offsets = OffsetTracker()
         self._holds = Holds(self._offsets, policy.policy.sightings)
+        self._journal = Journal() if journal is None else journal
+        self._results = Results(outlets, vision, account, clock, context, self._journal)
         self._told = set[About]()
         self._poll_records = poll_records
         self._pace = Pace(poll_records)
         self._book = ShedBook(outlets.ledger, account, self._offsets)
         self._nonmatches = Nonmatches(outlets.ledger, account)
         self._progress = Progress(source, self._offsets, self._book, account, clock)
-        self._undelivered: list[tuple[list[FrameRef], list[Delivery]]] = []
         self._aside: list[Admitted] = []  # frames that the next policy is to judge
-        self._results: dict[TopicPartition, int] = {}  # offsets of the last frames that led to one, not committed yet
         self._committed_at = 0.0
         self._idle_s = 0.0  # waited for frames; the rest of the time is `busy_s`
         self._index_lacks: str | None = None
+        self._held = 0  # partitions from which nothing is polled for now
         self.account = account
         self.busy_s = 0.0
         self._decide_by(policy.policy, context)
 
     def _decide_by(self, policy: Policy, context: AlertContext) -> None:
         """Everything that a policy decides is changed here, and nowhere else."""
-        self._policy, self._context = policy, context
+        self._policy = policy
+        self._results.context = context
+        self._journal.policy = (context.policy, context.policy_digest)
         self._max_age = timedelta(milliseconds=min(policy.max_frame_age_ms, MAX_AGE_MS))
         self._queue = AdmissionQueue(policy.freshness, self._max_age, self._poll_records, BATCH_BYTES)
         self._pace.longest_s = self._max_age.total_seconds() / BATCHES_OF_AGE
@@ -149,8 +144,7 @@ class Pipeline:
         Raises:
             BrokerUnavailable: Something was not acknowledged.
         """
-        pending, self._undelivered = self._undelivered, []
-        self._settle(pending)
+        self._settle(self._results.take_undelivered())
         self._book.write_all()
         self._nonmatches.write_all(self._clock.now())
         waiting, self._aside = [*self._aside, *self._queue.empty()], []
@@ -163,6 +157,21 @@ class Pipeline:
         """What nothing goes on for; None while frames are looked at and searched for."""
         return self._looking.waiting_for or self._index_lacks or self._outlets.ledger.waits
 
+    def work(self, lag: Mapping[int, int]) -> Work:
+        """What is in hand; may be asked by any thread.
+
+        Args:
+            lag: Frames of each partition that wait to be polled.
+        """
+        return Work(
+            busy_s=self.busy_s,
+            waiting_bytes=self._queue.waiting_bytes,
+            in_flight=self._results.undelivered,
+            paused=self._held,
+            waits_for_ledger=self._outlets.ledger.waits is not None,
+            lag_s=self._progress.lag_s(lag, self._clock.now()),
+        )
+
     def step(self, timeout_s: float) -> int:
         """Process one batch, waiting up to `timeout_s` for its first frame; how many frames reached their end.
 
@@ -171,7 +180,7 @@ class Pipeline:
         """
         ended, began_s, idle_s = self.account.frames_out.total(), time.perf_counter(), self._idle_s
         batch = self._next_batch(timeout_s)
-        earlier, self._undelivered = self._undelivered, []
+        earlier = self._results.take_undelivered()
         is_idle = not batch
         self._watch_and_drop(batch)
         self._settle(earlier)
@@ -183,7 +192,7 @@ class Pipeline:
             self._flush()
         elif time.monotonic() - self._committed_at >= COMMIT_INTERVAL_S:
             self._commit()
-        if self._results and (halt := self._halting(self._context.policy_digest)) and halt.reason:
+        if self._results.last and (halt := self._halting(self._results.context.policy_digest)) and halt.reason:
             self._publish()
         self.busy_s += time.perf_counter() - began_s - (self._idle_s - idle_s)
         return self.account.frames_out.total() - ended
@@ -217,6 +226,7 @@ class Pipeline:
         """Forget the frames that wait: whoever has their partitions next reads them again."""
         self._queue.empty()
         self._aside.clear()
+        self._journal.close()
 
     def drain(self) -> None:
         """Wait for everything that was written, shed frames included, and commit what is finished."""
@@ -226,22 +236,29 @@ class Pipeline:
 
     def _next_batch(self, timeout_s: float) -> list[Admitted]:
         """Poll, take in what has come, and give each camera its turn."""
-        self._source.hold(self._queue.full(QUEUE_BYTES))
-        began_s = time.perf_counter()
+        held = self._queue.full(QUEUE_BYTES)
+        self._held = len(held)
+        self._source.hold(held)
+        began_s, began_ns = time.perf_counter(), self._journal.now_ns()
         polled = self._source.poll(POLL_FRAMES, 0.0 if len(self._queue) else timeout_s, self._offsets.ready())
         if len(polled) < POLL_FRAMES:  # it has waited for frames, or had none to wait for
             self._idle_s += time.perf_counter() - began_s
+        self._journal.polled(began_ns, len(polled))
         for record in polled:
             if self._progress.is_new(record):
+                self._journal.take(record.ref)
                 self._admit(record)
         self._progress.skip(polled, self._clock.now() - self._max_age)
         batch, dropped = self._queue.take(self._clock.now(), self._pace.frames)
+        for waited_s in self._queue.waited_s:
+            self._stages.took(Stage.TURN, waited_s)
         self._shed(dropped)
-        return [each for each in batch if not self._is_barred(each)]
+        turn = [each for each in batch if not self._is_barred(each)]
+        self._journal.turn([record.ref for record, _ in turn])
+        return turn
 
     def _flush(self) -> None:
-        pending, self._undelivered = self._undelivered, []
-        self._settle(pending)
+        self._settle(self._results.take_undelivered())
         self._commit()
 
     def _publish(self) -> None:
@@ -262,17 +279,16 @@ class Pipeline:
         Raises:
             BrokerUnavailable: Something was not acknowledged.
         """
-        pending, self._undelivered = self._undelivered, []
-        self._settle(pending)
+        self._settle(self._results.take_undelivered())
         elsewhere = set(revoked).difference(owned)
         self._holds.forget(elsewhere)
         self._offsets.forget(elsewhere)
+        self._journal.forget(elsewhere)
         stays = [each for each in self._aside if (each[0].ref.topic, each[0].ref.partition) not in elsewhere]
         waiting = len(self._aside) - len(stays) + self._queue.forget(elsewhere)
         self._aside = stays
         self.account.take_back(waiting, self._book.forget(elsewhere))
-        for partition in elsewhere:
-            self._results.pop(partition, None)
+        self._results.forget(elsewhere)
         self._sightings.forget(self._progress.share(elsewhere, owned))
         self._in_hand.learn()
         self._commit()
@@ -292,7 +308,7 @@ class Pipeline:
         """
         self._told = set()
         for told in filter(None, map(parse_told, alerts)):
-            if told.deployment == self._context.deployment:
+            if told.deployment == self._results.context.deployment:
                 self._told.add(told.about)
                 box, key = np.array(told.box, np.float32), (told.about.watchlist, told.about.entry)
                 self._sightings.recall(told.camera, key, told.passage, box, told.captured_at)
@@ -306,10 +322,12 @@ class Pipeline:
         except FrameRefused as refused:
             self._dead_letter(record, refused)
         else:
+            self._stages.took(Stage.TOPIC, (self._clock.now() - frame.captured_at).total_seconds())
             self._take(record, frame)
 
     def _take(self, record: Record, frame: Frame) -> None:
         """Have a frame wait for its turn, if the policy in force covers it."""
+        self._journal.understood(frame)
         try:
             self._check_scope(frame)
             self._in_hand.check(record, frame.camera)
@@ -325,6 +343,8 @@ class Pipeline:
         for each in dropped:
             at = each.frame.captured_at
             self._book.add(each.frame.ref, (each.frame.camera,), each.reason, (at, at), self._clock.now())
+            self._journal.end(each.frame.ref, Outcome.SHED, each.reason)
+            self._journal.written(each.frame.ref)
 
     def _check_scope(self, frame: Frame) -> None:
         if frame.camera not in self._policy.cameras:
@@ -335,7 +355,7 @@ class Pipeline:
 
         Both the moment at which it was taken and the present must lie within the policy's times.
         """
-        if halt := self._halting(self._context.policy_digest):
+        if halt := self._halting(self._results.context.policy_digest):
             return halt
         times = (self._clock.now(), frame.captured_at)
         is_in_scope = all(self._policy.in_scope(frame.camera, at) for at in times)
@@ -365,7 +385,9 @@ class Pipeline:
                 self._dead_letter(record, seen)
             else:
                 found.append(((record, frame), seen))
-                if seen.took_s > SLOW_S:
+                self._journal.seen(record.ref, seen)
+                self._stages.looked(seen.times)
+                if seen.times.looked_s > SLOW_S:
                     self.account.slow[frame.camera] += 1
         return found
 
@@ -374,21 +396,25 @@ class Pipeline:
         vectors = self._vision.join(seen)
         if not len(vectors):
             return [[] for _ in seen]
-        failed = 0
+        failed, began_ns = 0, self._journal.now_ns()
         while True:
             try:
-                hits = self._index.search(vectors, MAX_CANDIDATES, self._policy.lowest_threshold)
+                with self._stages.watched(Stage.SEARCH):
+                    hits = self._index.search(vectors, MAX_CANDIDATES, self._policy.lowest_threshold)
             except IndexIncomplete as incomplete:
                 self._index_lacks = str(incomplete)
                 if self._stopping():
                     raise
-                if halt := self._halting(self._context.policy_digest):
+                if halt := self._halting(self._results.context.policy_digest):
                     self._index_lacks = None
+                    self._journal.searched(began_ns, len(vectors), failed + 1)
                     return halt
                 time.sleep(pause_s(failed, RETRY_SEARCH_S, LONGEST_RETRY_SEARCH_S))
                 failed += 1
             else:
                 self._index_lacks = None
+                self._journal.searched(began_ns, len(vectors), failed)
+                self._stages.took(Stage.SEARCH, (self._journal.now_ns() - began_ns) / 1e9)
                 answers = iter(hits)
                 return [[next(answers) for _ in one.vectors] for one in seen]
 
@@ -396,112 +422,83 @@ class Pipeline:
         """From hits to alerts, or to the reason why there is none; how many faces led to alerts."""
         if self._is_barred(admitted):
             return 0
-        frame = admitted[1]
+        frame, began_ns = admitted[1], self._journal.now_ns()
+        self._journal.at_hand(frame.ref)
         matches = [match(found, frame.camera, self._policy.watchlists) for found in hits]
         sightings = self._sightings.update(frame.camera, frame.ref, frame.captured_at, seen.faces.boxes, matches)
         due = [sighting for sighting in sightings if sighting.verdict is Verdict.ALERT]
         self.account.faces.update(seen.gated)
         self.account.faces["compared"] += len(seen.faces)
-        self.account.decided(frame.camera, (self._clock.now() - frame.captured_at).total_seconds() * 1000)
-        alerts = [self._alert(frame, seen, one, detected_at) for one in due]
+        age_ms = (self._clock.now() - frame.captured_at).total_seconds() * 1000
+        self.account.decided(frame.camera, frame.captured_at, age_ms)
+        self.account.sighted(frame.camera, sightings)
+        self._journal.decided(frame.ref, began_ns, age_ms)
+        self._stages.took(Stage.DECIDE, ((decided_ns := self._journal.now_ns()) - began_ns) / 1e9)
+        alerts = [self._results.alert(frame, seen, one, detected_at) for one in due]
         untold = [alert.about not in self._told for alert in alerts]
-        named = self._keep_evidence(frame, seen, list(compress(alerts, untold)))
+        with self._stages.watched(Stage.EVIDENCE):
+            named = self._results.keep_evidence(frame, seen, list(compress(alerts, untold)))
         if due:
-            self._outlets.ledger.prove()
+            with self._stages.watched(Stage.EVIDENCE):
+                self._outlets.ledger.prove()
+            self._journal.proven(frame.ref)
+            self._stages.took(Stage.EVIDENCE, (self._journal.now_ns() - decided_ns) / 1e9)
             if self._is_barred(admitted):  # while its evidence was on its way, or the ledger was waited for
                 self._sightings.take_back(frame.camera, frame.ref, list(compress(due, untold)))
                 return 0
         done = [frame.ref, *self._holds.keep(frame, self._sightings.waits_for(frame.camera), detected_at)]
         if due:
-            at = self._clock.now()
-            deliveries = [self._send(replace(alert, alerted_at=at), evidence) for alert, evidence in named]
-            self._close(done, Outcome.ALERTED, "candidate", deliveries)
+            self._close(done, Outcome.ALERTED, _why(due), self._results.send(named))
         else:
             self._close(done, Outcome.NO_MATCH, _why_not(seen, sightings))
         return len({sighting.face for sighting in due})
 
-    def _alert(self, frame: Frame, seen: Seen, sighting: Sighting, detected_at: datetime) -> Alert:
-        box = tuple(float(side) for side in seen.faces.boxes[sighting.face])
-        return Alert(
-            frame=frame,
-            face=int(seen.numbers[sighting.face]),
-            box=(box[0], box[1], box[2], box[3]),
-            confidence=float(seen.faces.confidence[sighting.face]),
-            match=sighting.match,
-            passage=sighting.passage,
-            frames=sighting.frames,
-            detected_at=detected_at,
-            alerted_at=self._clock.now(),
-        )
-
-    def _keep_evidence(self, frame: Frame, seen: Seen, alerts: Sequence[Alert]) -> list[tuple[Alert, EvidenceName]]:
-        """Write the evidence of alerts of a frame, and wait until it is there.
-
-        Whoever finds an alert written looks no further, so one that was written without evidence would stay without.
-        """
-        kept = [(alert, *self._outlets.evidence.send(self._evidence(alert, seen), frame.ref)) for alert in alerts]
-        for _, _, delivery in kept:
-            delivery.wait(DELIVERY_TIMEOUT_S)
-        return [(alert, name) for alert, name, _ in kept]
-
-    def _send(self, alert: Alert, evidence: EvidenceName) -> Delivery:
-        frame = alert.frame
-        value, headers = encode_alert(alert, self._context, evidence)
-        self.account.alerts += 1
-        self._results[frame.ref.topic, frame.ref.partition] = frame.ref.offset
-        return self._outlets.alerts.send(frame.camera, value, headers, frame.ref)
-
-    def _evidence(self, alert: Alert, seen: Seen) -> Evidence:
-        """What an alert can be computed again from."""
-        origin, [face] = seen.origin, np.flatnonzero(seen.numbers == alert.face).tolist()
-        return Evidence(
-            alert_id=alert_id(alert, self._context),
-            crop=origin.crops[face],
-            face=origin.found.take(seen.numbers[[face]]),
-            shape=origin.shape,
-            provider=self._vision.provider,
-            context=self._vision.context(alert.frame.jpeg, seen, face),
-        )
-
     def _dead_letter(self, record: Record, refused: FrameRefused) -> None:
-        value = encode_dead_letter(record, refused.reason, refused.detail, self._clock.now())
-        delivery = self._outlets.dead_letters.send(str(record.ref), value, [], record.ref)
-        self._results[record.ref.topic, record.ref.partition] = record.ref.offset
+        self._stages.refused(refused.reason)
+        delivery = self._results.send_dead_letter(record, refused)
         self._close([record.ref], Outcome.DEAD_LETTERED, refused.reason, [delivery])
 
     def _close(self, done: list[FrameRef], outcome: Outcome, reason: str, deliveries: Sequence[Delivery] = ()) -> None:
         """Account for a frame; it, and those that waited for it, are finished once all that was written for it is."""
         self.account.close(outcome, reason)
+        self._journal.end(done[0], outcome, reason)
         lets_go = len(done) > 1  # of earlier frames, which may have led to an alert that is not written yet
-        if deliveries or (lets_go and self._undelivered):
-            self._undelivered.append((done, list(deliveries)))
+        if deliveries or (lets_go and self._results.has_undelivered):
+            self._results.follow(done, deliveries)
         else:
             self._finish(done)
 
-    def _settle(self, pending: Sequence[tuple[list[FrameRef], list[Delivery]]]) -> None:
+    def _settle(self, pending: Sequence[Undelivered]) -> None:
         """Wait for acknowledgements. One that does not come ends this process before anything is committed."""
-        for done, deliveries in pending:
-            for delivery in deliveries:
-                delivery.wait(DELIVERY_TIMEOUT_S)
-            self._finish(done)
+        with self._stages.watched(Stage.PUBLISH):
+            for waited_s in settle(pending, self._finish):
+                self._stages.took(Stage.PUBLISH, waited_s)
         self._book.settle(DELIVERY_TIMEOUT_S)
         self._nonmatches.settle(DELIVERY_TIMEOUT_S)
 
-    def _finish(self, refs: Sequence[FrameRef]) -> None:
+    def _finish(self, refs: Sequence[FrameRef], acknowledged_ns: int = 0) -> None:
         for ref in refs:
             self._offsets.finish(ref)
+            self._journal.written(ref, acknowledged_ns)
 
     def _commit(self) -> None:
         """Store what is finished; intervals before a result end now: in a transaction it is not readable earlier."""
         self._committed_at = time.monotonic()
-        if self._results:
-            self._book.write_before(self._results)
+        if self._results.last:
+            self._book.write_before(self._results.last)
             self._book.settle(DELIVERY_TIMEOUT_S)
         self._outlets.ledger.check()
         ready = self._offsets.take()
         if ready:
+            began_ns = self._journal.now_ns()
             self._source.commit(ready)
-        self._results = {at: offset for at, offset in self._results.items() if ready.get(at, 0) <= offset}
+            self._journal.committed(began_ns, ready)
+        self._results.committed(ready)
+
+
+def _why(due: Sequence[Sighting]) -> str:
+    """Whether an alert of a frame is about somebody who is sought."""
+    return CANARY if all(sighting.match.is_canary for sighting in due) else CANDIDATE
 
 
 def _why_not(seen: Seen, sightings: Sequence[Sighting]) -> NoMatch:

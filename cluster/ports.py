@@ -40,6 +40,11 @@ class Skipped:
 class Delivery(Protocol):
     """A message on its way to a topic."""
 
+    @property
+    def acknowledged_ns(self) -> int:
+        """When it was acknowledged, nanoseconds of `time.perf_counter_ns`; 0 while that is not known."""
+        ...
+
     def wait(self, timeout_s: float) -> None:
         """Return once the message is acknowledged; raise BrokerUnavailable when it was not within `timeout_s`."""
         ...

@@ -1,7 +1,7 @@
 """How far each partition has been seen: which frames come again, and which ones nobody has fetched."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from cluster.account import Account, Shed
@@ -37,6 +37,7 @@ class Progress:
         self._seen_to: dict[TopicPartition, int] = {}
         self._again_to: dict[TopicPartition, int] = {}
         self._begins = set[TopicPartition]()  # no frame of these has come yet, since the partitions were shared
+        self._polled_ms: dict[int, int] = {}  # by partition, of the last frame
         self._skipped_at = 0.0
 
     def share(self, elsewhere: Collection[TopicPartition], owned: Collection[TopicPartition]) -> list[str]:
@@ -77,6 +78,7 @@ class Progress:
         """Where Kafka has frames from before `begin`, too old by now, go on with the first that is not."""
         begin_ms = int(begin.timestamp() * 1000) if polled else 0
         last_ms = {(record.ref.topic, record.ref.partition): record.timestamp_ms for record in polled}
+        self._polled_ms.update({number: at_ms for (_, number), at_ms in last_ms.items()})
         behind = {partition for partition, at_ms in last_ms.items() if at_ms < begin_ms}
         if not behind or time.monotonic() - self._skipped_at < SKIP_INTERVAL_S:
             return
@@ -85,6 +87,17 @@ class Progress:
             partition = (skipped.topic, skipped.partition)
             span = (from_ms(last_ms[partition]), from_ms(begin_ms))
             self._account_for(skipped, Shed.SKIPPED, span)
+
+    def lag_s(self, lag: Mapping[int, int], now: datetime) -> dict[str, float]:
+        """How old the last fetched frame of each partition is while others wait behind it; 0 when none does.
+
+        Args:
+            lag: Frames of each partition that wait to be fetched.
+            now: UTC-aware.
+        """
+        now_ms, last_ms = now.timestamp() * 1000, self._polled_ms.copy()
+        ages_ms = {number: max(0.0, now_ms - last_ms.get(number, now_ms)) for number in lag}
+        return {str(number): ages_ms[number] / 1000 if waiting else 0.0 for number, waiting in lag.items()}
 
     def _pass_over(self, partition: TopicPartition) -> None:
         """What is before the last commit has been seen, by whoever had the partition then."""

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from cluster.kafka_admin import expel, has_member
 from cluster.kafka_io import ALERTS, SESSION_MS, KafkaFrameSource
 from cluster.keys import read_evidence_key
 from cluster.ledger.writer import Head, LedgerWriter
+from cluster.measures import Measured, Work
 from cluster.offsets import TopicPartition
 from cluster.pipeline import Pipeline
 from cluster.plan import Plan, open_vision
@@ -33,11 +34,14 @@ from cluster.policies.state import PolicyState, fits
 from cluster.ports import Index, MessageSink
 from cluster.scaling import Load
 from cluster.shards.layout import Layout
+from cluster.telemetry.frame_tracing import FrameTracing
+from cluster.telemetry.process import Process, this_process
 from cluster.traces import forget_frames, trace_of
 from cluster.watchlists.feed import FeedStatus, WatchlistFeed
 from cluster.watchlists.register import read_topic
 from cluster.wire.text import format_time
 from operators.errors import BrokerUnavailable, IndexIncomplete, ModelsFail, PolicyUnknown, SlotTaken
+from operators.onnx import Device
 
 POLL_S = 0.2
 RETRY_S, LONGEST_RETRY_S = 1.0, 5.0  # a broker that is back is to be used within seconds
@@ -87,6 +91,10 @@ class RecogniserStatus:
         node_id: What Ray calls its node; None outside Ray.
         switched_at: When it changed over to this policy, RFC 3339; None when it has begun with it.
         halted: Why nothing may be looked at; None when it may.
+        measured: What was measured since its process began.
+        work: What it has in its hands; None while it has no dataflow.
+        process: What its process uses; None when that is not known.
+        spans_dropped: Spans of its traces that were not sent.
     """
 
     slot: int
@@ -106,6 +114,10 @@ class RecogniserStatus:
     node_id: str | None = None
     switched_at: str | None = None
     halted: str | None = None
+    measured: Measured = field(default_factory=Measured)
+    work: Work | None = None
+    process: Process | None = None
+    spans_dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +159,7 @@ class Recogniser:
         on_failure: Called when the thread ends by an error nobody foresaw.
         notes: Where the processes of this machine write down which frames they have in hand; None: nowhere, and a look
             that never returns is waited for.
+        tracing: Makes the traces of frames; None: there are none.
 
     Raises:
         SettingsRefused: This machine lacks the key that seals evidence.
@@ -161,6 +174,7 @@ class Recogniser:
         index: Index | None,
         on_failure: Callable[[], None],
         notes: Path | None = None,
+        tracing: FrameTracing | None = None,
     ) -> None:
         self._plan = plan
         self._slot = slot
@@ -177,7 +191,8 @@ class Recogniser:
         self._feed = None if index else _whole_list(plan, slot)
         self._index = index
         self._on_failure = on_failure
-        self._account = Account()
+        self._account = Account(plan.settings.telemetry.objective_ms / 1000)
+        self._tracing = tracing
         self._pipeline: Pipeline | None = None
         self._trouble: str | None = None
         self._restarts = self._in_a_row = 0
@@ -211,6 +226,10 @@ class Recogniser:
             load=self._load(),
             switched_at=format_time(at) if (at := self._following.switched_at) else None,
             halted=halt.why if halt else None,
+            measured=self._account.measures.measured,
+            work=self._work(),
+            process=this_process(self._plan.settings.device is Device.CUDA),
+            spans_dropped=self._tracing.dropped if self._tracing else 0,
         )
 
     def close(self, timeout_s: float) -> Departure:
@@ -233,6 +252,8 @@ class Recogniser:
         self._policy.close()
         if self._feed:
             self._feed.close()
+        if self._tracing:
+            self._tracing.close()
         return departure
 
     def _state(self, halt: Halt | None) -> str:
@@ -243,6 +264,10 @@ class Recogniser:
         if trouble or pipeline is None:
             return trouble or "starting"
         return pipeline.waiting_for or (halt.why if halt else "watching")
+
+    def _work(self) -> Work | None:
+        pipeline, lag = self._pipeline, dict(self._lag)
+        return pipeline.work(lag) if pipeline else None
 
     def _run(self) -> None:
         try:
@@ -329,6 +354,7 @@ class Recogniser:
                 self._stopping.is_set,
                 self._in_hand,
                 self._policy.halting,
+                self._tracing.journal() if self._tracing else None,
             )
             self._pipeline, self._trouble = pipeline, None
             self._measured = deque()

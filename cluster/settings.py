@@ -16,6 +16,7 @@ from cluster.folders import state_folder
 from cluster.policies.signatures import Person
 from cluster.shards.layout import Layout
 from cluster.strict_yaml import read
+from cluster.telemetry.settings import TelemetrySettings
 from cluster.wire.text import is_line
 from operators.errors import BrokerUnavailable, SettingsRefused
 from operators.jpeg import JpegLimits
@@ -277,6 +278,7 @@ class ClusterSettings:
         keys: Folder of the deployment's secret keys, needed where people are put on lists and taken off; None: a folder
             of the user's own, see `key_folder`.
         people: Whose signatures count under policies and orders, by name, with their keys and what they may do.
+        telemetry: Where traces and metrics go; without it nowhere.
     """
 
     cluster: str
@@ -292,6 +294,7 @@ class ClusterSettings:
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     keys: Path | None = None
     people: dict[str, Person] = field(default_factory=dict)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
     def __post_init__(self) -> None:
         if not self.cluster.replace("-", "").isalnum() or not self.cluster.isascii():

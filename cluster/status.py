@@ -1,6 +1,7 @@
 """A running cluster, as its supervisor sees it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from cluster.plan import Plan
 from cluster.recogniser import Departure, RecogniserStatus
@@ -42,12 +43,22 @@ class PolicyShown:
         digest: Its digest.
         halted: Why nothing is looked at; None when it is.
         alarms: What is wrong: recognisers that go by another policy, or a policy that they cannot go by.
+        halt_reason: What the account of frames says of `halted`.
+        late: Recognisers that go by an older policy than the newest.
+        apart_s: How far apart the recognisers changed over to it; while some are late, since when they are.
+        ends: When it ends, Unix time, by what ends it: end, review, loosening.
+        cameras: Its cameras, and whether each may be looked at now.
     """
 
     number: int
     digest: str
     halted: str | None = None
     alarms: tuple[str, ...] = ()
+    halt_reason: str | None = None
+    late: int = 0
+    apart_s: float = 0.0
+    ends: Mapping[str, float] = field(default_factory=dict)
+    cameras: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ from cluster.recogniser import LEAVE_S, LEAVING, RecogniserStatus
 from cluster.scaling import Load, Scale, next_scale, slots, spare_slots
 from cluster.shards.layout import Layout, Replica, Seen, next_steps, replica_named
 from cluster.status import DRAINED, READY, WATCHING, Member, PolicyShown
+from cluster.telemetry.logs import write_logs
+from cluster.telemetry.supervised import open_cluster_metrics
 from cluster.watchlists.feed import FeedStatus
 
 SUPERVISOR = "supervisor"
@@ -55,6 +57,7 @@ class Supervisor:
     """
 
     def __init__(self, plan: Plan) -> None:
+        write_logs(plan.settings.telemetry.logs, SUPERVISOR, SUPERVISOR)
         self._plan = plan
         self._patience = Patience()
         self._unanswered: dict[str, Any] = {}
@@ -69,6 +72,7 @@ class Supervisor:
         self._actors: dict[str, Any] = {}
         self._members = {name: Member(name, "starting") for name in (*self._shards, *self._lanes)}
         self._checkpoints = CheckpointKeeper(plan)
+        self._metrics = open_cluster_metrics(plan, lambda: self._policy.policy)
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
@@ -104,6 +108,8 @@ class Supervisor:
         close_members(timeout_s)
         self._policy.close()
         self._checkpoints.close(LAST_CHECKPOINT_S)
+        if self._metrics:
+            self._metrics.close()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -113,8 +119,13 @@ class Supervisor:
             except Exception as error:  # a supervisor that ends silently would show its last states for ever
                 log.exception("reconciling")
                 self._members = {name: Member(name, f"unknown: {error}") for name in self._members}
+            self._tell_metrics()
             self._wake.wait(RECONCILE_S if settled else HURRY_S)
             self._wake.clear()
+
+    def _tell_metrics(self) -> None:
+        if self._metrics:
+            self._metrics.note(self.status(), len(self._lanes), self._policy.shown, self._checkpoints.sealing)
 
     def _reconcile(self) -> bool:
         """Make who is missing, hear everyone, and take the next steps; whether all are at work and none was due."""

@@ -42,6 +42,11 @@ class WatchlistGeneration:
     size: int
     parts: Sequence[Part]
 
+    @property
+    def size_bytes(self) -> int:
+        """Of its vectors, those included that count no more and are not erased yet."""
+        return sum(part.block.columns.rows.nbytes for part in self.parts)
+
     def search(self, vectors: Float32, k: int, at_least: float, now: datetime) -> list[list[Hit]]:
         """For each vector the best `k` entries of every list that are in force at `now`, best first within a list.
 

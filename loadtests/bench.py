@@ -10,6 +10,7 @@ from loadtests.bench_overload import overload_command
 from loadtests.bench_people import people_command
 from loadtests.bench_pipeline import pipeline
 from loadtests.bench_shards import shards_command
+from loadtests.bench_telemetry import telemetry_command
 
 
 @click.group()
@@ -25,3 +26,4 @@ bench.add_command(index_command)
 bench.add_command(overload_command)
 bench.add_command(people_command)
 bench.add_command(shards_command)
+bench.add_command(telemetry_command)

@@ -18,15 +18,19 @@ import cv2
 
 from cluster.account import Account
 from cluster.clocks import SystemClock
+from cluster.delivery import member_of
 from cluster.keys import new_evidence_key
 from cluster.ledger.writer import LedgerWriter
 from cluster.memory_io import MemorySink
-from cluster.pipeline import Outlets, Pipeline
+from cluster.pipeline import Pipeline
 from cluster.plan import Plan, open_vision
 from cluster.ports import Record, Skipped
 from cluster.privacy.evidence import EvidenceSink
 from cluster.recogniser import Recogniser
+from cluster.results import Outlets
 from cluster.settings import Delivery
+from cluster.telemetry.frame_tracing import open_frame_tracing
+from cluster.telemetry.settings import TelemetrySettings
 from cluster.wire.frames import frame_headers
 from cluster.wire.settings import IN_FORCE, in_force_body
 from indexes.generation import WatchlistGeneration
@@ -77,6 +81,7 @@ class Workers:
         seconds: float,
         look: Callable[[], Snapshot],
         delivery: Delivery = Delivery.AT_LEAST_ONCE,
+        telemetry: TelemetrySettings | None = None,
     ) -> tuple[Work, Snapshot, Snapshot]:
         """Have all of them read the frames topic from its beginning, as a group of their own.
 
@@ -85,12 +90,13 @@ class Workers:
             seconds: How long they are measured, once each has its partitions.
             look: Gives the machine's processes, as they are at the begin and the end of that time.
             delivery: Their mode of delivery.
+            telemetry: Where their traces go; nowhere by default.
 
         Raises:
             RuntimeError: They did not share all partitions in time.
         """
         try:
-            self._begin_kafka(group, delivery)
+            self._begin_kafka(group, delivery, telemetry or TelemetrySettings())
             time.sleep(SETTLE_S)
             before, begin = look(), self.ask("count")
             time.sleep(seconds)
@@ -113,8 +119,8 @@ class Workers:
             process.terminate()
             process.join()
 
-    def _begin_kafka(self, group: str, delivery: Delivery) -> None:
-        self.ask("open", (group, delivery))
+    def _begin_kafka(self, group: str, delivery: Delivery, telemetry: TelemetrySettings) -> None:
+        self.ask("open", (group, delivery, telemetry))
         deadline = time.monotonic() + JOIN_TIMEOUT_S
         while sum(owned := [found.frames for found in self.ask("partitions")]) != self._partitions or not all(owned):
             if time.monotonic() > deadline:
@@ -246,8 +252,8 @@ class _Worker:
                 return self._loop.run(self._jpegs, seconds, self._begin)
             case "memory", float(seconds):
                 return self._run_pipeline(seconds)
-            case "open", (str(group), Delivery() as delivery):
-                return self._open(group, delivery)
+            case "open", (str(group), Delivery() as delivery, TelemetrySettings() as telemetry):
+                return self._open(group, delivery, telemetry)
             case "partitions", _:
                 return self._partitions()
             case "count", _:
@@ -261,9 +267,11 @@ class _Worker:
             frames += self._pipeline.step(0.0)
         return frames, time.perf_counter() - started
 
-    def _open(self, group: str, delivery: Delivery) -> tuple[int, float]:
-        plan = replace(self._plan, settings=replace(self._plan.settings, cluster=group, delivery=delivery))
-        self._recogniser = Recogniser(plan, self._slot, None, on_failure=lambda: None)
+    def _open(self, group: str, delivery: Delivery, telemetry: TelemetrySettings) -> tuple[int, float]:
+        settings = replace(self._plan.settings, cluster=group, delivery=delivery, telemetry=telemetry)
+        plan = replace(self._plan, settings=settings)
+        tracing = open_frame_tracing(plan, member_of(self._slot))
+        self._recogniser = Recogniser(plan, self._slot, None, on_failure=lambda: None, tracing=tracing)
         return 0, 1.0
 
     def _opened(self) -> Recogniser:

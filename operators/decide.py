@@ -20,6 +20,9 @@ class WatchlistRule:
             screen (the chance grows with the length of the list), too high misses those who are sought.
         floor: No threshold of this list may be below it.
         cameras: Thresholds of single cameras, instead of `threshold`.
+        canary: Camera that shows nobody who exists, of a list whose people exist only to show that alerts come: they
+            are searched for on that camera alone, nobody of any other list is, and their alerts are marked. None: this
+            is a list of people who are sought.
     """
 
     purpose: str
@@ -28,6 +31,7 @@ class WatchlistRule:
     threshold: float
     floor: float
     cameras: dict[str, float] = field(default_factory=dict)
+    canary: str | None = None
 
     def __post_init__(self) -> None:
         if not self.purpose:
@@ -56,12 +60,14 @@ class Match:
         purpose: The list's purpose.
         threshold: The one applied.
         candidates: One to three hits of that list at or above the threshold, best first.
+        is_canary: Whether it is a list of people who exist only to show that alerts come.
     """
 
     watchlist: str
     purpose: str
     threshold: float
     candidates: tuple[Hit, ...]
+    is_canary: bool = False
 
     @property
     def best(self) -> Hit:
@@ -80,10 +86,12 @@ def match(hits: Sequence[Hit], camera: str, rules: Mapping[str, WatchlistRule]) 
     Returns:
         A match for each list with a hit at or above its threshold, in order of the lists' names.
     """
-    found = []
+    found, is_canary = [], any(rule.canary == camera for rule in rules.values())
     for name, rule in sorted(rules.items()):
+        if rule.canary != (camera if is_canary else None):
+            continue
         threshold = rule.cameras.get(camera, rule.threshold)
         candidates = tuple(hit for hit in hits if hit.watchlist == name and hit.cosine >= threshold)
         if candidates:
-            found.append(Match(name, rule.purpose, threshold, candidates[:MAX_CANDIDATES]))
+            found.append(Match(name, rule.purpose, threshold, candidates[:MAX_CANDIDATES], is_canary))
     return found

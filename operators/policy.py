@@ -188,6 +188,9 @@ class Policy:
             strangers = sorted(named - set(self.cameras))
             if strangers:
                 yield f"{part}.cameras: not among the policy's cameras: {', '.join(strangers)}"
+        for name, rule in self.watchlists.items():
+            if rule.canary is not None and rule.canary not in self.cameras:
+                yield f"watchlists.{name}.canary: not among the policy's cameras: {rule.canary}"
 
     def in_scope(self, camera: str, at: datetime) -> bool:
         """Whether a frame of this camera, taken at this moment (aware of its zone), may be looked at."""
@@ -196,6 +199,11 @@ class Policy:
     def is_valid(self, at: datetime) -> bool:
         """Whether this moment, aware of its zone, lies between start and end and before the review is due."""
         return self.start <= at < min(self.end, self.review_by)
+
+    @property
+    def canaries(self) -> dict[str, str]:
+        """Lists of people who exist only to show that alerts come: the camera of each, by name."""
+        return {name: rule.canary for name, rule in self.watchlists.items() if rule.canary is not None}
 
     @property
     def lowest_threshold(self) -> float:

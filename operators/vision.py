@@ -2,8 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,34 @@ class Origin:
     crops: npt.NDArray[np.uint8]
 
 
+Stretch = tuple[int, int]
+"""When something began and when it ended, nanoseconds of `time.perf_counter_ns`; (0, 0): it was not measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When each stage of one frame began and ended. What is done for several at once has the same times in each.
+
+    Attributes:
+        decode: Header check and decoder.
+        detect: Detector.
+        gate: Gates, and alignment of the faces between them.
+        embed: Embedder, for all faces of all frames that were given at once.
+        together: How many frames the detector was given at once.
+    """
+
+    decode: Stretch = (0, 0)
+    detect: Stretch = (0, 0)
+    gate: Stretch = (0, 0)
+    embed: Stretch = (0, 0)
+    together: int = 1
+
+    @property
+    def looked_s(self) -> float:
+        """How long it took to decode the frame and to find the faces; of several at once, this one's part."""
+        return (_length_ns(self.decode) + _length_ns(self.detect) / self.together) / 1e9
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
     """What one frame showed.
@@ -46,7 +74,7 @@ class Seen:
         vectors: (n, d) float32 unit vectors.
         gated: How many faces were not good enough, by reason.
         origin: What the vectors were made from.
-        took_s: How long it took to decode the frame and to find the faces; of several at once, each one's part.
+        times: When its stages began and ended.
     """
 
     faces: Faces
@@ -54,7 +82,16 @@ class Seen:
     vectors: Float32
     gated: Counter[str]
     origin: Origin
-    took_s: float = 0.0
+    times: Times = Times()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Image:
+    """A decoded frame, how many of its pixels one of the image's is, and when it was decoded."""
+
+    pixels: Image
+    scale: float
+    took: Stretch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +102,7 @@ class _Cut:
     numbers: npt.NDArray[np.intp]
     gated: Counter[str]
     origin: Origin
-    took_s: float
+    times: Times
 
 
 class Vision:
@@ -148,8 +185,10 @@ class Vision:
         cuts = [self._cut_batch(jpegs[at : at + self._detect_batch]) for at in range(0, len(jpegs), self._detect_batch)]
         flat = [cut for part in cuts for cut in part]
         whole = [cut for cut in flat if isinstance(cut, _Cut)]
+        began_ns = time.perf_counter_ns()
         vectors = iter(self._embed([cut.origin.crops for cut in whole]))
-        return [_seen(cut, next(vectors)) if isinstance(cut, _Cut) else cut for cut in flat]
+        embed = (began_ns, time.perf_counter_ns())
+        return [_seen(cut, next(vectors), embed) if isinstance(cut, _Cut) else cut for cut in flat]
 
     def context(self, jpeg: bytes, seen: Seen, face: int) -> bytes:
         """A JPEG of one face and a little around it, with every other face that was detected painted over.
@@ -182,32 +221,32 @@ class Vision:
         return np.split(vectors, np.cumsum([len(part) for part in crops])[:-1])
 
     def _cut_batch(self, jpegs: Sequence[bytes]) -> list[_Cut | FrameRefused]:
-        began_s = time.perf_counter()
         images = [self._decode(jpeg) for jpeg in jpegs]
-        faces = iter(self._detect([found[0] for found in images if not isinstance(found, FrameRefused)]))
-        took_s = (time.perf_counter() - began_s) / len(jpegs)
-        return [
-            found if isinstance(found, FrameRefused) else self._cut(*found, next(faces), took_s) for found in images
-        ]
+        found = iter(self._detect([image.pixels for image in images if not isinstance(image, FrameRefused)]))
+        return [image if isinstance(image, FrameRefused) else self._cut(image, *next(found)) for image in images]
 
-    def _decode(self, jpeg: bytes) -> tuple[Image, float] | FrameRefused:
-        """The image, and how many frame pixels one of its pixels is."""
+    def _decode(self, jpeg: bytes) -> _Image | FrameRefused:
+        began_ns = time.perf_counter_ns()
         try:
             header = check_header(jpeg, self._limits)
             image = decode(jpeg, header, self._max_side_px)
         except FrameRefused as refused:
             return refused
-        return image, header.width / image.shape[1]
+        return _Image(image, header.width / image.shape[1], (began_ns, time.perf_counter_ns()))
 
-    def _detect(self, images: list[Image]) -> list[Faces]:
-        """Faces of each image; images of one size in one call where the detector's batch allows it."""
+    def _detect(self, images: list[Image]) -> list[tuple[Faces, Times]]:
+        """Faces of each image, and when; images of one size in one call where the detector's batch allows it."""
         if self._detect_batch == 1 or len({image.shape for image in images}) > 1:
-            return [self._detector.detect(image) for image in images]
-        return self._detector.detect_batch(images) if images else []
+            return [_timed(self._detect_one, [image])[0] for image in images]
+        return _timed(self._detector.detect_batch, images) if images else []
 
-    def _cut(self, image: Image, scale: float, found: Faces, took_s: float) -> _Cut | FrameRefused:
+    def _detect_one(self, images: list[Image]) -> list[Faces]:
+        return [self._detector.detect(images[0])]
+
+    def _cut(self, decoded: _Image, found: Faces, times: Times) -> _Cut | FrameRefused:
         if len(found) > self._max_faces:
             return FrameRefused(FrameReason.TOO_MANY_FACES, f"{len(found)} faces; {self._max_faces} at most")
+        began_ns, image, scale = time.perf_counter_ns(), decoded.pixels, np.float32(decoded.scale)
         reasons = gate_geometry(found, image.shape, self._quality)
         numbers = np.flatnonzero([reason is None for reason in reasons])
         gated = Counter(str(reason) for reason in reasons if reason is not None)
@@ -216,9 +255,23 @@ class Vision:
         gated.update(str(reason) for reason in blurred if reason is not None)
         sharp = np.flatnonzero([reason is None for reason in blurred])
         kept = found.take(numbers[sharp])
-        faces = Faces(kept.boxes * np.float32(scale), kept.confidence, kept.landmarks * np.float32(scale))
-        return _Cut(faces, numbers[sharp], gated, Origin(found, (image.shape[0], image.shape[1]), crops[sharp]), took_s)
+        faces = Faces(kept.boxes * scale, kept.confidence, kept.landmarks * scale)
+        origin = Origin(found, (image.shape[0], image.shape[1]), crops[sharp])
+        times = replace(times, decode=decoded.took, gate=(began_ns, time.perf_counter_ns()))
+        return _Cut(faces, numbers[sharp], gated, origin, times)
 
 
-def _seen(cut: _Cut, vectors: Float32) -> Seen:
-    return Seen(cut.faces, cut.numbers, vectors, cut.gated, cut.origin, cut.took_s)
+def _seen(cut: _Cut, vectors: Float32, embed: Stretch) -> Seen:
+    return Seen(cut.faces, cut.numbers, vectors, cut.gated, cut.origin, replace(cut.times, embed=embed))
+
+
+def _timed(detect: Callable[[list[Image]], list[Faces]], images: list[Image]) -> list[tuple[Faces, Times]]:
+    began_ns = time.perf_counter_ns()
+    found = detect(images)
+    times = Times(detect=(began_ns, time.perf_counter_ns()), together=len(images))
+    return [(faces, times) for faces in found]
+
+
+def _length_ns(stretch: Stretch) -> int:
+    began_ns, ended_ns = stretch
+    return ended_ns - began_ns

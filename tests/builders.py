@@ -20,12 +20,14 @@ from cluster.in_hand import InHand
 from cluster.keys import EvidenceKey
 from cluster.ledger.writer import LedgerWriter
 from cluster.memory_io import MemorySink, MemorySource
-from cluster.pipeline import Outlets, Pipeline
+from cluster.pipeline import Pipeline
 from cluster.policies.in_force import PolicyInForce
 from cluster.policies.standing import Halting, nothing_halts
 from cluster.ports import MessageSink, Record
 from cluster.privacy.evidence import EvidenceSink
+from cluster.results import Outlets
 from cluster.strict_yaml import build, load
+from cluster.telemetry.journal import Journal
 from cluster.wire.alerts import AlertContext
 from cluster.wire.entries import EntryRecord, Photo
 from cluster.wire.ledger import GENESIS, LedgerRecord, encode_record
@@ -329,6 +331,7 @@ class Lane:
     vision: FakeVision = field(default_factory=FakeVision)
     in_hand: InHand = field(default_factory=InHand)
     halting: Halting = nothing_halts
+    journal: Journal | None = None
 
     def pipeline(self) -> Pipeline:
         """A pipeline that starts anew."""
@@ -345,6 +348,7 @@ class Lane:
             lambda: self.stopping,
             in_hand=self.in_hand,
             halting=self.halting,
+            journal=self.journal,
         )
 
     def run(self, records: Sequence[Record]) -> Pipeline:

@@ -1,9 +1,10 @@
 """`beholden alerts`."""
 
 import json
+import os
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,9 @@ from rich.console import Console
 from rich.text import Text
 
 from cluster.cli.options import kafka_place
-from cluster.settings import KafkaSettings, kafka_from_cli
+from cluster.settings import KafkaSettings, kafka_from_cli, read_cluster
+from cluster.telemetry.reader_tracing import open_reader_tracing
+from cluster.wire.alerts import is_canary
 
 if TYPE_CHECKING:
     from cluster.alert_reader import AlertReader
@@ -28,6 +31,7 @@ def alerts() -> None:
 @alerts.command()
 @kafka_place
 @click.option("--json", "as_json", is_flag=True, help="For machines: each alert's own JSON, one a line.")
+@click.option("--canary", "with_canaries", is_flag=True, help="Those about a canary as well: nobody is sought there.")
 @click.option("--from-beginning", is_flag=True, help="Every alert that is still kept, not only new ones.")
 @click.option(
     "--store",
@@ -41,6 +45,7 @@ def tail(
     file: Path | None,
     bootstrap: str | None,
     as_json: bool,
+    with_canaries: bool,
     from_beginning: bool,
     store: Path | None,
     limit: int | None,
@@ -52,15 +57,24 @@ def tail(
             "--from-beginning: not with --store, which reads at first all that is kept, then goes on"
         )
     console, shown = Console(), 0
+    tracing = open_reader_tracing(read_cluster(file), f"tail-{os.getpid()}") if file else None
+
+    def present(record: "Record") -> None:
+        click.echo(record.value) if as_json else console.print(_readable(record), soft_wrap=True)
+
+    take = tracing.traced(present) if tracing else present
 
     def show(record: "Record", _: object = None) -> None:
         nonlocal shown
+        if is_canary(record.value) and not with_canaries:
+            return
         if shown == limit:
             raise _Enough
-        click.echo(record.value) if as_json else console.print(_readable(record), soft_wrap=True)
+        take(record)
         shown += 1
 
-    with closing(_reading(kafka_from_cli(file, bootstrap), store, from_beginning)) as reader, suppress(_Enough):
+    ending = closing(tracing) if tracing else nullcontext()
+    with ending, closing(_reading(kafka_from_cli(file, bootstrap), store, from_beginning)) as reader, suppress(_Enough):
         quiet_since = time.monotonic()
         while shown != limit and (timeout is None or time.monotonic() - quiet_since < timeout):
             if reader.read(show, 0.2):

@@ -88,7 +88,7 @@ def publish(
             _refuse(retries is not None, "--retries is for live cameras; a file is read once, or for ever with --loop")
             fps = file_fps(Path(source)) if fps is None else fps
             shots = repeated(partial(file_shots, Path(source), shape, _skip(tally, console)), loop)
-        publisher = _publisher(file, bootstrap)
+        publisher = _publisher(file, bootstrap, name)
         shots = islice(paced(shots, fps or 0.0, time.monotonic, time.sleep), limit)
         with _progress(console, tally, f"{name} <- {shown(source)}"), _terminated_like_interrupted():
             code = send(shots, publisher, name, tally)
@@ -100,11 +100,13 @@ def publish(
     sys.exit(code)  # not click's exit, which turns into a return value when `main` calls the command
 
 
-def _publisher(file: Path | None, bootstrap: str | None) -> FramePublisher:
+def _publisher(file: Path | None, bootstrap: str | None, name: str) -> FramePublisher:
     from cluster.frame_publisher import KafkaFramePublisher
-    from cluster.settings import kafka_from_cli
+    from cluster.settings import kafka_from_cli, read_cluster
+    from cluster.telemetry.camera_tracing import open_camera_tracing
 
-    return KafkaFramePublisher(kafka_from_cli(file, bootstrap))
+    tracing = open_camera_tracing(read_cluster(file), name) if file else None
+    return KafkaFramePublisher(kafka_from_cli(file, bootstrap), tracing)
 
 
 def _live(address: str, shape: Shape, retries: int | None, stop: threading.Event, console: Console) -> Iterator[Shot]:

@@ -97,20 +97,16 @@ def report(ctx: click.Context, file: Path, as_json: bool) -> None:
 
 
 def _report(plan: "Plan") -> "list[Line]":
-    from contextlib import closing
-
     from cluster.clocks import SystemClock
-    from cluster.kafka_io import LEDGER, WATCHLIST, TopicReader
+    from cluster.kafka_io import LEDGER, WATCHLIST, read_extent
     from cluster.privacy.retention_check import measure
     from cluster.privacy.retention_report import Told, report, withdrawn_since
     from cluster.watchlists.register import read_topic
 
     kafka, policy = plan.settings.kafka, plan.in_force.policy
-    ages, told, extents = measure(kafka, policy.retention), Told(policy.deployment), {}
+    ages, told = measure(kafka, policy.retention), Told(policy.deployment)
     there = {age.topic for age in ages if age.is_there}
-    for topic in there:
-        with closing(TopicReader(kafka, topic, 0, 1, from_beginning=True)) as reader:
-            extents[topic] = reader.extent()
+    extents = {topic: read_extent(kafka, topic) for topic in there}
     for record in read_topic(kafka, LEDGER) if LEDGER in there else ():
         told.take(record.value)
     withdrawn_at = withdrawn_since(read_topic(kafka, WATCHLIST)) if WATCHLIST in there else None

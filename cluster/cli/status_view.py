@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cluster.account import CANARY
 from cluster.privacy.nonmatches import p99_ms
 from cluster.recogniser import RecogniserStatus
 from cluster.shards.layout import Layout
@@ -68,7 +69,7 @@ def account_line(accounts: Sequence[Mapping[str, Any]]) -> str:
             for reason, count in account[outcome].items():
                 reasons[reason] = reasons.get(reason, 0) + count
         why = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
-        named = f" ({why})" if why and outcome != "alerted" else ""
+        named = f" ({why})" if why and (outcome != "alerted" or CANARY in reasons) else ""
         parts.append(f"{outcome.replace('_', '-')} {sum(reasons.values())}{named}")
     parts.append(f"in hand {sum(account['open'] for account in accounts)}")
     return f"frames in {total} = " + " + ".join(parts)

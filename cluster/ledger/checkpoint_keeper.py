@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.backoff import pause_s
@@ -28,11 +29,28 @@ LOOK_BACK, FARTHER = 2_000, 8  # records in which the last checkpoint is looked 
 log = logging.getLogger("beholden.checkpoints")
 
 
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """How far the ledger is sealed.
+
+    Attributes:
+        at_s: When its last checkpoint was written, Unix time; None: there is none, or it is not known yet.
+        unsealed: Records behind it.
+    """
+
+    at_s: float | None = None
+    unsealed: int = 0
+
+
 class CheckpointKeeper:
     """Follows the ledger and writes checkpoints until closed; starts over when Kafka has gone away.
 
     Args:
         plan: What runs.
+
+    Attributes:
+        state: How far the ledger is sealed, or why it is not, in words.
+        sealing: The same in numbers, as far as is known.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -41,6 +59,7 @@ class CheckpointKeeper:
         self._deadline_s = 0.0
         self._head: Head | None = None
         self.state = "reading the ledger"
+        self.sealing = Sealing()
         self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
         self._thread.start()
 
@@ -93,6 +112,7 @@ class CheckpointKeeper:
                 published = checkpointer.last
                 self._publish(published, heads)
             self.state, waiting = _state(checkpointer), checkpointer.waiting
+            self.sealing = Sealing(checkpointer.last.at.timestamp() if checkpointer.last else None, waiting)
             is_last = self._closing.is_set() and not has_more
             if is_last and (not waiting or time.monotonic() > self._deadline_s):
                 return

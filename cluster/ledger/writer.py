@@ -201,6 +201,11 @@ class _Sent:
         self.sent_at_s = time.monotonic()
         self.is_acknowledged = False
 
+    @property
+    def acknowledged_ns(self) -> int:
+        """See `ports.Delivery`."""
+        return self._delivery.acknowledged_ns
+
     def wait(self, timeout_s: float) -> None:
         """See `ports.Delivery`. One that is not acknowledged breaks the chain."""
         if self.is_acknowledged:

@@ -179,6 +179,7 @@ RULES: dict[str, _Judge] = {
     "watchlists.*.threshold": _less,
     "watchlists.*.floor": _less,
     "watchlists.*.cameras.*": _less,
+    "watchlists.*.canary": _any,  # who is found where, and whose alerts people are not shown
     "sightings.confirm_frames": _less,
     "sightings.of_frames": _more,
     "sightings.passage_overlap": _less,  # neighbours become one passage, whose frames confirm each other
@@ -222,6 +223,8 @@ def _pairs(before: Policy, after: Policy) -> Iterator[_Pair]:
             yield name, name, list(was), list(becomes)
             for key in sorted(set(was) & set(becomes)):
                 yield from _of_list(f"{name}.{key}", was[key], becomes[key], both)
+        elif name == "cameras":
+            yield name, name, _cameras(before), _cameras(after)
         elif name == "freshness":
             yield from _of_freshness(was, becomes, both)
         else:
@@ -237,8 +240,14 @@ def _of_value(at: str, was: Any, becomes: Any) -> Iterator[_Pair]:
         yield from _of_value(f"{at}.{part.name}", getattr(was, part.name), getattr(becomes, part.name))
 
 
+def _cameras(policy: Policy) -> tuple[str, ...]:
+    """Cameras; one that shows a canary is another than the same one when it shows people."""
+    canaries = set(policy.canaries.values())
+    return tuple(f"{camera} (canary)" if camera in canaries else camera for camera in policy.cameras)
+
+
 def _of_list(at: str, was: WatchlistRule, becomes: WatchlistRule, cameras: Sequence[str]) -> Iterator[_Pair]:
-    for name in ("purpose", "categories", "longest_days", "threshold", "floor"):
+    for name in ("purpose", "categories", "longest_days", "threshold", "floor", "canary"):
         yield f"{at}.{name}", f"watchlists.*.{name}", getattr(was, name), getattr(becomes, name)
     for camera in cameras:  # what counts there: an exception that goes is a change, too
         if camera in was.cameras or camera in becomes.cameras:

@@ -59,10 +59,14 @@ class Spread:
 
     Attributes:
         cases: What is wrong with the newest policy now.
+        late_members: How many recognisers go by an older one.
+        apart_s: How far apart they changed over to it; while some are late, since when they are.
     """
 
     def __init__(self) -> None:
         self.cases: list[Case] = []
+        self.late_members = 0
+        self.apart_s = 0.0
         self._newest: Newest | None = None
         self._since_s = 0.0
         self._late = frozenset[str]()
@@ -84,9 +88,11 @@ class Spread:
             self._newest, self._since_s, self._late, self._told = newest, asked_s, frozenset(), set()
         late_s = asked_s - self._since_s
         late = frozenset(name for name, lane in lanes.items() if lane.number < newest.number)
+        behind = _behind(newest, lanes)
+        self.late_members, self.apart_s = len(late), late_s if late else max(behind.values(), default=0.0)
         again, self._late = (late & self._late, late) if late_s > LONGEST_S else (frozenset(), frozenset())
         found = [Case(newest, tuple(sorted(again)), late_s, False)] if again else []
-        found += [] if late else _apart(newest, lanes)
+        found += [] if late else _apart(newest, behind)
         self.cases = found
         untold = [case for case in found if any((name, case.is_over) not in self._told for name in case.late)]
         self._told |= {(name, case.is_over) for case in found for name in case.late}
@@ -98,12 +104,13 @@ class Spread:
         return bool(self._late)
 
 
-def _apart(newest: Newest, lanes: Mapping[str, GoesBy]) -> list[Case]:
-    """How far apart those changed over that did; who began with the policy did not."""
+def _behind(newest: Newest, lanes: Mapping[str, GoesBy]) -> dict[str, float]:
+    """How many seconds after the first each changed over, of those that did; who began with the policy did not."""
     at = {name: lane.switched_at for name, lane in lanes.items() if lane.switched_at and lane.digest == newest.digest}
-    if not at:
-        return []
-    first = min(at.values())
-    late = {name: (then - first).total_seconds() for name, then in at.items()}
-    names = tuple(sorted(name for name, seconds in late.items() if seconds > LONGEST_S))
-    return [Case(newest, names, max(late.values()), True)] if names else []
+    first = min(at.values(), default=None)
+    return {name: (then - first).total_seconds() for name, then in at.items()} if first else {}
+
+
+def _apart(newest: Newest, behind: Mapping[str, float]) -> list[Case]:
+    names = tuple(sorted(name for name, seconds in behind.items() if seconds > LONGEST_S))
+    return [Case(newest, names, max(behind.values()), True)] if names else []

@@ -17,8 +17,10 @@ from cluster.recogniser import RecogniserStatus
 from cluster.settings import KafkaSettings
 from cluster.status import Member, PolicyShown
 from cluster.wire.policy_records import SPREAD, spread_body
+from cluster.wire.release import Release
 from cluster.wire.text import parse_time
 from operators.errors import BrokerUnavailable
+from operators.policy import Policy
 
 WRITER = "supervisor"
 TELL_S = 5.0  # for the ledger: whoever waits for it replaces nobody meanwhile
@@ -68,14 +70,26 @@ class PolicyWatch:
         standing, trouble = self._feed.standing, self._feed.trouble
         if standing is None:
             return None
-        halt = standing.halt(SystemClock().now())
+        now, policy = SystemClock().now(), standing.release.in_force.policy
+        halt = standing.halt(now)
         wrong = [*([trouble] if trouble else []), *([standing.misfit] if standing.misfit else [])]
         return PolicyShown(
             number=standing.release.number,
             digest=standing.release.digest,
             halted=halt.why if halt else None,
             alarms=(*wrong, *map(str, self._spread.cases)),
+            halt_reason=halt.reason if halt else None,
+            late=self._spread.late_members,
+            apart_s=self._spread.apart_s,
+            ends=_ends(standing.release),
+            cameras={camera: halt is None and policy.in_scope(camera, now) for camera in policy.cameras},
         )
+
+    @property
+    def policy(self) -> Policy | None:
+        """The policy in force; None while nothing stands."""
+        standing = self._feed.standing
+        return standing.release.in_force.policy if standing else None
 
     def close(self) -> None:
         """Stop following."""
@@ -90,6 +104,13 @@ class PolicyWatch:
                 self._again_s = now_s + AGAIN_S
                 return
             self._untold.popleft()
+
+
+def _ends(release: Release) -> dict[str, float]:
+    """When a policy ends, Unix time, by what ends it."""
+    policy, expires_at = release.in_force.policy, release.proposal.expires_at
+    ends = {"end": policy.end, "review": policy.review_by, **({"loosening": expires_at} if expires_at else {})}
+    return {kind: at.timestamp() for kind, at in ends.items()}
 
 
 def open_policy_watch(plan: Plan) -> PolicyWatch:

@@ -43,7 +43,7 @@ def notice(in_force: PolicyInForce) -> list[Section]:
         Section(f"Live face recognition: {policy.deployment}", list(_opening(policy))),
         Section("Why", list(_why(policy))),
         Section("Who", list(_who(policy))),
-        Section("Where", [f"Cameras: {', '.join(policy.cameras)}"]),
+        Section("Where", list(_where(policy))),
         Section("When", list(_when(policy))),
         Section("How long anything is kept", list(_kept(policy, policy.retention))),
         Section("What is not done", NOT_DONE),
@@ -87,11 +87,21 @@ def _opening(policy: Policy) -> Iterator[str]:
 def _why(policy: Policy) -> Iterator[str]:
     yield f"Purpose: {policy.purpose}"
     for name, rule in policy.watchlists.items():
+        if rule.canary is not None:
+            yield f"List {name}: nobody who exists; {rule.purpose}"
+            continue
         yield (
             f"List {name}: {rule.purpose} Who may be on it: {', '.join(rule.categories)}; nobody for longer than "
             f"{rule.longest_days} {'day' if rule.longest_days == 1 else 'days'} without a new decision."
         )
     yield f"Expected to come of it: {policy.expected_outcome}"
+
+
+def _where(policy: Policy) -> Iterator[str]:
+    canaries = sorted(set(policy.canaries.values()))
+    yield f"Cameras: {', '.join(camera for camera in policy.cameras if camera not in canaries)}"
+    if canaries:
+        yield f"Cameras that show nobody, to see whether alerts come: {', '.join(canaries)}"
 
 
 def _who(policy: Policy) -> Iterator[str]:

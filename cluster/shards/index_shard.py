@@ -8,9 +8,11 @@ from dataclasses import replace
 from cluster.plan import Plan
 from cluster.shards.layout import Replica
 from cluster.shards.search_batches import SearchBatches
+from cluster.telemetry.process import this_process
 from cluster.watchlists.feed import FeedStatus, WatchlistFeed
 from indexes.snapshot import remove
 from operators.errors import IndexIncomplete
+from operators.onnx import Device
 from operators.types import Float32, Hit
 
 # A recogniser that can ask another replica tries a bad one again after 10 s: one that fails then, too, is replaced.
@@ -41,6 +43,7 @@ class IndexShard(WatchlistFeed):
         index, contract = plan.settings.index, plan.contract.digest
         kafka, device, folder = plan.settings.kafka, plan.settings.device, index.folder_of(str(replica))
         self._on_failure = on_failure
+        self._is_on_gpu = device is Device.CUDA
         self._now_s = now_s
         self._failing: tuple[float, str] | None = None  # since when, and why
         super().__init__(kafka, replica.shard, replica.shards, contract, index.threads, folder, device)
@@ -51,8 +54,8 @@ class IndexShard(WatchlistFeed):
         return self._batches.search(vectors, k, at_least)
 
     def status(self) -> FeedStatus:
-        """State of the index; searches that fail are trouble, until one succeeds."""
-        status, failing = super().status(), self._failing
+        """State of the index and its process; searches that fail are trouble, until one succeeds."""
+        status, failing = replace(super().status(), process=this_process(self._is_on_gpu)), self._failing
         return replace(status, trouble=status.trouble or f"searches fail: {failing[1]}") if failing else status
 
     def _search_now(self, vectors: Float32, k: int, at_least: float) -> list[list[Hit]]:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +16,10 @@ from cluster.kafka_admin import topic_id
 from cluster.kafka_io import WATCHLIST, OffsetsUnknown, TopicReader
 from cluster.ports import Record
 from cluster.settings import KafkaSettings
+from cluster.stages import Durations
+from cluster.telemetry.process import Process
 from cluster.watchlists.aside import Aside
+from cluster.watchlists.timing import Timing
 from cluster.wire.entries import EntryInvalid, parse_entry
 from indexes.backends import best_backend
 from indexes.columns import microseconds
@@ -48,6 +51,12 @@ class FeedStatus:
         restored: Entries that the snapshot had at the start; 0 when the topic was read from its beginning.
         trouble: Why the topic cannot be read; None when it can.
         pid: Process that holds the index.
+        size_bytes: Vectors in memory.
+        searches: How long each took.
+        effects: From a change's record until it was searched with, by kind: enrolled or withdrawn.
+        last_effect_s: The same, of the last change of each kind.
+        process: What that process uses; None where somebody else tells of it.
+        spans_dropped: Spans of its traces that were not sent.
     """
 
     generation: Generation | None
@@ -57,6 +66,12 @@ class FeedStatus:
     restored: int
     trouble: str | None
     pid: int
+    size_bytes: int = 0
+    searches: Durations = field(default_factory=Durations)
+    effects: Mapping[str, Durations] = field(default_factory=dict)
+    last_effect_s: Mapping[str, float] = field(default_factory=dict)
+    process: Process | None = None
+    spans_dropped: int = 0
 
 
 class WatchlistFeed:
@@ -91,6 +106,7 @@ class WatchlistFeed:
         self._contract = contract
         self._folder = folder
         self._backend = best_backend(threads, device)
+        self._timing = Timing()
         self._clock = SystemClock()
         self._current: WatchlistGeneration | None = None
         self._foreign = 0
@@ -108,7 +124,8 @@ class WatchlistFeed:
         if current is None or self._trouble:
             why = self._trouble or "its topic is still being read"
             raise IndexIncomplete(f"watchlist shard {self._shard} of {self._shards}: {why}")
-        return current.search(vectors, k, at_least, self._clock.now())
+        with self._timing.search():
+            return current.search(vectors, k, at_least, self._clock.now())
 
     def status(self) -> FeedStatus:
         """State of the index."""
@@ -121,6 +138,10 @@ class WatchlistFeed:
             restored=self._restored,
             trouble=self._trouble,
             pid=os.getpid(),
+            size_bytes=current.size_bytes if current else 0,
+            searches=self._timing.searches,
+            effects=self._timing.effects,
+            last_effect_s=self._timing.last_effect_s,
         )
 
     def close(self) -> None:
@@ -160,6 +181,7 @@ class WatchlistFeed:
                     self._swap(watchlist)
                 elif caught_up and (aside.step(self._clock.now()) or records):
                     self._swap(watchlist)
+                    self._timing.took_effect(records, self._clock.now())
 
     def _open(self, watchlist: Watchlist, identity: Mapping[str, str]) -> TopicReader:
         """A reader of what `watchlist` does not know yet."""

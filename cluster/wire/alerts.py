@@ -165,8 +165,18 @@ def encode_alert(alert: Alert, context: AlertContext, evidence: EvidenceName) ->
         "models": {"detector": context.detector, "embedder": context.embedder, "contract": context.contract},
         "software": context.software,
         "evidence": asdict(evidence),
+        **({"canary": True} if alert.match.is_canary else {}),
     }
     return dump(body), _cloud_event(alert, context, name)
+
+
+def is_canary(value: bytes) -> bool:
+    """Whether an alert is about somebody who exists only to show that alerts come; False of what is no alert."""
+    try:
+        body = json.loads(value)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(body, dict) and body.get("canary") is True
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,13 +89,14 @@ def _header(record: Record, name: str, parse: Callable[[str], T]) -> T | None:
         ) from None
 
 
-def frame_headers(captured_at: datetime, stream: str, seq: int) -> Headers:
+def frame_headers(captured_at: datetime, stream: str, seq: int, traceparent: str | None = None) -> Headers:
     """Headers that a camera gateway writes."""
-    return [
+    headers = [
         ("captured_at", captured_at.astimezone(UTC).isoformat().encode()),
         ("stream", stream.encode()),
         ("seq", str(seq).encode()),
     ]
+    return [*headers, ("traceparent", traceparent.encode())] if traceparent else headers
 
 
 def _readable_camera(key: bytes | None) -> str | None:

@@ -13,6 +13,20 @@ def people() -> None:
     """Look at the people who do not exist, on whom everything here is run and tested."""
 
 
+@people.command("portrait")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Which person.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A JPEG file.")
+def portrait_command(seed: int, output: Path) -> None:
+    """One person as for a passport: whom 'beholden canary' may show."""
+    from loadtests.sought import portrait
+
+    try:
+        output.write_bytes(portrait(seed))
+    except OSError as error:
+        raise click.BadParameter(f"{output}: {error.strerror}", param_hint="--output") from error
+    click.echo(f"{output}: person {seed}, who does not exist")
+
+
 @people.command("sheet")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="First person.")
 @click.option("--count", type=click.IntRange(1, 400), default=64, show_default=True, help="How many people.")

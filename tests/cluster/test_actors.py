@@ -7,6 +7,8 @@ import ray
 from ray.exceptions import ActorDiedError, RayTaskError
 
 from cluster.actors import _RayCalls
+from cluster.shards.asked import AskedBook
+from cluster.shards.layout import Replica
 from cluster.wire.queries import encode_hits
 from operators.errors import IndexIncomplete
 from tests.builders import hit
@@ -44,3 +46,17 @@ def test_an_answer_is_given_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = [[hit("e1", 0.9)], []]
     monkeypatch.setattr(ray, "get", lambda _: encode_hits(answer))
     assert _RayCalls().answer("reply") == answer
+
+
+def test_who_was_asked_is_noted_with_what_came_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shard's own time with an answer, the kind of the failure without one."""
+    book = AskedBook[Any](is_on=True)
+    calls = _RayCalls(book)
+    for reply in ("first", "second"):
+        book.ask(reply, Replica(0, 2, 0), 7)
+    monkeypatch.setattr(ray, "get", lambda _: encode_hits([], own_ns=1_500))
+    calls.answer("first")
+    _gives(monkeypatch, ActorDiedError())
+    with pytest.raises(IndexIncomplete):
+        calls.answer("second")
+    assert [(asked.own_ns, asked.error) for asked in book.take()] == [(1_500, None), (None, "IndexIncomplete")]

@@ -3,6 +3,7 @@
 import importlib
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -155,6 +156,19 @@ def test_who_writes_lets_go_of_its_producer_without_a_broker(
     with pytest.raises(BrokerUnavailable, match="beholden broker start"):
         write(drawn)
     assert [producer.is_ended for producer in made] == [True]
+
+
+def test_a_delivery_notes_when_it_was_acknowledged() -> None:
+    """Then, not when somebody waits for it; one that fails never was."""
+    producer = FrozenProducer()
+    sink = KafkaSink(KafkaSettings(), producer, "alerts")
+    sent, lost = sink.send("k", b"x", []), sink.send("k", b"x", [])
+    assert sent.acknowledged_ns == 0
+    before_ns = time.perf_counter_ns()
+    producer.futures[0].success(None)
+    assert before_ns <= sent.acknowledged_ns <= time.perf_counter_ns()
+    producer.futures[1].failure(RuntimeError("given up"))
+    assert lost.acknowledged_ns == 0
 
 
 def test_a_client_is_given_the_password_of_its_own_process(monkeypatch: pytest.MonkeyPatch) -> None:

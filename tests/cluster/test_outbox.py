@@ -13,11 +13,12 @@ from cluster.account import Account, Shed
 from cluster.clocks import HandClock
 from cluster.memory_io import MemorySink, MemoryTransactions
 from cluster.outbox import Letter, Outbox, OutboxSink
-from cluster.pipeline import Outlets, Pipeline
+from cluster.pipeline import Pipeline
 from cluster.policies.in_force import PolicyInForce
 from cluster.policies.standing import Halt, Halting, nothing_halts
 from cluster.ports import Record
 from cluster.privacy.evidence import EvidenceSink
+from cluster.results import Outlets
 from operators.sightings import SightingSettings
 from operators.types import FrameRef
 from operators.vision import Vision

@@ -7,18 +7,19 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from cluster import recogniser as recogniser_module
 from cluster.memory_io import MemorySink
-from cluster.pipeline import Outlets
 from cluster.plan import Plan
 from cluster.policies.in_force import PolicyInForce
 from cluster.policies.standing import Halt, Standing
 from cluster.policies.state import Refusal
 from cluster.privacy.evidence import EvidenceSink
 from cluster.recogniser import FIRST_LOOK_S, LOOKS, SLOT_TAKEN, Recogniser
+from cluster.results import Outlets
 from cluster.wire.ledger import parse_record
 from cluster.wire.order import Action, Order
 from operators.errors import BrokerUnavailable, PolicyUnknown, SlotTaken
@@ -128,6 +129,8 @@ class World:
                 """Nothing is in hand."""
 
             drop = drain
+
+            work = Mock(return_value=None)
 
         class Source:
             """As `KafkaFrameSource`."""

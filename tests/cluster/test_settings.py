@@ -110,6 +110,8 @@ def test_the_anchor_file_starts_from_the_files_folder_as_well(write_document: An
         ({"people": {"ada": {"roles": ["stop"]}}}, "people.ada.public_key: is missing"),
         ({"people": {" ": {"public_key": KEY, "roles": ["stop"]}}}, "people: a name is one line"),
         ({"people": {name: {"public_key": KEY, "roles": ["stop"]} for name in "ab"}}, "people: two have one key"),
+        ({"telemetry": {"traces": {"share": 2}}}, "share: must be from 0 to 1"),
+        ({"telemetry": {"trace": {}}}, "telemetry.trace: is not a known key"),
         ({"limits": {"max_faces": 0}}, "max_faces: must be at least 1"),
         ({"limits": {"max_side_px": 0}}, "max_side_px: must be at least 1"),
         ({"limits": {"max_side_px": 40000}}, "max_side_px: must be at most"),

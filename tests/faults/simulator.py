@@ -20,9 +20,10 @@ from cluster.account import Account
 from cluster.clocks import HandClock
 from cluster.memory_io import MemorySink
 from cluster.offsets import TopicPartition
-from cluster.pipeline import Outlets, Pipeline
+from cluster.pipeline import Pipeline
 from cluster.ports import Delivery, Record, Skipped
 from cluster.privacy.evidence import EvidenceSink
+from cluster.results import Outlets
 from operators.errors import BrokerUnavailable, FrameRefused
 from operators.policy import Policy
 from operators.types import Float32, FrameRef, Hit
@@ -213,6 +214,7 @@ class Message:
     topic: list[bytes]
     generation: int
     has_arrived: bool = False
+    acknowledged_ns: int = 0
 
     def arrive(self) -> None:
         """The broker has written it."""

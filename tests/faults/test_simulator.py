@@ -23,8 +23,8 @@ class CommitsEarly(Pipeline):
     """With a bug: offsets are committed while alerts are still on their way."""
 
     def _settle(self, pending: Any) -> None:
-        for done, _ in pending:
-            self._finish(done)
+        for each in pending:
+            self._finish(each.frames)
 
 
 class ForgetsPassages(Pipeline):

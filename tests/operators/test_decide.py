@@ -95,3 +95,21 @@ def test_candidates_are_the_best_that_reach_the_threshold(cosines: list[float], 
     found = match(hits, "gate", {"sought": WatchlistRule("Find them.", ("missing",), 30, threshold, -1)})
     expected = [one for one in hits if one.cosine >= threshold][:MAX_CANDIDATES]
     assert [list(one.candidates) for one in found] == ([expected] if expected else [])
+
+
+CANARY = WatchlistRule("Show that alerts come.", ("canary",), 30, 0.6, 0.5, canary="empty")
+
+
+def test_a_canary_is_found_on_its_camera_alone() -> None:
+    """And marked; nobody else is searched for there, however alike."""
+    rules = {"sought": RULE, "test": CANARY}
+    hits = [hit("anna", 0.9), hit("canary", 0.9, "test")]
+    assert [(found.watchlist, found.is_canary) for found in match(hits, "gate", rules)] == [("sought", False)]
+    assert [(found.watchlist, found.is_canary) for found in match(hits, "empty", rules)] == [("test", True)]
+
+
+def test_a_camera_with_two_canaries_shows_both() -> None:
+    """Each list by its own threshold."""
+    rules = {"a": CANARY, "b": CANARY}
+    hits = [hit("one", 0.9, "a"), hit("two", 0.5, "b")]
+    assert [found.watchlist for found in match(hits, "empty", rules)] == ["a"]

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -147,3 +148,11 @@ def test_models_under_a_licence_that_the_policy_does_not_name_are_not_accepted(d
     assert told.startswith("embedder.model: knows is licensed as LicenseRef-research-only, and the policy accepts")
     both = policy(licences=("Apache-2.0", "LicenseRef-research-only"))
     assert unaccepted_models(both, free, research) == []
+
+
+def test_a_canarys_camera_is_one_of_the_policys() -> None:
+    """Otherwise its frames would be refused, and nobody would ever be alerted about it."""
+    rule = WatchlistRule("Show that alerts come.", ("canary",), 30, 0.7, 0.2, canary="gate")
+    assert policy(watchlists={"test": rule}).canaries == {"test": "gate"}
+    with pytest.raises(ValueError, match=r"watchlists\.test\.canary: not among the policy's cameras: attic"):
+        policy(watchlists={"test": replace(rule, canary="attic")})

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 from typing import Any, cast
 
 import numpy as np
@@ -347,3 +348,25 @@ def test_a_context_shows_one_face_and_no_other() -> None:
     face = np.abs(shown[24:84, 26:80].astype(int) - whole[60:120, 102:156].astype(int))
     assert np.median(face) <= 8
     assert np.abs(shown[24:84, 26:80].astype(int) - 128).max() > 60
+
+
+@pytest.mark.parametrize(
+    ("detect_batch", "decode", "detect", "gate"),
+    [
+        (1, [(0, 1), (6, 7)], [(2, 3), (8, 9)], [(4, 5), (10, 11)]),
+        (2, [(0, 1), (2, 3)], [(4, 5), (4, 5)], [(6, 7), (8, 9)]),
+    ],
+)
+def test_each_stage_is_timed(
+    monkeypatch: pytest.MonkeyPatch, detect_batch: int, decode: Any, detect: Any, gate: Any
+) -> None:
+    """On a clock that moves when it is looked at; what is done for both has one time, and one frame's part of it."""
+    clock = itertools.count()
+    detector = FakeDetector(_faces((0, 0, 60)), _faces((0, 0, 60)))
+    monkeypatch.setattr("operators.vision.time.perf_counter_ns", lambda: next(clock))
+    found = [_seen(one).times for one in _vision(detector, detect_batch=detect_batch).see([_jpeg(), _jpeg()])]
+    assert [one.decode for one in found] == decode
+    assert [one.detect for one in found] == detect
+    assert [one.gate for one in found] == gate
+    assert found[0].embed == found[1].embed == (gate[1][1] + 1, gate[1][1] + 2)
+    assert found[0].looked_s == pytest.approx((1 + 1 / detect_batch) / 1e9)

@@ -11,10 +11,11 @@ import pytest
 
 from cluster.clocks import HandClock
 from cluster.keys import new_evidence_key, new_keys
-from cluster.pipeline import Outlets, Pipeline
+from cluster.pipeline import Pipeline
 from cluster.plan import Plan, open_vision, read_plan
 from cluster.privacy.evidence import EvidenceSink
 from cluster.privacy.explain import AlertUnreadable, Records, Step, Verdict, differs, explain
+from cluster.results import Outlets
 from cluster.strict_yaml import read
 from cluster.watchlists.admission import Origin, Person
 from cluster.watchlists.enrol import Picture, enrol

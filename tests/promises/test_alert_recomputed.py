@@ -10,9 +10,10 @@ import pytest
 
 from cluster.clocks import HandClock
 from cluster.keys import new_keys
-from cluster.pipeline import Outlets, Pipeline
+from cluster.pipeline import Pipeline
 from cluster.plan import Plan, open_vision, read_plan
 from cluster.privacy.evidence import EvidenceSink
+from cluster.results import Outlets
 from cluster.watchlists.admission import Origin, Person
 from cluster.watchlists.enrol import Picture, enrol
 from cluster.wire.entries import parse_entry

@@ -24,6 +24,8 @@ READERS = {
     "cluster/folders.py",  # where the user keeps state
     "cluster/ray_local.py",  # Ray's token
     "cluster/settings.py",  # the three that are named
+    "cluster/telemetry/otel_environment.py",  # takes OpenTelemetry's out
+    "cluster/telemetry/gpu.py",  # which GPU this process was given
 }
 WAYS = {"environ", "environb", "getenv", "getenvb", "expandvars", "envvar", "auto_envvar_prefix"}
 ENVIRONMENTS = st.dictionaries(

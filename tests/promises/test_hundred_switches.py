@@ -16,7 +16,6 @@ import yaml
 
 from cluster import recogniser as recogniser_module
 from cluster.memory_io import MemorySink
-from cluster.pipeline import Outlets
 from cluster.plan import Plan, read_plan
 from cluster.policies import feed as policy_feed
 from cluster.policies.desk import whole_ms
@@ -25,6 +24,7 @@ from cluster.policies.release import draft
 from cluster.ports import Record
 from cluster.privacy.evidence import EvidenceSink
 from cluster.recogniser import Recogniser
+from cluster.results import Outlets
 from cluster.wire.ledger import parse_record
 from cluster.wire.order import Action, Order, encode_order
 from cluster.wire.release import Release, encode_release

@@ -14,9 +14,10 @@ from cluster.ledger import writer as ledger_writer
 from cluster.ledger.writer import LedgerWriter
 from cluster.memory_io import MemoryDelivery, MemorySink, MemoryTransactions
 from cluster.outbox import OutboxSink
-from cluster.pipeline import Outlets, Pipeline
+from cluster.pipeline import Pipeline
 from cluster.policies.in_force import PolicyInForce
 from cluster.privacy.evidence import EvidenceSink
+from cluster.results import Outlets
 from operators.errors import BrokerUnavailable
 from operators.sightings import SightingSettings
 from tests.builders import EVIDENCE_KEY, NOW, FakeIndex, FakeVision, Lane, chain, context, policy, record

@@ -24,9 +24,10 @@ from cluster.clocks import HandClock
 from cluster.in_hand import InHand
 from cluster.keys import new_keys
 from cluster.memory_io import Message
-from cluster.pipeline import Outlets, Pipeline
+from cluster.pipeline import Pipeline
 from cluster.plan import Plan, open_vision, read_plan
 from cluster.privacy.evidence import EvidenceSink
+from cluster.results import Outlets
 from cluster.settings import Limits
 from cluster.watchlists.admission import Origin, Person
 from cluster.watchlists.enrol import Picture, enrol

@@ -41,7 +41,7 @@ class Publisher:
 def publisher(monkeypatch: pytest.MonkeyPatch) -> Publisher:
     """The broker."""
     found = Publisher()
-    monkeypatch.setattr(cli, "_publisher", lambda file, bootstrap: found)
+    monkeypatch.setattr(cli, "_publisher", lambda file, bootstrap, name: found)
     return found
 
 

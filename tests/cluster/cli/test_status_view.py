@@ -1,5 +1,5 @@
-from cluster.account import Account
-from cluster.cli.status_view import nonmatch_line
+from cluster.account import CANARY, CANDIDATE, Account, Outcome
+from cluster.cli.status_view import account_line, nonmatch_line
 
 
 def test_how_long_faces_without_an_alert_existed_is_one_line() -> None:
@@ -12,3 +12,13 @@ def test_how_long_faces_without_an_alert_existed_is_one_line() -> None:
     second.dropped(2, 3000, 2000)
     assert "1 batches took longer" in nonmatch_line([first.summary(), second.summary()])
     assert nonmatch_line([]) == "faces without an alert: 0 dropped"
+
+
+def test_alerts_about_a_canary_are_told_apart() -> None:
+    """A line that only says how many alerted would tell of people who were not there."""
+    account = Account()
+    account.take_in(3)
+    account.close(Outcome.ALERTED, CANDIDATE)
+    assert "alerted 1 +" in account_line([account.summary()])
+    account.close(Outcome.ALERTED, CANARY)
+    assert "alerted 2 (canary 1, candidate 1) +" in account_line([account.summary()])

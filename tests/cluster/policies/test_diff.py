@@ -245,3 +245,19 @@ def test_whoever_would_be_shown_who_was_not_before_is_a_loosening(
     found = loosened(build(before), build(after))
     assert not is_lower or found
     assert is_lower or after["threshold"] < before["threshold"] or not found
+
+
+def test_a_canarys_camera_that_shows_people_from_now_on_is_another_camera() -> None:
+    """Without the list of the canary everybody who is sought is searched for there."""
+    document = policy_document()
+    document["watchlists"]["test"] = {**SOUGHT, "cameras": {}, "canary": "gate"}
+    with_canary, without = policy_of(document).policy, policy_of(policy_document()).policy
+    assert "cameras" in loosened(with_canary, without)
+    assert loosened(without, with_canary) == ("cameras", "watchlists")
+
+
+def test_whether_a_list_is_a_canarys_no_machine_can_weigh() -> None:
+    """Its alerts are shown to nobody, or its people are searched for everywhere: two people look at it."""
+    after = changed("watchlists/sought/canary", "gate")
+    for before, then in ((PLAIN, after), (after, PLAIN)):
+        assert effects(before, then) == {"cameras": LOOSENS, "watchlists.sought.canary": LOOSENS}

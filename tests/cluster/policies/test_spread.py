@@ -73,3 +73,17 @@ def test_whoever_changes_over_within_the_time_is_no_case(looks: list[tuple[float
     spread = Spread()
     for after_s, lane in sorted(looks, key=lambda look: look[0]):
         assert spread.look(NEW, {"recogniser-0": switched(), "recogniser-1": lane}, 100.0 + after_s) == []
+
+
+def test_how_far_apart_they_are_is_known_before_it_is_a_case() -> None:
+    """While some are late it grows; afterwards it is how far apart they changed over."""
+    spread = Spread()
+    found = []
+    for lanes, asked_s in (
+        ([switched(), OLD], 100.0),
+        ([switched(), OLD], 101.0),
+        ([switched(), switched(1.5)], 102.0),
+    ):
+        spread.look(NEW, {f"recogniser-{slot}": lane for slot, lane in enumerate(lanes)}, asked_s)
+        found.append((spread.late_members, spread.apart_s))
+    assert found == [(1, 0.0), (1, 1.0), (0, 1.5)]

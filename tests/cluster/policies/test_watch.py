@@ -1,7 +1,7 @@
 """What the supervisor knows of the policy, over a feed in memory."""
 
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import pytest
@@ -132,3 +132,16 @@ def test_a_case_is_a_chain_of_its_own_in_the_ledger(monkeypatch: pytest.MonkeyPa
     sink.acknowledges = False
     with pytest.raises(BrokerUnavailable):
         tell_ledger(KafkaSettings(), "test", case)
+
+
+def test_what_ends_the_policy_and_which_cameras_it_watches_is_shown() -> None:
+    """While it is halted none is watched, and the account of frames has a word for why."""
+    standing = Standing(FIRST, FIRST, NOW)
+    shown = World(Feed(standing)).watch().shown
+    assert shown is not None
+    policy = FIRST.in_force.policy
+    assert shown.ends == {"end": policy.end.timestamp(), "review": policy.review_by.timestamp()}
+    assert (shown.cameras, shown.halt_reason) == (dict.fromkeys(policy.cameras, True), None)
+    stopped = World(Feed(replace(standing, stopped_by=order(Action.STOP, "dan")))).watch().shown
+    assert stopped is not None
+    assert (set(stopped.cameras.values()), stopped.halt_reason) == ({False}, "stopped")

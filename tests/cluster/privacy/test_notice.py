@@ -131,3 +131,12 @@ def test_kept_is_shown_as_promised() -> None:
     markdown, _ = rendered(kept=kept)
     assert "encrypted: gone after 7 h at the latest" in markdown
     assert "5 h" not in markdown
+
+
+def test_a_camera_that_shows_nobody_is_told_apart() -> None:
+    """The public need not look for it, and nobody is on its list."""
+    rule = replace(policy().watchlists["sought"], canary="hall", cameras={})
+    markdown, _ = rendered(policy(watchlists={**policy().watchlists, "test": rule}))
+    assert "- Cameras that show nobody, to see whether alerts come: hall" in markdown
+    assert "- List test: nobody who exists" in markdown
+    assert "- Cameras: gate, Süd-Tor 3 出口\n" in markdown

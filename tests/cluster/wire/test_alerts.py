@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.wire.alerts import About, Alert, alert_id, encode_alert, parse_told
+from cluster.wire.alerts import About, Alert, alert_id, encode_alert, is_canary, parse_told
 from cluster.wire.evidence import EvidenceName
 from operators.decide import Match
 from operators.types import Frame, FrameRef
@@ -290,3 +290,18 @@ def test_a_successor_reads_back_what_it_must_know() -> None:
     broken += [{**body, "frame": {**body["frame"], "offset": "7"}}, {**body, "frame": {**body["frame"], "topic": 7}}]
     for each in (b"", b"[]", b"\xff", *(json.dumps(one).encode() for one in broken)):
         assert parse_told(each) is None
+
+
+def test_an_alert_about_a_canary_is_marked() -> None:
+    """And no other: whoever shows alerts to people leaves it out."""
+    marked = Match("test", "Show that alerts come.", 0.6, (hit("canary", 0.9),), is_canary=True)
+    values = [encode_alert(alert, context(), EVIDENCE)[0] for alert in (_alert(match=marked), _alert())]
+    assert [is_canary(value) for value in values] == [True, False]
+    for value in values:
+        SCHEMA.validate(json.loads(value))
+
+
+@pytest.mark.parametrize("value", [b"", b"[]", b"{", b'{"canary": 1}', b"\xff"])
+def test_what_is_no_alert_is_about_no_canary(value: bytes) -> None:
+    """It is shown as what it is."""
+    assert not is_canary(value)

@@ -113,7 +113,9 @@ def test_what_a_gateway_writes_is_read_back(captured_at: datetime, stream: str, 
     """To the microsecond."""
     headers = dict(frame_headers(captured_at, stream, seq))
     frame = parse_frame(record(b"x", headers=headers))
-    assert (frame.captured_at, frame.stream, frame.seq) == (captured_at, stream, seq)
+    assert (frame.captured_at, frame.stream, frame.seq, frame.traceparent) == (captured_at, stream, seq, None)
+    traced = parse_frame(record(b"x", headers=dict(frame_headers(captured_at, stream, seq, TRACE.decode()))))
+    assert traced.traceparent == TRACE.decode()
 
 
 HEADER = st.one_of(st.binary(max_size=40), st.text(max_size=20).map(str.encode), st.integers().map(lambda n: b"%d" % n))

@@ -1,0 +1,175 @@
+"""Alarms about what is broken now."""
+
+from cluster.telemetry.boards.rules import Alarm, Condition, Group, Recorded, Severity
+
+SILENT = "deployment_camera:beholden_camera_silent:bool"
+SILENT_S, HEARD_S, SEALED_S = 60, 60, 300
+_LAST_FRAME = "max by (deployment, camera) (beholden_camera_last_frame_timestamp_seconds)"
+_EXPECTED = "max by (deployment, camera) (beholden_camera_expected)"
+_HEARD = "beholden_supervisor_looked_timestamp_seconds"
+_NEW = (
+    'group by (deployment) (beholden_policy_info{member="supervisor"} unless beholden_policy_info{member="supervisor"} '
+)
+NEW_POLICY = f"{_NEW}offset 1m)"
+"""A value for a minute after another policy has come into force."""
+
+RECORDS = (
+    Recorded(
+        SILENT,
+        f"({_EXPECTED} == 1) unless on (deployment, camera) (time() - {_LAST_FRAME} < {SILENT_S})\nor\n{_EXPECTED} * 0",
+    ),
+)
+
+
+def _up(by: str) -> str:
+    """Replicas of shards at work."""
+    held = r'label_replace(beholden_member_up{kind="shard"}, "shard", "$1", "member", "shard-(\\d+-of-\\d+)-r\\d+")'
+    return f"{by} by (deployment, shard) ({held})"
+
+
+def _alarm(name: str, severity: Severity, lasts: str, summary: str, *conditions: Condition) -> Alarm:
+    return Alarm(f"Beholden{name}", severity, f"{{{{ $labels.deployment }}}}: {summary}", (conditions,), lasts)
+
+
+PAGE, TICKET = Severity.PAGE, Severity.TICKET
+ALARMS = (
+    _alarm(
+        "ShardDown",
+        PAGE,
+        "1m",
+        "no replica of shard {{ $labels.shard }} answers, so nobody is searched for",
+        Condition(_up("max"), "== 0"),
+    ),
+    _alarm(
+        "ShardWithoutReplica",
+        TICKET,
+        "5m",
+        "only one replica of shard {{ $labels.shard }} is at work; when it is lost, searches stop",
+        Condition(_up("sum"), "== 1"),
+        Condition(_up("count"), "> 1", "deployment, shard"),
+    ),
+    _alarm(
+        "RecogniserDown",
+        PAGE,
+        "1m",
+        "no recogniser is at work, so no camera is watched",
+        Condition('max by (deployment) (beholden_member_up{kind="recogniser"})', "== 0"),
+    ),
+    _alarm(
+        "RecogniserDown",
+        TICKET,
+        "5m",
+        "{{ $labels.member }} is not at work; others have its cameras",
+        Condition('max by (deployment, member) (beholden_member_up{kind="recogniser"})', "== 0"),
+    ),
+    _alarm(
+        "MemberRestarts",
+        TICKET,
+        "0s",
+        "{{ $labels.member }} has begun anew {{ $value | humanize }} times within an hour",
+        Condition("sum by (deployment, member) (increase(beholden_member_restarts_total[1h]))", "> 3.5"),
+    ),
+    _alarm(
+        "CameraSilent",
+        PAGE,
+        "2m",
+        "no camera has shown a frame for a minute",
+        Condition(f"sum by (deployment) ({SILENT})", "> 0"),
+        Condition(f"sum by (deployment) ({_EXPECTED}) - sum by (deployment) ({SILENT})", "== 0"),
+    ),
+    _alarm(
+        "CameraSilent",
+        TICKET,
+        "5m",
+        "camera {{ $labels.camera }} is to be watched and shows no frame",
+        Condition(f"max by (deployment, camera) ({SILENT})", "== 1"),
+    ),
+    _alarm(
+        "LagGrowing",
+        TICKET,
+        "5m",
+        "partition {{ $labels.partition }} is {{ $value | humanizeDuration }} behind, and more waits all the time",
+        Condition("max by (deployment, partition) (beholden_lag_seconds)", "> 2"),
+        Condition("sum by (deployment, partition) (deriv(beholden_lag_frames[10m]))", "> 0", "deployment, partition"),
+    ),
+    _alarm(
+        "DeadLetters",
+        TICKET,
+        "0s",
+        "{{ $value | humanize }} frames within 15 minutes cannot be looked at: {{ $labels.reason }}",
+        Condition(
+            'sum by (deployment, reason) (increase(beholden_frames_total{outcome="dead_lettered"}[15m]))', "> 9.5"
+        ),
+    ),
+    _alarm(
+        "LedgerStopped",
+        PAGE,
+        "1m",
+        "{{ $labels.member }} cannot write the ledger, so nobody is put on a screen",
+        Condition("max by (deployment, member) (beholden_ledger_waits)", "== 1"),
+    ),
+    _alarm(
+        "LedgerHeadOld",
+        TICKET,
+        "5m",
+        "the last checkpoint of the ledger is {{ $value | humanizeDuration }} old, and records are behind it",
+        Condition("time() - max by (deployment) (beholden_ledger_sealed_timestamp_seconds)", f"> {SEALED_S}"),
+        Condition("max by (deployment) (beholden_ledger_unsealed_records)", "> 0"),
+    ),
+    _alarm(
+        "PolicySwitchSlow",
+        TICKET,
+        "0s",
+        "recognisers changed over to the newest policy {{ $value | humanizeDuration }} apart",
+        Condition("max by (deployment) (beholden_policy_spread_seconds)", "> 2"),
+        Condition(f"{_NEW}offset 1h) or 0 * max by (deployment) (beholden_policy_late_members)", "== 1"),
+    ),
+    _alarm(
+        "PolicyReviewDue",
+        PAGE,
+        "5m",
+        "the policy's {{ $labels.kind }} comes in {{ $value | humanizeDuration }}; nothing is looked at afterwards",
+        Condition(_left := "min by (deployment, kind) (beholden_policy_ends_timestamp_seconds) - time()", "< 86400"),
+    ),
+    _alarm(
+        "PolicyReviewDue",
+        TICKET,
+        "5m",
+        "the policy's {{ $labels.kind }} comes in {{ $value | humanizeDuration }}",
+        Condition(_left, f"< {7 * 86400}"),
+    ),
+    _alarm(
+        "CanaryStopped",
+        TICKET,
+        "5m",
+        "the canary has not walked past {{ $labels.camera }} for 15 minutes: nobody knows whether people are found",
+        Condition(
+            "sum by (deployment, camera) (increase(beholden_canary_sent_total[10m]))"
+            " or 0 * sum by (deployment, camera) (max_over_time(beholden_canary_sent_total[1d]))",
+            "== 0",
+        ),
+    ),
+    _alarm(
+        "SpansDropped",
+        TICKET,
+        "15m",
+        "{{ $value | humanize }} spans within 5 minutes were not sent, so some traces have holes",
+        Condition("sum by (deployment) (increase(beholden_spans_dropped_total[5m]))", "> 0"),
+    ),
+    Alarm(
+        "BeholdenTargetAbsent",
+        PAGE,
+        "{{ with $labels.deployment }}{{ . }}: {{ end }}nothing has been heard of the supervisor for a minute or more: "
+        "no other alarm can be believed",
+        (
+            (
+                Condition(
+                    f"time() - max by (deployment) (max_over_time({_HEARD}[1h])) or 1e9 * absent({_HEARD})",
+                    f"> {HEARD_S}",
+                ),
+            ),
+        ),
+        "1m",
+    ),
+)
+GROUPS = (Group("beholden-cameras", RECORDS), Group("beholden-alarms", ALARMS))

@@ -1,0 +1,102 @@
+"""How old the records of each topic are, measured beside everything else once a minute."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+
+from cluster.kafka_io import WATCHLIST, Extent, read_extent
+from cluster.privacy.retention_check import Age, measure
+from cluster.settings import ClusterSettings
+from operators.errors import BeholdenError
+from operators.policy import Policy
+
+EVERY_S = 60.0
+RETRY_S = 5.0
+
+log = logging.getLogger("beholden.telemetry")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One topic.
+
+    Attributes:
+        topic: Name without prefix.
+        promised_s: How old a record may become, by the policy's retention profile.
+        possible_s: How old one can become, as Kafka is set up; infinite when nothing ends it.
+        oldest_s: How old the oldest is; 0 of an empty topic, None where age is no matter, as of a list's entries.
+    """
+
+    topic: str
+    promised_s: float
+    possible_s: float
+    oldest_s: float | None
+
+
+def kept(ages: Sequence[Age], extents: Mapping[str, Extent], now_s: float) -> list[Kept]:
+    """How old everything is that is there.
+
+    Args:
+        ages: How old it may and can become.
+        extents: How far back each topic reaches, where that matters.
+        now_s: Unix time.
+    """
+    return [
+        Kept(
+            topic=age.topic,
+            promised_s=age.at_most_ms / 1000,
+            possible_s=inf if age.total_ms is None else age.total_ms / 1000,
+            oldest_s=_since(extents[age.topic], now_s) if age.topic in extents else None,
+        )
+        for age in ages
+        if age.is_there
+    ]
+
+
+def _since(extent: Extent, now_s: float) -> float:
+    return max(0.0, now_s - extent.oldest_at.timestamp()) if extent.oldest_at else 0.0
+
+
+class KeptWatch:
+    """Measures once a minute, in a thread of its own.
+
+    Args:
+        settings: Which Kafka.
+        policy: The policy in force; None while that is not known.
+
+    Attributes:
+        kept: What was found last.
+    """
+
+    def __init__(self, settings: ClusterSettings, policy: Callable[[], Policy | None]) -> None:
+        self._settings = settings
+        self._policy = policy
+        self.kept: Sequence[Kept] = ()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="kept", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Measure no more."""
+        self._closing.set()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            policy = self._policy()
+            if policy is None:
+                self._closing.wait(RETRY_S)
+                continue
+            try:
+                self.kept = self._look(policy)
+            except BeholdenError as error:
+                log.warning("how old records are is not known now: %s", error)
+            self._closing.wait(EVERY_S)
+
+    def _look(self, policy: Policy) -> list[Kept]:
+        kafka = self._settings.kafka
+        ages = measure(kafka, policy.retention)
+        topics = [age.topic for age in ages if age.is_there and age.topic != WATCHLIST]
+        return kept(ages, {topic: read_extent(kafka, topic) for topic in topics}, time.time())

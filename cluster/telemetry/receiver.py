@@ -1,0 +1,146 @@
+"""A small collector for one machine: takes OTLP over HTTP, keeps spans in a file, and hands metrics on.
+
+It is for looking at traces where nothing else is at hand. A deployment that has OpenTelemetry's collector uses that.
+"""
+
+import logging
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
+
+from cluster.telemetry import names
+from cluster.telemetry.span_store import SpanStore, StoredSpan
+
+PROTOBUF = "application/x-protobuf"
+MOST_BYTES = 16 * 1024 * 1024  # of one request, also when it is unpacked
+SILENT_S = 10.0  # a sender that says nothing for so long is not waited for
+
+TakeMetrics = Callable[[ExportMetricsServiceRequest], None]
+
+log = logging.getLogger("beholden.receiver")
+
+
+class Receiver(ThreadingHTTPServer):
+    """Listens for spans and metrics. `serve_forever` receives until `shutdown`.
+
+    Args:
+        host: Where it listens.
+        port: Where it listens; 0: anywhere, see `address`.
+        store: Takes the spans.
+        take_metrics: Takes the metrics; by default they are acknowledged and dropped.
+
+    Raises:
+        OSError: Somebody else listens there.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, host: str, port: int, store: SpanStore, take_metrics: TakeMetrics = lambda _: None) -> None:
+        self.takes: Mapping[str, Callable[[bytes], None]] = {
+            "/v1/traces": lambda body: store.add(list(stored_spans(ExportTraceServiceRequest.FromString(body)))),
+            "/v1/metrics": lambda body: take_metrics(ExportMetricsServiceRequest.FromString(body)),
+        }
+        super().__init__((host, port), _Handler)
+
+    @property
+    def address(self) -> str:
+        """What a cluster file is to name as `telemetry.traces.otlp`."""
+        host, port = self.server_address[:2]
+        return f"http://{host!s}:{port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Receiver
+    timeout = SILENT_S
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        """Take one request."""
+        take = self.server.takes.get(self.path)
+        length = self.headers.get("Content-Length", "")
+        if take is None:
+            self._refuse(HTTPStatus.NOT_FOUND)
+        elif self.headers.get("Content-Type") != PROTOBUF:
+            self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        elif not length.isdigit():
+            self._refuse(HTTPStatus.LENGTH_REQUIRED)
+        elif int(length) > MOST_BYTES:
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        else:
+            self._take(take, self.rfile.read(int(length)))
+
+    def _take(self, take: Callable[[bytes], None], body: bytes) -> None:
+        try:
+            take(_unpacked(body) if self.headers.get("Content-Encoding") == "gzip" else body)
+        except (DecodeError, ValueError, zlib.error):
+            self._refuse(HTTPStatus.BAD_REQUEST)
+            return
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", PROTOBUF)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        self.close_connection = True  # what was sent is not read
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as it is called
+        """Nothing: a line for each request tells nobody anything."""
+
+
+def stored_spans(request: ExportTraceServiceRequest) -> Iterable[StoredSpan]:
+    """The spans of one request."""
+    for of_process in request.resource_spans:
+        process = _values(of_process.resource.attributes)
+        for scope in of_process.scope_spans:
+            yield from (_stored(span, process) for span in scope.spans)
+
+
+def _stored(span: OtlpSpan, process: Mapping[str, Any]) -> StoredSpan:
+    if len(span.trace_id) != 16 or len(span.span_id) != 8:
+        raise ValueError("a trace id has 16 bytes, a span id 8")
+    attributes = _values(span.attributes)
+    failed = span.status.code == Status.STATUS_CODE_ERROR
+    return StoredSpan(
+        trace_id=span.trace_id.hex(),
+        span_id=span.span_id.hex(),
+        parent_id=span.parent_span_id.hex() or None,
+        name=span.name,
+        kind=OtlpSpan.SpanKind.Name(span.kind).removeprefix("SPAN_KIND_").lower(),
+        began_ns=span.start_time_unix_nano,
+        ended_ns=span.end_time_unix_nano,
+        process=process,
+        attributes=attributes,
+        error=str(attributes.get(names.ERROR, "error")) if failed else None,
+    )
+
+
+def _values(attributes: Iterable[KeyValue]) -> dict[str, Any]:
+    return {each.key: _value(each.value) for each in attributes}
+
+
+def _value(value: AnyValue) -> Any:
+    """What a plain value is; of others, that they are none: nothing here sends any."""
+    kind = value.WhichOneof("value")
+    if kind in ("string_value", "bool_value", "int_value", "double_value"):
+        return getattr(value, kind)
+    return None
+
+
+def _unpacked(body: bytes) -> bytes:
+    unpacking = zlib.decompressobj(wbits=31)
+    found = unpacking.decompress(body, MOST_BYTES)
+    if unpacking.unconsumed_tail:
+        raise ValueError(f"more than {MOST_BYTES} bytes when it is unpacked")
+    return found

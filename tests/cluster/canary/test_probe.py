@@ -1,0 +1,135 @@
+"""Passages of a canary, held against alerts, over a camera and a topic in memory."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from cluster.canary.probe import Place, Probe, place_of, shortest_s
+from cluster.telemetry.catalogue import CATALOGUE
+from cluster.telemetry.metric import EVERYWHERE, Teller
+from operators.errors import BrokerUnavailable
+from tests.builders import NOW, policy
+
+PLACE = Place("test", "empty", "canary")
+
+
+@dataclass
+class World:
+    """A cluster that alerts `after_s` seconds after the first frame of a stream, by a clock that waiting moves."""
+
+    after_s: float
+    alert: Callable[[str], bytes] = lambda stream: json.dumps({"canary": True, "frame": {"stream": stream}}).encode()
+    now: datetime = NOW
+    frames: list[tuple[str, str]] = field(default_factory=list)
+    due: dict[str, datetime] = field(default_factory=dict)
+
+    def publish(self, camera: str, jpeg: bytes, captured_at: datetime, stream: str, seq: int) -> None:
+        """As a camera."""
+        if not [one for one in self.frames if one[1] == stream]:
+            self.due[stream] = self.now + timedelta(seconds=self.after_s)
+        self.frames.append((camera, stream))
+
+    def close(self) -> None:
+        """As a camera."""
+
+    def read(self, timeout_s: float) -> list[bytes]:
+        """As the alerts topic."""
+        self.now += timedelta(seconds=timeout_s)
+        ready = [stream for stream, at in self.due.items() if at <= self.now]
+        return [self.alert(stream) for stream in ready if self.due.pop(stream)]
+
+    def probe(self) -> Probe:
+        """One that has ten seconds."""
+        return Probe(PLACE, b"picture", lambda: self.now, 10.0)
+
+
+def counts(probe: Probe) -> tuple[float, ...]:
+    """Sent, alerted, late."""
+    return tuple(sample.value for sample in probe.samples()[:3])
+
+
+def test_a_passage_ends_with_its_alert() -> None:
+    """Frames are shown until it comes, each of one stream, to the canary's camera."""
+    world = World(after_s=1.0)
+    probe = world.probe()
+    assert probe.walk(world, world.read) == pytest.approx(1.0)
+    assert counts(probe) == (1, 1, 0)
+    assert len(world.frames) == 5
+    assert len(set(world.frames)) == 1
+    assert world.frames[0][0] == "empty"
+
+
+def test_an_alert_that_does_not_come_is_missed_and_one_that_comes_later_is_late() -> None:
+    """Between two passages; it is not counted twice."""
+    world = World(after_s=15.0)
+    probe = world.probe()
+    assert probe.walk(world, world.read) is None
+    assert counts(probe) == (1, 0, 0)
+    probe.wait(world.read, 20.0)
+    probe.wait(world.read, 20.0)
+    assert counts(probe) == (1, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "alert",
+    [
+        lambda stream: json.dumps({"frame": {"stream": stream}}).encode(),
+        lambda _: json.dumps({"canary": True, "frame": {"stream": "another"}}).encode(),
+        lambda _: json.dumps({"canary": True}).encode(),
+        lambda _: json.dumps({"canary": True, "frame": None}).encode(),
+        lambda _: b"nonsense",
+    ],
+)
+def test_other_alerts_are_not_its_own(alert: Callable[[str], bytes]) -> None:
+    """Those about people who are sought, those of passages before, and whatever else stands in the topic."""
+    world = World(1.0, alert)
+    probe = world.probe()
+    assert probe.walk(world, world.read) is None
+    assert counts(probe) == (1, 0, 0)
+
+
+def test_a_passage_that_could_not_be_shown_counts_as_one_without_an_alert() -> None:
+    """Nobody would have been alerted about then; a walk that was broken off is counted by whoever saw it fail."""
+
+    def broken(_: float) -> list[bytes]:
+        raise BrokerUnavailable("gone")
+
+    world = World(1.0)
+    probe = world.probe()
+    with pytest.raises(BrokerUnavailable):
+        probe.walk(world, broken)
+    probe.fail()
+    assert counts(probe) == (1, 0, 0)
+
+
+def test_its_samples_are_those_of_the_catalogue() -> None:
+    """Every one that a canary tells, with its labels."""
+    world = World(1.0)
+    probe = world.probe()
+    probe.walk(world, world.read)
+    assert {sample.name for sample in probe.samples()} == {
+        name for name, metric in CATALOGUE.items() if metric.teller is Teller.CANARY
+    }
+    for sample in probe.samples():
+        assert set(sample.labels) == {EVERYWHERE, *CATALOGUE[sample.name].labels}
+    assert probe.samples()[3].value == (NOW + timedelta(seconds=1)).timestamp()
+
+
+def test_the_policy_says_where_a_canary_walks() -> None:
+    """On its only list for one, or on the one that is named."""
+    rule = policy().watchlists["sought"]
+    one = policy(watchlists={"sought": rule, "a": replace(rule, canary="hall")})
+    two = policy(watchlists={**one.watchlists, "b": replace(rule, canary="gate")})
+    assert place_of(policy(), None) is None
+    assert place_of(one, None) == Place("test", "hall", "a")
+    assert place_of(two, None) is None
+    assert place_of(two, "b") == Place("test", "gate", "b")
+    assert place_of(two, "sought") is None
+
+
+def test_passages_are_farther_apart_than_the_cool_down() -> None:
+    """Otherwise the second would be taken for the first again, and nobody alerted about."""
+    assert shortest_s(policy(), 10.0) == 10.0 + 60 + 2

@@ -1,0 +1,111 @@
+"""A collector for one machine: what is sent arrives, and what nobody should send is refused."""
+
+import gzip
+import http.client
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from cluster.telemetry import receiver as module
+from cluster.telemetry import tracing
+from cluster.telemetry.context import TraceContext
+from cluster.telemetry.receiver import PROTOBUF, Receiver
+from cluster.telemetry.span_store import SpanStore
+from cluster.telemetry.spans import Kind, Span
+from cluster.telemetry.tracing import open_tracer
+
+MUCH = ExportTraceServiceRequest(resource_spans=[{}] * 2_000).SerializeToString()
+METRICS = ExportMetricsServiceRequest(resource_metrics=[{}])
+
+
+class Listening:
+    """A receiver at work, with what it was given."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = SpanStore(folder / "traces.sqlite")
+        self.metrics: list[ExportMetricsServiceRequest] = []
+        self.receiver = Receiver("127.0.0.1", 0, self.store, self.metrics.append)
+        self.address = self.receiver.address
+        self._thread = threading.Thread(target=self.receiver.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+
+    def post(self, path: str, body: bytes, **headers: str) -> int:
+        """Status of an answer."""
+        host, port = self.address.removeprefix("http://").split(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=10)
+        try:
+            connection.request("POST", path, body, {"Content-Type": PROTOBUF, **headers})
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Stop."""
+        self.receiver.shutdown()
+        self.receiver.server_close()
+        self.store.close()
+
+
+@pytest.fixture
+def listening(tmp_path: Path) -> Iterator[Listening]:
+    """A receiver at work."""
+    there = Listening(tmp_path)
+    yield there
+    there.close()
+
+
+def test_what_a_tracer_sends_is_in_the_store(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole way: OpenTelemetry's own encoding, over a socket, into the file."""
+    monkeypatch.setattr(tracing, "EVERY_MS", 10)
+    tracer = open_tracer(listening.address, "shard", "shard-0-of-2-r0", "test")
+    context = TraceContext(0xAB, 0xCD)
+    said = {"beholden.shard": 0, "beholden.frame.age_ms": 1.5, "beholden.camera": "gate"}
+    tracer.send([Span("search shard", Kind.SERVER, context, 0xEF, 1_000, 2_000, said, error="TimeoutError")])
+    tracer.close(20.0)
+    [found] = listening.store.trace(f"{0xAB:032x}")
+    assert (found.span_id, found.parent_id) == (f"{0xCD:016x}", f"{0xEF:016x}")
+    assert (found.name, found.kind, found.began_ns, found.ended_ns) == ("search shard", "server", 1_000, 2_000)
+    assert found.attributes == {**said, "error.type": "TimeoutError"}
+    assert found.error == "TimeoutError"
+    assert found.process["service.name"] == "shard"
+    assert found.process["service.instance.id"] == "shard-0-of-2-r0"
+
+
+def test_metrics_are_handed_on(listening: Listening) -> None:
+    """To whoever wants them."""
+    assert listening.post("/v1/metrics", METRICS.SerializeToString()) == 200
+    assert listening.metrics == [METRICS]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers", "status"),
+    [
+        ("/v1/logs", b"", {}, 404),
+        ("/", b"", {}, 404),
+        ("/v1/traces", b"{}", {"Content-Type": "application/json"}, 415),
+        ("/v1/traces", b"no protobuf", {}, 400),
+        ("/v1/traces", b"not packed", {"Content-Encoding": "gzip"}, 400),
+        ("/v1/traces", gzip.compress(MUCH), {"Content-Encoding": "gzip"}, 400),
+        ("/v1/traces", bytes(1_001), {}, 413),
+        ("/v1/traces", b"", {"Content-Length": "many"}, 411),
+        ("/v1/traces", b"", {}, 200),
+    ],
+)
+def test_what_cannot_be_taken_is_refused(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch, path: str, body: bytes, headers: dict[str, str], status: int
+) -> None:
+    """By the status that says why; what unpacks to too much is not unpacked."""
+    monkeypatch.setattr(module, "MOST_BYTES", 1_000)
+    assert listening.post(path, body, **headers) == status
+    assert len(listening.store) == 0
+
+
+def test_ids_of_the_wrong_length_are_refused(listening: Listening) -> None:
+    """They could not be found again."""
+    spans = [{"scope_spans": [{"spans": [{"trace_id": b"short", "span_id": bytes(8)}]}]}]
+    request = ExportTraceServiceRequest(resource_spans=spans)
+    assert listening.post("/v1/traces", request.SerializeToString()) == 400

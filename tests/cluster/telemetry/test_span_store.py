@@ -1,0 +1,71 @@
+"""Spans in a file: found by trace, by alert, by age and by error, for as long and as many as were agreed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.telemetry import span_store
+from cluster.telemetry.span_store import SpanStore, StoredSpan
+from operators.errors import SettingsRefused
+
+S = 10**9
+
+
+def _span(number: int, trace: str = "a", **changes: Any) -> StoredSpan:
+    fields: dict[str, Any] = {
+        "trace_id": trace,
+        "span_id": f"{number:016x}",
+        "parent_id": None,
+        "name": "process frames",
+        "kind": "consumer",
+        "began_ns": number * S,
+        "ended_ns": number * S + 5,
+        "process": {"service.name": "recogniser"},
+    }
+    return StoredSpan(**{**fields, **changes})
+
+
+def test_spans_come_back_as_they_were_given(tmp_path: Path) -> None:
+    """Those of one trace, in the order in which they began; one that is sent twice is there once."""
+    store = SpanStore(tmp_path / "new" / "traces.sqlite")
+    spans = [_span(2, attributes={"beholden.faces": 2}, error="Broken"), _span(1, parent_id="0" * 16), _span(3, "b")]
+    store.add(spans)
+    store.add(spans[:1])
+    assert store.trace("a") == [spans[1], spans[0]]
+    assert store.trace("c") == []
+    assert len(store) == 3
+
+
+def test_alerts_slow_frames_and_errors_are_found(tmp_path: Path) -> None:
+    """The oldest frames first, the last errors first, and of an alert that was written twice the last writing."""
+    store = SpanStore(tmp_path / "traces.sqlite")
+    aged = [_span(at, f"t{at}", attributes={"beholden.frame.age_ms": age}) for at, age in enumerate([5.0, 50.0, 20.0])]
+    alerts = [_span(at, f"t{at}", attributes={"messaging.message.id": "alert-1"}) for at in (10, 11)]
+    failed = [_span(at, f"t{at}", error="Broken") for at in (20, 21)]
+    store.add([*aged, *alerts, *failed])
+    assert [span.trace_id for span in store.slowest(2)] == ["t1", "t2"]
+    assert [span.trace_id for span in store.latest(2)] == ["t2", "t1"]
+    assert [span.trace_id for span in store.errors(5)] == ["t21", "t20"]
+    assert store.of_alert("alert-1") == "t11"
+    assert store.of_alert("alert-2") is None
+
+
+def test_what_is_too_old_and_too_much_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest first. It is looked at when enough has come, not at each span."""
+    monkeypatch.setattr(span_store, "TRIM_EVERY", 4)
+    store = SpanStore(tmp_path / "traces.sqlite", keep_s=100.0, keep_spans=3, now_s=lambda: 150.0)
+    store.add([_span(at) for at in (10, 60, 70)])
+    assert len(store) == 3
+    store.add([_span(at) for at in (80, 90)])
+    assert [span.began_ns // S for span in store.trace("a")] == [70, 80, 90]
+
+
+def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
+    """Instead of being written over."""
+    file = tmp_path / "text"
+    file.write_text("no database " * 100)
+    with pytest.raises(SettingsRefused, match="no store of traces"):
+        SpanStore(file)
+    with pytest.raises(SettingsRefused, match="no store of traces"):
+        SpanStore(file / "below")

@@ -95,7 +95,7 @@ def receiving(folder: Path) -> Iterator[str]:
     with subprocess.Popen([*command, "--receive", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None  # noqa: S101 - it was asked for
-            yield process.stdout.readline().split()[2].rstrip(":")
+            yield process.stdout.readline().split()[2].rstrip(";")
         finally:
             process.send_signal(signal.SIGINT)
 

@@ -103,6 +103,8 @@ class Kept:
     def add_both(self, _: Callable[[Any], None]) -> None:
         """Nobody is told."""
 
+    add_callback = add_both
+
 
 POINTS: dict[str, Callable[[int], None]] = {
     "before-offsets": lambda number: before(KafkaProducer, "send_offsets_to_transaction", number, die),

@@ -1,7 +1,7 @@
 """What follows from frames: alerts with their evidence, and dead letters; and what of it is not acknowledged yet."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -164,7 +164,7 @@ class Results:
         )
 
 
-def settle(pending: Sequence[Undelivered], finish: Callable[[Sequence[FrameRef], int], None]) -> Iterator[float]:
+def settle(pending: Sequence[Undelivered], finish: Callable[[Sequence[FrameRef], int], None]) -> list[float]:
     """Wait for acknowledgements, and finish the frames they are of; seconds until all of a frame's were there.
 
     Args:
@@ -174,10 +174,12 @@ def settle(pending: Sequence[Undelivered], finish: Callable[[Sequence[FrameRef],
     Raises:
         BrokerUnavailable: One does not come: nothing of it may be committed.
     """
+    took_s = []
     for each in pending:
         for delivery in each.deliveries:
             delivery.wait(DELIVERY_TIMEOUT_S)
         acknowledged_ns = max((delivery.acknowledged_ns for delivery in each.deliveries), default=0)
         finish(each.frames, acknowledged_ns)
         if each.deliveries:
-            yield ((acknowledged_ns or time.perf_counter_ns()) - each.since_ns) / 1e9
+            took_s.append(((acknowledged_ns or time.perf_counter_ns()) - each.since_ns) / 1e9)
+    return took_s

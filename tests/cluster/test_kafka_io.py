@@ -96,6 +96,9 @@ class AwayProducer:
         """Something that is never acknowledged."""
         return self
 
+    def add_callback(self, *_: object) -> None:
+        """As of a message: nothing is ever told."""
+
     def get(self, timeout: float) -> None:
         """As of a message, once the time is over."""
         raise KafkaTimeoutError

@@ -154,7 +154,8 @@ def test_machines_are_told_of_every_member_and_of_what_stands(plan: Plan) -> Non
     status = ClusterStatus(plan, members(recogniser_1=silent), PolicyShown(1, "d" * 64, None), "no checkpoint yet")
     said = json.loads(dump(document(status)))
     assert (said["cluster"], said["ready"], said["ledger"]) == ("drawn", False, "no checkpoint yet")
-    assert said["policy"] == {"number": 1, "digest": "d" * 64, "halted": None, "alarms": []}
+    policy = {"number": 1, "digest": "d" * 64, "halted": None, "alarms": [], "halt_reason": None, "late": 0}
+    assert said["policy"] == policy | {"apart_s": 0.0, "ends": {}, "cameras": {}}
     found = {member["name"]: member for member in said["members"]}
     assert set(found) == {*map(str, ASKED.all()), "recogniser-0", "recogniser-1"}
     assert found["recogniser-1"] == {"name": "recogniser-1", "state": "restarting", "status": None}

@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     "--store",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Where the spans are: the file of 'beholden observe' or of --receive.",
-)
-@click.option(
-    "--receive", metavar="HOST:PORT", help="Take spans from the cluster at this address and keep them, until Ctrl-C."
+    help="Where the spans are: the file of 'beholden observe'.",
 )
 def trace(
     which: str | None,
@@ -34,7 +31,6 @@ def trace(
     limit: int,
     html: Path | None,
     store: Path | None,
-    receive: str | None,
 ) -> None:
     """Show the way of one frame: of an alert, of a trace, of the slowest frame, of the last error, or of the last one.
 
@@ -42,13 +38,10 @@ def trace(
     """
     from cluster.telemetry.span_store import SpanStore
 
-    if (which is not None) + slowest + errors + (receive is not None) > 1:
-        raise click.UsageError("give one of ALERT, --slowest, --errors and --receive")
+    if (which is not None) + slowest + errors > 1:
+        raise click.UsageError("give one of ALERT, --slowest and --errors")
     spans = SpanStore(store or state_folder() / "traces.sqlite")
     try:
-        if receive is not None:
-            _receive(receive, spans)
-            return
         choice = [] if which else _choice(spans, slowest, errors, limit)
         _show(spans, which, choice, html)
     finally:
@@ -86,29 +79,9 @@ def _nothing(which: str | None) -> str:
     if which:
         return (
             f"no trace of {which} is here: of a day all alerts' are, while 'telemetry.traces.otlp' in the cluster "
-            "file names the address at which 'beholden observe' or 'beholden trace --receive' listens"
+            "file names the address at which 'beholden observe' listens"
         )
     return (
-        "no such trace is here: run 'beholden observe', or 'beholden trace --receive 127.0.0.1:4318', and name that "
-        'address in the cluster file: telemetry: {traces: {otlp: "http://127.0.0.1:4318"}}'
+        "no such trace is here: run 'beholden observe', and name the address of its collector in the cluster file: "
+        'telemetry: {traces: {otlp: "http://127.0.0.1:4318"}}'
     )
-
-
-def _receive(place: str, store: "SpanStore") -> None:
-    from cluster.telemetry.receiver import Receiver
-    from cluster.telemetry.settings import host_and_port
-
-    try:
-        receiver = Receiver(*host_and_port(place), store)
-    except ValueError:
-        raise click.UsageError(f"--receive: must be HOST:PORT, found {place!r}") from None
-    except OSError as error:
-        raise click.ClickException(f"cannot listen at {place}: {error.strerror}; give another address") from None
-    click.echo(
-        f'receiving at {receiver.address}; in the cluster file: telemetry: {{traces: {{otlp: "{receiver.address}"}}}}'
-    )
-    try:
-        receiver.serve_forever()
-    finally:
-        receiver.server_close()
-        click.echo(f"{len(store)} spans are kept; 'beholden trace' shows them")

@@ -290,7 +290,7 @@ def _set(kafka: Any, topic: str, settings: dict[str, str]) -> None:
 
 def test_the_notice_of_a_running_cluster_can_be_printed(running: Running) -> None:
     """From the policy that the topic has."""
-    said = running.run.beholden("notice", "-f", str(running.run.file), "--current")
+    said = running.run.beholden("notice", "-f", str(running.run.file))
     assert running.plan.in_force.digest in said
 
 

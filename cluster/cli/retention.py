@@ -75,7 +75,8 @@ def report(ctx: click.Context, file: Path, as_json: bool) -> None:
     """Say of each class of data what is promised, how old it can become, how old it is, and what was deleted when.
 
     Exit status 1 when a promise of the policy in force is not kept. Copies elsewhere are out of its
-    sight. Of faces that match nobody it says how long they existed at most, as measured.
+    sight. Of faces that match nobody it says how long they existed at most, as measured under that policy; those that
+    existed for too long under one before it are listed, and it is not held to them.
     """
     from cluster.plan import read_plan
     from cluster.policies.desk import plan_now
@@ -104,7 +105,7 @@ def _report(plan: "Plan") -> "list[Line]":
     from cluster.watchlists.register import read_topic
 
     kafka, policy = plan.settings.kafka, plan.in_force.policy
-    ages, told = measure(kafka, policy.retention), Told(policy.deployment)
+    ages, told = measure(kafka, policy.retention), Told(policy.deployment, plan.in_force.digest)
     there = {age.topic for age in ages if age.is_there}
     extents = {topic: read_extent(kafka, topic) for topic in there}
     for record in read_topic(kafka, LEDGER) if LEDGER in there else ():

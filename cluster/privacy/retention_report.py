@@ -39,7 +39,7 @@ class Line:
         of: Name of its topic, or `NONMATCHES`, which are in memory alone.
         promised_ms: The oldest that it may become.
         possible_ms: The oldest that it can become, as topics and brokers are set; of `NONMATCHES` the oldest that was
-            measured. None: it has no end, or nothing is known.
+            measured under the policy in force. None: it has no end, or nothing is known.
         oldest_at: Since when there is what is there now, UTC-aware; of the watchlist, since when the first that is
             still there was withdrawn. None: nothing is there.
         age: How old that is.
@@ -64,17 +64,21 @@ class Told:
 
     Attributes:
         deployment: Whose.
+        policy_digest: Of its policy in force: how long faces existed under another is held against no promise of this.
         deletions: By class.
         withdrawn: How many entries were taken off lists.
         dropped: Faces without a match that were dropped.
-        longest_ms: Longest time that one of them existed; None while none was measured.
+        longest_ms: Longest time that one of them existed under the policy in force; None while none was measured.
+        is_late: Whether one existed for longer than the policy in force allows.
     """
 
     deployment: str
+    policy_digest: str
     deletions: dict[str, list[Deletion]] = field(default_factory=dict)
     withdrawn: int = 0
     dropped: int = 0
     longest_ms: int | None = None
+    is_late: bool = False
 
     def take(self, value: bytes) -> None:
         """Take in the next record; what is none, `beholden ledger verify` tells of."""
@@ -82,7 +86,7 @@ class Told:
             record = parse_record(value)
             if record.deployment != self.deployment:
                 return
-            body = record.body
+            body, is_now = record.body, record.policy_digest == self.policy_digest
             if record.kind == DONE:
                 what = (
                     f"{body['count']} documents: {body['method']} of {body['scope']}, {body['trigger']}, {body['by']}"
@@ -93,10 +97,12 @@ class Told:
                 self._note(WATCHLIST, record.at, f"one entry: {body['why']}, {body['by']}")
             elif record.kind == DROPPED:
                 self.dropped += body["gated"] + body["dropped"]
-                self.longest_ms = max(self.longest_ms or 0, body["max_ms"])
+                if is_now:
+                    self.longest_ms = max(self.longest_ms or 0, body["max_ms"])
             elif record.kind == LATE:
                 late = f"{body['faces']} faces after up to {readable(body['max_ms'])}: too late"
                 self._note(NONMATCHES, record.at, late)
+                self.is_late = self.is_late or is_now
 
     def _note(self, of: str, at: datetime, what: str) -> None:
         self.deletions.setdefault(of, []).append(Deletion(at, what))
@@ -141,8 +147,7 @@ def report(
 
 def _nonmatches(policy: Policy, told: Told) -> Line:
     promised_ms, late = round(policy.max_nonmatch_s * 1000), tuple(told.deletions.get(NONMATCHES, ()))
-    is_kept = (told.longest_ms or 0) <= promised_ms and not late
-    return Line(NONMATCHES, promised_ms, told.longest_ms, None, None, told.dropped, is_kept, late)
+    return Line(NONMATCHES, promised_ms, told.longest_ms, None, None, told.dropped, not told.is_late, late)
 
 
 def _line(age: Age, extent: Extent | None, withdrawn_at: datetime | None, told: Told, now: datetime) -> Line:

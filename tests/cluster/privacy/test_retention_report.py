@@ -30,7 +30,7 @@ SHREDDED = Deletion(
 
 def told(*records: bytes) -> Told:
     """What these records of the ledger say."""
-    found = Told("test")
+    found = Told("test", "d" * 64)
     for value in records:
         found.take(value)
     return found
@@ -39,7 +39,7 @@ def told(*records: bytes) -> Told:
 def lines(said: Told | None = None, withdrawn_at: datetime | None = None, **extents: Extent) -> dict[str, Line]:
     """The report, by class."""
     named = {name.replace("_", "-"): extent for name, extent in extents.items()}
-    return {line.of: line for line in report(policy(), AGES, named, withdrawn_at, said or Told("test"), NOW)}
+    return {line.of: line for line in report(policy(), AGES, named, withdrawn_at, said or Told("test", "d" * 64), NOW)}
 
 
 def test_every_class_has_its_promise_its_age_and_what_is_gone() -> None:
@@ -59,7 +59,7 @@ def test_what_is_older_than_promised_is_told() -> None:
     assert not lines(alerts=Extent(NOW - 25 * HOUR, 0))["alerts"].is_kept
     assert lines(withdrawn_at=NOW - 99 * HOUR)["watchlist"].is_kept
     endless = [replace(age, endless="for ever") for age in AGES]
-    assert not any(line.is_kept for line in report(policy(), endless, {}, None, Told("test"), NOW)[1:])
+    assert not any(line.is_kept for line in report(policy(), endless, {}, None, Told("test", "d" * 64), NOW)[1:])
 
 
 def test_deletions_are_told_from_the_ledger_of_this_deployment() -> None:
@@ -85,6 +85,19 @@ def test_faces_without_a_match_are_counted_and_the_longest_is_told() -> None:
     late = lines(told(ledger_value(LATE, late_body(*MINUTE, 1, 3, 2500, 2000))))[NONMATCHES]
     assert not late.is_kept
     assert late.deletions[0].what == "3 faces after up to 2 s: too late"
+
+
+def test_what_was_too_late_under_another_policy_does_not_break_the_promise_of_this_one() -> None:
+    """It is listed, with its time: a ceiling that was lowered or raised since is not held against it."""
+    dropped = Dropped(*MINUTE, faces=10, alerted=1, gated=2, dropped=7, max_ms=9000, p99_ms=200)
+    before = {"policy_digest": "e" * 64}
+    found = lines(
+        told(
+            ledger_value(DROPPED, dropped_body(dropped), **before),
+            ledger_value(LATE, late_body(*MINUTE, 1, 3, 9000, 2000), **before),
+        )
+    )[NONMATCHES]
+    assert (found.possible_ms, found.gone, found.is_kept, len(found.deletions)) == (None, 9, True, 1)
 
 
 def test_what_was_withdrawn_and_can_still_be_read_is_found() -> None:

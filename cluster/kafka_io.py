@@ -481,11 +481,12 @@ class Extent:
 
     Attributes:
         oldest_at: The time of its first record, UTC-aware; of several partitions, the oldest. None: there is none.
-        gone: How many records stood before the first ones.
+        before: Offsets before the first records: at most so many records are not there any more, whatever took them. A
+            transaction's marks have offsets, too.
     """
 
     oldest_at: datetime | None
-    gone: int
+    before: int
 
 
 class TopicReader:

@@ -121,7 +121,7 @@ def _facts(line: "Line") -> dict[str, Any]:
         "can_become_s": None if line.possible_ms is None else line.possible_ms / 1000,
         "oldest_at": format_time(line.oldest_at) if line.oldest_at else None,
         "oldest_s": line.age.total_seconds() if line.age else None,
-        "gone": line.gone,
+        "gone_at_most": line.gone,
         "kept": line.is_kept,
         "deletions": [{"at": format_time(each.at), "what": each.what} for each in line.deletions],
     }
@@ -134,7 +134,7 @@ def _report_table(lines: "Sequence[Line]") -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("what", "promised", "can become", "oldest now", "since"):
         table.add_column(column, overflow="fold", no_wrap=column == "what")
-    table.add_column("deleted", justify="right")
+    table.add_column("gone, at most", justify="right")
     table.add_column("")
     for line in lines:
         can = "" if line.possible_ms is None else readable(line.possible_ms)

@@ -43,7 +43,8 @@ class Line:
         oldest_at: Since when there is what is there now, UTC-aware; of the watchlist, since when the first that is
             still there was withdrawn. None: nothing is there.
         age: How old that is.
-        gone: How many are deleted because their time was over; of `NONMATCHES` all that were dropped.
+        gone: How many are not there any more; of a topic's records at most so many, see `Extent`. Of the watchlist those
+            that were withdrawn, of `NONMATCHES` all that were dropped.
         is_kept: Whether the promise is kept.
         deletions: What was deleted otherwise, or too late, the oldest first.
     """
@@ -162,7 +163,7 @@ def _line(age: Age, extent: Extent | None, withdrawn_at: datetime | None, told: 
         possible_ms=age.total_ms if age.is_there else None,
         oldest_at=oldest_at,
         age=old,
-        gone=told.withdrawn if is_list else extent.gone if extent else 0,
+        gone=told.withdrawn if is_list else extent.before if extent else 0,
         is_kept=age.is_kept and not is_late,
         deletions=tuple(told.deletions.get(age.topic, ())),
     )

@@ -143,7 +143,7 @@ def test_the_report_is_printed_for_people_and_for_machines(
         "can_become_s": alerts["can_become_s"],
         "oldest_at": "2026-01-31T09:00:00.000Z" if hours == 3 else "2026-01-30T11:00:00.000Z",
         "oldest_s": hours * 3600,
-        "gone": 1234,
+        "gone_at_most": 1234,
         "kept": not status,
         "deletions": [],
     }

@@ -14,6 +14,7 @@ from cluster.settings import KafkaSettings
 from operators.errors import SettingsRefused
 from operators.retention import RetentionProfile, lasts_ms
 
+AHEAD = "message.timestamp.after.max.ms"
 DAY_MS = 86_400_000
 FOR_EVER_MS = 100 * 365 * DAY_MS  # Kafka's own defaults for some times are as good as for ever
 
@@ -40,6 +41,11 @@ class Age:
     def total_ms(self) -> int | None:
         """Milliseconds; None when nothing is ever deleted."""
         return None if self.endless else sum(self.parts_ms.values())
+
+    @property
+    def is_by_kafkas_clock(self) -> bool:
+        """Whether records have the time at which Kafka wrote them; else that of whoever made them."""
+        return AHEAD not in self.parts_ms
 
     @property
     def is_kept(self) -> bool:
@@ -82,7 +88,7 @@ def _deleted(topic: str, at_most_ms: int, configs: KafkaConfigs) -> Age:
         **_until_unlinked(settings, configs),
     }
     if settings["message.timestamp.type"] != "LogAppendTime":
-        parts["message.timestamp.after.max.ms"] = int(settings["message.timestamp.after.max.ms"])
+        parts[AHEAD] = int(settings[AHEAD])
     return Age(topic, at_most_ms, parts, _endless(settings, parts))
 
 

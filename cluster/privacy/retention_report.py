@@ -42,7 +42,7 @@ class Line:
             measured under the policy in force. None: it has no end, or nothing is known.
         oldest_at: Since when there is what is there now, UTC-aware; of the watchlist, since when the first that is
             still there was withdrawn. None: nothing is there.
-        age: How old that is.
+        age: How old that is; never less than nothing, as frames have the time of their camera.
         gone: How many are not there any more; of a topic's records at most so many, see `Extent`. Of the watchlist those
             that were withdrawn, of `NONMATCHES` all that were dropped.
         is_kept: Whether the promise is kept.
@@ -154,9 +154,11 @@ def _nonmatches(policy: Policy, told: Told) -> Line:
 def _line(age: Age, extent: Extent | None, withdrawn_at: datetime | None, told: Told, now: datetime) -> Line:
     is_list = age.topic == WATCHLIST
     oldest_at = withdrawn_at if is_list else extent.oldest_at if extent else None
-    old = now - oldest_at if oldest_at else None
-    # Kafka rewrites a part of the list only when something is written to it: what waits for that breaks no promise.
-    is_late = old is not None and not is_list and old > timedelta(milliseconds=age.at_most_ms)
+    old = max(now - oldest_at, timedelta()) if oldest_at else None
+    # Kafka rewrites a part of the list only when something is written to it: what waits for that breaks no promise. Nor
+    # does a frame whose camera's clock is behind.
+    is_judged = not is_list and age.is_by_kafkas_clock
+    is_late = is_judged and old is not None and old > timedelta(milliseconds=age.at_most_ms)
     return Line(
         of=age.topic,
         promised_ms=age.at_most_ms,

@@ -62,6 +62,13 @@ def test_what_is_older_than_promised_is_told() -> None:
     assert not any(line.is_kept for line in report(policy(), endless, {}, None, Told("test", "d" * 64), NOW)[1:])
 
 
+def test_a_clock_that_is_not_kafkas_breaks_no_promise() -> None:
+    """Frames have the time of their camera, which may be behind; one that is ahead makes nothing younger than new."""
+    behind, ahead = lines(frames=Extent(NOW - 99 * HOUR, 0))["frames"], lines(frames=Extent(NOW + HOUR, 0))["frames"]
+    assert (behind.age, behind.is_kept) == (99 * HOUR, True)
+    assert (ahead.age, ahead.is_kept) == (timedelta(0), True)
+
+
 def test_deletions_are_told_from_the_ledger_of_this_deployment() -> None:
     """When, how much, on whose word and why; what cannot be read is another command's to tell."""
     done = done_body(SHREDDED, NOW, 12, "gone", [])

@@ -120,7 +120,7 @@ def _facts(line: "Line") -> dict[str, Any]:
         "promised_s": line.promised_ms / 1000,
         "can_become_s": None if line.possible_ms is None else line.possible_ms / 1000,
         "oldest_at": format_time(line.oldest_at) if line.oldest_at else None,
-        "oldest_s": line.age.total_seconds() if line.age else None,
+        "oldest_s": None if line.age is None else line.age.total_seconds(),
         "gone_at_most": line.gone,
         "kept": line.is_kept,
         "deletions": [{"at": format_time(each.at), "what": each.what} for each in line.deletions],
@@ -138,7 +138,7 @@ def _report_table(lines: "Sequence[Line]") -> Table:
     table.add_column("")
     for line in lines:
         can = "" if line.possible_ms is None else readable(line.possible_ms)
-        now = readable(round(line.age.total_seconds() * 1000)) if line.age else "nothing"
+        now = "nothing" if line.age is None else readable(round(line.age.total_seconds() * 1000))
         if line.of == NONMATCHES:
             can, now = can and f"{can}, measured", "memory alone"
         since = f"{line.oldest_at:%Y-%m-%d %H:%M:%S}" if line.oldest_at else ""

@@ -67,6 +67,7 @@ def test_a_clock_that_is_not_kafkas_breaks_no_promise() -> None:
     behind, ahead = lines(frames=Extent(NOW - 99 * HOUR, 0))["frames"], lines(frames=Extent(NOW + HOUR, 0))["frames"]
     assert (behind.age, behind.is_kept) == (99 * HOUR, True)
     assert (ahead.age, ahead.is_kept) == (timedelta(0), True)
+    assert retention._facts(ahead)["oldest_s"] == 0.0
 
 
 def test_deletions_are_told_from_the_ledger_of_this_deployment() -> None:

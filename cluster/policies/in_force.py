@@ -9,7 +9,7 @@ from typing import Any
 
 import rfc8785
 
-from cluster.strict_yaml import build, read, read_both
+from cluster.strict_yaml import build, read_both
 from operators.errors import SettingsRefused
 from operators.models import ModelManifest
 from operators.policy import ModelChoice, Policy, unaccepted_models, unfit_models
@@ -118,12 +118,12 @@ def read_manifest(choice: ModelChoice, folder: Path) -> ModelManifest:
     return manifest
 
 
-def find_manifest(sha256: str, folder: Path) -> ModelManifest | None:
-    """The manifest in `folder` of the model of this digest, whatever it is called; None when there is none."""
+def find_manifest(digest: str, folder: Path) -> ModelManifest | None:
+    """The manifest in `folder` that a policy pins by this digest, whatever it is called; None when there is none."""
     for path in sorted(folder.glob("*.yaml")):
         with suppress(SettingsRefused):  # whatever else lies there
-            manifest = read(path, ModelManifest)
-            if manifest.sha256 == sha256:
+            manifest, found = read_pinned(path)
+            if found == digest:
                 return manifest
     return None
 

@@ -65,7 +65,7 @@ class Records:
         key: The deployment's; None when it is not there any more.
         policies: By digest; only those that came into force.
         entries: By reference, as they stand on the list now.
-        contract: What the vectors of `embed` are; None when the models of this alert are not there.
+        contract: What the vectors of `embed` are; None when the models are not there as the alert's policy pins them.
         provider: What `embed` runs on.
         embed: (n, 112, 112, 3) uint8 to (n, d) float32; None as `contract`.
         age: Of the alert.
@@ -153,7 +153,7 @@ def _missing(digest: str, records: Records) -> Step:
 def _models(alert: Mapping[str, Any], evidence: Evidence | None, records: Records) -> Iterator[Step]:
     named, contract = alert["models"], records.contract
     if contract is None:
-        yield _gone("models", named["contract"], "the files of this alert's models are not here")
+        yield _gone("models", named["contract"], "the models, or manifests as the policy pins them, are not here: changed since?")
         return
     yield _same("detector", named["detector"], contract.detector_sha256)
     yield _same("embedder", named["embedder"], contract.model_sha256)

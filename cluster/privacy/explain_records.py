@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from cluster.clocks import SystemClock
 from cluster.kafka_io import ALERTS, EVIDENCE, LEDGER
@@ -22,6 +23,7 @@ from operators.align import TEMPLATE_NAME
 from operators.embed import Embedder, open_embedder
 from operators.errors import ModelRefused, SettingsRefused
 from operators.models import EmbeddingContract, ModelManifest, read_model
+from operators.policy import Policy
 from operators.retention import lasts_ms
 
 
@@ -38,7 +40,8 @@ def gather(settings: ClusterSettings, alert_id: str) -> tuple[bytes, Records]:
     alert = choose(alert_id, read_topic(kafka, ALERTS), sealed)
     value, (deployment, digest) = alert.value, _said(alert.value)
     known = policies(read_book(settings, deployment), read_topic(kafka, LEDGER))
-    manifests = _manifests(settings, value)
+    in_force = known.get(digest)
+    manifests = manifests_of(in_force.policy, settings.models.manifests) if in_force else None
     embedder = _open(settings, manifests)
     contract = EmbeddingContract.of(manifests[1], manifests[0], TEMPLATE_NAME) if manifests and embedder else None
     records = Records(
@@ -50,7 +53,7 @@ def gather(settings: ClusterSettings, alert_id: str) -> tuple[bytes, Records]:
         provider=embedder.provider if embedder else "",
         embed=embedder.embed if embedder else None,
         age=SystemClock().now() - datetime.fromtimestamp(alert.timestamp_ms / 1000, UTC),
-        kept=kept(known.get(digest)),
+        kept=kept(in_force),
     )
     return value, records
 
@@ -93,6 +96,12 @@ def kept(policy: PolicyInForce | None) -> timedelta | None:
     return timedelta(milliseconds=lasts_ms(policy.policy.retention.evidence.keep)) if policy else None
 
 
+def manifests_of(policy: Policy, folder: Path) -> tuple[ModelManifest, ModelManifest] | None:
+    """Detector and embedder as a policy pins them; None when one is not in `folder`, or says something else by now."""
+    detector, embedder = (find_manifest(each.manifest, folder) for each in (policy.detector, policy.embedder))
+    return (detector, embedder) if detector and embedder else None
+
+
 def _evidence_of(value: bytes) -> str | None:
     with suppress(ValueError, KeyError, TypeError):
         return str(json.loads(value)["evidence"]["sha256"])
@@ -112,17 +121,6 @@ def _key(settings: ClusterSettings) -> EvidenceKey | None:
     with suppress(SettingsRefused):
         return read_evidence_key(settings.key_folder)
     return None
-
-
-def _manifests(settings: ClusterSettings, value: bytes) -> tuple[ModelManifest, ModelManifest] | None:
-    """Detector and embedder of an alert; None when one is not here."""
-    try:
-        named = json.loads(value)["models"]
-        found = [find_manifest(named[name], settings.models.manifests) for name in ("detector", "embedder")]
-    except (ValueError, KeyError, TypeError):
-        raise AlertUnreadable("not an alert that this version can read: it names no models") from None
-    detector, embedder = found
-    return (detector, embedder) if detector and embedder else None
 
 
 def _open(settings: ClusterSettings, manifests: tuple[ModelManifest, ModelManifest] | None) -> Embedder | None:

@@ -4,22 +4,26 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from cluster.clocks import HandClock
 from cluster.ledger.writer import LedgerWriter
 from cluster.memory_io import MemorySink
+from cluster.plan import read_plan
 from cluster.policies.book import PolicyBook
 from cluster.policies.signatures import Person
 from cluster.ports import Record
 from cluster.privacy.explain import AlertUnreadable
-from cluster.privacy.explain_records import choose, kept, policies
+from cluster.privacy.explain_records import choose, kept, manifests_of, policies
 from cluster.strict_yaml import load
 from cluster.wire.release import Release, applied_body, encode_release
 from cluster.wire.settings import APPLIED
 from tests.builders import NOW, RETENTION, Lane, record
+from tests.drawn import write_deployment
 from tests.releases import SIGNERS, approved, changed, in_topic, proposed
 
 
@@ -95,3 +99,19 @@ def test_how_long_evidence_is_kept_is_told_by_the_policy_of_its_alert() -> None:
     for name, time in (("uk-strict", timedelta(hours=22)), ("uk-31d", timedelta(days=30))):
         assert kept(changed(7, retention=load(RETENTION / f"{name}.yaml"))) == time
     assert kept(None) is None
+
+
+def test_models_are_those_whose_manifests_the_policy_pins(tmp_path: Path) -> None:
+    """Whatever their files are called; one that was edited since would give another vector, and is as good as gone."""
+    cluster = tmp_path / "cluster.yaml"
+    cluster.write_text(json.dumps({"cluster": "drawn", **write_deployment(tmp_path)}))
+    plan = read_plan(cluster)
+    folder, policy = plan.settings.models.manifests, plan.in_force.policy
+    embedder = (folder / f"{policy.embedder.model}.yaml").rename(folder / "approved.yaml")
+    assert manifests_of(policy, folder) == (plan.detector, plan.embedder)
+    document = yaml.safe_load(embedder.read_text())
+    edited = {**document, "mean": [1.0, 2.0, 3.0]}
+    (folder / "a-copy.yaml").write_text(yaml.safe_dump(edited))
+    assert manifests_of(policy, folder) == (plan.detector, plan.embedder)
+    embedder.write_text(yaml.safe_dump(edited))
+    assert manifests_of(policy, folder) is None

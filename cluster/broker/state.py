@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import secrets
 import socket
 import uuid
@@ -16,7 +17,7 @@ from operators.errors import DeploymentFailed
 STATE_FILE = "state.json"
 # Below the range from which Linux gives ports to outgoing connections, so that nothing takes one between the
 # question and its use.
-FREE_PORTS = range(20_000, 32_000)
+FREE_PORTS = "20000-31999"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +100,26 @@ def free_port(count: int = 1, reserved: Collection[int] = ()) -> int:
     Args:
         count: How many.
         reserved: Ports not to take although nothing listens on them yet.
+
+    Raises:
+        DeploymentFailed: There are none among those that may be taken.
     """
-    while True:
-        port = FREE_PORTS.start + secrets.randbelow(len(FREE_PORTS) - count)
+    named, allowed = _allowed()
+    firsts = allowed[: max(len(allowed) - count + 1, 0)]
+    for port in secrets.SystemRandom().sample(firsts, len(firsts)):
         ports = range(port, port + count)
         if not set(ports) & set(reserved) and all(_is_free(each) for each in ports):
             return port
+    raise DeploymentFailed(f"no {count} free ports among {named}: stop something, or name others in BEHOLDEN_PORTS")
+
+
+def _allowed() -> tuple[str, range]:
+    """The ports that may be taken, as somebody has named them and as numbers."""
+    named = os.environ.get("BEHOLDEN_PORTS") or FREE_PORTS
+    first, _, last = named.partition("-")
+    if not (first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) < 65_536):
+        raise DeploymentFailed(f"BEHOLDEN_PORTS is {named!r}: name the first and the last port, as {FREE_PORTS}")
+    return named, range(int(first), int(last) + 1)
 
 
 def refuse_taken(nodes: Sequence[Node]) -> None:

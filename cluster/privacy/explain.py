@@ -153,7 +153,11 @@ def _missing(digest: str, records: Records) -> Step:
 def _models(alert: Mapping[str, Any], evidence: Evidence | None, records: Records) -> Iterator[Step]:
     named, contract = alert["models"], records.contract
     if contract is None:
-        yield _gone("models", named["contract"], "the models, or manifests as the policy pins them, are not here: changed since?")
+        yield _gone(
+            "models",
+            named["contract"],
+            "the models, or manifests as the policy pins them, are not here: changed since?",
+        )
         return
     yield _same("detector", named["detector"], contract.detector_sha256)
     yield _same("embedder", named["embedder"], contract.model_sha256)

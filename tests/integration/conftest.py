@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster.broker import state
 from cluster.broker.control import running_broker
 from cluster.broker.state import FREE_PORTS
 from cluster.plan import Plan, read_plan
@@ -31,10 +30,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def ports() -> Iterator[None]:
-    """Ports of its own for each process that runs tests: a broker listens seconds after its port was found free."""
-    worker, each = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")), len(FREE_PORTS) // WORKERS
+    """Ports of its own for each process that runs tests, and for all that it starts.
+
+    A broker listens seconds after its port was found free.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first, last = map(int, FREE_PORTS.split("-"))
+    each = (last + 1 - first) // WORKERS
+    begin = first + worker % WORKERS * each
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(state, "FREE_PORTS", FREE_PORTS[worker % WORKERS * each :][:each])
+        patch.setenv("BEHOLDEN_PORTS", f"{begin}-{begin + each - 1}")
         yield
 
 

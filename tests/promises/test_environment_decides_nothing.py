@@ -19,6 +19,7 @@ ADDRESSES = {"BEHOLDEN_KAFKA_BOOTSTRAP", "BEHOLDEN_KAFKA_PASSWORD", "BEHOLDEN_RA
 NAMES = ["POLICY", "DEVICE", "CLUSTER", "MODELS", "THRESHOLD", "WATCHLISTS__SOUGHT__THRESHOLD", "RECOGNISERS", "LIMITS"]
 READERS = {
     "cluster/broker/node.py",  # where Java is
+    "cluster/broker/state.py",  # which ports may be taken
     "cluster/cli/camera.py",  # a camera's address, which may hold its password
     "cluster/doctor/services.py",  # whether an address was named
     "cluster/folders.py",  # where the user keeps state

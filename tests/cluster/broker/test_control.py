@@ -245,9 +245,22 @@ def test_running_broker_cleans_up_after_a_failing_block(tmp_path: Path, java: Pa
 
 def test_free_ports_keep_off_reserved_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reserved and taken ports are passed over; the run found is adjacent and in range."""
-    monkeypatch.setattr(broker_state, "FREE_PORTS", range(20_000, 20_008))
+    monkeypatch.setenv("BEHOLDEN_PORTS", "20000-20007")
     reserved = [20_000, 20_001, 20_002, 20_006, 20_007]
-    assert {free_port(3, reserved) for _ in range(20)} <= {20_003}
+    monkeypatch.setattr(broker_state, "_is_free", lambda _: True)
+    assert {free_port(3, reserved) for _ in range(20)} == {20_003}
+    monkeypatch.setattr(broker_state, "_is_free", lambda port: port > 20_004)
+    assert {free_port(3) for _ in range(20)} == {20_005}
+    with pytest.raises(DeploymentFailed, match="no 4 free ports among 20000-20007: stop something, or name others"):
+        free_port(4)
+
+
+@pytest.mark.parametrize("named", ["20000", "20000-", "-1-5", "30000-20000", "0-9", "65000-65536", "a-b", "1-2-3"])
+def test_ports_that_are_none_are_refused(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    """Whoever names them is told how."""
+    monkeypatch.setenv("BEHOLDEN_PORTS", named)
+    with pytest.raises(DeploymentFailed, match=r"BEHOLDEN_PORTS is .*: name the first and the last port"):
+        free_port()
 
 
 def test_commands_say_what_happened(tmp_path: Path, java: Path) -> None:

@@ -153,11 +153,8 @@ def _missing(digest: str, records: Records) -> Step:
 def _models(alert: Mapping[str, Any], evidence: Evidence | None, records: Records) -> Iterator[Step]:
     named, contract = alert["models"], records.contract
     if contract is None:
-        yield _gone(
-            "models",
-            named["contract"],
-            "the models, or manifests as the policy pins them, are not here: changed since?",
-        )
+        why = "not here as the policy pins them: a file is missing, or its manifest has been changed since"
+        yield _gone("models", named["contract"], why)
         return
     yield _same("detector", named["detector"], contract.detector_sha256)
     yield _same("embedder", named["embedder"], contract.model_sha256)

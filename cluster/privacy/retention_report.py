@@ -43,8 +43,8 @@ class Line:
         oldest_at: Since when there is what is there now, UTC-aware; of the watchlist, since when the first that is
             still there was withdrawn. None: nothing is there.
         age: How old that is; never less than nothing, as frames have the time of their camera.
-        gone: How many are not there any more; of a topic's records at most so many, see `Extent`. Of the watchlist those
-            that were withdrawn, of `NONMATCHES` all that were dropped.
+        gone: How many are not there any more; of a topic's records at most so many, see `Extent`. Of the watchlist,
+            those that were withdrawn; of `NONMATCHES`, all that were dropped.
         is_kept: Whether the promise is kept.
         deletions: What was deleted otherwise, or too late, the oldest first.
     """

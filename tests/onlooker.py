@@ -5,6 +5,7 @@
 
 import json
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from cluster.wire.text import dump
 from operators.errors import DeploymentFailed
 
 ROOT = Path(__file__).resolve().parents[1]
+ANSWER_S = 120.0  # whoever does not answer for so long hangs: a busy machine is no reason
 END_S = 10.0
 
 
@@ -38,7 +40,7 @@ class Onlooker:
         Raises:
             LookupError: The cluster does not run, or has no supervisor that answers.
         """
-        said = json.loads(self._ask() or '{"error": "whoever is asked has ended"}')
+        said = json.loads(self._ask() or '{"error": "whoever is asked has ended, or did not answer"}')
         if "error" in said:
             self.close()
             raise LookupError(said["error"])
@@ -56,9 +58,11 @@ class Onlooker:
         assert self._process.stdout
         try:
             print(file=self._process.stdin, flush=True)
-            return self._process.stdout.readline()
         except BrokenPipeError:
             return ""
+        if not select.select([self._process.stdout], [], [], ANSWER_S)[0]:
+            self._process.kill()
+        return self._process.stdout.readline()
 
     def close(self) -> None:
         """Let that process end."""

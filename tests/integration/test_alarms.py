@@ -9,15 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cluster.observe.prometheus import HOW_TO_GET
 from cluster.telemetry.boards.shelf import RULES_FILE, export
 from tests.rule_cases import CASES, Case, promtool
 
 pytestmark = pytest.mark.integration
 PROMTOOL = shutil.which("promtool")
 ABSENT = next(str(case) for case in CASES if not case.courses)
-needs_promtool = pytest.mark.skipif(
-    PROMTOOL is None, reason="promtool is not on PATH (Debian: apt-get install prometheus): no rule was tried"
-)
+needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason=f"no rule was tried, promtool comes with it: {HOW_TO_GET}")
 
 
 @pytest.fixture(scope="module")

@@ -240,6 +240,10 @@ def _cameras() -> Iterator[Case]:
     yield Case("CameraSilent", PAGE, "one of two is silent", one, 14)
     none = _camera(a="0+60x5 300x15", b="0+60x5 300x15")
     yield Case("CameraSilent", PAGE, "all are silent", none, 12, [{}])
+    walking = {**none, f"beholden_camera_last_frame_timestamp_seconds{{{LANE},camera:canary}}": "0+60x20"}
+    yield Case("CameraSilent", PAGE, "all are silent but the canary's", walking, 12, [{}])
+    hourly = {**_camera(b="0+60x20"), f"beholden_camera_last_frame_timestamp_seconds{{{LANE},camera:canary}}": "0x20"}
+    yield Case("CameraSilent", TICKET, "the canary's has not been walked past for long", hourly, 14)
     never = {"beholden_camera_expected{camera:a}": "1x20"}
     yield Case("CameraSilent", TICKET, "it has never shown one", never, 14, [{"camera": "a"}])
     closed = {**_camera(a="0+60x5 300x15"), "beholden_camera_expected{camera:a}": "0x20"}

@@ -92,7 +92,8 @@ SECTIONS: Sections = {
         gauge(
             "beholden_camera_expected",
             ("camera",),
-            "1 for each camera of the policy in force while it may look, 0 outside its times or while it is halted.",
+            "1 for each camera of the policy in force while it may look, 0 outside its times or while it is halted; "
+            "none of a canary's, which shows frames now and then.",
             "Cameras with 1 and no frames are not watched.",
         ),
         counter(

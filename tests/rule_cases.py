@@ -167,6 +167,12 @@ def _erasure() -> Iterator[Case]:
     yield Case(alarm, PAGE, "withdrawals take too long", {count: "0+3x60", quick: "0+2x60"}, 60, fires)
     yield Case(alarm, PAGE, "withdrawals take effect in time", {count: "5+3x60", quick: "5+3x60"}, 60)
     yield Case(alarm, PAGE, "one was late long ago, none since", {count: "9+3x60", quick: "0+3x60"}, 60)
+    waiting = "beholden_index_waiting_seconds{kind:withdrawn,member:s,node:n,shard:0,replica:0}"
+    yield Case(alarm, PAGE, "a withdrawal waits and waits", {waiting: "0x50 60+60x9"}, 60, fires)
+    yield Case("WithdrawalLate", TICKET, "a withdrawal waits and waits", {waiting: "0x50 60+60x9"}, 60, [{}])
+    yield Case("WithdrawalLate", TICKET, "one was late", {count: "9x30 10x30", quick: "9x60"}, 60, [{}])
+    yield Case("WithdrawalLate", TICKET, "one was late two hours ago", {count: "9x9 10x150", quick: "9x160"}, 150)
+    yield Case("WithdrawalLate", TICKET, "all are in time", {count: "5+3x60", quick: "5+3x60", waiting: "0x60"}, 60)
     possible = {kept.format("oldest"): "50x60", kept.format("possible"): "1e12x60", kept.format("promised"): "100x60"}
     yield Case(alarm, PAGE, "Kafka may keep a topic for ever", possible, 60, fires)
     older = {kept.format("oldest"): "150x60", kept.format("possible"): "90x60", kept.format("promised"): "100x60"}

@@ -1,9 +1,10 @@
 """Alarms about what is broken now."""
 
+from cluster.telemetry.boards.objectives import LATE_EFFECT_S, LATE_WITHDRAWALS, WAITING_WITHDRAWAL
 from cluster.telemetry.boards.rules import Alarm, Condition, Group, Recorded, Severity
 
 SILENT = "deployment_camera:beholden_camera_silent:bool"
-SILENT_S, HEARD_S, SEALED_S = 60, 60, 300
+SILENT_S, HEARD_S, SEALED_S, WAITING_S = 60, 60, 300, 60
 _LAST_FRAME = "max by (deployment, camera) (beholden_camera_last_frame_timestamp_seconds)"
 _EXPECTED = "max by (deployment, camera) (beholden_camera_expected)"
 _HEARD = "beholden_supervisor_looked_timestamp_seconds"
@@ -28,7 +29,11 @@ def _up(by: str) -> str:
 
 
 def _alarm(name: str, severity: Severity, lasts: str, summary: str, *conditions: Condition) -> Alarm:
-    return Alarm(f"Beholden{name}", severity, f"{{{{ $labels.deployment }}}}: {summary}", (conditions,), lasts)
+    return _either(name, severity, lasts, summary, conditions)
+
+
+def _either(name: str, severity: Severity, lasts: str, summary: str, *ways: tuple[Condition, ...]) -> Alarm:
+    return Alarm(f"Beholden{name}", severity, f"{{{{ $labels.deployment }}}}: {summary}", ways, lasts)
 
 
 PAGE, TICKET = Severity.PAGE, Severity.TICKET
@@ -47,6 +52,14 @@ ALARMS = (
         "only one replica of shard {{ $labels.shard }} is at work; when it is lost, searches stop",
         Condition(_up("sum"), "== 1"),
         Condition(_up("count"), "> 1", "deployment, shard"),
+    ),
+    _either(
+        "WithdrawalLate",
+        TICKET,
+        "0s",
+        f"a withdrawal from a list took more than {LATE_EFFECT_S:g} s to take effect, or waits for it",
+        (Condition(f"sum by (deployment) (increase({LATE_WITHDRAWALS}[1h:30s]))", "> 0"),),
+        (Condition(f"max by (deployment) ({WAITING_WITHDRAWAL})", f"> {WAITING_S}"),),
     ),
     _alarm(
         "RecogniserDown",

@@ -304,6 +304,9 @@ def _telemetry() -> Iterator[Case]:
     yield Case("SpansDropped", TICKET, "some were dropped once", {dropped: "0x5 9x35"}, 30)
     heard = "beholden_supervisor_looked_timestamp_seconds"
     yield Case("TargetAbsent", PAGE, "its supervisor is gone", {heard: "0+60x10 stale"}, 15, [{}])
+    yield Case(
+        "TargetAbsent", PAGE, "it has been gone for hours, and others go on", {heard: "0+60x10 stale"}, 300, [{}]
+    )
     yield Case("TargetAbsent", PAGE, "its supervisor is stuck", {heard: "0+60x10 600x20"}, 15, [{}])
     yield Case("TargetAbsent", PAGE, "there has never been one", {}, 15, [{}])
     yield Case("TargetAbsent", PAGE, "all is well", {heard: "0+60x20"}, 15)

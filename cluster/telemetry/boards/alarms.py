@@ -177,7 +177,7 @@ ALARMS = (
         (
             (
                 Condition(
-                    f"time() - max by (deployment) (max_over_time({_HEARD}[1h])) or 1e9 * absent({_HEARD})",
+                    f"time() - max by (deployment) (max_over_time({_HEARD}[7d])) or 1e9 * absent({_HEARD})",
                     f"> {HEARD_S}",
                 ),
             ),

@@ -295,10 +295,15 @@ def _policy() -> Iterator[Case]:
 
 
 def _telemetry() -> Iterator[Case]:
-    sent = "beholden_canary_sent_total{camera:c,list:canary}"
-    yield Case("CanaryStopped", TICKET, "it runs and walks no more", {sent: "0+1x10 10x30"}, 40, [{"camera": "c"}])
-    yield Case("CanaryStopped", TICKET, "its process is gone", {sent: "0+1x10 stale"}, 40, [{"camera": "c"}])
-    yield Case("CanaryStopped", TICKET, "it walks each minute", {sent: "0+1x40"}, 40)
+    due, halted = "beholden_canary_due_timestamp_seconds{camera:c,list:canary}", "beholden_policy_halted{reason:%s}"
+    open_ = {halted % "stopped": "0x99", halted % "out_of_hours": "0x99"}
+    fires = [{"camera": "c"}]
+    yield Case("CanaryStopped", TICKET, "it runs and walks no more", {**open_, due: "60+60x10 660x30"}, 40, fires)
+    yield Case("CanaryStopped", TICKET, "its process is gone", {**open_, due: "60+60x10 stale"}, 40, fires)
+    yield Case("CanaryStopped", TICKET, "it walks each minute", {**open_, due: "60+60x40"}, 40)
+    yield Case("CanaryStopped", TICKET, "it walks each hour", {**open_, due: "3610x60 7210x39"}, 99)
+    night = {**open_, halted % "out_of_hours": "0x10 1x89"}
+    yield Case("CanaryStopped", TICKET, "it has ended, and nothing is looked at now", {**night, due: "60x99"}, 40)
     dropped = f"beholden_spans_dropped_total{{{LANE}}}"
     yield Case("SpansDropped", TICKET, "nobody takes them", {dropped: "0+9x40"}, 30, [{}])
     yield Case("SpansDropped", TICKET, "some were dropped once", {dropped: "0x5 9x35"}, 30)

@@ -182,6 +182,14 @@ SECTIONS: Sections = {
             "Old: as above.",
             teller=Teller.CANARY,
         ),
+        gauge(
+            "beholden_canary_due_timestamp_seconds",
+            ("camera", "list"),
+            "When the canary's next passage is to be over, Unix time; while nothing may be looked at, when it asks "
+            "again.",
+            "In the past: `beholden canary` hangs or has ended.",
+            teller=Teller.CANARY,
+        ),
         histogram(
             "beholden_canary_latency_seconds",
             ("camera", "list"),

@@ -155,12 +155,12 @@ ALARMS = (
         "CanaryStopped",
         TICKET,
         "5m",
-        "the canary has not walked past {{ $labels.camera }} for 15 minutes: nobody knows whether people are found",
+        "the canary was to have walked past {{ $labels.camera }} {{ $value | humanizeDuration }} ago: nobody knows "
+        "whether people are found",
         Condition(
-            "sum by (deployment, camera) (increase(beholden_canary_sent_total[10m]))"
-            " or 0 * sum by (deployment, camera) (max_over_time(beholden_canary_sent_total[1d]))",
-            "== 0",
+            "time() - max by (deployment, camera) (last_over_time(beholden_canary_due_timestamp_seconds[7d]))", "> 0"
         ),
+        Condition("max by (deployment) (beholden_policy_halted)", "== 0"),
     ),
     _alarm(
         "SpansDropped",

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from cluster.canary.probe import Place, Probe, place_of, shortest_s
+from cluster.canary.probe import FORGOTTEN_S, Place, Probe, place_of, shortest_s
 from cluster.telemetry.catalogue import CATALOGUE
 from cluster.telemetry.metric import EVERYWHERE, Teller
 from operators.errors import BrokerUnavailable
@@ -71,6 +71,34 @@ def test_an_alert_that_does_not_come_is_missed_and_one_that_comes_later_is_late(
     probe.wait(world.read, 20.0)
     probe.wait(world.read, 20.0)
     assert counts(probe) == (1, 0, 1)
+
+
+def test_a_late_alert_that_comes_during_the_next_passage_is_late() -> None:
+    """It is neither that passage's nor lost."""
+    world = World(after_s=14.0)
+    probe = world.probe()
+    assert probe.walk(world, world.read) is None
+    assert probe.walk(world, world.read) is None
+    assert counts(probe) == (2, 0, 1)
+
+
+def test_a_passage_that_is_long_over_is_forgotten() -> None:
+    """A canary that is missed for weeks does not remember each passage."""
+    world = World(after_s=FORGOTTEN_S + 5)
+    probe = world.probe()
+    probe.walk(world, world.read)
+    world.now = NOW + timedelta(seconds=FORGOTTEN_S + 1)
+    probe.walk(world, world.read)
+    assert counts(probe) == (2, 0, 0)
+
+
+def test_it_tells_when_the_next_passage_is_to_be_over() -> None:
+    """By that an alarm sees that it has ended, however seldom it walks."""
+    world = World(1.0)
+    probe = world.probe()
+    probe.expect(130.0)
+    due = next(each for each in probe.samples() if each.name == "beholden_canary_due_timestamp_seconds")
+    assert due.value == NOW.timestamp() + 130
 
 
 @pytest.mark.parametrize(

@@ -200,6 +200,13 @@ def _up(kind: str, **members: str) -> Courses:
     }
 
 
+def _starting(**members: str) -> Courses:
+    return {
+        f"beholden_member_state{{kind:shard,node:n,state:starting,member:{name.replace('_', '-')}}}": each
+        for name, each in members.items()
+    }
+
+
 def _members() -> Iterator[Case]:
     two = {
         "shard_0_of_2_r0": "1x5 0x5",
@@ -207,10 +214,23 @@ def _members() -> Iterator[Case]:
         "shard_1_of_2_r0": "1x10",
         "shard_1_of_2_r1": "1x10",
     }
-    dead = _up("shard", shard_0_of_2_r0="1x5 0x5", shard_1_of_2_r0="1x10")
+    dead = {
+        **_up("shard", shard_0_of_2_r0="1x5 0x5", shard_1_of_2_r0="1x10"),
+        **_starting(shard_0_of_2_r0="0x10", shard_1_of_2_r0="0x10"),
+    }
     yield Case("ShardDown", PAGE, "the only replica of a shard is killed", dead, 8, [{"shard": "0-of-2"}])
-    yield Case("ShardDown", PAGE, "it is back within a minute", _up("shard", shard_0_of_2_r0="1x5 0 1x4"), 7)
-    yield Case("ShardDown", PAGE, "another replica answers", _up("shard", **two), 10)
+    brief = {**_up("shard", shard_0_of_2_r0="1x5 0 1x4"), **_starting(shard_0_of_2_r0="0x10")}
+    yield Case("ShardDown", PAGE, "it is back within a minute", brief, 7)
+    none_starts = _starting(**dict.fromkeys(two, "0x10"))
+    yield Case("ShardDown", PAGE, "another replica answers", {**_up("shard", **two), **none_starts}, 10)
+    new = {"shard_0_of_2_r0": "1x40", "shard_0_of_3_r0": "_x4 0x36"}
+    reads = {**_up("shard", **new), **_starting(shard_0_of_2_r0="0x40", shard_0_of_3_r0="_x4 1x36")}
+    fails = {f"beholden_stage_errors_total{{{LANE},stage:search}}": "0x4 1+5x36"}
+    works = {f"beholden_stage_errors_total{{{LANE},stage:search}}": "3x40"}
+    yield Case("ShardDown", PAGE, "a shard of another layout reads the list", {**reads, **works}, 12)
+    yield Case("ShardDown", PAGE, "it reads, and searches fail", {**reads, **fails}, 12, [{"shard": "0-of-3"}])
+    yield Case("ShardDown", TICKET, "a shard of another layout reads the list", {**reads, **works}, 12)
+    yield Case("ShardDown", TICKET, "it does so for ever", {**reads, **works}, 39, [{"shard": "0-of-3"}])
     lonely = _up("shard", **{**two, "shard_0_of_2_r0": "1x2 0x8"})
     yield Case("ShardWithoutReplica", TICKET, "one of two is gone", lonely, 10, [{"shard": "0-of-2"}])
     yield Case("ShardWithoutReplica", TICKET, "there is to be one only", _up("shard", shard_0_of_1_r0="1x10"), 10)

@@ -24,8 +24,15 @@ RECORDS = (
 
 def _up(by: str) -> str:
     """Replicas of shards at work."""
-    held = r'label_replace(beholden_member_up{kind="shard"}, "shard", "$1", "member", "shard-(\\d+-of-\\d+)-r\\d+")'
+    return _by_shard(by, 'beholden_member_up{kind="shard"}')
+
+
+def _by_shard(by: str, replicas: str) -> str:
+    held = rf'label_replace({replicas}, "shard", "$1", "member", "shard-(\\d+-of-\\d+)-r\\d+")'
     return f"{by} by (deployment, shard) ({held})"
+
+
+_UNHELD = Condition(_up("max"), "== 0")
 
 
 def _alarm(name: str, severity: Severity, lasts: str, summary: str, *conditions: Condition) -> Alarm:
@@ -38,12 +45,28 @@ def _either(name: str, severity: Severity, lasts: str, summary: str, *ways: tupl
 
 PAGE, TICKET = Severity.PAGE, Severity.TICKET
 ALARMS = (
-    _alarm(
+    _either(
         "ShardDown",
         PAGE,
         "1m",
         "no replica of shard {{ $labels.shard }} answers, so nobody is searched for",
-        Condition(_up("max"), "== 0"),
+        (
+            _UNHELD,
+            Condition(
+                _by_shard("max", 'beholden_member_state{kind="shard", state="starting"}'), "== 0", "deployment, shard"
+            ),
+        ),
+        (  # shards of a new layout are not asked before all of them have read the list
+            _UNHELD,
+            Condition('sum by (deployment) (increase(beholden_stage_errors_total{stage="search"}[2m]))', "> 0"),
+        ),
+    ),
+    _alarm(
+        "ShardDown",
+        TICKET,
+        "30m",
+        "no replica of shard {{ $labels.shard }} has read the list for half an hour",
+        _UNHELD,
     ),
     _alarm(
         "ShardWithoutReplica",

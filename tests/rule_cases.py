@@ -311,6 +311,12 @@ def _policy() -> Iterator[Case]:
     yield Case("PolicyReviewDue", TICKET, "in six days", {ends: f"{6 * day}x20"}, 10, [{"kind": "review"}])
     yield Case("PolicyReviewDue", PAGE, "in six days", {ends: f"{6 * day}x20"}, 10)
     yield Case("PolicyReviewDue", PAGE, "in twelve hours", {ends: f"{day // 2}x20"}, 10, [{"kind": "review"}])
+    loosened = ends.replace("review", "loosening")
+    yield Case("PolicyReviewDue", PAGE, "a loosening ends in an hour", {loosened: "3600x20"}, 10)
+    yield Case(
+        "PolicyReviewDue", TICKET, "a loosening ends in an hour", {loosened: "3600x20"}, 10, [{"kind": "loosening"}]
+    )
+    yield Case("PolicyReviewDue", TICKET, "a loosening ends in six hours", {loosened: "21600x20"}, 10)
     yield Case("PolicyReviewDue", TICKET, "in a month", {ends: f"{30 * day}x20"}, 10)
 
 

@@ -5,6 +5,7 @@ from cluster.telemetry.boards.rules import Alarm, Condition, Group, Recorded, Se
 
 SILENT = "deployment_camera:beholden_camera_silent:bool"
 SILENT_S, HEARD_S, SEALED_S, WAITING_S = 60, 60, 300, 60
+LOOSENED_S = 4 * 3600
 _LAST_FRAME = "max by (deployment, camera) (beholden_camera_last_frame_timestamp_seconds)"
 _EXPECTED = "max by (deployment, camera) (beholden_camera_expected)"
 _HEARD = "beholden_supervisor_looked_timestamp_seconds"
@@ -19,6 +20,14 @@ RECORDS = (
         SILENT,
         f"({_EXPECTED} == 1) unless on (deployment, camera) (time() - {_LAST_FRAME} < {SILENT_S})\nor\n{_EXPECTED} * 0",
     ),
+)
+
+
+_ENDS = "min by (deployment, kind) (beholden_policy_ends_timestamp_seconds"
+_LASTING = f'{_ENDS}{{kind!="loosening"}}) - time()'
+_LOOSENED = (  # most end within the day that they begin; for ever away where there is none
+    f'({_ENDS}{{kind="loosening"}})'
+    " or on (deployment) max by (deployment) (beholden_policy_ends_timestamp_seconds) + Inf) - time()"
 )
 
 
@@ -165,14 +174,15 @@ ALARMS = (
         PAGE,
         "5m",
         "the policy's {{ $labels.kind }} comes in {{ $value | humanizeDuration }}; nothing is looked at afterwards",
-        Condition(_left := "min by (deployment, kind) (beholden_policy_ends_timestamp_seconds) - time()", "< 86400"),
+        Condition(_LASTING, "< 86400"),
     ),
-    _alarm(
+    _either(
         "PolicyReviewDue",
         TICKET,
         "5m",
         "the policy's {{ $labels.kind }} comes in {{ $value | humanizeDuration }}",
-        Condition(_left, f"< {7 * 86400}"),
+        (Condition(_LASTING, f"< {7 * 86400}"),),
+        (Condition(_LOOSENED, f"< {LOOSENED_S}"),),
     ),
     _alarm(
         "CanaryStopped",

@@ -330,6 +330,12 @@ def _telemetry() -> Iterator[Case]:
     yield Case("CanaryStopped", TICKET, "it walks each hour", {**open_, due: "3610x60 7210x39"}, 99)
     night = {**open_, halted % "out_of_hours": "0x10 1x89"}
     yield Case("CanaryStopped", TICKET, "it has ended, and nothing is looked at now", {**night, due: "60x99"}, 40)
+    seen = f"beholden_frames_total{{{LANE},outcome:alerted,reason:canary}}"
+    sent = "beholden_canary_sent_total{camera:c,list:canary}"
+    yield Case("CanaryOther", TICKET, "nobody walks, and two are alerted about", {seen: "0x9 1 2x29"}, 30, [{}])
+    yield Case("CanaryOther", TICKET, "others pass as well", {seen: "0+3x40", sent: "0+1x40"}, 40, [{}])
+    yield Case("CanaryOther", TICKET, "it alone passes", {seen: "0+1x40", sent: "0+1x40"}, 40)
+    yield Case("CanaryOther", TICKET, "one is alerted about twice", {seen: "0+1x20 22+1x19", sent: "0+1x40"}, 40)
     dropped = f"beholden_spans_dropped_total{{{LANE}}}"
     yield Case("SpansDropped", TICKET, "nobody takes them", {dropped: "0+9x40"}, 30, [{}])
     yield Case("SpansDropped", TICKET, "some were dropped once", {dropped: "0x5 9x35"}, 30)

@@ -52,6 +52,9 @@ def _either(name: str, severity: Severity, lasts: str, summary: str, *ways: tupl
     return Alarm(f"Beholden{name}", severity, f"{{{{ $labels.deployment }}}}: {summary}", ways, lasts)
 
 
+_MARKED = 'sum by (deployment) (increase(beholden_frames_total{reason="canary"}[1h]))'
+_WALKED = "sum by (deployment) (increase(beholden_canary_sent_total[1h]))"
+
 PAGE, TICKET = Severity.PAGE, Severity.TICKET
 ALARMS = (
     _either(
@@ -194,6 +197,14 @@ ALARMS = (
             "time() - max by (deployment, camera) (last_over_time(beholden_canary_due_timestamp_seconds[7d]))", "> 0"
         ),
         Condition("max by (deployment) (beholden_policy_halted)", "== 0"),
+    ),
+    _alarm(
+        "CanaryOther",
+        TICKET,
+        "0s",
+        "{{ $value | humanize }} more alerts within an hour are marked as the canary's than it walked: who else passes "
+        "its camera?",
+        Condition(f"{_MARKED} - ({_WALKED} or 0 * {_MARKED})", "> 1.5"),
     ),
     _alarm(
         "SpansDropped",

@@ -148,7 +148,7 @@ def test_its_samples_are_those_of_the_catalogue() -> None:
 
 def test_the_policy_says_where_a_canary_walks() -> None:
     """On its only list for one, or on the one that is named."""
-    rule = policy().watchlists["sought"]
+    rule = replace(policy().watchlists["sought"], cameras={})
     one = policy(watchlists={"sought": rule, "a": replace(rule, canary="hall")})
     two = policy(watchlists={**one.watchlists, "b": replace(rule, canary="gate")})
     assert place_of(policy(), None) is None

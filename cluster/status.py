@@ -47,7 +47,7 @@ class PolicyShown:
         late: Recognisers that go by an older policy than the newest.
         apart_s: How far apart the recognisers changed over to it; while some are late, since when they are.
         ends: When it ends, Unix time, by what ends it: end, review, loosening.
-        cameras: Its cameras, and whether each may be looked at now.
+        cameras: Its cameras, those of canaries left out, and whether each may be looked at now.
     """
 
     number: int

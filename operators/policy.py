@@ -191,6 +191,11 @@ class Policy:
         for name, rule in self.watchlists.items():
             if rule.canary is not None and rule.canary not in self.cameras:
                 yield f"watchlists.{name}.canary: not among the policy's cameras: {rule.canary}"
+            for camera in sorted(set(rule.cameras) & set(self.canaries.values()) - {rule.canary}):
+                yield (
+                    f"watchlists.{name}.cameras: {camera} is a canary's camera, where nobody of this list is searched "
+                    "for: leave it out here, or give the canary a camera of its own"
+                )
 
     def in_scope(self, camera: str, at: datetime) -> bool:
         """Whether a frame of this camera, taken at this moment (aware of its zone), may be looked at."""

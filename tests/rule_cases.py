@@ -167,6 +167,12 @@ def _erasure() -> Iterator[Case]:
     yield Case(alarm, PAGE, "withdrawals take too long", {count: "0+3x60", quick: "0+2x60"}, 60, fires)
     yield Case(alarm, PAGE, "withdrawals take effect in time", {count: "5+3x60", quick: "5+3x60"}, 60)
     yield Case(alarm, PAGE, "one was late long ago, none since", {count: "9+3x60", quick: "0+3x60"}, 60)
+    waiting = "beholden_index_waiting_seconds{kind:withdrawn,member:s,node:n,shard:0,replica:0}"
+    yield Case(alarm, PAGE, "a withdrawal waits and waits", {waiting: "0x50 60+60x9"}, 60, fires)
+    yield Case("WithdrawalLate", TICKET, "a withdrawal waits and waits", {waiting: "0x50 60+60x9"}, 60, [{}])
+    yield Case("WithdrawalLate", TICKET, "one was late", {count: "9x30 10x30", quick: "9x60"}, 60, [{}])
+    yield Case("WithdrawalLate", TICKET, "one was late two hours ago", {count: "9x9 10x150", quick: "9x160"}, 150)
+    yield Case("WithdrawalLate", TICKET, "all are in time", {count: "5+3x60", quick: "5+3x60", waiting: "0x60"}, 60)
     possible = {kept.format("oldest"): "50x60", kept.format("possible"): "1e12x60", kept.format("promised"): "100x60"}
     yield Case(alarm, PAGE, "Kafka may keep a topic for ever", possible, 60, fires)
     older = {kept.format("oldest"): "150x60", kept.format("possible"): "90x60", kept.format("promised"): "100x60"}
@@ -194,6 +200,13 @@ def _up(kind: str, **members: str) -> Courses:
     }
 
 
+def _starting(**members: str) -> Courses:
+    return {
+        f"beholden_member_state{{kind:shard,node:n,state:starting,member:{name.replace('_', '-')}}}": each
+        for name, each in members.items()
+    }
+
+
 def _members() -> Iterator[Case]:
     two = {
         "shard_0_of_2_r0": "1x5 0x5",
@@ -201,10 +214,23 @@ def _members() -> Iterator[Case]:
         "shard_1_of_2_r0": "1x10",
         "shard_1_of_2_r1": "1x10",
     }
-    dead = _up("shard", shard_0_of_2_r0="1x5 0x5", shard_1_of_2_r0="1x10")
+    dead = {
+        **_up("shard", shard_0_of_2_r0="1x5 0x5", shard_1_of_2_r0="1x10"),
+        **_starting(shard_0_of_2_r0="0x10", shard_1_of_2_r0="0x10"),
+    }
     yield Case("ShardDown", PAGE, "the only replica of a shard is killed", dead, 8, [{"shard": "0-of-2"}])
-    yield Case("ShardDown", PAGE, "it is back within a minute", _up("shard", shard_0_of_2_r0="1x5 0 1x4"), 7)
-    yield Case("ShardDown", PAGE, "another replica answers", _up("shard", **two), 10)
+    brief = {**_up("shard", shard_0_of_2_r0="1x5 0 1x4"), **_starting(shard_0_of_2_r0="0x10")}
+    yield Case("ShardDown", PAGE, "it is back within a minute", brief, 7)
+    none_starts = _starting(**dict.fromkeys(two, "0x10"))
+    yield Case("ShardDown", PAGE, "another replica answers", {**_up("shard", **two), **none_starts}, 10)
+    new = {"shard_0_of_2_r0": "1x40", "shard_0_of_3_r0": "_x4 0x36"}
+    reads = {**_up("shard", **new), **_starting(shard_0_of_2_r0="0x40", shard_0_of_3_r0="_x4 1x36")}
+    fails = {f"beholden_stage_errors_total{{{LANE},stage:search}}": "0x4 1+5x36"}
+    works = {f"beholden_stage_errors_total{{{LANE},stage:search}}": "3x40"}
+    yield Case("ShardDown", PAGE, "a shard of another layout reads the list", {**reads, **works}, 12)
+    yield Case("ShardDown", PAGE, "it reads, and searches fail", {**reads, **fails}, 12, [{"shard": "0-of-3"}])
+    yield Case("ShardDown", TICKET, "a shard of another layout reads the list", {**reads, **works}, 12)
+    yield Case("ShardDown", TICKET, "it does so for ever", {**reads, **works}, 39, [{"shard": "0-of-3"}])
     lonely = _up("shard", **{**two, "shard_0_of_2_r0": "1x2 0x8"})
     yield Case("ShardWithoutReplica", TICKET, "one of two is gone", lonely, 10, [{"shard": "0-of-2"}])
     yield Case("ShardWithoutReplica", TICKET, "there is to be one only", _up("shard", shard_0_of_1_r0="1x10"), 10)
@@ -240,6 +266,10 @@ def _cameras() -> Iterator[Case]:
     yield Case("CameraSilent", PAGE, "one of two is silent", one, 14)
     none = _camera(a="0+60x5 300x15", b="0+60x5 300x15")
     yield Case("CameraSilent", PAGE, "all are silent", none, 12, [{}])
+    walking = {**none, f"beholden_camera_last_frame_timestamp_seconds{{{LANE},camera:canary}}": "0+60x20"}
+    yield Case("CameraSilent", PAGE, "all are silent but the canary's", walking, 12, [{}])
+    hourly = {**_camera(b="0+60x20"), f"beholden_camera_last_frame_timestamp_seconds{{{LANE},camera:canary}}": "0x20"}
+    yield Case("CameraSilent", TICKET, "the canary's has not been walked past for long", hourly, 14)
     never = {"beholden_camera_expected{camera:a}": "1x20"}
     yield Case("CameraSilent", TICKET, "it has never shown one", never, 14, [{"camera": "a"}])
     closed = {**_camera(a="0+60x5 300x15"), "beholden_camera_expected{camera:a}": "0x20"}
@@ -281,19 +311,39 @@ def _policy() -> Iterator[Case]:
     yield Case("PolicyReviewDue", TICKET, "in six days", {ends: f"{6 * day}x20"}, 10, [{"kind": "review"}])
     yield Case("PolicyReviewDue", PAGE, "in six days", {ends: f"{6 * day}x20"}, 10)
     yield Case("PolicyReviewDue", PAGE, "in twelve hours", {ends: f"{day // 2}x20"}, 10, [{"kind": "review"}])
+    loosened = ends.replace("review", "loosening")
+    yield Case("PolicyReviewDue", PAGE, "a loosening ends in an hour", {loosened: "3600x20"}, 10)
+    yield Case(
+        "PolicyReviewDue", TICKET, "a loosening ends in an hour", {loosened: "3600x20"}, 10, [{"kind": "loosening"}]
+    )
+    yield Case("PolicyReviewDue", TICKET, "a loosening ends in six hours", {loosened: "21600x20"}, 10)
     yield Case("PolicyReviewDue", TICKET, "in a month", {ends: f"{30 * day}x20"}, 10)
 
 
 def _telemetry() -> Iterator[Case]:
+    due, halted = "beholden_canary_due_timestamp_seconds{camera:c,list:canary}", "beholden_policy_halted{reason:%s}"
+    open_ = {halted % "stopped": "0x99", halted % "out_of_hours": "0x99"}
+    fires = [{"camera": "c"}]
+    yield Case("CanaryStopped", TICKET, "it runs and walks no more", {**open_, due: "60+60x10 660x30"}, 40, fires)
+    yield Case("CanaryStopped", TICKET, "its process is gone", {**open_, due: "60+60x10 stale"}, 40, fires)
+    yield Case("CanaryStopped", TICKET, "it walks each minute", {**open_, due: "60+60x40"}, 40)
+    yield Case("CanaryStopped", TICKET, "it walks each hour", {**open_, due: "3610x60 7210x39"}, 99)
+    night = {**open_, halted % "out_of_hours": "0x10 1x89"}
+    yield Case("CanaryStopped", TICKET, "it has ended, and nothing is looked at now", {**night, due: "60x99"}, 40)
+    seen = f"beholden_frames_total{{{LANE},outcome:alerted,reason:canary}}"
     sent = "beholden_canary_sent_total{camera:c,list:canary}"
-    yield Case("CanaryStopped", TICKET, "it runs and walks no more", {sent: "0+1x10 10x30"}, 40, [{"camera": "c"}])
-    yield Case("CanaryStopped", TICKET, "its process is gone", {sent: "0+1x10 stale"}, 40, [{"camera": "c"}])
-    yield Case("CanaryStopped", TICKET, "it walks each minute", {sent: "0+1x40"}, 40)
+    yield Case("CanaryOther", TICKET, "nobody walks, and two are alerted about", {seen: "0x9 1 2x29"}, 30, [{}])
+    yield Case("CanaryOther", TICKET, "others pass as well", {seen: "0+3x40", sent: "0+1x40"}, 40, [{}])
+    yield Case("CanaryOther", TICKET, "it alone passes", {seen: "0+1x40", sent: "0+1x40"}, 40)
+    yield Case("CanaryOther", TICKET, "one is alerted about twice", {seen: "0+1x20 22+1x19", sent: "0+1x40"}, 40)
     dropped = f"beholden_spans_dropped_total{{{LANE}}}"
     yield Case("SpansDropped", TICKET, "nobody takes them", {dropped: "0+9x40"}, 30, [{}])
     yield Case("SpansDropped", TICKET, "some were dropped once", {dropped: "0x5 9x35"}, 30)
     heard = "beholden_supervisor_looked_timestamp_seconds"
     yield Case("TargetAbsent", PAGE, "its supervisor is gone", {heard: "0+60x10 stale"}, 15, [{}])
+    yield Case(
+        "TargetAbsent", PAGE, "it has been gone for hours, and others go on", {heard: "0+60x10 stale"}, 300, [{}]
+    )
     yield Case("TargetAbsent", PAGE, "its supervisor is stuck", {heard: "0+60x10 600x20"}, 15, [{}])
     yield Case("TargetAbsent", PAGE, "there has never been one", {}, 15, [{}])
     yield Case("TargetAbsent", PAGE, "all is well", {heard: "0+60x20"}, 15)

@@ -15,7 +15,7 @@ SOURCE = "the picture that 'beholden canary' shows to its camera"
 WHY = "exists only to show that alerts come"
 
 
-def be_listed(plan: Plan, place: Place, jpeg: bytes, by: str | None) -> datetime:
+def be_listed(plan: Plan, place: Place, jpeg: bytes, by: str | None, least_s: float = 0.0) -> datetime:
     """Have the canary on its list, for as long as the list allows; until when it is.
 
     Args:
@@ -23,6 +23,7 @@ def be_listed(plan: Plan, place: Place, jpeg: bytes, by: str | None) -> datetime
         place: Its list.
         jpeg: Its picture.
         by: Who puts it there when it is not there; None: nobody does.
+        least_s: An entry that ends sooner is none.
 
     Raises:
         SettingsRefused: It is not there, and nobody puts it there.
@@ -32,7 +33,7 @@ def be_listed(plan: Plan, place: Place, jpeg: bytes, by: str | None) -> datetime
     now = datetime.now(UTC)
     there = read_register(plan.settings.kafka).entries.get(REF)
     is_there = there and (there.entry.watchlist, there.entry.contract) == (place.watchlist, plan.contract.digest)
-    if there and is_there and there.entry.not_after > now:
+    if there and is_there and there.entry.not_after > now + timedelta(seconds=least_s):
         return there.entry.not_after
     if by is None:
         raise SettingsRefused(

@@ -4,7 +4,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cluster.ports import FramePublisher
 from cluster.stages import Histogram
@@ -14,6 +14,7 @@ from cluster.wire.alerts import is_canary
 from operators.policy import Policy
 
 FPS = 5.0
+FORGOTTEN_S = 3600.0  # an alert is not waited for any longer: its frames were shed long ago
 Read = Callable[[float], Iterable[bytes]]
 """What has been written to the alerts topic since it was last asked, after waiting for so many seconds."""
 
@@ -51,6 +52,7 @@ class Probe:
         self._sent = self._alerted = self._late = 0
         self._latencies = Histogram()
         self._last_alert_s = 0.0
+        self._due_s = 0.0
         self._missed: dict[str, datetime] = {}  # streams of passages that nothing was told of yet
 
     def walk(self, publisher: FramePublisher, read: Read) -> float | None:
@@ -60,11 +62,15 @@ class Probe:
             BrokerUnavailable: Frames cannot be written, or alerts not be read; it is not counted, see `fail`.
         """
         stream, began_at, frames = uuid.uuid4().hex, self._now(), 0
+        recent = began_at - timedelta(seconds=FORGOTTEN_S)
+        self._missed = {missed: at for missed, at in self._missed.items() if at > recent}
         took_s = None
         while took_s is None and (self._now() - began_at).total_seconds() < self._within_s:
             publisher.publish(self._place.camera, self._jpeg, self._now(), stream, frames)
             frames += 1
-            took_s = self._look(read, {stream: began_at}, 1 / FPS).get(stream)
+            found = self._look(read, {**self._missed, stream: began_at}, 1 / FPS)
+            took_s = found.pop(stream, None)
+            self._came_late(found)
         self._sent += 1
         if took_s is None:
             self._missed[stream] = began_at
@@ -76,13 +82,20 @@ class Probe:
         """A passage could not be shown: nobody would have been alerted about then."""
         self._sent += 1
 
+    def expect(self, seconds: float) -> None:
+        """Within so many seconds a passage is to be over, or it is to be known why there is none."""
+        self._due_s = self._now().timestamp() + seconds
+
     def wait(self, read: Read, seconds: float) -> None:
         """Wait for the next passage, and for alerts that are too late meanwhile."""
         until_s = self._now().timestamp() + seconds
         while (left_s := until_s - self._now().timestamp()) > 0:
-            for stream in self._look(read, self._missed, min(left_s, 1.0)):
-                del self._missed[stream]
-                self._late += 1
+            self._came_late(self._look(read, self._missed, min(left_s, 1.0)))
+
+    def _came_late(self, streams: Iterable[str]) -> None:
+        for stream in streams:
+            del self._missed[stream]
+            self._late += 1
 
     def _look(self, read: Read, begun: dict[str, datetime], timeout_s: float) -> dict[str, float]:
         """How long after their first frames alerts of these streams have come by now."""
@@ -104,6 +117,7 @@ class Probe:
             Sample("beholden_canary_alerted_total", labels, self._alerted),
             Sample("beholden_canary_late_total", labels, self._late),
             Sample("beholden_canary_last_alert_timestamp_seconds", labels, self._last_alert_s),
+            Sample("beholden_canary_due_timestamp_seconds", labels, self._due_s),
             Sample("beholden_canary_latency_seconds", labels, durations=self._latencies.durations),
         ]
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from cluster.cli.options import cluster_file
-from operators.errors import BrokerUnavailable, SettingsRefused
+from operators.errors import BrokerUnavailable
 
 if TYPE_CHECKING:
-    from cluster.canary.probe import Place, Probe
+    from cluster.canary.permit import Permit
+    from cluster.canary.probe import Probe
     from cluster.settings import KafkaSettings
-    from operators.policy import Policy
 
 
 @click.command()
@@ -50,29 +50,42 @@ def canary(
     marked, and counted nowhere else.
     """
     from cluster.camera.publish import utc_now
-    from cluster.canary.listed import be_listed
+    from cluster.canary.permit import Permit
     from cluster.canary.probe import Probe
     from cluster.plan import read_plan
-    from cluster.policies.desk import plan_now
 
-    plan = plan_now(read_plan(file))
-    policy, jpeg = plan.in_force.policy, image.read_bytes()
-    place = _place(policy, watchlist)
-    if not once:
-        _check_every(every, policy, within)
-    until = be_listed(plan, place, jpeg, by)
+    jpeg = image.read_bytes()
+    permit = Permit(read_plan(file), watchlist, jpeg, by, within, None if once else every, utc_now())
+    place, until = permit.place, permit.listed_until
     click.echo(f"{place.camera}: the canary is on list {place.watchlist} until {until:%Y-%m-%d %H:%M} UTC", err=True)
     probe = Probe(place, jpeg, utc_now, within)
     with _served(listen, probe):
+        if once:
+            if halted := permit.ask(utc_now()):
+                raise click.ClickException(f"nothing is looked at now: {halted}")
+            raise SystemExit(0 if _walk(probe, permit.plan.settings.kafka, within, 0.0) is not None else 1)
         while True:
             begun_s = time.monotonic()
-            if policy.in_scope(place.camera, utc_now()):
-                took_s = _walk(probe, plan.settings.kafka, within, 0.0 if once else every)
-                if once:
-                    raise SystemExit(0 if took_s is not None else 1)
-            elif once:
-                raise click.ClickException("outside the times of the policy: nothing is looked at now")
+            _round(probe, permit, within, every)
             time.sleep(max(0.0, begun_s + every - time.monotonic()))
+
+
+def _round(probe: "Probe", permit: "Permit", within_s: float, every_s: float) -> None:
+    """One passage, unless nothing is looked at now; while Kafka does not say so, what it said before counts."""
+    from cluster.camera.publish import utc_now
+
+    begun_s, before = time.monotonic(), permit.halted
+    probe.expect(every_s + within_s)
+    try:
+        halted = permit.ask(utc_now())
+    except BrokerUnavailable as unavailable:
+        if before is None:
+            _tell_failed(probe, unavailable)
+        return
+    if halted is None:
+        _walk(probe, permit.plan.settings.kafka, within_s, begun_s + every_s - time.monotonic())
+    elif halted != before:
+        click.echo(f"{datetime.now(UTC):%H:%M:%S}  no passages: {halted}", err=True)
 
 
 def _walk(probe: "Probe", kafka: "KafkaSettings", within_s: float, every_s: float) -> float | None:
@@ -80,7 +93,7 @@ def _walk(probe: "Probe", kafka: "KafkaSettings", within_s: float, every_s: floa
     from cluster.frame_publisher import KafkaFramePublisher
     from cluster.kafka_io import ALERTS, TopicReader
 
-    begun_s = time.monotonic()
+    begun_s, took_s, is_over = time.monotonic(), None, False
     try:
         with ExitStack() as stack:
             reader = stack.enter_context(closing(TopicReader(kafka, ALERTS, 0, 1, from_beginning=False)))
@@ -90,42 +103,24 @@ def _walk(probe: "Probe", kafka: "KafkaSettings", within_s: float, every_s: floa
                 return [record.value for record in reader.poll(timeout_s)]
 
             read(0.0)  # from here on
-            took_s = probe.walk(publisher, read)
+            took_s, is_over = probe.walk(publisher, read), True
             click.echo(f"{datetime.now(UTC):%H:%M:%S}  {_told(took_s, within_s)}")
             probe.wait(read, begun_s + every_s - time.monotonic())
     except BrokerUnavailable as unavailable:
-        probe.fail()
-        click.echo(f"{datetime.now(UTC):%H:%M:%S}  no passage: {unavailable}", err=True)
-        return None
+        if is_over:  # it is counted already
+            click.echo(f"{datetime.now(UTC):%H:%M:%S}  late alerts are not looked for: {unavailable}", err=True)
+        else:
+            _tell_failed(probe, unavailable)
     return took_s
+
+
+def _tell_failed(probe: "Probe", unavailable: BrokerUnavailable) -> None:
+    probe.fail()
+    click.echo(f"{datetime.now(UTC):%H:%M:%S}  no passage: {unavailable}", err=True)
 
 
 def _told(took_s: float | None, within_s: float) -> str:
     return f"no alert within {within_s:g} s" if took_s is None else f"alerted after {took_s:.2f} s"
-
-
-def _place(policy: "Policy", watchlist: str | None) -> "Place":
-    from cluster.canary.probe import place_of
-
-    place = place_of(policy, watchlist)
-    if place is None:
-        found = ", ".join(policy.canaries) or "none"
-        raise SettingsRefused(
-            f"policy {policy.policy} does not say where the canary is (lists for one: {found}): give one of its lists "
-            "'canary: CAMERA', the id of a camera that shows nobody, or name one with --list"
-        )
-    return place
-
-
-def _check_every(every_s: float, policy: "Policy", within_s: float) -> None:
-    from cluster.canary.probe import shortest_s
-
-    if every_s < (least_s := shortest_s(policy, within_s)):
-        raise click.BadParameter(
-            f"{every_s:g} s: nobody is alerted about twice within the policy's cool-down; it takes {least_s:g} s or "
-            "more from one passage to the next",
-            param_hint="--every",
-        )
 
 
 @contextmanager

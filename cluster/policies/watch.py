@@ -71,6 +71,7 @@ class PolicyWatch:
         if standing is None:
             return None
         now, policy = SystemClock().now(), standing.release.in_force.policy
+        canaries = set(policy.canaries.values())  # their frames say nothing of the cameras that people pass
         halt = standing.halt(now)
         wrong = [*([trouble] if trouble else []), *([standing.misfit] if standing.misfit else [])]
         return PolicyShown(
@@ -82,7 +83,11 @@ class PolicyWatch:
             late=self._spread.late_members,
             apart_s=self._spread.apart_s,
             ends=_ends(standing.release),
-            cameras={camera: halt is None and policy.in_scope(camera, now) for camera in policy.cameras},
+            cameras={
+                camera: halt is None and policy.in_scope(camera, now)
+                for camera in policy.cameras
+                if camera not in canaries
+            },
         )
 
     @property

@@ -88,7 +88,10 @@ def _why(policy: Policy) -> Iterator[str]:
     yield f"Purpose: {policy.purpose}"
     for name, rule in policy.watchlists.items():
         if rule.canary is not None:
-            yield f"List {name}: nobody who exists; {rule.purpose}"
+            yield (
+                f"List {name}: for trying that alerts come, on camera {rule.canary} alone; alerts about whoever is on "
+                f"it are marked, and left out of those that people are shown. {rule.purpose}"
+            )
             continue
         yield (
             f"List {name}: {rule.purpose} Who may be on it: {', '.join(rule.categories)}; nobody for longer than "
@@ -101,7 +104,10 @@ def _where(policy: Policy) -> Iterator[str]:
     canaries = sorted(set(policy.canaries.values()))
     yield f"Cameras: {', '.join(camera for camera in policy.cameras if camera not in canaries)}"
     if canaries:
-        yield f"Cameras that show nobody, to see whether alerts come: {', '.join(canaries)}"
+        yield (
+            "Cameras on which nobody who is sought is searched for, but that alerts come is tried: "
+            f"{', '.join(canaries)}"
+        )
 
 
 def _who(policy: Policy) -> Iterator[str]:

@@ -37,9 +37,13 @@ of nobody who exists, and a list for whom it shows. The policy names both, in on
 
     beholden people portrait -o canary.jpg # or a picture that the policy's models know
     beholden canary -f FILE --image canary.jpg --by "inspector 7" --every 120 --listen 127.0.0.1:9465
+    beholden observe -f FILE --scrape 127.0.0.1:9465 # or have your Prometheus fetch from there
 
-Alerts about it carry `"canary": true`; `beholden alerts` shows them with `--canary` only. Below, only the canary's own
-metrics count them, and frames with `reason="canary"`. See
+It does not walk while the policy lets nothing be looked at, and ends with the reason when the policy has the canary
+elsewhere from now on, or its entry has ended and `--by` is not given: have something start it again.
+
+Alerts about it carry `"canary": true`; `beholden alerts tail` shows them with `--canary` only. Below, only the
+canary's own metrics count them, and frames with `reason="canary"`. See
 [decision 0025](decisions/0025-metrics-and-a-canary.md).
 """
 _HEAD = ["| metric | labels | what it says | what to do |", "| --- | --- | --- | --- |"]

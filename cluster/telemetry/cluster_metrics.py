@@ -41,6 +41,13 @@ SECTIONS: Sections = {
             "The same, of the last change.",
             "See beholden_index_effect_duration_seconds.",
         ),
+        gauge(
+            "beholden_index_waiting_seconds",
+            (*HOLDER, "kind"),
+            "How old the oldest change is that a holder has read and does not search with yet, as while it reads the "
+            "topic anew; 0 where none is.",
+            "Withdrawn, for more than seconds: `beholden status` says what the holder waits for.",
+        ),
     ),
     "Policy": (
         gauge(

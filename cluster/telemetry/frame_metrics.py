@@ -92,7 +92,8 @@ SECTIONS: Sections = {
         gauge(
             "beholden_camera_expected",
             ("camera",),
-            "1 for each camera of the policy in force while it may look, 0 outside its times or while it is halted.",
+            "1 for each camera of the policy in force while it may look, 0 outside its times or while it is halted; "
+            "none of a canary's, which shows frames now and then.",
             "Cameras with 1 and no frames are not watched.",
         ),
         counter(
@@ -179,6 +180,14 @@ SECTIONS: Sections = {
             ("camera", "list"),
             "When the last alert about the canary came, Unix time; 0 before the first.",
             "Old: as above.",
+            teller=Teller.CANARY,
+        ),
+        gauge(
+            "beholden_canary_due_timestamp_seconds",
+            ("camera", "list"),
+            "When the canary's next passage is to be over, Unix time; while nothing may be looked at, when it asks "
+            "again.",
+            "In the past: `beholden canary` hangs or has ended.",
             teller=Teller.CANARY,
         ),
         histogram(

@@ -226,6 +226,8 @@ def _holder(status: FeedStatus, labels: _Labels) -> Iterator[Sample]:
         yield Sample("beholden_index_effect_duration_seconds", {**labels, "kind": kind}, durations=effects)
     for kind, seconds in status.last_effect_s.items():
         yield Sample("beholden_index_last_effect_seconds", {**labels, "kind": kind}, seconds)
+    for kind, seconds in status.waiting_s.items():
+        yield Sample("beholden_index_waiting_seconds", {**labels, "kind": kind}, seconds)
 
 
 def _process(process: Process | None, labels: _Labels) -> Iterator[Sample]:

@@ -55,6 +55,7 @@ class FeedStatus:
         searches: How long each took.
         effects: From a change's record until it was searched with, by kind: enrolled or withdrawn.
         last_effect_s: The same, of the last change of each kind.
+        waiting_s: How old the oldest change is that is read and not searched with yet, by kind; 0 where none is.
         process: What that process uses; None where somebody else tells of it.
         spans_dropped: Spans of its traces that were not sent.
     """
@@ -70,6 +71,7 @@ class FeedStatus:
     searches: Durations = field(default_factory=Durations)
     effects: Mapping[str, Durations] = field(default_factory=dict)
     last_effect_s: Mapping[str, float] = field(default_factory=dict)
+    waiting_s: Mapping[str, float] = field(default_factory=dict)
     process: Process | None = None
     spans_dropped: int = 0
 
@@ -109,6 +111,7 @@ class WatchlistFeed:
         self._timing = Timing()
         self._clock = SystemClock()
         self._current: WatchlistGeneration | None = None
+        self._read: dict[int, int] = {}  # by partition, the first offset that has never been read
         self._foreign = 0
         self._invalid = 0
         self._restored = 0
@@ -142,6 +145,7 @@ class WatchlistFeed:
             searches=self._timing.searches,
             effects=self._timing.effects,
             last_effect_s=self._timing.last_effect_s,
+            waiting_s=self._timing.waiting_s(self._clock.now()),
         )
 
     def close(self) -> None:
@@ -173,6 +177,7 @@ class WatchlistFeed:
             aside = Aside(watchlist, self._backend, pool, self._folder, identity)
             while not self._stopping.is_set():
                 records = reader.poll(POLL_S)
+                self._timing.has_come([record for record in records if self._is_news(record)])
                 for record in records:
                     self._apply(watchlist, record)
                 if not caught_up and reader.is_caught_up():
@@ -181,7 +186,6 @@ class WatchlistFeed:
                     self._swap(watchlist)
                 elif caught_up and (aside.step(self._clock.now()) or records):
                     self._swap(watchlist)
-                    self._timing.took_effect(records, self._clock.now())
 
     def _open(self, watchlist: Watchlist, identity: Mapping[str, str]) -> TopicReader:
         """A reader of what `watchlist` does not know yet."""
@@ -205,6 +209,13 @@ class WatchlistFeed:
         shard = f"{self._shard} of {self._shards}"
         return {"topic": topic_id(self._kafka, WATCHLIST), "shard": shard, "contract": self._contract}
 
+    def _is_news(self, record: Record) -> bool:
+        """Whether it is read for the first time, and was written since there is a list to search."""
+        partition, offset = record.ref.partition, record.ref.offset
+        is_new = offset >= self._read.get(partition, 0)
+        self._read[partition] = max(self._read.get(partition, 0), offset + 1)
+        return is_new and self._current is not None
+
     def _apply(self, watchlist: Watchlist, record: Record) -> None:
         ref = (record.key or b"").decode(errors="replace")
         try:
@@ -218,3 +229,4 @@ class WatchlistFeed:
         self._current = watchlist.generation()
         self._foreign = len(watchlist.foreign)
         self._trouble, self._failed = None, 0
+        self._timing.took_effect(self._clock.now())

@@ -171,6 +171,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     with ExitStack() as stack:
         run = stack.enter_context(temporary(deployment(folder, listen, f"http://{otlp}")))
         running = Running.begin(run, read_plan(run.file))
+        stack.enter_context(closing(running.onlooker))
         file = ("-f", str(run.file))
         here = ("--listen", prometheus, "--otlp", otlp, "--scrape", canary, "--folder", str(folder / "observed"))
         stack.enter_context(command(running, "observe", *file, *here, "--every", "1", until="Ctrl-C"))

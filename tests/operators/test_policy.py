@@ -156,3 +156,13 @@ def test_a_canarys_camera_is_one_of_the_policys() -> None:
     assert policy(watchlists={"test": rule}).canaries == {"test": "gate"}
     with pytest.raises(ValueError, match=r"watchlists\.test\.canary: not among the policy's cameras: attic"):
         policy(watchlists={"test": replace(rule, canary="attic")})
+
+
+def test_no_list_has_a_threshold_of_its_own_for_a_canarys_camera() -> None:
+    """Whoever set one means that camera to be watched, and nobody of that list would be found there."""
+    rule = WatchlistRule("Show that alerts come.", ("canary",), 30, 0.7, 0.2, {"gate": 0.8}, canary="gate")
+    sought = replace(policy().watchlists["sought"], cameras={"hall": 0.7, "gate": 0.7})
+    with pytest.raises(ValueError, match=r"watchlists\.sought\.cameras: gate is a canary's .*give the canary a camera"):
+        policy(watchlists={"sought": sought, "test": rule})
+    fits = replace(sought, cameras={"hall": 0.7})
+    assert policy(watchlists={"sought": fits, "test": rule}).canaries == {"test": "gate"}

@@ -56,6 +56,15 @@ def test_every_command_exists_and_takes_its_options(where: str) -> None:
     assert {line: missing(line) for line in commands_in(PAGES.get(where) or ADVICE[where]) if missing(line)} == {}
 
 
+@pytest.mark.parametrize("page", ["metrics.md", "observability.md"])
+def test_every_command_of_the_pages_on_telemetry_exists_and_takes_its_options(page: str) -> None:
+    """Between backticks and on lines of their own."""
+    text = (ROOT / "docs" / page).read_text()
+    lines = set(re.findall(r"^ {4}beholden ([^#\n]+)", text, re.MULTILINE))
+    assert lines
+    assert {line: missing(line) for line in lines | commands_in(text) if missing(line)} == {}
+
+
 def test_what_pages_and_panels_refer_to_is_there() -> None:
     """Other pages, boards, and panels by their titles."""
     panels = {panel.title for board in BOARDS for panel in board.panels}

@@ -1,9 +1,11 @@
 """Alarms about what is broken now."""
 
+from cluster.telemetry.boards.objectives import LATE_EFFECT_S, LATE_WITHDRAWALS, WAITING_WITHDRAWAL
 from cluster.telemetry.boards.rules import Alarm, Condition, Group, Recorded, Severity
 
 SILENT = "deployment_camera:beholden_camera_silent:bool"
-SILENT_S, HEARD_S, SEALED_S = 60, 60, 300
+SILENT_S, HEARD_S, SEALED_S, WAITING_S = 60, 60, 300, 60
+LOOSENED_S = 4 * 3600
 _LAST_FRAME = "max by (deployment, camera) (beholden_camera_last_frame_timestamp_seconds)"
 _EXPECTED = "max by (deployment, camera) (beholden_camera_expected)"
 _HEARD = "beholden_supervisor_looked_timestamp_seconds"
@@ -21,24 +23,62 @@ RECORDS = (
 )
 
 
+_ENDS = "min by (deployment, kind) (beholden_policy_ends_timestamp_seconds"
+_LASTING = f'{_ENDS}{{kind!="loosening"}}) - time()'
+_LOOSENED = (  # most end within the day that they begin; for ever away where there is none
+    f'({_ENDS}{{kind="loosening"}})'
+    " or on (deployment) max by (deployment) (beholden_policy_ends_timestamp_seconds) + Inf) - time()"
+)
+
+
 def _up(by: str) -> str:
     """Replicas of shards at work."""
-    held = r'label_replace(beholden_member_up{kind="shard"}, "shard", "$1", "member", "shard-(\\d+-of-\\d+)-r\\d+")'
+    return _by_shard(by, 'beholden_member_up{kind="shard"}')
+
+
+def _by_shard(by: str, replicas: str) -> str:
+    held = rf'label_replace({replicas}, "shard", "$1", "member", "shard-(\\d+-of-\\d+)-r\\d+")'
     return f"{by} by (deployment, shard) ({held})"
 
 
-def _alarm(name: str, severity: Severity, lasts: str, summary: str, *conditions: Condition) -> Alarm:
-    return Alarm(f"Beholden{name}", severity, f"{{{{ $labels.deployment }}}}: {summary}", (conditions,), lasts)
+_UNHELD = Condition(_up("max"), "== 0")
 
+
+def _alarm(name: str, severity: Severity, lasts: str, summary: str, *conditions: Condition) -> Alarm:
+    return _either(name, severity, lasts, summary, conditions)
+
+
+def _either(name: str, severity: Severity, lasts: str, summary: str, *ways: tuple[Condition, ...]) -> Alarm:
+    return Alarm(f"Beholden{name}", severity, f"{{{{ $labels.deployment }}}}: {summary}", ways, lasts)
+
+
+_MARKED = 'sum by (deployment) (increase(beholden_frames_total{reason="canary"}[1h]))'
+_WALKED = "sum by (deployment) (increase(beholden_canary_sent_total[1h]))"
 
 PAGE, TICKET = Severity.PAGE, Severity.TICKET
 ALARMS = (
-    _alarm(
+    _either(
         "ShardDown",
         PAGE,
         "1m",
         "no replica of shard {{ $labels.shard }} answers, so nobody is searched for",
-        Condition(_up("max"), "== 0"),
+        (
+            _UNHELD,
+            Condition(
+                _by_shard("max", 'beholden_member_state{kind="shard", state="starting"}'), "== 0", "deployment, shard"
+            ),
+        ),
+        (  # shards of a new layout are not asked before all of them have read the list
+            _UNHELD,
+            Condition('sum by (deployment) (increase(beholden_stage_errors_total{stage="search"}[2m]))', "> 0"),
+        ),
+    ),
+    _alarm(
+        "ShardDown",
+        TICKET,
+        "30m",
+        "no replica of shard {{ $labels.shard }} has read the list for half an hour",
+        _UNHELD,
     ),
     _alarm(
         "ShardWithoutReplica",
@@ -47,6 +87,14 @@ ALARMS = (
         "only one replica of shard {{ $labels.shard }} is at work; when it is lost, searches stop",
         Condition(_up("sum"), "== 1"),
         Condition(_up("count"), "> 1", "deployment, shard"),
+    ),
+    _either(
+        "WithdrawalLate",
+        TICKET,
+        "0s",
+        f"a withdrawal from a list took more than {LATE_EFFECT_S:g} s to take effect, or waits for it",
+        (Condition(f"sum by (deployment) (increase({LATE_WITHDRAWALS}[1h:30s]))", "> 0"),),
+        (Condition(f"max by (deployment) ({WAITING_WITHDRAWAL})", f"> {WAITING_S}"),),
     ),
     _alarm(
         "RecogniserDown",
@@ -129,25 +177,34 @@ ALARMS = (
         PAGE,
         "5m",
         "the policy's {{ $labels.kind }} comes in {{ $value | humanizeDuration }}; nothing is looked at afterwards",
-        Condition(_left := "min by (deployment, kind) (beholden_policy_ends_timestamp_seconds) - time()", "< 86400"),
+        Condition(_LASTING, "< 86400"),
     ),
-    _alarm(
+    _either(
         "PolicyReviewDue",
         TICKET,
         "5m",
         "the policy's {{ $labels.kind }} comes in {{ $value | humanizeDuration }}",
-        Condition(_left, f"< {7 * 86400}"),
+        (Condition(_LASTING, f"< {7 * 86400}"),),
+        (Condition(_LOOSENED, f"< {LOOSENED_S}"),),
     ),
     _alarm(
         "CanaryStopped",
         TICKET,
         "5m",
-        "the canary has not walked past {{ $labels.camera }} for 15 minutes: nobody knows whether people are found",
+        "the canary was to have walked past {{ $labels.camera }} {{ $value | humanizeDuration }} ago: nobody knows "
+        "whether people are found",
         Condition(
-            "sum by (deployment, camera) (increase(beholden_canary_sent_total[10m]))"
-            " or 0 * sum by (deployment, camera) (max_over_time(beholden_canary_sent_total[1d]))",
-            "== 0",
+            "time() - max by (deployment, camera) (last_over_time(beholden_canary_due_timestamp_seconds[7d]))", "> 0"
         ),
+        Condition("max by (deployment) (beholden_policy_halted)", "== 0"),
+    ),
+    _alarm(
+        "CanaryOther",
+        TICKET,
+        "0s",
+        "{{ $value | humanize }} more alerts within an hour are marked as the canary's than it walked: who else passes "
+        "its camera?",
+        Condition(f"{_MARKED} - ({_WALKED} or 0 * {_MARKED})", "> 1.5"),
     ),
     _alarm(
         "SpansDropped",
@@ -164,7 +221,7 @@ ALARMS = (
         (
             (
                 Condition(
-                    f"time() - max by (deployment) (max_over_time({_HEARD}[1h])) or 1e9 * absent({_HEARD})",
+                    f"time() - max by (deployment) (max_over_time({_HEARD}[7d])) or 1e9 * absent({_HEARD})",
                     f"> {HEARD_S}",
                 ),
             ),

@@ -148,11 +148,12 @@ def _late(part: str, expr: str) -> Recorded:
 
 _EFFECT = "beholden_index_effect_duration_seconds"
 _IN_TIME = rf'kind="withdrawn", le=~"{LATE_EFFECT_S:g}(\\.0)?"'
+LATE_WITHDRAWALS = f'({_EFFECT}_count{{kind="withdrawn"}} - ignoring (le) {_EFFECT}_bucket{{{_IN_TIME}}})'
+"""How many took effect too late; a range of it is written `[2m:30s]`."""
+WAITING_WITHDRAWAL = 'beholden_index_waiting_seconds{kind="withdrawn"}'
 WRONG = (
-    _late(
-        "withdrawn",
-        f'increase(({_EFFECT}_count{{kind="withdrawn"}} - ignoring (le) {_EFFECT}_bucket{{{_IN_TIME}}})[2m:30s])',
-    ),
+    _late("withdrawn", f"increase({LATE_WITHDRAWALS}[2m:30s])"),
+    _late("waiting", f"{WAITING_WITHDRAWAL} > bool {LATE_EFFECT_S:g}"),
     _late("nonmatch", "increase(beholden_nonmatch_late_drops_total[2m])"),
     _late("oldest", "beholden_retention_oldest_seconds > bool beholden_retention_promised_seconds"),
     _late("possible", "beholden_retention_possible_seconds > bool beholden_retention_promised_seconds"),

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from cluster.canary.probe import Place, Probe, place_of, shortest_s
+from cluster.canary.probe import FORGOTTEN_S, Place, Probe, place_of, shortest_s
 from cluster.telemetry.catalogue import CATALOGUE
 from cluster.telemetry.metric import EVERYWHERE, Teller
 from operators.errors import BrokerUnavailable
@@ -73,6 +73,34 @@ def test_an_alert_that_does_not_come_is_missed_and_one_that_comes_later_is_late(
     assert counts(probe) == (1, 0, 1)
 
 
+def test_a_late_alert_that_comes_during_the_next_passage_is_late() -> None:
+    """It is neither that passage's nor lost."""
+    world = World(after_s=14.0)
+    probe = world.probe()
+    assert probe.walk(world, world.read) is None
+    assert probe.walk(world, world.read) is None
+    assert counts(probe) == (2, 0, 1)
+
+
+def test_a_passage_that_is_long_over_is_forgotten() -> None:
+    """A canary that is missed for weeks does not remember each passage."""
+    world = World(after_s=FORGOTTEN_S + 5)
+    probe = world.probe()
+    probe.walk(world, world.read)
+    world.now = NOW + timedelta(seconds=FORGOTTEN_S + 1)
+    probe.walk(world, world.read)
+    assert counts(probe) == (2, 0, 0)
+
+
+def test_it_tells_when_the_next_passage_is_to_be_over() -> None:
+    """By that an alarm sees that it has ended, however seldom it walks."""
+    world = World(1.0)
+    probe = world.probe()
+    probe.expect(130.0)
+    due = next(each for each in probe.samples() if each.name == "beholden_canary_due_timestamp_seconds")
+    assert due.value == NOW.timestamp() + 130
+
+
 @pytest.mark.parametrize(
     "alert",
     [
@@ -120,7 +148,7 @@ def test_its_samples_are_those_of_the_catalogue() -> None:
 
 def test_the_policy_says_where_a_canary_walks() -> None:
     """On its only list for one, or on the one that is named."""
-    rule = policy().watchlists["sought"]
+    rule = replace(policy().watchlists["sought"], cameras={})
     one = policy(watchlists={"sought": rule, "a": replace(rule, canary="hall")})
     two = policy(watchlists={**one.watchlists, "b": replace(rule, canary="gate")})
     assert place_of(policy(), None) is None

@@ -19,7 +19,7 @@ from cluster.status import WATCHING, Member
 from cluster.wire.ledger import parse_record
 from cluster.wire.order import Action
 from operators.errors import BrokerUnavailable
-from tests.builders import NOW
+from tests.builders import NOW, policy_document
 from tests.releases import approved, changed, order
 
 FIRST, SECOND = approved(changed(7)), approved(changed(8))
@@ -145,3 +145,13 @@ def test_what_ends_the_policy_and_which_cameras_it_watches_is_shown() -> None:
     stopped = World(Feed(replace(standing, stopped_by=order(Action.STOP, "dan")))).watch().shown
     assert stopped is not None
     assert (set(stopped.cameras.values()), stopped.halt_reason) == ({False}, "stopped")
+
+
+def test_a_canarys_camera_is_none_that_is_watched() -> None:
+    """Its frames would hide that no other camera shows any, and their absence between two passages means nothing."""
+    sought = policy_document()["watchlists"]["sought"]
+    lists = {"sought": sought, "test": {**sought, "cameras": {}, "canary": "gate"}}
+    release = approved(changed(7, watchlists=lists))
+    shown = World(Feed(Standing(release, release, NOW))).watch().shown
+    assert shown is not None
+    assert list(shown.cameras) == [camera for camera in release.in_force.policy.cameras if camera != "gate"]

@@ -133,10 +133,11 @@ def test_kept_is_shown_as_promised() -> None:
     assert "5 h" not in markdown
 
 
-def test_a_camera_that_shows_nobody_is_told_apart() -> None:
-    """The public need not look for it, and nobody is on its list."""
-    rule = replace(policy().watchlists["sought"], canary="hall", cameras={})
+def test_a_canarys_camera_is_told_apart_by_what_the_software_does_there() -> None:
+    """Whether it shows anybody who exists no software can tell, and the notice is made by one."""
+    rule = replace(policy().watchlists["sought"], canary="gate", cameras={})
     markdown, _ = rendered(policy(watchlists={**policy().watchlists, "test": rule}))
-    assert "- Cameras that show nobody, to see whether alerts come: hall" in markdown
-    assert "- List test: nobody who exists" in markdown
-    assert "- Cameras: gate, Süd-Tor 3 出口\n" in markdown
+    assert "Cameras on which nobody who is sought is searched for, but that alerts come is tried: gate" in markdown
+    assert "- List test: for trying that alerts come, on camera gate alone" in markdown
+    assert "List test: nobody" not in markdown
+    assert "- Cameras: hall, Süd-Tor 3 出口\n" in markdown

@@ -52,7 +52,8 @@ def recogniser(account: Account, **changes: Any) -> RecogniserStatus:
 def holder() -> FeedStatus:
     """A shard to whose list somebody was added, and from which somebody was withdrawn."""
     timing = Timing()
-    timing.took_effect([record(b"entry"), record(b"")], NOW)
+    timing.has_come([record(b"entry"), record(b"")])
+    timing.took_effect(NOW)
     with timing.search():
         pass
     return FeedStatus(
@@ -67,6 +68,7 @@ def holder() -> FeedStatus:
         searches=timing.searches,
         effects=timing.effects,
         last_effect_s=timing.last_effect_s,
+        waiting_s=timing.waiting_s(NOW),
         process=PROCESS,
     )
 

@@ -3,7 +3,7 @@
 import shutil
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from cluster.settings import KafkaSettings
 from cluster.watchlists import feed as watchlist_feed
 from cluster.watchlists.feed import FeedStatus, WatchlistFeed
 from cluster.wire.entries import encode_entry
-from operators.errors import IndexIncomplete
+from operators.errors import BrokerUnavailable, IndexIncomplete
 from operators.types import FrameRef
 from tests.builders import CONTRACT, entry_record, random_units
 
@@ -147,3 +147,44 @@ def test_a_snapshot_of_no_use_is_left_and_the_topic_read(
         del topic.records[2:]
     status = _followed(topic, folder, 2 if harm == "ahead" else 4)
     assert (topic.opened, status.restored) == ([0, 0], 0)
+
+
+def test_a_withdrawal_that_waited_for_the_topic_to_be_read_anew_is_counted_with_its_wait(
+    topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever could not be taken off meanwhile was late; what had taken effect before is not counted again."""
+    topic.add("e0", _record("e0", 0))
+    is_open, asked = threading.Event(), threading.Event()
+    monkeypatch.setattr(watchlist_feed, "RETRY_S", 0.01)
+    feed = WatchlistFeed(KafkaSettings(), 0, 1, CONTRACT, 1)
+
+    def wait_for(holds: Callable[[FeedStatus], bool]) -> FeedStatus:
+        deadline = time.monotonic() + 10
+        while not holds(status := feed.status()):
+            assert time.monotonic() < deadline, status
+            time.sleep(0.005)
+        return status
+
+    def lose(self: Reader, timeout_s: float) -> list[Record]:
+        monkeypatch.setattr(Reader, "poll", poll)
+        raise BrokerUnavailable("gone")
+
+    def is_caught_up(self: Reader) -> bool:
+        asked.set()
+        return is_open.is_set() and self._at >= len(topic.records)
+
+    try:
+        wait_for(lambda status: status.entries == 1)
+        poll = Reader.poll
+        monkeypatch.setattr(Reader, "is_caught_up", is_caught_up)
+        monkeypatch.setattr(Reader, "poll", lose)
+        assert asked.wait(10)
+        topic.add("e0", b"")
+        waits = wait_for(lambda status: status.waiting_s["withdrawn"] > 0)
+        assert (waits.entries, waits.waiting_s["enrolled"]) == (1, 0.0)
+        is_open.set()
+        done = wait_for(lambda status: status.entries == 0)
+    finally:
+        feed.close()
+    assert {kind: each.count for kind, each in done.effects.items()} == {"enrolled": 0, "withdrawn": 1}
+    assert done.waiting_s["withdrawn"] == 0.0

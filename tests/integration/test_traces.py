@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from cluster.plan import read_plan
 from cluster.telemetry.receiver import Receiver
 from cluster.telemetry.span_store import SpanStore
 from cluster.telemetry.waterfall import waterfall
-from loadtests.temporary import Temporary, temporary
+from loadtests.temporary import Temporary
 from tests.drawn import CAMERAS, scene, write_deployment
-from tests.running import Running
+from tests.running import Running, prepared
 
 pytestmark = pytest.mark.integration
 
@@ -37,10 +36,9 @@ def traced(tmp_path_factory: pytest.TempPathFactory, store: SpanStore) -> Iterat
     threading.Thread(target=receiver.serve_forever, daemon=True).start()
     telemetry = {"traces": {"otlp": receiver.address, "share": 1.0}, "logs": "json"}
     folder: Path = tmp_path_factory.mktemp("deployment")
-    with temporary({**write_deployment(folder), "telemetry": telemetry}) as run:
-        running = Running.begin(run, read_plan(run.file))
-        running.enrol({f"person-{seed}": seed for seed in range(4)})
-        run.beholden("up", "-f", str(run.file))
+    with prepared({**write_deployment(folder), "telemetry": telemetry}) as running:
+        running.put({f"person-{seed}": seed for seed in range(4)})
+        running.up()
         yield running
     receiver.shutdown()
     receiver.server_close()

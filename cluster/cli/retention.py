@@ -1,6 +1,7 @@
 """`beholden retention`: how old things can become, and the end of what is kept."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,16 +151,22 @@ def _report_table(lines: "Sequence[Line]") -> Table:
 @cluster_file
 @click.option("--by", required=True, metavar="WHO", help="Who does this.")
 def apply(file: Path, by: str) -> None:
-    """Give topics that exist the settings that the policy in force asks for; the ledger says so."""
+    """Give topics that exist the settings that the policy in force asks for; the ledger says so before.
+
+    Refused while no policy is in force, or while another deployment has policies in the same Kafka under the same
+    prefix: the topics are its own as well.
+    """
     from cluster.kafka_admin import apply_retention
     from cluster.ledger.desk import write_down
     from cluster.plan import read_plan
-    from cluster.policies.desk import plan_now
+    from cluster.policies.desk import check_alone, plan_released
 
-    plan = plan_now(read_plan(file))
+    plan = plan_released(read_plan(file))
+    check_alone(plan.settings, plan.in_force.policy.deployment)
     profile = plan.in_force.policy.retention
+    kept = {name: each for name, each in asdict(profile).items() if name not in ("profile", "about")}
+    write_down(plan, "retention.applied", {"by": by, "profile": profile.profile, "kept": kept})
     names = apply_retention(plan.settings.kafka, profile)
-    write_down(plan, "retention.applied", {"by": by, "profile": profile.profile, "topics": names})
     click.echo(f"{profile.profile}: {', '.join(names)}")
 
 
@@ -172,17 +179,18 @@ def shred(file: Path, key: str, by: str, why: str) -> None:
     """Delete the evidence of every alert so far by destroying the key that seals it. Nobody can take this back.
 
     The cluster must be down: recognisers hold the key in memory. `beholden up` makes a new one.
+    Refused while no policy is in force.
     """
     from cluster.clocks import SystemClock
     from cluster.kafka_admin import members_of
     from cluster.kafka_io import EVIDENCE
     from cluster.ledger.desk import open_ledger
     from cluster.plan import read_plan
-    from cluster.policies.desk import plan_now
+    from cluster.policies.desk import plan_released
     from cluster.privacy.shred import shred_evidence
     from cluster.watchlists.register import read_topic
 
-    plan = plan_now(read_plan(file))
+    plan = plan_released(read_plan(file))
     kafka, folder = plan.settings.kafka, plan.settings.key_folder
     if running := members_of(kafka, plan.group):
         raise click.ClickException(f"{', '.join(running)} hold the {key} key: 'beholden down' first")

@@ -24,11 +24,12 @@ from cluster.policies.stop_order import check_order
 from cluster.ports import Clock, MessageSink
 from cluster.settings import ClusterSettings
 from cluster.watchlists.register import read_topic
-from cluster.wire.order import Action, Order, encode_order, order_body
+from cluster.wire.order import ORDER_FORM, Action, Order, encode_order, order_body
 from cluster.wire.policy_records import REFUSED, refused_body
 from cluster.wire.release import Release, applied_body, encode_release
+from cluster.wire.sealed import form_of
 from cluster.wire.settings import APPLIED
-from operators.errors import BrokerUnavailable, ReleaseReason, ReleaseRefused, TopicMissing
+from operators.errors import BrokerUnavailable, ReleaseReason, ReleaseRefused, SettingsRefused, TopicMissing
 from operators.models import People
 from operators.policy import Policy
 
@@ -178,6 +179,42 @@ def plan_now(plan: Plan) -> Plan:
     """
     book = read_book(plan.settings, plan.in_force.policy.deployment)
     return with_release(plan, book.in_force) if book.in_force else plan
+
+
+def plan_released(plan: Plan) -> Plan:
+    """The same, for what cannot be taken back: a file that nobody has put in force has no say in that.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+        SettingsRefused: No policy of the file's deployment is in force, or it names models that are not here.
+    """
+    deployment = plan.in_force.policy.deployment
+    release = read_book(plan.settings, deployment).in_force
+    if release is None:
+        raise SettingsRefused(
+            f"no policy of {deployment} is in force, and what a file says alone counts for nothing here: 'beholden "
+            "policy apply' or 'beholden up' puts one in force; or correct the deployment that the file names"
+        )
+    return with_release(plan, release)
+
+
+def check_alone(settings: ClusterSettings, deployment: str) -> None:
+    """Refuse to change topics that another deployment keeps its records in as well.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+        SettingsRefused: Another deployment has a policy in the topic.
+    """
+    there = {
+        (record.key or b"").decode(errors="replace")
+        for record in read_topic(settings.kafka, POLICY)
+        if form_of(record.value) != ORDER_FORM
+    }
+    if others := sorted(there - {deployment}):
+        raise SettingsRefused(
+            f"the policy topic has policies of {', '.join(others)} as well, and the topics are theirs too: what {deployment} alone "
+            "has approved does not change them; a kafka.topic_prefix of its own keeps deployments apart"
+        )
 
 
 def _unsigned(policy: PolicyInForce, former: Release | None, at: datetime) -> Release:

@@ -65,11 +65,14 @@ def why_two(release: Release, former: Release | None, beside: str | None = None)
         return f"it loosens {_list(release.proposal.loosens)}"
     if _begins_for_real(former, release):
         return "it is for real people"
-    if former is None:
-        return beside and (
-            f"the policy topic has policies of {beside}, and this is another deployment's first (a kafka.topic_prefix "
+    if beside and (former is None or is_free(former)):
+        first = "first" if former is None else "first that anybody signs"
+        return (
+            f"the policy topic has policies of {beside}, and this is another deployment's {first} (a kafka.topic_prefix "
             "of its own would keep them apart)"
         )
+    if former is None:
+        return None
     against = former.in_force if narrows else former.standing
     changed = taking_two(against.policy, release.in_force.policy)
     return f"it changes {_list(changed)}" if changed else None
@@ -167,9 +170,7 @@ def _check_grounds(release: Release, former: Release | None) -> None:
 
 
 def _may_be_unsigned(release: Release, former: Release | None, beside: str | None) -> bool:
-    if former is None:
-        return beside is None and is_free(release)
-    return is_free(release) and is_free(former)
+    return beside is None and is_free(release) and (former is None or is_free(former))
 
 
 def is_free(release: Release) -> bool:

@@ -86,13 +86,24 @@ def test_another_deployment_is_noted_unless_all_it_has_is_free_to_anybody() -> N
         assert not isinstance(found.take(in_topic(GOOD[0], 2) if beside else in_topic(b"", 2, "x"), NOW), Refused)
 
 
-def test_a_deployment_that_is_there_goes_on_whoever_comes_after_it() -> None:
-    """Its own policies are what the next one is held against."""
+def test_a_deployment_that_nobody_signs_for_does_not_go_on_so_beside_one_that_is_signed_for() -> None:
+    """Whoever was there first would have a way past every signature, before the same cameras, for ever."""
     found = book()
-    for offset, (value, key) in enumerate([(free_first(), "test"), (GOOD[0], "other"), (free_second(), "test")]):
+    for offset, (value, key) in enumerate([(free_first(), "test"), (GOOD[0], "other")]):
         assert not isinstance(found.take(in_topic(value, offset, key), NOW), Refused)
-    assert found.in_force is not None
-    assert (found.in_force.number, found.beside) == (8, "other")
+    refused = found.take(in_topic(free_second(), 2), NOW)
+    assert isinstance(refused, Refused)
+    assert (refused.reason, found.in_force, found.beside) == (
+        ReleaseReason.UNSIGNED,
+        parse_release(free_first()),
+        "other",
+    )
+    alone = signed(parse_release(free_second()), ada=Role.PROPOSE)
+    refused = found.take(in_topic(encode_release(alone), 3), NOW)
+    assert isinstance(refused, Refused)
+    assert (refused.reason, "has policies of other" in refused.detail) == (ReleaseReason.NOT_APPROVED, True)
+    both = signed(alone, bob=Role.APPROVE)
+    assert found.take(in_topic(encode_release(both), 4), NOW) == both == found.in_force
 
 
 @settings(max_examples=20)

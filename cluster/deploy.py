@@ -54,7 +54,7 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
     Raises:
         BrokerUnavailable: Kafka does not answer.
         SettingsRefused: The policy's time is over, a topic has other partitions than the cluster file says, or
-            something would be kept for longer than the policy promises.
+            something would be kept for longer than the policy promises, or for less than it asks for.
         ReleaseRefused: The policy may not come into force.
         DeploymentFailed: Ray or an actor did not start; the message says which and why. What this call had started is
             taken down again; a cluster that ran before goes on.

@@ -34,6 +34,7 @@ def retention() -> None:
 def check(ctx: click.Context, file: Path) -> None:
     """Say how old the oldest record of each topic can become; exit status 1 when that is more than is promised.
 
+    Also when a topic is set to less than the policy asks for: the ledger would forget what it is there to hold.
     Kafka deletes closed segments only, by the youngest record in each, when it next looks, and unlinks files later.
     What counts is what topics and brokers are set to now, not what they were made with.
     """

@@ -65,6 +65,7 @@ class PolicyDesk:
         check_period(release.in_force.policy, now)
         check_not_expired(release, now)
         book.check(release, now)
+        _check_unread(release.in_force, book)
         ledger = self.ledger(release.digest)
         ledger.write(APPLIED, applied_body(release)).wait(WRITE_TIMEOUT_S)
         self.policy.send(book.deployment, encode_release(release), []).wait(WRITE_TIMEOUT_S)
@@ -135,7 +136,7 @@ def settle(named: PolicyInForce | Release, book: PolicyBook, at: datetime) -> Re
     _check_number(own, book)
     if in_force and in_force.number >= own.policy.policy and not book.release_in_doubt:
         return in_force
-    release = named if isinstance(named, Release) else _unsigned(named, in_force, at)
+    release = named if isinstance(named, Release) else _unsigned(named, book, at)
     if book.release_in_doubt and in_force and release.number <= in_force.number:
         raise ReleaseRefused(ReleaseReason.UNKNOWN_SIGNER, book.release_in_doubt)
     book.check(release, at)
@@ -212,21 +213,24 @@ def check_alone(settings: ClusterSettings, deployment: str) -> None:
     }
     if others := sorted(there - {deployment}):
         raise SettingsRefused(
-            f"the policy topic has policies of {', '.join(others)} as well, and the topics are theirs too: what {deployment} alone "
-            "has approved does not change them; a kafka.topic_prefix of its own keeps deployments apart"
+            f"the policy topic has policies of {', '.join(others)} as well, and the topics are theirs too: what "
+            f"{deployment} alone has approved does not change them; a kafka.topic_prefix of its own keeps deployments apart"
         )
 
 
-def _unsigned(policy: PolicyInForce, former: Release | None, at: datetime) -> Release:
+def _unsigned(policy: PolicyInForce, book: PolicyBook, at: datetime) -> Release:
     """A release without signatures, as a start makes it from a file, for people who do not exist."""
     number = policy.policy.policy
     if policy.policy.people is People.REAL:
         raise ReleaseRefused(
             ReleaseReason.UNSIGNED,
             f"policy {number} is for real people and nobody has signed it: 'beholden policy propose' and 'approve' "
-            f"make {number}.release.json; then 'beholden policy apply', or name it in the cluster file",
+            f"make {number}.release.json; then 'beholden policy apply', or name it in the cluster file"
+            + (f"; {book.unread_said}" if book.unread else ""),
         )
-    return draft(policy, former, "beholden up", whole_ms(at), "started from its file; nobody whom it shows exists")
+    return draft(
+        policy, book.in_force, "beholden up", whole_ms(at), "started from its file; nobody whom it shows exists"
+    )
 
 
 def _check_number(own: PolicyInForce, book: PolicyBook) -> None:
@@ -238,6 +242,17 @@ def _check_number(own: PolicyInForce, book: PolicyBook) -> None:
                 f"policy {number} was released as {release.digest}, and the file's is {own.digest}: a released number "
                 "is never edited, copy the file to the next one",
             )
+    _check_unread(own, book)
+
+
+def _check_unread(own: PolicyInForce, book: PolicyBook) -> None:
+    """Refuse a number of a release that cannot be read any more, unless it is that of this very policy since."""
+    number = own.policy.policy
+    if number in book.unread.values() and own.digest not in {each.digest for each in book.releases.values()}:
+        raise ReleaseRefused(
+            ReleaseReason.NUMBER_REUSED,
+            f"{number} is taken: {book.unread_said}; take a number above {book.last_unread}",
+        )
 
 
 def renumbered(policy: PolicyInForce, number: int) -> PolicyInForce:

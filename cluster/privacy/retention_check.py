@@ -46,10 +46,11 @@ class Age:
     @property
     def is_kept(self) -> bool:
         """Whether it is kept as the policy says: neither for longer than it promises nor for less than it asks for."""
-        return not self.is_there or (self.early is None and not self._is_late)
+        return not self.is_there or (self.early is None and not self.is_late)
 
     @property
-    def _is_late(self) -> bool:
+    def is_late(self) -> bool:
+        """Whether something can become older than is promised."""
         return self.total_ms is None or self.total_ms > self.at_most_ms
 
 
@@ -66,7 +67,7 @@ def broken(found: Sequence[Age]) -> Iterator[str]:
             continue
         if age.early:
             yield f"topic {age.topic}: {age.early}"
-        if age._is_late:
+        if age.is_late:
             parts = " + ".join(f"{name} {readable(value)}" for name, value in age.parts_ms.items())
             really = age.endless or f"a record can become {readable(age.total_ms or 0)} old: {parts}"
             yield f"topic {age.topic}: {readable(age.at_most_ms)} is promised, and {really}"
@@ -100,7 +101,9 @@ def _early(settings: Mapping[str, str], kept: Kept) -> str | None:
     if 0 <= int(settings["retention.ms"]) < lasts_ms(kept.keep):
         return f"is to be kept for {kept.keep}, and retention.ms is {readable(int(settings['retention.ms']))}"
     if int(settings["retention.bytes"]) >= 0:
-        return f"is to be kept for {kept.keep}, and retention.bytes is {settings['retention.bytes']}, however soon that is"
+        return (
+            f"is to be kept for {kept.keep}, and retention.bytes is {settings['retention.bytes']}, however soon that is"
+        )
     return None
 
 

@@ -22,7 +22,7 @@ from operators.errors import BrokerUnavailable, ReleaseReason, ReleaseRefused, S
 from tests.builders import NOW, TOMORROW
 from tests.cluster.policy_topic import Topics, in_memory
 from tests.drawn import write_deployment
-from tests.releases import SIGNERS, SOON, approved, changed, loosening, order, proposed, signed, threshold
+from tests.releases import SIGNERS, SOON, approved, changed, damaged, loosening, order, proposed, signed, threshold
 
 FIRST = approved(changed())
 SECOND = loosening(changed(8, threshold(0.55)), FIRST)
@@ -268,6 +268,30 @@ def test_a_number_that_says_something_else_now_is_refused() -> None:
     edited = changed(7, threshold(0.65))
     for there in (book(FIRST), book(FIRST, SECOND)):
         assert reason(partial(settle, edited, there, NOW)) is ReleaseReason.NUMBER_REUSED
+
+
+def test_what_cannot_be_read_any_more_is_named_where_a_start_is_refused_and_keeps_its_number() -> None:
+    """Whoever starts after an upgrade learns why a signature is wanted that was not before, or another number."""
+    was = replace(book(), unread={0: 7, 1: 9})
+    for own in (changed(8), changed(8, people="synthetic")):
+        with pytest.raises(ReleaseRefused, match=r"2 releases of test that cannot be read.* \(up to policy 9\)"):
+            settle(own, was, NOW)
+    for own in (FIRST, changed(9, people="synthetic")):
+        with pytest.raises(ReleaseRefused, match=r"is taken: .*; take a number above 9") as refused:
+            settle(own, was, NOW)
+        assert refused.value.reason is ReleaseReason.NUMBER_REUSED
+    since = approved(changed(10))
+    assert settle(since, was, NOW) == since
+    assert settle(FIRST, replace(book(FIRST), unread={0: 7}), NOW) == FIRST
+
+
+def test_a_number_that_cannot_be_read_any_more_is_not_applied_again(world: World) -> None:
+    """Two documents of one number could not be told apart in alerts."""
+    world.topics.policy.send("test", damaged(encode_release(FIRST), form="beholden.policy.v1"), [])
+    assert reason(lambda: world.desk.apply(FIRST)) is ReleaseReason.NUMBER_REUSED
+    assert len(world.topics.policy.messages) == 1
+    world.desk.apply(approved(changed(8)))
+    assert world.read().in_force == approved(changed(8))
 
 
 def test_people_are_listed_under_the_policy_that_is_in_force(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

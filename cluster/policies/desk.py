@@ -214,7 +214,7 @@ def check_alone(settings: ClusterSettings, deployment: str) -> None:
     if others := sorted(there - {deployment}):
         raise SettingsRefused(
             f"the policy topic has policies of {', '.join(others)} as well, and the topics are theirs too: what "
-            f"{deployment} alone has approved does not change them; a kafka.topic_prefix of its own keeps deployments apart"
+            f"{deployment} alone has approved does not change them; a kafka.topic_prefix of its own keeps them apart"
         )
 
 

@@ -46,15 +46,19 @@ class PolicyDesk:
         policy: Topic `policy`.
         ledger: Gives a writer of the ledger, for whom a policy of this digest is in force.
         clock: Time.
+        ready: Makes topics that are missing, as a policy's retention asks.
     """
 
     read: Callable[[], PolicyBook]
     policy: MessageSink
     ledger: Callable[[str], LedgerWriter]
     clock: Clock
+    ready: Callable[[Policy], object]
 
     def apply(self, release: Release) -> None:
         """Put a release in force; every process follows it within a second.
+
+        Topics that are missing are made once it may come into force.
 
         Raises:
             SettingsRefused: Its time is over.
@@ -66,6 +70,7 @@ class PolicyDesk:
         check_not_expired(release, now)
         book.check(release, now)
         _check_unread(release.in_force, book)
+        self.ready(release.in_force.policy)
         ledger = self.ledger(release.digest)
         ledger.write(APPLIED, applied_body(release)).wait(WRITE_TIMEOUT_S)
         self.policy.send(book.deployment, encode_release(release), []).wait(WRITE_TIMEOUT_S)
@@ -290,25 +295,24 @@ def deployments(settings: ClusterSettings) -> set[str]:
 
 
 @contextmanager
-def open_policy_desk(settings: ClusterSettings, deployment: str, policy: Policy | None = None) -> Iterator[PolicyDesk]:
+def open_policy_desk(settings: ClusterSettings, deployment: str) -> Iterator[PolicyDesk]:
     """A desk at the cluster's Kafka.
 
     Args:
         settings: Which cluster.
         deployment: Whose policies.
-        policy: Topics that are missing are made as its retention asks; None: they have to be there, so that a stop
-            depends on no file.
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
     """
     kafka, clock = settings.kafka, SystemClock()
-    if policy is not None:
-        ensure_topics(kafka, policy.retention)
     with producing(kafka, "beholden-policy") as producer:
         policies, ledger = (KafkaSink(kafka, producer, topic) for topic in (POLICY, LEDGER))
 
         def write(digest: str) -> LedgerWriter:
             return LedgerWriter(ledger, deployment, WRITER, digest, clock)
 
-        yield PolicyDesk(partial(read_book, settings, deployment), policies, write, clock)
+        def ready(policy: Policy) -> None:
+            ensure_topics(kafka, policy.retention)
+
+        yield PolicyDesk(partial(read_book, settings, deployment), policies, write, clock, ready)

@@ -19,6 +19,7 @@ from cluster.wire.ledger import LedgerRecord
 from cluster.wire.order import Action, encode_order
 from cluster.wire.release import Release, encode_release, parse_release
 from operators.errors import BrokerUnavailable, ReleaseReason, ReleaseRefused, SettingsRefused, TopicMissing
+from operators.policy import Policy
 from tests.builders import NOW, TOMORROW
 from tests.cluster.policy_topic import Topics, in_memory
 from tests.drawn import write_deployment
@@ -37,7 +38,10 @@ class World:
         self.clock = HandClock(NOW)
         self.written_at: datetime | None = None
         writer = partial(LedgerWriter, self.topics.ledger, "test", "policy-desk", clock=self.clock)
-        self.desk = PolicyDesk(self.read, self.topics.policy, lambda digest: writer(policy_digest=digest), self.clock)
+        self.made: list[Policy] = []
+        self.desk = PolicyDesk(
+            self.read, self.topics.policy, lambda digest: writer(policy_digest=digest), self.clock, self.made.append
+        )
 
     def read(self) -> PolicyBook:
         """What the topic says."""
@@ -83,6 +87,16 @@ def test_what_may_not_come_into_force_is_written_nowhere(world: World) -> None:
     with pytest.raises(SettingsRefused, match="ended at"):
         world.desk.apply(FIRST)
     assert world.topics == Topics()
+
+
+def test_topics_are_made_as_a_policy_asks_once_it_may_come_into_force(world: World) -> None:
+    """One that nobody has approved says nothing about how long anything is kept."""
+    for release in (SECOND, proposed(changed())):
+        with pytest.raises(ReleaseRefused):
+            world.desk.apply(release)
+    assert world.made == []
+    world.desk.apply(FIRST)
+    assert world.made == [FIRST.in_force.policy]
 
 
 def test_a_loosening_whose_time_is_over_is_not_applied(world: World) -> None:

@@ -84,7 +84,8 @@ class PolicyDesk:
 
         Raises:
             ReleaseRefused: The order may not be followed.
-            BrokerUnavailable: It could not be written; or it stands, and only the ledger does not have it yet.
+            BrokerUnavailable: It could not be written; or it stands, and the ledger does not have it yet or the topic
+                cannot be read back.
         """
         book = self.read()
         check_order(order, book.people, self.clock.now(), book.stopped_by, book.last_order)
@@ -93,20 +94,37 @@ class PolicyDesk:
         if order.action is Action.RESUME:
             write().wait(WRITE_TIMEOUT_S)
         self.policy.send(book.deployment, encode_order(order), []).wait(WRITE_TIMEOUT_S)
-        after, late = self.read(), None
+        late = _failure(lambda: write().wait(WRITE_TIMEOUT_S)) if order.action is Action.STOP else None
         try:
-            if order.action is Action.STOP:
-                write().wait(WRITE_TIMEOUT_S)
-            _end(ledger, book, after)
+            after, unseen = self.read(), None
         except BrokerUnavailable as error:
-            late = error
-        if after.last_order != order:
+            after, unseen = book, error
+        late = late or _failure(lambda: _end(ledger, book, after))
+        if unseen is None and after.last_order != order:
             _tell_why(book, after)
-        if late is not None:
-            done = "it is stopped" if order.action is Action.STOP else "it resumes"
-            raise BrokerUnavailable(
-                f"{done}; the ledger does not have it yet: {late}; every recogniser that follows it writes that there"
-            )
+        if late or unseen:
+            raise BrokerUnavailable(_stands(order, late, unseen))
+
+
+def _failure(act: Callable[[], object]) -> BrokerUnavailable | None:
+    try:
+        act()
+    except BrokerUnavailable as error:
+        return error
+    return None
+
+
+def _stands(order: Order, late: BrokerUnavailable | None, unseen: BrokerUnavailable | None) -> str:
+    """What is to be said of an order that is written, and of which not all is known or told."""
+    if order.action is Action.STOP:
+        said = ["it is stopped"]
+    else:
+        said = ["it resumes" if unseen is None else "the order to resume is written"]
+    if unseen:
+        said.append(f"the policy topic cannot be read back: {unseen}")
+    if late:
+        said.append(f"the ledger does not have it yet: {late}; every recogniser that follows it writes that there")
+    return "; ".join(said)
 
 
 def _end(ledger: LedgerWriter, before: PolicyBook, after: PolicyBook) -> None:

@@ -16,7 +16,7 @@ from cluster.policies.desk import PolicyDesk, plan_in_force, plan_now, read_book
 from cluster.policies.in_force import policy_of
 from cluster.policies.signatures import Role
 from cluster.wire.ledger import LedgerRecord
-from cluster.wire.order import Action, encode_order
+from cluster.wire.order import Action, Order, encode_order
 from cluster.wire.release import Release, encode_release, parse_release
 from operators.errors import BrokerUnavailable, ReleaseReason, ReleaseRefused, SettingsRefused, TopicMissing
 from operators.policy import Policy
@@ -194,6 +194,37 @@ def test_a_stop_is_in_the_topic_whatever_the_ledger_does_and_a_resume_waits_for_
     assert record.body["why"] == "the test"
     assert record.body["ends"] == stop.digest
     assert reason(lambda: world.desk.order(resume)) is ReleaseReason.NOT_STOPPED
+
+
+def test_an_order_whose_topic_cannot_be_read_back_is_in_the_ledger_and_said_to_stand(world: World) -> None:
+    """A broker that goes away behind a stop must leave nobody in doubt whether it is one."""
+    world.desk.apply(FIRST)
+    world.topics.policy.send("test", b"half a", [])
+    reads: list[PolicyBook] = []
+
+    def once() -> PolicyBook:
+        if reads:
+            raise BrokerUnavailable("gone")
+        reads.append(world.read())
+        return reads[0]
+
+    def given(each: Order, words: str) -> None:
+        reads.clear()
+        with pytest.raises(BrokerUnavailable, match=words):
+            replace(world.desk, read=once).order(each)
+
+    stop = order(Action.STOP, "dan")
+    given(stop, "^it is stopped; the policy topic cannot be read back: gone$")
+    assert world.read().stopped_by == stop
+    [told] = world.topics.told("order.stop")
+    assert told.body["by"] == "dan"
+    assert [each.body["offset"] for each in world.topics.told("policy.refused")] == [1]
+    assert world.topics.told("chain.ended")[-1].chain == told.chain
+    given(order(Action.RESUME, "dan", "bob", ends=stop), "^the order to resume is written; the policy topic cannot be")
+    assert world.read().stopped_by is None
+    world.topics.ledger.acknowledges = False
+    later = order(Action.STOP, "dan", at=NOW + timedelta(seconds=1))
+    given(later, "^it is stopped; the policy topic cannot be read back: gone; the ledger does not have it yet")
 
 
 def test_what_is_refused_before_something_good_is_told_of_once_by_whoever_writes_that(world: World) -> None:

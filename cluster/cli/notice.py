@@ -13,6 +13,7 @@ from cluster.cli.options import cluster_file
 @click.option("--current", is_flag=True, help="From the policy in force in Kafka, instead of the cluster file's.")
 def notice(file: Path, form: str, current: bool) -> None:
     """Print the public notice: who watches whom, where, when, why, and for how long anything is kept."""
+    from cluster.clocks import SystemClock
     from cluster.plan import read_plan
     from cluster.privacy.notice import as_html, as_markdown
     from cluster.privacy.notice import notice as sections_of
@@ -22,5 +23,5 @@ def notice(file: Path, form: str, current: bool) -> None:
         from cluster.policies.desk import plan_now
 
         plan = plan_now(plan)
-    sections = sections_of(plan.in_force)
+    sections = sections_of(plan.in_force, plan.retention(SystemClock().now()))
     click.echo(as_html(sections) if form == "html" else as_markdown(sections), nl=False)

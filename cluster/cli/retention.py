@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cluster.plan import Plan
     from cluster.privacy.retention_check import Age
     from cluster.privacy.retention_report import Line
+    from operators.retention import RetentionProfile
 
 _SHOWN = 20  # deletions of a class; a terminal is no place for a thousand
 
@@ -38,12 +39,13 @@ def check(ctx: click.Context, file: Path) -> None:
     Kafka deletes closed segments only, by the youngest record in each, when it next looks, and unlinks files later.
     What counts is what topics and brokers are set to now, not what they were made with.
     """
+    from cluster.clocks import SystemClock
     from cluster.plan import read_plan
     from cluster.policies.desk import plan_now
     from cluster.privacy.retention_check import broken, measure
 
     plan = plan_now(read_plan(file))
-    profile = plan.in_force.policy.retention
+    profile = plan.retention(SystemClock().now())
     found = measure(plan.settings.kafka, profile)
     console = Console()
     console.print(f"[bold]{profile.profile}[/]  policy {plan.in_force.policy.policy}  {plan.settings.kafka.bootstrap}")
@@ -79,18 +81,20 @@ def report(ctx: click.Context, file: Path, as_json: bool) -> None:
     Exit status 1 when a promise of the policy in force is not kept. Copies elsewhere are out of its
     sight. Of faces that match nobody it says how long they existed at most, as measured.
     """
+    from cluster.clocks import SystemClock
     from cluster.plan import read_plan
     from cluster.policies.desk import plan_now
 
     plan = plan_now(read_plan(file))
-    lines, policy = _report(plan), plan.in_force.policy
+    policy, profile = plan.in_force.policy, plan.retention(SystemClock().now())
+    lines = _report(plan, profile)
     if as_json:
         about = {"deployment": policy.deployment, "policy": policy.policy, "digest": plan.in_force.digest}
-        about["profile"] = policy.retention.profile
+        about["profile"] = profile.profile
         click.echo(json.dumps({**about, "classes": list(map(_facts, lines))}, ensure_ascii=False, indent=1))
     else:
         console = Console()
-        console.print(f"[bold]{policy.retention.profile}[/]  policy {policy.policy}  {plan.settings.kafka.bootstrap}")
+        console.print(f"[bold]{profile.profile}[/]  policy {policy.policy}  {plan.settings.kafka.bootstrap}")
         console.print(_report_table(lines))
         for line in lines:
             for deletion in line.deletions[-_SHOWN:]:
@@ -98,7 +102,7 @@ def report(ctx: click.Context, file: Path, as_json: bool) -> None:
     ctx.exit(0 if all(line.is_kept for line in lines) else 1)
 
 
-def _report(plan: "Plan") -> "list[Line]":
+def _report(plan: "Plan", profile: "RetentionProfile") -> "list[Line]":
     from cluster.clocks import SystemClock
     from cluster.kafka_io import LEDGER, WATCHLIST, read_extent
     from cluster.privacy.retention_check import measure
@@ -106,7 +110,7 @@ def _report(plan: "Plan") -> "list[Line]":
     from cluster.watchlists.register import read_topic
 
     kafka, policy = plan.settings.kafka, plan.in_force.policy
-    ages, told = measure(kafka, policy.retention), Told(policy.deployment)
+    ages, told = measure(kafka, profile), Told(policy.deployment)
     there = {age.topic for age in ages if age.is_there}
     extents = {topic: read_extent(kafka, topic) for topic in there}
     for record in read_topic(kafka, LEDGER) if LEDGER in there else ():
@@ -157,6 +161,7 @@ def apply(file: Path, by: str) -> None:
     Refused while no policy is in force, or while another deployment has policies in the same Kafka under the same
     prefix: the topics are its own as well.
     """
+    from cluster.clocks import SystemClock
     from cluster.kafka_admin import apply_retention
     from cluster.ledger.desk import write_down
     from cluster.plan import read_plan
@@ -164,7 +169,7 @@ def apply(file: Path, by: str) -> None:
 
     plan = plan_released(read_plan(file))
     check_alone(plan.settings, plan.in_force.policy.deployment)
-    profile = plan.in_force.policy.retention
+    profile = plan.retention(SystemClock().now())
     kept = {name: each for name, each in asdict(profile).items() if name not in ("profile", "about")}
     write_down(plan, "retention.applied", {"by": by, "profile": profile.profile, "kept": kept})
     names = apply_retention(plan.settings.kafka, profile)
@@ -195,7 +200,7 @@ def shred(file: Path, key: str, by: str, why: str) -> None:
     kafka, folder = plan.settings.kafka, plan.settings.key_folder
     if running := members_of(kafka, plan.group):
         raise click.ClickException(f"{', '.join(running)} hold the {key} key: 'beholden down' first")
-    profile = plan.in_force.policy.retention
+    profile = plan.retention(SystemClock().now())
     with open_ledger(plan) as ledger:
         sealed = read_topic(kafka, EVIDENCE)
         done = shred_evidence(folder, sealed, profile, ledger, SystemClock(), by, Trigger(why))

@@ -25,6 +25,7 @@ from cluster.wire.sealed import (
 )
 from cluster.wire.text import format_time
 from operators.errors import ReleaseReason, ReleaseRefused, SettingsRefused
+from operators.retention import RetentionProfile
 
 _FORMS = "beholden.policy."
 RELEASE_FORM = f"{_FORMS}v2"
@@ -92,6 +93,10 @@ class Release:
     def is_expired(self, now: datetime) -> bool:
         """Whether it loosens and its time is over: then nothing may be searched for."""
         return self.proposal.expires_at is not None and now >= self.proposal.expires_at
+
+    def retention(self, now: datetime) -> RetentionProfile:
+        """How long things are kept: what was approved for a time only is over with it."""
+        return (self.standing if self.is_expired(now) else self.in_force).policy.retention
 
 
 def statement(release: Release) -> dict[str, Any]:

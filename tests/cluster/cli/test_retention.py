@@ -2,6 +2,7 @@
 
 import json
 from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +69,12 @@ def first(policy: PolicyInForce) -> Release:
     return draft(policy, None, "beholden up", NOW, "the test")
 
 
-def kept_for(policy: PolicyInForce, number: int, keep: str) -> PolicyInForce:
+def kept_for(policy: PolicyInForce, number: int, keep: str, at_most: str | None = None) -> PolicyInForce:
     """The same, with evidence kept for another time."""
     document = json.loads(renumbered(policy, number).canonical)
     document["retention"]["evidence"]["keep"] = keep
+    if at_most:
+        document["retention"]["evidence"]["at_most"] = at_most
     return policy_of(document)
 
 
@@ -112,3 +115,38 @@ def test_topics_that_another_deployment_keeps_things_in_are_left_alone(
     refused = run(file, *APPLY)
     assert "has policies of street as well" in str(refused.exception)
     assert (len(done), len(topics.told("retention.applied"))) == (1, 1)
+
+
+@pytest.mark.parametrize(("hours", "keep"), [(1, "23 h"), (2, "1 min")], ids=["before its end", "after it"])
+def test_what_was_to_be_kept_for_longer_for_a_time_is_not_once_that_is_over(
+    hours: int,
+    keep: str,
+    file: Path,
+    plan: Plan,
+    topics: Topics,
+    done: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing need come into force for that: topics, check, report and notice go by the policy that was to last."""
+    own = first(kept_for(plan.in_force, 2, "1 min"))
+    end = NOW + timedelta(hours=2)
+    longer = draft(kept_for(plan.in_force, 3, "23 h", "2 d"), own, "beholden up", NOW, "the test", expires_at=end)
+    for release in (own, longer):
+        topics.policy.send("drawn", encode_release(release), [])
+    monkeypatch.setattr("cluster.clocks.SystemClock.now", lambda _: NOW + timedelta(hours=hours))
+    asked: list[str] = []
+    is_over = end <= NOW + timedelta(hours=hours)
+
+    def measure(_: Any, profile: Any) -> list[Any]:
+        asked.append(profile.evidence.keep)
+        return []
+
+    monkeypatch.setattr("cluster.privacy.retention_check.measure", measure)
+    monkeypatch.setattr("cluster.watchlists.register.read_topic", lambda *_: [])
+    assert run(file, *APPLY).exit_code == 0
+    assert done == [(1, keep)]
+    for command in ("check", "report"):
+        assert CliRunner().invoke(cli.beholden, ["retention", command, "-f", str(file)]).exit_code == 0
+    assert asked == [keep, keep]
+    notice = CliRunner().invoke(cli.beholden, ["notice", "-f", str(file), "--current"]).output
+    assert ("encrypted: gone after 2 d" in notice) is not is_over

@@ -31,6 +31,7 @@ from cluster.plan import Plan, with_release
 from cluster.policies.desk import open_policy_desk, read_book, settle
 from cluster.policies.in_force import check_period
 from cluster.policies.release import check_not_expired
+from cluster.policies.state import fits
 from cluster.recogniser import LEAVE_S, Departure
 from cluster.settings import ClusterSettings
 from cluster.shards.snapshots import sweep
@@ -54,7 +55,7 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
     Raises:
         BrokerUnavailable: Kafka does not answer.
         SettingsRefused: The policy's time is over, a topic has other partitions than the cluster file says, or
-            something would be kept for longer than the policy promises.
+            something would be kept for longer than the policy promises, or for less than it asks for.
         ReleaseRefused: The policy may not come into force.
         DeploymentFailed: Ray or an actor did not start; the message says which and why. What this call had started is
             taken down again; a cluster that ran before goes on.
@@ -73,20 +74,27 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
         at_work = _plan_at_work()
         if at_work is None:
             return _start(plan, is_new, progress)
-        if is_new:
-            raise DeploymentFailed(
-                f"cluster {plan.settings.cluster} runs, and its file names policy {plan.in_force.policy.policy}, which "
-                "is not in force: 'beholden policy propose' and 'apply' put it in force while it runs"
-            )
-        at_work = replace(at_work, in_force=plan.in_force, release=plan.release)  # it follows the policy topic
-        if not plan.differs_in_layout_only(at_work):
-            raise DeploymentFailed(
-                f"cluster {plan.settings.cluster} runs with other settings: 'beholden down', then 'beholden up'"
-            )
+        at_work = _as_asked(plan, at_work, is_new)
         found = wait_until_ready(plan, _supervisor_of(plan, at_work, progress), progress)
         if drained := [member.name for member in found.members if member.state == DRAINED]:
             progress(f"{', '.join(drained)}: still drained; 'beholden drain --undo' brings them back")
         return found
+
+
+def _as_asked(plan: Plan, at_work: Plan, is_new: bool) -> Plan:
+    """What runs, under the policy in force, if it is what `plan` asks for but for its layout."""
+    cluster, policy = plan.settings.cluster, plan.in_force.policy
+    if is_new:
+        raise DeploymentFailed(
+            f"cluster {cluster} runs, and its file names policy {policy.policy}, which is not in force: 'beholden "
+            "policy propose' and 'apply' put it in force while it runs"
+        )
+    if misfit := fits(at_work)(policy):
+        raise DeploymentFailed(f"cluster {cluster}: {misfit[1]}")
+    at_work = replace(at_work, in_force=plan.in_force, release=plan.release)  # it follows the policy topic
+    if not plan.differs_in_layout_only(at_work):
+        raise DeploymentFailed(f"cluster {cluster} runs with other settings: 'beholden down', then 'beholden up'")
+    return at_work
 
 
 def _plan_at_work() -> Plan | None:

@@ -1,6 +1,7 @@
 """A cluster file, its policy and its models' manifests, checked together: all that a process needs to take part."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from operators.align import TEMPLATE_NAME
 from operators.detect import open_detector
 from operators.embed import open_embedder
 from operators.models import EmbeddingContract, ModelManifest, read_model
+from operators.retention import RetentionProfile
 from operators.vision import Vision
 
 
@@ -46,6 +48,10 @@ class Plan:
             return self == other
         index = replace(index, shards=theirs.shards, replicas=theirs.replicas)
         return replace(self, settings=replace(self.settings, index=index)) == other
+
+    def retention(self, now: datetime) -> RetentionProfile:
+        """How long things are kept at a moment, UTC-aware: see `Release.retention`."""
+        return self.release.retention(now) if self.release else self.in_force.policy.retention
 
     @property
     def group(self) -> str:

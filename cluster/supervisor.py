@@ -72,7 +72,7 @@ class Supervisor:
         self._actors: dict[str, Any] = {}
         self._members = {name: Member(name, "starting") for name in (*self._shards, *self._lanes)}
         self._checkpoints = CheckpointKeeper(plan)
-        self._metrics = open_cluster_metrics(plan, lambda: self._policy.policy)
+        self._metrics = open_cluster_metrics(plan, lambda: self._policy.retention)
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)

@@ -16,6 +16,7 @@ def notice(file: Path, form: str, draft: bool) -> None:
 
     It is made of the policy in force. The cluster file may name an older one, or one that nobody has agreed to.
     """
+    from cluster.clocks import SystemClock
     from cluster.plan import read_plan
     from cluster.privacy.notice import as_html, as_markdown
     from cluster.privacy.notice import notice as sections_of
@@ -25,5 +26,5 @@ def notice(file: Path, form: str, draft: bool) -> None:
         from cluster.policies.desk import plan_now
 
         plan = plan_now(plan)
-    sections = sections_of(plan.in_force)
+    sections = sections_of(plan.in_force, plan.retention(SystemClock().now()))
     click.echo(as_html(sections) if form == "html" else as_markdown(sections), nl=False)

@@ -249,7 +249,7 @@ def apply(release_file: Path, file: Path) -> None:
     settings, release = read_cluster(file), read_release(release_file)
     found = release.in_force.policy
     read_manifests(release_file, found, settings.models.manifests)
-    with open_policy_desk(settings, found.deployment, found) as desk:
+    with open_policy_desk(settings, found.deployment) as desk:
         desk.apply(release)
     done = f"policy {release.number} of {found.deployment} is in force, digest {release.digest}"
     tell_confirmed(settings, found.deployment, IN_FORCE, release.digest, done)

@@ -16,6 +16,7 @@ from rich.table import Table
 from cluster.cli.options import Time, cluster_file
 from cluster.policies.signatures import Role
 from cluster.wire.text import format_time
+from operators.errors import SettingsRefused
 
 if TYPE_CHECKING:
     from cluster.ledger.settings_history import CameraSettings, Ordered, SettingsHistory, Span
@@ -109,22 +110,32 @@ def _records(topic: Iterable["Record"], deployment: str) -> Iterator["LedgerReco
 
 def _at(history: "SettingsHistory", moment: datetime, camera: str | None) -> list[dict[str, Any]]:
     """What was in force, a part for each policy that anyone went by."""
-    if camera is not None:
-        return [_before(each) for each in history.of_camera(camera, moment)]
     spans: dict[tuple[int, str], list[Span]] = {}
     for span in history.at(moment):
         spans.setdefault((span.number, span.digest), []).append(span)
-    return [
-        {
-            "policy": number,
-            "digest": digest,
-            "by": sorted(span.writer for span in those),
-            "stop in force": _stop(history.stopped_by(moment)),
-            "stopped": sorted(span.writer for span in those if history.has_stopped(span, moment)),
-            "expires at": _until(applied.expires_at) if (applied := history.applied.get(digest)) else None,
-        }
-        for (number, digest), those in spans.items()
-    ]
+    return [_of_spans(history, moment, camera, those) for those in spans.values()]
+
+
+def _of_spans(
+    history: "SettingsHistory", moment: datetime, camera: str | None, spans: "Sequence[Span]"
+) -> dict[str, Any]:
+    """What was in force for those who went by one policy."""
+    unread = {}
+    if camera is not None:
+        try:
+            return _before(history.of_spans(camera, moment, spans))
+        except SettingsRefused:
+            unread = {f"before {camera}": "its policy is of a former form, cannot be read"}
+    number, digest = spans[0].number, spans[0].digest
+    return {
+        "policy": number,
+        "digest": digest,
+        "by": sorted(span.writer for span in spans),
+        "stop in force": _stop(history.stopped_by(moment)),
+        "stopped": sorted(span.writer for span in spans if history.has_stopped(span, moment)),
+        "expires at": _until(applied.expires_at) if (applied := history.applied.get(digest)) else None,
+        **unread,
+    }
 
 
 def _stop(order: "Ordered | None") -> str | None:

@@ -1,6 +1,7 @@
 """`beholden retention`: how old things can become, and the end of what is kept."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from cluster.plan import Plan
     from cluster.privacy.retention_check import Age
     from cluster.privacy.retention_report import Line
+    from operators.retention import RetentionProfile
 
 _SHOWN = 20  # deletions of a class; a terminal is no place for a thousand
 
@@ -33,15 +35,17 @@ def retention() -> None:
 def check(ctx: click.Context, file: Path) -> None:
     """Say how old the oldest record of each topic can become; exit status 1 when that is more than is promised.
 
+    Also when a topic is set to less than the policy asks for: the ledger would forget what it is there to hold.
     Kafka deletes closed segments only, by the youngest record in each, when it next looks, and unlinks files later.
     What counts is what topics and brokers are set to now, not what they were made with.
     """
+    from cluster.clocks import SystemClock
     from cluster.plan import read_plan
     from cluster.policies.desk import plan_now
     from cluster.privacy.retention_check import broken, measure
 
     plan = plan_now(read_plan(file))
-    profile = plan.in_force.policy.retention
+    profile = plan.retention(SystemClock().now())
     found = measure(plan.settings.kafka, profile)
     console = Console()
     console.print(f"[bold]{profile.profile}[/]  policy {plan.in_force.policy.policy}  {plan.settings.kafka.bootstrap}")
@@ -78,18 +82,20 @@ def report(ctx: click.Context, file: Path, as_json: bool) -> None:
     sight. Of faces that match nobody it says how long they existed at most, as measured under that policy; those that
     existed for too long under one before it are listed, and it is not held to them.
     """
+    from cluster.clocks import SystemClock
     from cluster.plan import read_plan
     from cluster.policies.desk import plan_now
 
     plan = plan_now(read_plan(file))
-    lines, policy = _report(plan), plan.in_force.policy
+    policy, profile = plan.in_force.policy, plan.retention(SystemClock().now())
+    lines = _report(plan, profile)
     if as_json:
         about = {"deployment": policy.deployment, "policy": policy.policy, "digest": plan.in_force.digest}
-        about["profile"] = policy.retention.profile
+        about["profile"] = profile.profile
         click.echo(json.dumps({**about, "classes": list(map(_facts, lines))}, ensure_ascii=False, indent=1))
     else:
         console = Console()
-        console.print(f"[bold]{policy.retention.profile}[/]  policy {policy.policy}  {plan.settings.kafka.bootstrap}")
+        console.print(f"[bold]{profile.profile}[/]  policy {policy.policy}  {plan.settings.kafka.bootstrap}")
         console.print(_report_table(lines))
         for line in lines:
             for deletion in line.deletions[-_SHOWN:]:
@@ -97,7 +103,7 @@ def report(ctx: click.Context, file: Path, as_json: bool) -> None:
     ctx.exit(0 if all(line.is_kept for line in lines) else 1)
 
 
-def _report(plan: "Plan") -> "list[Line]":
+def _report(plan: "Plan", profile: "RetentionProfile") -> "list[Line]":
     from cluster.clocks import SystemClock
     from cluster.kafka_io import LEDGER, WATCHLIST, read_extent
     from cluster.privacy.retention_check import measure
@@ -105,7 +111,7 @@ def _report(plan: "Plan") -> "list[Line]":
     from cluster.watchlists.register import read_topic
 
     kafka, policy = plan.settings.kafka, plan.in_force.policy
-    ages, told = measure(kafka, policy.retention), Told(policy.deployment, plan.in_force.digest)
+    ages, told = measure(kafka, profile), Told(policy.deployment, plan.in_force.digest)
     there = {age.topic for age in ages if age.is_there}
     extents = {topic: read_extent(kafka, topic) for topic in there}
     for record in read_topic(kafka, LEDGER) if LEDGER in there else ():
@@ -151,16 +157,23 @@ def _report_table(lines: "Sequence[Line]") -> Table:
 @cluster_file
 @click.option("--by", required=True, metavar="WHO", help="Who does this.")
 def apply(file: Path, by: str) -> None:
-    """Give topics that exist the settings that the policy in force asks for; the ledger says so."""
+    """Give topics that exist the settings that the policy in force asks for; the ledger says so before.
+
+    Refused while no policy is in force, or while another deployment has policies in the same Kafka under the same
+    prefix: the topics are its own as well.
+    """
+    from cluster.clocks import SystemClock
     from cluster.kafka_admin import apply_retention
     from cluster.ledger.desk import write_down
     from cluster.plan import read_plan
-    from cluster.policies.desk import plan_now
+    from cluster.policies.desk import check_alone, plan_released
 
-    plan = plan_now(read_plan(file))
-    profile = plan.in_force.policy.retention
+    plan = plan_released(read_plan(file))
+    check_alone(plan.settings, plan.in_force.policy.deployment)
+    profile = plan.retention(SystemClock().now())
+    kept = {name: each for name, each in asdict(profile).items() if name not in ("profile", "about")}
+    write_down(plan, "retention.applied", {"by": by, "profile": profile.profile, "kept": kept})
     names = apply_retention(plan.settings.kafka, profile)
-    write_down(plan, "retention.applied", {"by": by, "profile": profile.profile, "topics": names})
     click.echo(f"{profile.profile}: {', '.join(names)}")
 
 
@@ -173,21 +186,22 @@ def shred(file: Path, key: str, by: str, why: str) -> None:
     """Delete the evidence of every alert so far by destroying the key that seals it. Nobody can take this back.
 
     The cluster must be down: recognisers hold the key in memory. `beholden up` makes a new one.
+    Refused while no policy is in force.
     """
     from cluster.clocks import SystemClock
     from cluster.kafka_admin import members_of
     from cluster.kafka_io import EVIDENCE
     from cluster.ledger.desk import open_ledger
     from cluster.plan import read_plan
-    from cluster.policies.desk import plan_now
+    from cluster.policies.desk import plan_released
     from cluster.privacy.shred import shred_evidence
     from cluster.watchlists.register import read_topic
 
-    plan = plan_now(read_plan(file))
+    plan = plan_released(read_plan(file))
     kafka, folder = plan.settings.kafka, plan.settings.key_folder
     if running := members_of(kafka, plan.group):
         raise click.ClickException(f"{', '.join(running)} hold the {key} key: 'beholden down' first")
-    profile = plan.in_force.policy.retention
+    profile = plan.retention(SystemClock().now())
     with open_ledger(plan) as ledger:
         sealed = read_topic(kafka, EVIDENCE)
         done = shred_evidence(folder, sealed, profile, ledger, SystemClock(), by, Trigger(why))

@@ -5,7 +5,7 @@ to stop and to resume stand there twice: once as they were given, and once by ea
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -206,9 +206,15 @@ class SettingsHistory:
         found: dict[str, list[Span]] = {}
         for span in self.at(moment):
             found.setdefault(span.digest, []).append(span)
-        return [self._camera(camera, moment, spans) for spans in found.values()]
+        return [self.of_spans(camera, moment, spans) for spans in found.values()]
 
-    def _camera(self, camera: str, moment: datetime, spans: list[Span]) -> CameraSettings:
+    def of_spans(self, camera: str, moment: datetime, spans: Sequence[Span]) -> CameraSettings:
+        """The same for those alone who went by one policy, in these times.
+
+        Raises:
+            LedgerInvalid: The ledger does not hold the policy.
+            SettingsRefused: The policy is none that this version can read.
+        """
         applied = self.applied.get(spans[0].digest)
         if applied is None:
             raise LedgerInvalid(

@@ -10,7 +10,7 @@ from cluster.policies.signatures import Person, Role, Signature, is_known
 from cluster.policies.stop_order import check_order
 from cluster.ports import Record
 from cluster.wire.order import ORDER_FORM, Action, Order, parse_order
-from cluster.wire.release import Release, parse_release
+from cluster.wire.release import Release, is_release, number_said, parse_release, says_free
 from cluster.wire.sealed import form_of
 from operators.errors import ReleaseReason, ReleaseRefused
 
@@ -26,7 +26,7 @@ class Refused:
         offset: Where it stands.
         reason: Why.
         detail: In words.
-        number: The policy's, where the document is a release that can be read.
+        number: The policy's, where the document is a release and says it.
     """
 
     offset: int
@@ -55,6 +55,8 @@ class PolicyBook:
         stop_in_doubt: Why the stop in force is by nobody who may order it; None when it is not.
         release_in_doubt: Why another release than the one in force may have to be; None when none may.
         beside: Another deployment in the topic, whose policies somebody had to sign; None when there is none.
+        unread: Numbers, by offset, of this deployment's own releases that cannot be read, as those of a former form:
+            somebody may have signed them. None where a document says no number.
     """
 
     deployment: str
@@ -67,11 +69,28 @@ class PolicyBook:
     stop_in_doubt: str | None = None
     release_in_doubt: str | None = None
     beside: str | None = None
+    unread: dict[int, int | None] = field(default_factory=dict)
 
     @property
     def in_force(self) -> Release | None:
         """The release that came into force last; also when it has expired: then nothing is searched for."""
         return next(reversed(self.releases.values()), None)
+
+    @property
+    def unread_said(self) -> str | None:
+        """What is to be said of `unread`; None when there is nothing."""
+        if not self.unread:
+            return None
+        many = f"{len(self.unread)} releases" if len(self.unread) > 1 else "a release"
+        return (
+            f"the policy topic has {many} of {self.deployment} that cannot be read, as those of a former form (up to "
+            f"policy {self.last_unread}), and somebody may have signed that"
+        )
+
+    @property
+    def last_unread(self) -> int:
+        """The highest number in `unread`; 0 when none is known."""
+        return max((each or 0 for each in self.unread.values()), default=0)
 
     def take(self, record: Record, now: datetime) -> Release | Order | Refused | None:
         """Take in the next record: what came into force by it or why it did not; None if it is another deployment's.
@@ -86,7 +105,7 @@ class PolicyBook:
         try:
             followed = self._follow(record, now)
         except ReleaseRefused as error:
-            refused = Refused(record.ref.offset, error.reason, error.detail, number_of(record.value))
+            refused = Refused(record.ref.offset, error.reason, error.detail, number_said(record.value))
             self.refused.append(refused)
             self.behind.append(refused)
             return refused
@@ -99,7 +118,7 @@ class PolicyBook:
         Raises:
             ReleaseRefused: It may not.
         """
-        check_release(release, self.in_force, self.people, now, self.beside)
+        check_release(release, self.in_force, self.people, now, self.beside, self.unread_said)
         if self.release_in_doubt and not any(each.role is Role.APPROVE for each in release.signatures):
             detail = f"{self.release_in_doubt}; or let a second person sign it: 'beholden policy approve'"
             raise ReleaseRefused(ReleaseReason.NOT_APPROVED, detail)
@@ -118,7 +137,12 @@ class PolicyBook:
             self._check_deployment(order.deployment)
             self._follow_order(order, now)
             return order
-        release = parse_release(record.value)
+        try:
+            release = parse_release(record.value)
+        except ReleaseRefused:
+            if is_release(record.value) and not says_free(record.value):
+                self.unread[record.ref.offset] = number_said(record.value)
+            raise
         self._check_deployment(release.in_force.policy.deployment)
         try:
             self.check(release, now)
@@ -146,14 +170,6 @@ class PolicyBook:
     def _check_deployment(self, named: str) -> None:
         if named != self.deployment:
             raise ReleaseRefused(ReleaseReason.DEPLOYMENT, f"it is for {named}, this is {self.deployment}")
-
-
-def number_of(value: bytes) -> int | None:
-    """The number of the policy in a document; None where that cannot be read."""
-    try:
-        return parse_release(value).number
-    except ReleaseRefused:
-        return None
 
 
 def _in_doubt(what: str, signatures: Collection[Signature], people: Mapping[str, Person]) -> str:

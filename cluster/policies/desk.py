@@ -24,11 +24,12 @@ from cluster.policies.stop_order import check_order
 from cluster.ports import Clock, MessageSink
 from cluster.settings import ClusterSettings
 from cluster.watchlists.register import read_topic
-from cluster.wire.order import Action, Order, encode_order, order_body
+from cluster.wire.order import ORDER_FORM, Action, Order, encode_order, order_body
 from cluster.wire.policy_records import REFUSED, refused_body
 from cluster.wire.release import Release, applied_body, encode_release
+from cluster.wire.sealed import form_of
 from cluster.wire.settings import APPLIED
-from operators.errors import BrokerUnavailable, ReleaseReason, ReleaseRefused, TopicMissing
+from operators.errors import BrokerUnavailable, ReleaseReason, ReleaseRefused, SettingsRefused, TopicMissing
 from operators.models import People
 from operators.policy import Policy
 
@@ -45,15 +46,19 @@ class PolicyDesk:
         policy: Topic `policy`.
         ledger: Gives a writer of the ledger, for whom a policy of this digest is in force.
         clock: Time.
+        ready: Makes topics that are missing, as a policy's retention asks.
     """
 
     read: Callable[[], PolicyBook]
     policy: MessageSink
     ledger: Callable[[str], LedgerWriter]
     clock: Clock
+    ready: Callable[[Policy], object]
 
     def apply(self, release: Release) -> None:
         """Put a release in force; every process follows it within a second.
+
+        Topics that are missing are made once it may come into force.
 
         Raises:
             SettingsRefused: Its time is over.
@@ -64,6 +69,8 @@ class PolicyDesk:
         check_period(release.in_force.policy, now)
         check_not_expired(release, now)
         book.check(release, now)
+        _check_unread(release.in_force, book)
+        self.ready(release.in_force.policy)
         ledger = self.ledger(release.digest)
         ledger.write(APPLIED, applied_body(release)).wait(WRITE_TIMEOUT_S)
         self.policy.send(book.deployment, encode_release(release), []).wait(WRITE_TIMEOUT_S)
@@ -77,7 +84,8 @@ class PolicyDesk:
 
         Raises:
             ReleaseRefused: The order may not be followed.
-            BrokerUnavailable: It could not be written; or it stands, and only the ledger does not have it yet.
+            BrokerUnavailable: It could not be written; or it stands, and the ledger does not have it yet or the topic
+                cannot be read back.
         """
         book = self.read()
         check_order(order, book.people, self.clock.now(), book.stopped_by, book.last_order)
@@ -86,20 +94,37 @@ class PolicyDesk:
         if order.action is Action.RESUME:
             write().wait(WRITE_TIMEOUT_S)
         self.policy.send(book.deployment, encode_order(order), []).wait(WRITE_TIMEOUT_S)
-        after, late = self.read(), None
+        late = _failure(lambda: write().wait(WRITE_TIMEOUT_S)) if order.action is Action.STOP else None
         try:
-            if order.action is Action.STOP:
-                write().wait(WRITE_TIMEOUT_S)
-            _end(ledger, book, after)
+            after, unseen = self.read(), None
         except BrokerUnavailable as error:
-            late = error
-        if after.last_order != order:
+            after, unseen = book, error
+        late = late or _failure(lambda: _end(ledger, book, after))
+        if unseen is None and after.last_order != order:
             _tell_why(book, after)
-        if late is not None:
-            done = "it is stopped" if order.action is Action.STOP else "it resumes"
-            raise BrokerUnavailable(
-                f"{done}; the ledger does not have it yet: {late}; every recogniser that follows it writes that there"
-            )
+        if late or unseen:
+            raise BrokerUnavailable(_stands(order, late, unseen))
+
+
+def _failure(act: Callable[[], object]) -> BrokerUnavailable | None:
+    try:
+        act()
+    except BrokerUnavailable as error:
+        return error
+    return None
+
+
+def _stands(order: Order, late: BrokerUnavailable | None, unseen: BrokerUnavailable | None) -> str:
+    """What is to be said of an order that is written, and of which not all is known or told."""
+    if order.action is Action.STOP:
+        said = ["it is stopped"]
+    else:
+        said = ["it resumes" if unseen is None else "the order to resume is written"]
+    if unseen:
+        said.append(f"the policy topic cannot be read back: {unseen}")
+    if late:
+        said.append(f"the ledger does not have it yet: {late}; every recogniser that follows it writes that there")
+    return "; ".join(said)
 
 
 def _end(ledger: LedgerWriter, before: PolicyBook, after: PolicyBook) -> None:
@@ -134,7 +159,7 @@ def settle(named: PolicyInForce | Release, book: PolicyBook, at: datetime) -> Re
     _check_number(own, book)
     if in_force and in_force.number >= own.policy.policy and not book.release_in_doubt:
         return in_force
-    release = named if isinstance(named, Release) else _unsigned(named, in_force, at)
+    release = named if isinstance(named, Release) else _unsigned(named, book, at)
     if book.release_in_doubt and in_force and release.number <= in_force.number:
         raise ReleaseRefused(ReleaseReason.UNKNOWN_SIGNER, book.release_in_doubt)
     book.check(release, at)
@@ -180,16 +205,55 @@ def plan_now(plan: Plan) -> Plan:
     return with_release(plan, book.in_force) if book.in_force else plan
 
 
-def _unsigned(policy: PolicyInForce, former: Release | None, at: datetime) -> Release:
+def plan_released(plan: Plan) -> Plan:
+    """The same, for what cannot be taken back: a file that nobody has put in force has no say in that.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+        SettingsRefused: No policy of the file's deployment is in force, or it names models that are not here.
+    """
+    deployment = plan.in_force.policy.deployment
+    release = read_book(plan.settings, deployment).in_force
+    if release is None:
+        raise SettingsRefused(
+            f"no policy of {deployment} is in force, and what a file says alone counts for nothing here: 'beholden "
+            "policy apply' or 'beholden up' puts one in force; or correct the deployment that the file names"
+        )
+    return with_release(plan, release)
+
+
+def check_alone(settings: ClusterSettings, deployment: str) -> None:
+    """Refuse to change topics that another deployment keeps its records in as well.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+        SettingsRefused: Another deployment has a policy in the topic.
+    """
+    there = {
+        (record.key or b"").decode(errors="replace")
+        for record in read_topic(settings.kafka, POLICY)
+        if form_of(record.value) != ORDER_FORM
+    }
+    if others := sorted(there - {deployment}):
+        raise SettingsRefused(
+            f"the policy topic has policies of {', '.join(others)} as well, and the topics are theirs too: what "
+            f"{deployment} alone has approved does not change them; a kafka.topic_prefix of its own keeps them apart"
+        )
+
+
+def _unsigned(policy: PolicyInForce, book: PolicyBook, at: datetime) -> Release:
     """A release without signatures, as a start makes it from a file, for people who do not exist."""
     number = policy.policy.policy
     if policy.policy.people is People.REAL:
         raise ReleaseRefused(
             ReleaseReason.UNSIGNED,
             f"policy {number} is for real people and nobody has signed it: 'beholden policy propose' and 'approve' "
-            f"make {number}.release.json; then 'beholden policy apply', or name it in the cluster file",
+            f"make {number}.release.json; then 'beholden policy apply', or name it in the cluster file"
+            + (f"; {book.unread_said}" if book.unread else ""),
         )
-    return draft(policy, former, "beholden up", whole_ms(at), "started from its file; nobody whom it shows exists")
+    return draft(
+        policy, book.in_force, "beholden up", whole_ms(at), "started from its file; nobody whom it shows exists"
+    )
 
 
 def _check_number(own: PolicyInForce, book: PolicyBook) -> None:
@@ -201,6 +265,17 @@ def _check_number(own: PolicyInForce, book: PolicyBook) -> None:
                 f"policy {number} was released as {release.digest}, and the file's is {own.digest}: a released number "
                 "is never edited, copy the file to the next one",
             )
+    _check_unread(own, book)
+
+
+def _check_unread(own: PolicyInForce, book: PolicyBook) -> None:
+    """Refuse a number of a release that cannot be read any more, unless it is that of this very policy since."""
+    number = own.policy.policy
+    if number in book.unread.values() and own.digest not in {each.digest for each in book.releases.values()}:
+        raise ReleaseRefused(
+            ReleaseReason.NUMBER_REUSED,
+            f"{number} is taken: {book.unread_said}; take a number above {book.last_unread}",
+        )
 
 
 def renumbered(policy: PolicyInForce, number: int) -> PolicyInForce:
@@ -238,25 +313,24 @@ def deployments(settings: ClusterSettings) -> set[str]:
 
 
 @contextmanager
-def open_policy_desk(settings: ClusterSettings, deployment: str, policy: Policy | None = None) -> Iterator[PolicyDesk]:
+def open_policy_desk(settings: ClusterSettings, deployment: str) -> Iterator[PolicyDesk]:
     """A desk at the cluster's Kafka.
 
     Args:
         settings: Which cluster.
         deployment: Whose policies.
-        policy: Topics that are missing are made as its retention asks; None: they have to be there, so that a stop
-            depends on no file.
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
     """
     kafka, clock = settings.kafka, SystemClock()
-    if policy is not None:
-        ensure_topics(kafka, policy.retention)
     with producing(kafka, "beholden-policy") as producer:
         policies, ledger = (KafkaSink(kafka, producer, topic) for topic in (POLICY, LEDGER))
 
         def write(digest: str) -> LedgerWriter:
             return LedgerWriter(ledger, deployment, WRITER, digest, clock)
 
-        yield PolicyDesk(partial(read_book, settings, deployment), policies, write, clock)
+        def ready(policy: Policy) -> None:
+            ensure_topics(kafka, policy.retention)
+
+        yield PolicyDesk(partial(read_book, settings, deployment), policies, write, clock, ready)

@@ -52,36 +52,50 @@ def draft(
     return Release(in_force, proposal, (), baseline)
 
 
-def why_two(release: Release, former: Release | None, beside: str | None = None) -> str | None:
+def why_two(
+    release: Release, former: Release | None, beside: str | None = None, unread: str | None = None
+) -> str | None:
     """Why a second person has to approve it; None: it takes one.
 
     Args:
         release: What is to come into force.
         former: What is in force; None for a deployment's first.
         beside: Another deployment of which the policy topic has policies.
+        unread: What is to be said of the deployment's own releases that cannot be read.
     """
     narrows = _narrows(release, former)
     if release.proposal.loosens and not narrows:
         return f"it loosens {_list(release.proposal.loosens)}"
     if _begins_for_real(former, release):
         return "it is for real people"
-    if former is None:
-        return beside and (
-            f"the policy topic has policies of {beside}, and this is another deployment's first (a kafka.topic_prefix "
-            "of its own would keep them apart)"
+    was_signed_for = former is not None and not is_free(former)
+    if unread and not was_signed_for:
+        return unread
+    if beside and not was_signed_for:
+        first = "first" if former is None else "first that anybody signs"
+        return (
+            f"the policy topic has policies of {beside}, and this is another deployment's {first} (a "
+            "kafka.topic_prefix of its own would keep them apart)"
         )
+    if former is None:
+        return None
     against = former.in_force if narrows else former.standing
     changed = taking_two(against.policy, release.in_force.policy)
     return f"it changes {_list(changed)}" if changed else None
 
 
 def check_release(
-    release: Release, former: Release | None, people: Mapping[str, Person], now: datetime, beside: str | None = None
+    release: Release,
+    former: Release | None,
+    people: Mapping[str, Person],
+    now: datetime,
+    beside: str | None = None,
+    unread: str | None = None,
 ) -> None:
     """Check that a release may follow the one in force.
 
-    A policy for people who do not exist may be unsigned, as long as the deployment has had no other, and no other
-    deployment is there under whose name more would have to be signed.
+    A policy for people who do not exist may be unsigned, as long as the deployment has had no other and none that
+    cannot be read, and no other deployment is there under whose name more would have to be signed.
 
     Args:
         release: What is to come into force.
@@ -89,6 +103,7 @@ def check_release(
         people: Whose signatures count: the cluster file's.
         now: UTC-aware.
         beside: Another deployment of which the policy topic has policies; None: there is none.
+        unread: What is to be said of the deployment's own releases that cannot be read; None: there are none.
 
     Raises:
         ReleaseRefused: With the first reason against it; then the former stays in force.
@@ -96,8 +111,8 @@ def check_release(
     _check_succession(release, former)
     _check_times(release, now)
     _check_grounds(release, former)
-    if release.signatures or not _may_be_unsigned(release, former, beside):
-        why = why_two(release, former, beside)
+    if release.signatures or not _may_be_unsigned(release, former, beside or unread):
+        why = why_two(release, former, beside, unread)
         _check_proposer(release, why)
         _check_loosening(release, former)
         _check_people(release, why, people, now)
@@ -166,10 +181,8 @@ def _check_grounds(release: Release, former: Release | None) -> None:
         raise ReleaseRefused(ReleaseReason.EXPIRED, "it would end before it begins, or outlive its policy")
 
 
-def _may_be_unsigned(release: Release, former: Release | None, beside: str | None) -> bool:
-    if former is None:
-        return beside is None and is_free(release)
-    return is_free(release) and is_free(former)
+def _may_be_unsigned(release: Release, former: Release | None, doubt: str | None) -> bool:
+    return doubt is None and is_free(release) and (former is None or is_free(former))
 
 
 def is_free(release: Release) -> bool:

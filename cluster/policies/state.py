@@ -33,7 +33,7 @@ class Refusal:
         offset: Where it stands in the topic.
         reason: Why.
         detail: In words.
-        number: The policy's, where the document is a release that can be read.
+        number: The policy's, where the document is a release and says it.
     """
 
     offset: int

@@ -20,7 +20,7 @@ from cluster.wire.policy_records import SPREAD, spread_body
 from cluster.wire.release import Release
 from cluster.wire.text import parse_time
 from operators.errors import BrokerUnavailable
-from operators.policy import Policy
+from operators.retention import RetentionProfile
 
 WRITER = "supervisor"
 TELL_S = 5.0  # for the ledger: whoever waits for it replaces nobody meanwhile
@@ -91,10 +91,10 @@ class PolicyWatch:
         )
 
     @property
-    def policy(self) -> Policy | None:
-        """The policy in force; None while nothing stands."""
+    def retention(self) -> RetentionProfile | None:
+        """How long things are kept by what is in force; None while nothing stands."""
         standing = self._feed.standing
-        return standing.release.in_force.policy if standing else None
+        return standing.release.retention(SystemClock().now()) if standing else None
 
     def close(self) -> None:
         """Stop following."""

@@ -2,13 +2,13 @@
 
 Cosines are computed as the index computes them (docs/decisions/0005): the crop is embedded anew, alone, and compared in
 float64 with each vector of the entry. What is gone, because its time is over or a key was destroyed, is called so; it
-is no difference. Evidence that is not there before its time is over is one, and so is a policy that never came into
-force.
+is no difference, nor is a policy of a former form. Evidence that is not there before its time is over is one, and so is
+a policy that never came into force.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -29,6 +29,7 @@ from operators.types import Float32
 
 CLOCKS = timedelta(minutes=10)  # evidence is written just before its alert, and Kafka's clock is another than this one
 _MATCH = "possible match"
+_UNREAD = "of a former form, cannot be read"
 
 
 class Verdict(StrEnum):
@@ -69,7 +70,8 @@ class Records:
         provider: What `embed` runs on.
         embed: (n, 112, 112, 3) uint8 to (n, d) float32; None as `contract`.
         age: Of the alert.
-        kept: How long evidence is kept at least; None: the policy is not known.
+        kept: How long evidence is kept at least; None: the policy is not known, or cannot be read.
+        unread: Digests of policies that came into force and are of a former form, which this version cannot read.
     """
 
     sealed: Sequence[bytes]
@@ -81,6 +83,7 @@ class Records:
     embed: Callable[[npt.NDArray[Any]], Float32] | None
     age: timedelta
     kept: timedelta | None
+    unread: Collection[str] = ()
 
 
 class AlertUnreadable(BeholdenError):
@@ -121,7 +124,7 @@ def _opened(alert: Mapping[str, Any], records: Records) -> tuple[Evidence | None
     named = EvidenceName(**alert["evidence"])
     by_digest = {hashlib.sha256(sealed).hexdigest(): sealed for sealed in records.sealed}
     if not by_digest:
-        return None, [_missing(named.sha256, records)]
+        return None, [_missing(named.sha256, alert["policy"]["digest"], records)]
     if named.sha256 not in by_digest:
         return None, [_same("evidence", named.sha256, ", ".join(sorted(by_digest)))]
     steps = [_same("evidence", named.sha256, named.sha256)]
@@ -139,8 +142,10 @@ def _opened(alert: Mapping[str, Any], records: Records) -> tuple[Evidence | None
     return evidence, [*steps, _same("crop", named.crop_sha256, evidence.crop_sha256)]
 
 
-def _missing(digest: str, records: Records) -> Step:
+def _missing(digest: str, policy: str, records: Records) -> Step:
     """No evidence is there: it must have been, unless its time is over."""
+    if records.kept is None and policy in records.unread:
+        return _gone("evidence", digest, f"not in the topic; its policy is {_UNREAD}: perhaps its time is over")
     if records.kept is None:
         why = "not in the topic, and its policy is not known that says whether its time is over"
         return Step("evidence", digest, why, Verdict.DIFFERS)
@@ -168,6 +173,9 @@ def _gates(alert: Mapping[str, Any], evidence: Evidence | None, records: Records
     """The policy, the threshold that it gives, and whether the face was to be compared at all."""
     named = alert["policy"]["digest"]
     in_force = records.policies.get(named)
+    if in_force is None and named in records.unread:
+        yield _gone("policy", f"{alert['policy']['number']}, {named}", _UNREAD)
+        return
     if in_force is None:
         yield Step("policy", named, "no policy of this digest has come into force", Verdict.DIFFERS)
         return

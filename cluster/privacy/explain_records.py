@@ -7,6 +7,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import rfc8785
+
 from cluster.clocks import SystemClock
 from cluster.kafka_io import ALERTS, EVIDENCE, LEDGER
 from cluster.keys import EvidenceKey, read_evidence_key
@@ -39,7 +41,7 @@ def gather(settings: ClusterSettings, alert_id: str) -> tuple[bytes, Records]:
     sealed = [record.value for record in read_topic(kafka, EVIDENCE) if record.key == alert_id.encode()]
     alert = choose(alert_id, read_topic(kafka, ALERTS), sealed)
     value, (deployment, digest) = alert.value, _said(alert.value)
-    known = policies(read_book(settings, deployment), read_topic(kafka, LEDGER))
+    known, unread = policies(read_book(settings, deployment), read_topic(kafka, LEDGER))
     in_force = known.get(digest)
     manifests = manifests_of(in_force.policy, settings.models.manifests) if in_force else None
     embedder = _open(settings, manifests)
@@ -54,6 +56,7 @@ def gather(settings: ClusterSettings, alert_id: str) -> tuple[bytes, Records]:
         embed=embedder.embed if embedder else None,
         age=SystemClock().now() - datetime.fromtimestamp(alert.timestamp_ms / 1000, UTC),
         kept=kept(in_force),
+        unread=unread,
     )
     return value, records
 
@@ -74,21 +77,26 @@ def choose(alert_id: str, alerts: Iterable[Record], sealed: Sequence[bytes]) -> 
     return next((copy for copy in copies if _evidence_of(copy.value) in there), copies[-1])
 
 
-def policies(book: PolicyBook, ledger: Iterable[Record]) -> dict[str, PolicyInForce]:
-    """Every policy that came into force, by digest.
+def policies(book: PolicyBook, ledger: Iterable[Record]) -> tuple[dict[str, PolicyInForce], set[str]]:
+    """Every policy that came into force, by digest; and the digests of those of a former form, which cannot be read.
 
     Args:
         book: What the policy topic says, judged by whose signatures count now.
         ledger: Topic `ledger`: it holds each that was applied, also by people who have left since.
     """
-    found = {}
+    found, unread = {}, set()
     for record in ledger:
-        with suppress(LedgerInvalid, SettingsRefused):  # damaged, or of a version before
+        with suppress(LedgerInvalid):  # damaged, or of a version before
             told = parse_record(record.value)
-            if (told.kind, told.deployment) == (APPLIED, book.deployment):
-                in_force = policy_of(told.body["document"])
+            if (told.kind, told.deployment) != (APPLIED, book.deployment):
+                continue
+            document = told.body["document"]
+            try:
+                in_force = policy_of(document)
                 found[in_force.digest] = in_force
-    return found | {release.digest: release.in_force for release in book.releases.values()}
+            except SettingsRefused:
+                unread.add(hashlib.sha256(rfc8785.dumps(document)).hexdigest())
+    return found | {release.digest: release.in_force for release in book.releases.values()}, unread
 
 
 def kept(policy: PolicyInForce | None) -> timedelta | None:

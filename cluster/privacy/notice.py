@@ -36,8 +36,8 @@ class Section:
     lines: Sequence[str]
 
 
-def notice(in_force: PolicyInForce) -> list[Section]:
-    """The notice of a policy."""
+def notice(in_force: PolicyInForce, profile: RetentionProfile) -> list[Section]:
+    """The notice of a policy, and of how long things are kept under it now."""
     policy = in_force.policy
     return [
         Section(f"Live face recognition: {policy.deployment}", list(_opening(policy))),
@@ -45,10 +45,10 @@ def notice(in_force: PolicyInForce) -> list[Section]:
         Section("Who", list(_who(policy))),
         Section("Where", list(_where(policy))),
         Section("When", list(_when(policy))),
-        Section("How long anything is kept", list(_kept(policy, policy.retention))),
+        Section("How long anything is kept", list(_kept(policy, profile))),
         Section("What is not done", NOT_DONE),
         Section("Questions and complaints", [f"Questions: {policy.contact}", f"Complaints: {policy.complaints}"]),
-        Section("Documents", list(_documents(in_force))),
+        Section("Documents", list(_documents(in_force, profile))),
     ]
 
 
@@ -146,14 +146,14 @@ def _kept(policy: Policy, profile: RetentionProfile) -> Iterator[str]:
     )
 
 
-def _documents(in_force: PolicyInForce) -> Iterator[str]:
+def _documents(in_force: PolicyInForce, profile: RetentionProfile) -> Iterator[str]:
     policy = in_force.policy
     yield f"Data protection impact assessment: {policy.assessments.data_protection}"
     yield f"Equality impact assessment: {policy.assessments.equality}"
     asked = policy.public_engagement
     yield f"How the public was asked or told: {asked.reference} (SHA-256 {asked.sha256})"
-    profile = policy.retention.profile
-    yield f"Settings in force: policy {policy.policy}, SHA-256 {in_force.digest}; retention profile {profile}"
+    about = f"policy {policy.policy}, SHA-256 {in_force.digest}; retention profile {profile.profile}"
+    yield f"Settings in force: {about}"
 
 
 def _plain(text: str) -> str:

@@ -20,6 +20,7 @@ def topic_settings(kept: Kept) -> dict[str, str]:
     return {
         "cleanup.policy": "delete",
         "retention.ms": str(lasts_ms(kept.keep)),
+        "retention.bytes": "-1",
         "segment.ms": str(lasts_ms(kept.roll)),
         "message.timestamp.type": "LogAppendTime",
     }

@@ -1,4 +1,4 @@
-"""How old a record can really become: from what Kafka does, not from what it was told.
+"""How old a record can really become, and whether it can be gone too soon: from what Kafka does.
 
 Kafka deletes closed segments only, by the youngest record in each, when it next looks, and unlinks the file later. So
 the oldest record is as old as all of that together, and a producer whose clock runs ahead adds what it is allowed to.
@@ -12,7 +12,7 @@ from cluster.kafka_io import WATCHLIST
 from cluster.privacy.retention import topics_of
 from cluster.settings import KafkaSettings
 from operators.errors import SettingsRefused
-from operators.retention import RetentionProfile, lasts_ms
+from operators.retention import Kept, RetentionProfile, lasts_ms
 
 AHEAD = "message.timestamp.after.max.ms"
 DAY_MS = 86_400_000
@@ -28,6 +28,7 @@ class Age:
         at_most_ms: What the policy's profile promises.
         parts_ms: What it is made of, by the setting each comes from.
         endless: Why it has no end, if it has none.
+        early: Why a record can be gone before the policy's time to keep it is over, if one can.
         is_there: Whether the topic exists; one that does not holds nothing.
     """
 
@@ -35,6 +36,7 @@ class Age:
     at_most_ms: int
     parts_ms: Mapping[str, int]
     endless: str | None = None
+    early: str | None = None
     is_there: bool = True
 
     @property
@@ -49,20 +51,29 @@ class Age:
 
     @property
     def is_kept(self) -> bool:
-        """Whether the promise is kept."""
-        return not self.is_there or (self.total_ms is not None and self.total_ms <= self.at_most_ms)
+        """Whether it is kept as the policy says: neither for longer than it promises nor for less than it asks for."""
+        return not self.is_there or (self.early is None and not self.is_late)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether something can become older than is promised."""
+        return self.total_ms is None or self.total_ms > self.at_most_ms
 
 
 def ages(profile: RetentionProfile, configs: KafkaConfigs) -> list[Age]:
     """The true maximum age of everything that a profile is about, topic by topic."""
-    found = [_deleted(topic, lasts_ms(kept.at_most), configs) for topic, kept in topics_of(profile).items()]
+    found = [_deleted(topic, kept, configs) for topic, kept in topics_of(profile).items()]
     return [*found, _withdrawn(lasts_ms(profile.watchlist.at_most), configs)]
 
 
 def broken(found: Sequence[Age]) -> Iterator[str]:
     """What is to be said of each promise that is not kept."""
     for age in found:
-        if not age.is_kept:
+        if age.is_kept:
+            continue
+        if age.early:
+            yield f"topic {age.topic}: {age.early}"
+        if age.is_late:
             parts = " + ".join(f"{name} {readable(value)}" for name, value in age.parts_ms.items())
             really = age.endless or f"a record can become {readable(age.total_ms or 0)} old: {parts}"
             yield f"topic {age.topic}: {readable(age.at_most_ms)} is promised, and {really}"
@@ -77,9 +88,9 @@ def readable(ms: int) -> str:
     return f"{ms} ms"
 
 
-def _deleted(topic: str, at_most_ms: int, configs: KafkaConfigs) -> Age:
+def _deleted(topic: str, kept: Kept, configs: KafkaConfigs) -> Age:
     """A topic whose old segments are deleted."""
-    settings = configs.topics.get(topic)
+    settings, at_most_ms = configs.topics.get(topic), lasts_ms(kept.at_most)
     if settings is None:
         return Age(topic, at_most_ms, {}, is_there=False)
     parts = {
@@ -89,7 +100,17 @@ def _deleted(topic: str, at_most_ms: int, configs: KafkaConfigs) -> Age:
     }
     if settings["message.timestamp.type"] != "LogAppendTime":
         parts[AHEAD] = int(settings[AHEAD])
-    return Age(topic, at_most_ms, parts, _endless(settings, parts))
+    return Age(topic, at_most_ms, parts, _endless(settings, parts), _early(settings, kept))
+
+
+def _early(settings: Mapping[str, str], kept: Kept) -> str | None:
+    if 0 <= int(settings["retention.ms"]) < lasts_ms(kept.keep):
+        return f"is to be kept for {kept.keep}, and retention.ms is {readable(int(settings['retention.ms']))}"
+    if int(settings["retention.bytes"]) >= 0:
+        return (
+            f"is to be kept for {kept.keep}, and retention.bytes is {settings['retention.bytes']}, however soon that is"
+        )
+    return None
 
 
 def _endless(settings: Mapping[str, str], parts: Mapping[str, int]) -> str | None:
@@ -132,7 +153,7 @@ def check(kafka: KafkaSettings, profile: RetentionProfile) -> list[Age]:
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
-        SettingsRefused: Something can become older than is promised.
+        SettingsRefused: Something can become older than is promised, or be gone sooner than the policy says.
     """
     found = measure(kafka, profile)
     if faults := list(broken(found)):

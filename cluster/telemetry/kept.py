@@ -11,7 +11,7 @@ from cluster.kafka_io import WATCHLIST, Extent, read_extent
 from cluster.privacy.retention_check import Age, measure
 from cluster.settings import ClusterSettings
 from operators.errors import BeholdenError
-from operators.policy import Policy
+from operators.retention import RetentionProfile
 
 EVERY_S = 60.0
 RETRY_S = 5.0
@@ -65,15 +65,15 @@ class KeptWatch:
 
     Args:
         settings: Which Kafka.
-        policy: The policy in force; None while that is not known.
+        retention: By the policy in force; None while that is not known.
 
     Attributes:
         kept: What was found last.
     """
 
-    def __init__(self, settings: ClusterSettings, policy: Callable[[], Policy | None]) -> None:
+    def __init__(self, settings: ClusterSettings, retention: Callable[[], RetentionProfile | None]) -> None:
         self._settings = settings
-        self._policy = policy
+        self._retention = retention
         self.kept: Sequence[Kept] = ()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kept", daemon=True)
@@ -85,18 +85,18 @@ class KeptWatch:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            policy = self._policy()
-            if policy is None:
+            profile = self._retention()
+            if profile is None:
                 self._closing.wait(RETRY_S)
                 continue
             try:
-                self.kept = self._look(policy)
+                self.kept = self._look(profile)
             except BeholdenError as error:
                 log.warning("how old records are is not known now: %s", error)
             self._closing.wait(EVERY_S)
 
-    def _look(self, policy: Policy) -> list[Kept]:
+    def _look(self, profile: RetentionProfile) -> list[Kept]:
         kafka = self._settings.kafka
-        ages = measure(kafka, policy.retention)
+        ages = measure(kafka, profile)
         topics = [age.topic for age in ages if age.is_there and age.topic != WATCHLIST]
         return kept(ages, {topic: read_extent(kafka, topic) for topic in topics}, time.time())

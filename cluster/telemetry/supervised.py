@@ -10,7 +10,7 @@ from cluster.telemetry.heard import Heard, Processes
 from cluster.telemetry.kept import KeptWatch
 from cluster.telemetry.metric_outlets import MetricOutlets
 from cluster.telemetry.samples import Sample, samples
-from operators.policy import Policy
+from operators.retention import RetentionProfile
 
 CLOSE_S = 2.0
 
@@ -20,15 +20,15 @@ class ClusterMetrics:
 
     Args:
         plan: What runs.
-        policy: The policy in force; None while that is not known.
+        retention: By the policy in force; None while that is not known.
     """
 
-    def __init__(self, plan: Plan, policy: Callable[[], Policy | None]) -> None:
+    def __init__(self, plan: Plan, retention: Callable[[], RetentionProfile | None]) -> None:
         self._telemetry = plan.settings.telemetry
         self._deployment = plan.in_force.policy.deployment
         self._processes = Processes()
         self._heard: Heard | None = None
-        self._kept = KeptWatch(plan.settings, policy)
+        self._kept = KeptWatch(plan.settings, retention)
         self._outlets = MetricOutlets(self._telemetry.metrics, self.samples)
 
     def note(self, members: Sequence[Member], wanted: int, policy: PolicyShown | None, sealing: Sealing) -> None:
@@ -65,7 +65,7 @@ class ClusterMetrics:
         self._outlets.close(CLOSE_S)
 
 
-def open_cluster_metrics(plan: Plan, policy: Callable[[], Policy | None]) -> ClusterMetrics | None:
+def open_cluster_metrics(plan: Plan, retention: Callable[[], RetentionProfile | None]) -> ClusterMetrics | None:
     """As the cluster file asks; None when it wants none served and none sent."""
     metrics = plan.settings.telemetry.metrics
-    return ClusterMetrics(plan, policy) if metrics.listen or metrics.otlp else None
+    return ClusterMetrics(plan, retention) if metrics.listen or metrics.otlp else None

@@ -11,11 +11,25 @@ from typing import Any
 
 from cluster.policies.in_force import PolicyInForce, policy_of
 from cluster.policies.signatures import Signature
-from cluster.wire.sealed import line, maybe, read_signatures, seal, sha256, time, unseal, write_signatures
+from cluster.wire.sealed import (
+    form_of,
+    line,
+    maybe,
+    members_of,
+    read_signatures,
+    seal,
+    sha256,
+    time,
+    unseal,
+    write_signatures,
+)
 from cluster.wire.text import format_time
 from operators.errors import ReleaseReason, ReleaseRefused, SettingsRefused
+from operators.retention import RetentionProfile
 
-RELEASE_FORM = "beholden.policy.v2"
+_FORMS = "beholden.policy."
+RELEASE_FORM = f"{_FORMS}v2"
+_MOST = 2**53  # of a number that RFC 8785 can write
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +94,10 @@ class Release:
         """Whether it loosens and its time is over: then nothing may be searched for."""
         return self.proposal.expires_at is not None and now >= self.proposal.expires_at
 
+    def retention(self, now: datetime) -> RetentionProfile:
+        """How long things are kept: what was approved for a time only is over with it."""
+        return (self.standing if self.is_expired(now) else self.in_force).policy.retention
+
 
 def statement(release: Release) -> dict[str, Any]:
     """What is signed: document, reasons and place cannot be exchanged one by one."""
@@ -124,6 +142,24 @@ def parse_release(value: bytes) -> Release:
     if encode_release(release) != value:
         raise ReleaseRefused(ReleaseReason.MALFORMED, "it says more than a release does; have it proposed anew")
     return release
+
+
+def is_release(value: bytes) -> bool:
+    """Whether a document says that it is a release, of this form or another."""
+    return form_of(value).startswith(_FORMS)
+
+
+def number_said(value: bytes) -> int | None:
+    """The number of its policy that a release of any form says; None where it says none."""
+    number = members_of(value).get("number") if is_release(value) else None
+    return number if type(number) is int and 0 < number < _MOST else None
+
+
+def says_free(value: bytes) -> bool:
+    """Whether a release of any form says that nobody has signed it, and that it is for people who do not exist."""
+    said = members_of(value)
+    policy = said.get("policy")
+    return said.get("signatures") == [] and isinstance(policy, dict) and policy.get("people") == "synthetic"
 
 
 def applied_body(release: Release) -> dict[str, Any]:

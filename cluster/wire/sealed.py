@@ -30,13 +30,17 @@ def seal(form: str, body: Mapping[str, Any]) -> bytes:
     return rfc8785.dumps({**whole, "hash": hashlib.sha256(rfc8785.dumps(whole)).hexdigest()})
 
 
+def members_of(value: bytes) -> Mapping[str, Any]:
+    """What a document says, of whatever form and whether or not it is whole; nothing when it is none."""
+    try:
+        return _read(value)
+    except ReleaseRefused:
+        return {}
+
+
 def form_of(value: bytes) -> str:
     """What kind of document it says it is; empty when it says nothing."""
-    try:
-        body = _read(value)
-    except ReleaseRefused:
-        return ""
-    form = body.get("form")
+    form = members_of(value).get("form")
     return form if isinstance(form, str) else ""
 
 

@@ -1,5 +1,6 @@
 """Bringing up, looking at and taking down what may have lost its supervisor, over actors in memory."""
 
+import json
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -15,6 +16,7 @@ from cluster.memory_io import MemorySink
 from cluster.plan import Plan, read_plan
 from cluster.policies.book import PolicyBook
 from cluster.policies.desk import renumbered
+from cluster.policies.in_force import policy_of
 from cluster.policies.release import draft
 from cluster.privacy.retention_check import Age
 from cluster.recogniser import RecogniserStatus
@@ -195,6 +197,23 @@ def test_a_running_cluster_takes_no_policy_from_its_file(
     monkeypatch.setattr(deploy, "_plan_at_work", lambda: replace(plan, settings=replace(plan.settings, ray="else:1")))
     with pytest.raises(DeploymentFailed, match="runs with other settings"):
         deploy.up(plan, print)
+
+
+def test_a_running_cluster_goes_on_under_no_other_retention(
+    plan: Plan, book: PolicyBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new supervisor would make recognisers that go by it beside those that do not."""
+    document = json.loads(renumbered(plan.in_force, 5).canonical)
+    document["retention"]["evidence"]["keep"] = "1 min"
+    book.releases[0] = first = draft(plan.in_force, None, "beholden up", NOW, "the test")
+    book.releases[1] = draft(policy_of(document), first, "beholden up", NOW, "the test")
+    made: list[str] = []
+    monkeypatch.setattr(deploy, "_plan_at_work", lambda: plan)
+    monkeypatch.setattr(deploy, "_supervisor_of", lambda plan, at_work, progress: made.append("a supervisor"))
+    monkeypatch.setattr(deploy, "wait_until_ready", lambda plan, there, progress: ClusterStatus(plan, []))
+    with pytest.raises(DeploymentFailed, match="another retention than what runs: 'beholden down', then 'beholden up'"):
+        deploy.up(plan, print)
+    assert made == []
 
 
 def test_a_cluster_without_a_supervisor_is_told_of_by_name(world: World) -> None:

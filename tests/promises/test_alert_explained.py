@@ -186,6 +186,18 @@ def test_what_is_gone_is_called_so_and_is_no_difference(
     assert steps["id"].verdict is Verdict.EQUAL
 
 
+def test_a_policy_of_a_former_form_is_no_difference(told: Told) -> None:
+    """It came into force, and this version cannot say what follows from it."""
+    before = {"policies": {}, "unread": {told.plan.in_force.digest}, "kept": None}
+    steps = told.steps(**before)
+    assert (steps["policy"].verdict, steps["policy"].recomputed) == (Verdict.GONE, "of a former form, cannot be read")
+    assert not differs(list(steps.values()))
+    steps = told.steps(**before, sealed=[])
+    assert steps["evidence"].verdict is Verdict.GONE
+    assert "of a former form, cannot be read: perhaps its time is over" in steps["evidence"].recomputed
+    assert not differs(list(steps.values()))
+
+
 @pytest.mark.parametrize(
     ("changes", "what", "why"),
     [

@@ -1,9 +1,11 @@
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import rfc8785
 import yaml
 from click.testing import CliRunner, Result
 
@@ -18,6 +20,7 @@ from cluster.wire.order import ORDER_FORM, parse_order
 from cluster.wire.policy_records import FOLLOWED, followed_body
 from cluster.wire.release import parse_release
 from cluster.wire.settings import IN_FORCE, in_force_body
+from cluster.wire.text import format_time
 from operators.align import TEMPLATE_NAME
 from operators.errors import BeholdenError
 from tests.builders import NOW, policy_document
@@ -314,6 +317,28 @@ def test_a_stop_needs_no_policy_file(run: Run, topics: Topics, folder: Path) -> 
     more = ("--deployment", "test")
     assert run("stop", "-f", "cluster.yaml", "--why", "a false alert", "--by", "dan", *more).exit_code == 0
     assert len(topics.told("order.stop")) == 2
+
+
+def test_a_policy_of_a_former_form_is_told_of_beside_the_others(
+    run: Run, topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While some went by it and others did not, those can be asked about."""
+    monkeypatch.setattr("cluster.watchlists.register.read_topic", lambda kafka, topic: topics.told_raw())
+    released(run, 7)
+    [applied] = topics.told("policy.applied")
+    former = {**applied.body["document"], "retention": "uk-strict", "policy": 6}
+    digest = hashlib.sha256(rfc8785.dumps(former)).hexdigest()
+    desk = LedgerWriter(topics.ledger, "test", "policy-desk-1", "0" * 64, HandClock(NOW))
+    desk.write("policy.applied", {**applied.body, "number": 6, "digest": digest, "document": former})
+    for slot, (number, each) in enumerate(((6, digest), (7, applied.body["digest"]))):
+        body = {"number": number, "digest": each, "since": format_time(NOW)}
+        LedgerWriter(topics.ledger, "test", f"recogniser-{slot}", "0" * 64, HandClock(NOW)).write(IN_FORCE, body)
+    words = ("policy", "at", "2026-01-31T12:00:01Z", "-f", "cluster.yaml", "--camera", "hall")
+    six, seven = json.loads(run(*words, "--json").output)
+    assert (six["policy"], six["by"]) == (6, ["recogniser-0"])
+    assert six["before hall"] == "its policy is of a former form, cannot be read"
+    assert (seven["policy"], seven["threshold of sought"]) == (7, 0.7)
+    assert "former form" in run(*words).output
 
 
 def recogniser(topics: Topics, name: str = "recogniser-0") -> LedgerWriter:

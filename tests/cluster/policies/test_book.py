@@ -1,16 +1,18 @@
+import json
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.policies.book import PolicyBook, Refused
 from cluster.policies.signatures import Role
 from cluster.wire.order import Action, encode_order
-from cluster.wire.release import encode_release, parse_release
+from cluster.wire.release import Release, encode_release, parse_release
 from operators.errors import ReleaseReason
 from tests.builders import NOW
-from tests.releases import SIGNERS, approved, changed, in_topic, loosening, order, proposed, signed, threshold
+from tests.releases import SIGNERS, approved, changed, damaged, in_topic, loosening, order, proposed, signed, threshold
 
 FIRST = approved(changed())
 SECOND = loosening(changed(8, threshold(0.55)), FIRST)
@@ -86,13 +88,71 @@ def test_another_deployment_is_noted_unless_all_it_has_is_free_to_anybody() -> N
         assert not isinstance(found.take(in_topic(GOOD[0], 2) if beside else in_topic(b"", 2, "x"), NOW), Refused)
 
 
-def test_a_deployment_that_is_there_goes_on_whoever_comes_after_it() -> None:
-    """Its own policies are what the next one is held against."""
+def test_a_deployment_that_nobody_signs_for_does_not_go_on_so_beside_one_that_is_signed_for() -> None:
+    """Whoever was there first would have a way past every signature, before the same cameras, for ever."""
     found = book()
-    for offset, (value, key) in enumerate([(free_first(), "test"), (GOOD[0], "other"), (free_second(), "test")]):
+    for offset, (value, key) in enumerate([(free_first(), "test"), (GOOD[0], "other")]):
         assert not isinstance(found.take(in_topic(value, offset, key), NOW), Refused)
-    assert found.in_force is not None
-    assert (found.in_force.number, found.beside) == (8, "other")
+    refused = found.take(in_topic(free_second(), 2), NOW)
+    assert isinstance(refused, Refused)
+    assert (refused.reason, found.in_force, found.beside) == (
+        ReleaseReason.UNSIGNED,
+        parse_release(free_first()),
+        "other",
+    )
+    alone = signed(parse_release(free_second()), ada=Role.PROPOSE)
+    refused = found.take(in_topic(encode_release(alone), 3), NOW)
+    assert isinstance(refused, Refused)
+    assert (refused.reason, "has policies of other" in refused.detail) == (ReleaseReason.NOT_APPROVED, True)
+    both = signed(alone, bob=Role.APPROVE)
+    assert found.take(in_topic(encode_release(both), 4), NOW) == both == found.in_force
+
+
+def former_form(release: Release) -> bytes:
+    """As a version before wrote it: its policy names its retention."""
+    document = {**json.loads(release.in_force.canonical), "retention": "uk-strict"}
+    return damaged(encode_release(release), form="beholden.policy.v1", policy=document)
+
+
+def test_own_releases_that_cannot_be_read_may_have_been_signed() -> None:
+    """After an upgrade nobody goes on unsigned where two people had to sign; what says that it is free is free."""
+    found, free = book(), parse_release(free_first())
+    assert isinstance(found.take(in_topic(former_form(free), 0), NOW), Refused)
+    assert (found.unread, found.unread_said) == ({}, None)
+    assert not isinstance(found.take(in_topic(free_first(), 1), NOW), Refused)
+    found = book()
+    refused = found.take(in_topic(former_form(FIRST), 0), NOW)
+    assert isinstance(refused, Refused)
+    assert (refused.reason, refused.number, found.unread) == (ReleaseReason.MALFORMED, 7, {0: 7})
+    synthetic = proposed(changed(8, people="synthetic"))
+    for offset, release in enumerate((synthetic, signed(synthetic, ada=Role.PROPOSE)), 1):
+        refused = found.take(in_topic(encode_release(release), offset), NOW)
+        assert isinstance(refused, Refused)
+        assert "a release of test that cannot be read, as those of a former form (up to policy 7)" in refused.detail
+    two = signed(synthetic, ada=Role.PROPOSE, bob=Role.APPROVE)
+    assert found.take(in_topic(encode_release(two), 3), NOW) == two
+
+
+def test_what_nobody_signs_ends_where_a_release_that_cannot_be_read_comes() -> None:
+    """As it does beside another deployment that is signed for."""
+    found = book()
+    for offset, value in enumerate([free_first(), former_form(FIRST), free_second()]):
+        found.take(in_topic(value, offset), NOW)
+    assert found.in_force == parse_release(free_first())
+    assert [each.reason for each in found.refused] == [ReleaseReason.MALFORMED, ReleaseReason.UNSIGNED]
+
+
+@pytest.mark.parametrize("number", [True, 7.5, "7", 0, -1, 2**53, None, [7]])
+def test_a_number_that_is_none_is_not_told(number: Any) -> None:
+    """The ledger could not be written with some of these."""
+    found = book()
+    refused = found.take(in_topic(damaged(GOOD[0], number=number) if number != 2**53 else _huge(GOOD[0])), NOW)
+    assert isinstance(refused, Refused)
+    assert (refused.number, found.unread, found.last_unread) == (None, {0: None}, 0)
+
+
+def _huge(value: bytes) -> bytes:
+    return value.replace(b'"number":7,', f'"number":{2**53},'.encode())
 
 
 @settings(max_examples=20)

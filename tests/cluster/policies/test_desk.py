@@ -16,13 +16,14 @@ from cluster.policies.desk import PolicyDesk, plan_in_force, plan_now, read_book
 from cluster.policies.in_force import policy_of
 from cluster.policies.signatures import Role
 from cluster.wire.ledger import LedgerRecord
-from cluster.wire.order import Action, encode_order
+from cluster.wire.order import Action, Order, encode_order
 from cluster.wire.release import Release, encode_release, parse_release
 from operators.errors import BrokerUnavailable, ReleaseReason, ReleaseRefused, SettingsRefused, TopicMissing
+from operators.policy import Policy
 from tests.builders import NOW, TOMORROW
 from tests.cluster.policy_topic import Topics, in_memory
 from tests.drawn import write_deployment
-from tests.releases import SIGNERS, SOON, approved, changed, loosening, order, proposed, signed, threshold
+from tests.releases import SIGNERS, SOON, approved, changed, damaged, loosening, order, proposed, signed, threshold
 
 FIRST = approved(changed())
 SECOND = loosening(changed(8, threshold(0.55)), FIRST)
@@ -37,7 +38,10 @@ class World:
         self.clock = HandClock(NOW)
         self.written_at: datetime | None = None
         writer = partial(LedgerWriter, self.topics.ledger, "test", "policy-desk", clock=self.clock)
-        self.desk = PolicyDesk(self.read, self.topics.policy, lambda digest: writer(policy_digest=digest), self.clock)
+        self.made: list[Policy] = []
+        self.desk = PolicyDesk(
+            self.read, self.topics.policy, lambda digest: writer(policy_digest=digest), self.clock, self.made.append
+        )
 
     def read(self) -> PolicyBook:
         """What the topic says."""
@@ -83,6 +87,16 @@ def test_what_may_not_come_into_force_is_written_nowhere(world: World) -> None:
     with pytest.raises(SettingsRefused, match="ended at"):
         world.desk.apply(FIRST)
     assert world.topics == Topics()
+
+
+def test_topics_are_made_as_a_policy_asks_once_it_may_come_into_force(world: World) -> None:
+    """One that nobody has approved says nothing about how long anything is kept."""
+    for release in (SECOND, proposed(changed())):
+        with pytest.raises(ReleaseRefused):
+            world.desk.apply(release)
+    assert world.made == []
+    world.desk.apply(FIRST)
+    assert world.made == [FIRST.in_force.policy]
 
 
 def test_a_loosening_whose_time_is_over_is_not_applied(world: World) -> None:
@@ -182,6 +196,37 @@ def test_a_stop_is_in_the_topic_whatever_the_ledger_does_and_a_resume_waits_for_
     assert reason(lambda: world.desk.order(resume)) is ReleaseReason.NOT_STOPPED
 
 
+def test_an_order_whose_topic_cannot_be_read_back_is_in_the_ledger_and_said_to_stand(world: World) -> None:
+    """A broker that goes away behind a stop must leave nobody in doubt whether it is one."""
+    world.desk.apply(FIRST)
+    world.topics.policy.send("test", b"half a", [])
+    reads: list[PolicyBook] = []
+
+    def once() -> PolicyBook:
+        if reads:
+            raise BrokerUnavailable("gone")
+        reads.append(world.read())
+        return reads[0]
+
+    def given(each: Order, words: str) -> None:
+        reads.clear()
+        with pytest.raises(BrokerUnavailable, match=words):
+            replace(world.desk, read=once).order(each)
+
+    stop = order(Action.STOP, "dan")
+    given(stop, "^it is stopped; the policy topic cannot be read back: gone$")
+    assert world.read().stopped_by == stop
+    [told] = world.topics.told("order.stop")
+    assert told.body["by"] == "dan"
+    assert [each.body["offset"] for each in world.topics.told("policy.refused")] == [1]
+    assert world.topics.told("chain.ended")[-1].chain == told.chain
+    given(order(Action.RESUME, "dan", "bob", ends=stop), "^the order to resume is written; the policy topic cannot be")
+    assert world.read().stopped_by is None
+    world.topics.ledger.acknowledges = False
+    later = order(Action.STOP, "dan", at=NOW + timedelta(seconds=1))
+    given(later, "^it is stopped; the policy topic cannot be read back: gone; the ledger does not have it yet")
+
+
 def test_what_is_refused_before_something_good_is_told_of_once_by_whoever_writes_that(world: World) -> None:
     """A process that starts later passes it over, and perhaps none was there when it came."""
     write = world.topics.policy.send
@@ -268,6 +313,30 @@ def test_a_number_that_says_something_else_now_is_refused() -> None:
     edited = changed(7, threshold(0.65))
     for there in (book(FIRST), book(FIRST, SECOND)):
         assert reason(partial(settle, edited, there, NOW)) is ReleaseReason.NUMBER_REUSED
+
+
+def test_what_cannot_be_read_any_more_is_named_where_a_start_is_refused_and_keeps_its_number() -> None:
+    """Whoever starts after an upgrade learns why a signature is wanted that was not before, or another number."""
+    was = replace(book(), unread={0: 7, 1: 9})
+    for own in (changed(8), changed(8, people="synthetic")):
+        with pytest.raises(ReleaseRefused, match=r"2 releases of test that cannot be read.* \(up to policy 9\)"):
+            settle(own, was, NOW)
+    for own in (FIRST, changed(9, people="synthetic")):
+        with pytest.raises(ReleaseRefused, match=r"is taken: .*; take a number above 9") as refused:
+            settle(own, was, NOW)
+        assert refused.value.reason is ReleaseReason.NUMBER_REUSED
+    since = approved(changed(10))
+    assert settle(since, was, NOW) == since
+    assert settle(FIRST, replace(book(FIRST), unread={0: 7}), NOW) == FIRST
+
+
+def test_a_number_that_cannot_be_read_any_more_is_not_applied_again(world: World) -> None:
+    """Two documents of one number could not be told apart in alerts."""
+    world.topics.policy.send("test", damaged(encode_release(FIRST), form="beholden.policy.v1"), [])
+    assert reason(lambda: world.desk.apply(FIRST)) is ReleaseReason.NUMBER_REUSED
+    assert len(world.topics.policy.messages) == 1
+    world.desk.apply(approved(changed(8)))
+    assert world.read().in_force == approved(changed(8))
 
 
 def test_people_are_listed_under_the_policy_that_is_in_force(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """What the supervisor knows of the policy, over a feed in memory."""
 
+import json
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import cast
 
 import pytest
@@ -20,7 +22,7 @@ from cluster.wire.ledger import parse_record
 from cluster.wire.order import Action
 from operators.errors import BrokerUnavailable
 from tests.builders import NOW, policy_document
-from tests.releases import approved, changed, order
+from tests.releases import SOON, approved, changed, loosening, order
 
 FIRST, SECOND = approved(changed(7)), approved(changed(8))
 
@@ -155,3 +157,17 @@ def test_a_canarys_camera_is_none_that_is_watched() -> None:
     shown = World(Feed(Standing(release, release, NOW))).watch().shown
     assert shown is not None
     assert list(shown.cameras) == [camera for camera in release.in_force.policy.cameras if camera != "gate"]
+
+
+def test_how_long_things_are_kept_is_told_by_what_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was approved for a time only does not outlast it."""
+    kept = json.loads(FIRST.in_force.canonical)["retention"]
+    looser = changed(8, retention={**kept, "evidence": {"keep": "30 d", "roll": "1 h", "at_most": "31 d"}})
+    world = World()
+    watch = world.watch()
+    assert watch.retention is None
+    world.feed.standing = standing = Standing(release := loosening(looser, FIRST), release, NOW)
+    monkeypatch.setattr("cluster.clocks.SystemClock.now", lambda _: SOON - timedelta(seconds=1))
+    assert watch.retention == standing.release.in_force.policy.retention
+    monkeypatch.setattr("cluster.clocks.SystemClock.now", lambda _: SOON)
+    assert watch.retention == FIRST.in_force.policy.retention

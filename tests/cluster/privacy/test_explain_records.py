@@ -1,5 +1,6 @@
 """Which copy of an alert is explained, and by which policies."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rfc8785
 import yaml
 
 from cluster.clocks import HandClock
@@ -72,7 +74,10 @@ def test_every_policy_that_came_into_force_is_found_by_its_digest() -> None:
     """Also one that another has followed."""
     first = approved(changed(7))
     second = approved(changed(8), first)
-    assert policies(_book(first, second), []) == {first.digest: first.in_force, second.digest: second.in_force}
+    assert policies(_book(first, second), []) == (
+        {first.digest: first.in_force, second.digest: second.in_force},
+        set(),
+    )
 
 
 def test_a_policy_that_was_refused_explains_nothing() -> None:
@@ -80,7 +85,7 @@ def test_a_policy_that_was_refused_explains_nothing() -> None:
     refused = proposed(changed(7))
     book = _book(refused)
     assert book.refused
-    assert policies(book, []) == {}
+    assert policies(book, []) == ({}, set())
 
 
 def test_a_policy_of_somebody_who_has_left_is_found_in_the_ledger() -> None:
@@ -89,9 +94,16 @@ def test_a_policy_of_somebody_who_has_left_is_found_in_the_ledger() -> None:
     book = _book(release, people={name: SIGNERS[name] for name in ("cyd", "dan")})
     assert book.refused
     body = applied_body(release)
-    assert policies(book, _ledger(body)) == {release.digest: release.in_force}
-    others = [*_ledger(body, deployment="other"), *_ledger(body, kind="other"), *_ledger({"document": {}})]
-    assert policies(book, [*others, record(b"no record of a ledger")]) == {}
+    assert policies(book, _ledger(body)) == ({release.digest: release.in_force}, set())
+    others = [*_ledger(body, deployment="other"), *_ledger(body, kind="other")]
+    assert policies(book, [*others, record(b"no record of a ledger")]) == ({}, set())
+
+
+def test_a_policy_of_a_former_form_came_into_force() -> None:
+    """Though it cannot be read: what was decided by it is no forgery."""
+    former = {**json.loads(changed(7).canonical), "retention": "uk-strict"}
+    digest = hashlib.sha256(rfc8785.dumps(former)).hexdigest()
+    assert policies(_book(), _ledger({"document": former})) == ({}, {digest})
 
 
 def test_how_long_evidence_is_kept_is_told_by_the_policy_of_its_alert() -> None:

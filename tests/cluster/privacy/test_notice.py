@@ -26,7 +26,8 @@ GOLDEN = Path(__file__).parent / "golden" / "notice.md"
 
 def rendered(of: Policy | None = None, kept: RetentionProfile | None = None) -> tuple[str, str]:
     """Both forms."""
-    sections = notice(PolicyInForce(replace(of or policy(), retention=kept or profile()), b"{}"))
+    found = replace(of or policy(), retention=kept or profile())
+    sections = notice(PolicyInForce(found, b"{}"), found.retention)
     return as_markdown(sections), as_html(sections)
 
 

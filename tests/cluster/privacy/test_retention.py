@@ -19,6 +19,7 @@ DAY_MS = 86_400_000
 DEFAULTS = {
     "cleanup.policy": "delete",
     "retention.ms": str(7 * DAY_MS),
+    "retention.bytes": "-1",
     "segment.ms": str(7 * DAY_MS),
     "file.delete.delay.ms": "60000",
     "message.timestamp.type": "CreateTime",
@@ -82,6 +83,24 @@ def test_what_never_ends_is_found(changes: dict[str, str], words: str) -> None:
     found = age("alerts", **changes)
     assert (found.total_ms, found.is_kept) == (None, False)
     assert words in next(iter(broken([found])))
+
+
+@pytest.mark.parametrize("topic", ["frames", "alerts", "evidence", "dead-letters", "ledger"])
+def test_what_is_gone_too_soon_is_found(topic: str) -> None:
+    """Above all the ledger, which is there to say what happened; what was signed is what counts, for all."""
+    assert age(topic).is_kept
+    for changes, words in (
+        ({"retention_ms": "1000"}, "retention.ms is 1 s"),
+        ({"retention_ms": "0"}, "retention.ms is 0 ms"),
+        ({"retention_bytes": "1000000"}, "retention.bytes is 1000000"),
+    ):
+        found = age(topic, **changes)
+        assert not found.is_kept
+        [told] = broken([found])
+        assert told.startswith(f"topic {topic}: is to be kept for ")
+        assert words in told
+    both = age(topic, retention_ms="0", segment_ms=str(9999 * DAY_MS))
+    assert len(list(broken([both]))) == 2
 
 
 def test_a_clock_that_runs_ahead_counts() -> None:

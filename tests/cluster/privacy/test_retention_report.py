@@ -135,7 +135,7 @@ def test_the_report_is_printed_for_people_and_for_machines(
     monkeypatch.setattr("cluster.policies.desk.plan_now", lambda plan: plan)
     said = told(ledger_value(DONE, done_body(SHREDDED, NOW, 12, "gone", [])))
     found = list(lines(said, alerts=Extent(NOW - hours * HOUR, 1234)).values())
-    monkeypatch.setattr(retention, "_report", lambda plan: found)
+    monkeypatch.setattr(retention, "_report", lambda plan, profile: found)
     shown = CliRunner().invoke(cli.beholden, ["retention", "report", "-f", __file__])
     assert shown.exit_code == status, shown.output
     assert "1,234" in shown.output

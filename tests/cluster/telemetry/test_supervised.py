@@ -16,7 +16,7 @@ from cluster.telemetry import supervised
 from cluster.telemetry.samples import Sample
 from cluster.telemetry.settings import MetricSettings
 from cluster.telemetry.supervised import ClusterMetrics, open_cluster_metrics
-from operators.policy import Policy
+from operators.retention import RetentionProfile
 from tests.cluster.telemetry.heard import recogniser
 from tests.drawn import write_deployment
 
@@ -48,8 +48,8 @@ def value(found: list[Sample], name: str) -> float:
     return next(sample.value for sample in found if sample.name == name)
 
 
-def nobody_knows() -> Policy | None:
-    """Which policy is in force."""
+def nobody_knows() -> RetentionProfile | None:
+    """How long things are kept."""
     return None
 
 

@@ -4,6 +4,7 @@ It is for looking at traces where nothing else is at hand. A deployment that has
 """
 
 import logging
+import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
@@ -83,6 +84,10 @@ class _Handler(BaseHTTPRequestHandler):
             take(_unpacked(body) if self.headers.get("Content-Encoding") == "gzip" else body)
         except (DecodeError, ValueError, zlib.error):
             self._refuse(HTTPStatus.BAD_REQUEST)
+            return
+        except sqlite3.Error as error:
+            log.warning("spans are not kept: %s", error)
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)  # the sender comes again
             return
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", PROTOBUF)

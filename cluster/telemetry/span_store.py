@@ -15,6 +15,7 @@ from operators.errors import SettingsRefused
 KEEP_S = 24 * 3600.0
 KEEP_SPANS = 500_000  # some 300 MB
 TRIM_EVERY = 2_000  # spans between two looks at what is too old or too much
+LATEST_NS = 2**63 - 1  # what SQLite can keep
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS span (
         trace_id TEXT NOT NULL, span_id TEXT NOT NULL, parent_id TEXT, name TEXT NOT NULL, kind TEXT NOT NULL,
@@ -93,17 +94,22 @@ class SpanStore:
             raise SettingsRefused(f"{file}: no store of traces ({error}): name another file with --store") from None
 
     def add(self, spans: Sequence[StoredSpan]) -> None:
-        """Keep these; one that is there already is replaced."""
-        with self._lock:
+        """Keep these, all or none; one that is there already is replaced.
+
+        Raises:
+            ValueError: One of them has no time that can be kept, or says what cannot be.
+            sqlite3.Error: The file takes nothing.
+        """
+        rows = [_row(span) for span in spans]
+        with self._lock, self._database:  # rolls back whatever goes wrong
             self._database.execute("BEGIN")
             self._database.executemany(
                 f"INSERT OR REPLACE INTO span ({_COLUMNS}, age_ms, alert_id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
-                [_row(span) for span in spans],
+                rows,
             )
             self._added += len(spans)
             if self._added >= TRIM_EVERY:
                 self._trim()
-            self._database.execute("COMMIT")
 
     def trace(self, trace_id: str) -> list[StoredSpan]:
         """All spans of a trace, by when they began."""
@@ -164,6 +170,8 @@ def _span(row: tuple[Any, ...]) -> StoredSpan:
 
 
 def _row(span: StoredSpan) -> tuple[object, ...]:
+    if not (0 <= span.began_ns <= LATEST_NS and 0 <= span.ended_ns <= LATEST_NS):
+        raise ValueError("a span begins and ends between 1970 and 2262")
     return (
         *(span.trace_id, span.span_id, span.parent_id, span.name, span.kind, span.began_ns, span.ended_ns),
         *(json.dumps(dict(span.process)), json.dumps(dict(span.attributes)), span.error),

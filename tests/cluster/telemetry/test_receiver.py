@@ -2,9 +2,11 @@
 
 import gzip
 import http.client
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -109,3 +111,20 @@ def test_ids_of_the_wrong_length_are_refused(listening: Listening) -> None:
     spans = [{"scope_spans": [{"spans": [{"trace_id": b"short", "span_id": bytes(8)}]}]}]
     request = ExportTraceServiceRequest(resource_spans=spans)
     assert listening.post("/v1/traces", request.SerializeToString()) == 400
+
+
+def test_a_span_out_of_all_time_is_refused_and_the_next_is_taken(listening: Listening) -> None:
+    """One malformed span ends nothing."""
+    for start_ns, status in ((2**63, 400), (5, 200)):
+        span = {"trace_id": bytes(16), "span_id": bytes(8), "name": "x", "start_time_unix_nano": start_ns}
+        request = ExportTraceServiceRequest(resource_spans=[{"scope_spans": [{"spans": [span]}]}])
+        assert listening.post("/v1/traces", request.SerializeToString()) == status
+    assert len(listening.store) == 1
+
+
+def test_a_store_that_takes_nothing_has_the_sender_come_again(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the disk is full."""
+    monkeypatch.setattr(listening.store, "add", Mock(side_effect=sqlite3.OperationalError("disk is full")))
+    assert listening.post("/v1/traces", b"") == 503

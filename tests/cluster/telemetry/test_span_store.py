@@ -1,5 +1,6 @@
 """Spans in a file: found by trace, by alert, by age and by error, for as long and as many as were agreed."""
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,27 @@ def test_what_is_too_old_and_too_much_goes(tmp_path: Path, monkeypatch: pytest.M
     assert len(store) == 3
     store.add([_span(at) for at in (80, 90)])
     assert [span.began_ns // S for span in store.trace("a")] == [70, 80, 90]
+
+
+@pytest.mark.parametrize("times", [{"began_ns": 2**63}, {"ended_ns": 2**63}, {"began_ns": -1}, {"ended_ns": -1}])
+def test_a_span_without_a_time_is_refused_and_what_comes_after_it_is_kept(
+    tmp_path: Path, times: dict[str, int]
+) -> None:
+    """Together with what came with it."""
+    store = SpanStore(tmp_path / "traces.sqlite")
+    with pytest.raises(ValueError, match="between 1970 and 2262"):
+        store.add([_span(1), _span(2, **times)])
+    store.add([_span(3)])
+    assert store.trace("a") == [_span(3)]
+
+
+def test_what_the_file_does_not_take_leaves_nothing_half_done(tmp_path: Path) -> None:
+    """All of it is taken back, and the next is kept."""
+    store = SpanStore(tmp_path / "traces.sqlite")
+    with pytest.raises(sqlite3.Error):
+        store.add([_span(1), _span(2, name=None)])
+    store.add([_span(3)])
+    assert store.trace("a") == [_span(3)]
 
 
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from cluster.telemetry import names
+from cluster.telemetry.unix_time import LATEST_NS
 from operators.errors import SettingsRefused
 
 KEEP_S = 24 * 3600.0
 KEEP_SPANS = 500_000  # some 300 MB
 TRIM_EVERY = 2_000  # spans between two looks at what is too old or too much
-LATEST_NS = 2**63 - 1  # what SQLite can keep
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS span (
         trace_id TEXT NOT NULL, span_id TEXT NOT NULL, parent_id TEXT, name TEXT NOT NULL, kind TEXT NOT NULL,

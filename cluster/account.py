@@ -95,8 +95,12 @@ class Account:
         self._unwritten[reason] -= frames
 
     def decided(self, camera: str, captured_at: datetime, age_ms: float) -> None:
-        """A frame of a camera has been looked at, so long after it was captured."""
-        self.measures.decided(camera, captured_at.timestamp(), age_ms / 1000)
+        """A frame of a camera has been looked at, so long after it was captured.
+
+        A frame of a clock that is ahead was captured now: otherwise it would stand for all that do not come later.
+        """
+        age_s = age_ms / 1000
+        self.measures.decided(camera, captured_at.timestamp() + min(0.0, age_s), age_s)
         self.watched[camera] += 1
         self.ages[min(MAX_AGE_STEP, max(0, int(age_ms // AGE_STEP_MS) + 1))] += 1
 

@@ -104,8 +104,8 @@ SECTIONS: Sections = {
         gauge(
             "beholden_camera_last_frame_timestamp_seconds",
             CAMERA,
-            "When the newest decided frame of a camera was captured, Unix time.",
-            "Old: see beholden_camera_frames_total. In the future: set the camera's clock.",
+            "When the newest decided frame of a camera was captured, Unix time; no later than it was decided.",
+            "Old: see beholden_camera_frames_total, and the camera's clock.",
         ),
         counter(
             "beholden_slow_frames_total",

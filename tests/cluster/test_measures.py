@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -60,6 +60,14 @@ def test_the_newest_frame_of_a_camera_counts() -> None:
     measures.decided("gate", 200.0, 0.5)
     measures.decided("gate", 100.0, 0.5)
     assert (measures.measured.last_frames, measures.measured.ages.total_s) == ({"gate": 200.0}, 1.0)
+
+
+def test_a_clock_that_is_ahead_hides_no_camera_that_is_down() -> None:
+    """One such frame was captured when it was decided, and the next one counts."""
+    account = Account()
+    for at_s, now_s in ((4e9, 200.0), (201.0, 201.5)):
+        account.decided("gate", datetime.fromtimestamp(at_s, UTC), (now_s - at_s) * 1000)
+        assert account.measures.measured.last_frames["gate"] == pytest.approx(min(at_s, now_s), abs=1e-3)
 
 
 def test_all_of_it_stands_in_a_status_as_json() -> None:

@@ -68,7 +68,7 @@ class KeptWatch:
         policy: The policy in force; None while that is not known.
 
     Attributes:
-        kept: What was found last.
+        kept: What was found last; nothing while it cannot be found out.
     """
 
     def __init__(self, settings: ClusterSettings, policy: Callable[[], Policy | None]) -> None:
@@ -85,15 +85,20 @@ class KeptWatch:
 
     def _run(self) -> None:
         while not self._closing.is_set():
+            self._closing.wait(EVERY_S if self._measure() else RETRY_S)
+
+    def _measure(self) -> bool:
+        """Whether there is a policy to measure by."""
+        try:
             policy = self._policy()
-            if policy is None:
-                self._closing.wait(RETRY_S)
-                continue
-            try:
-                self.kept = self._look(policy)
-            except BeholdenError as error:
-                log.warning("how old records are is not known now: %s", error)
-            self._closing.wait(EVERY_S)
+            self.kept = () if policy is None else self._look(policy)
+        except Exception as error:  # otherwise what was found last would be told for ever
+            self.kept = ()
+            log.warning(
+                "how old records are is not known now: %s", error, exc_info=not isinstance(error, BeholdenError)
+            )
+            return True
+        return policy is not None
 
     def _look(self, policy: Policy) -> list[Kept]:
         kafka = self._settings.kafka

@@ -51,7 +51,7 @@ def test_what_is_shed_and_given_back_is_counted_both_times() -> None:
     account.take_in(2)
     account.shed(Shed.TOO_OLD, 2)
     account.give_back()
-    assert (account.frames_out.total(), account.measures.measured.taken_back) == (0, {"too_old": 2})
+    assert (account.frames_out.total(), account.summary()["shed_given_back"]) == (0, {"too_old": 2})
 
 
 def test_the_newest_frame_of_a_camera_counts() -> None:

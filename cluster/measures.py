@@ -32,7 +32,7 @@ class Measured:
         stage_errors: How often each failed.
         ages: From capture to decision, of each frame.
         lives: How long each face existed that led to no alert.
-        latencies: From capture to alert.
+        latencies: From capture until an alert is handed over to be written.
         exemplars: The last of these with a trace, by the number of their bucket.
         late_alerts: Alerts that took longer than the objective.
         alerts: By camera and list.

@@ -5,6 +5,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from operators.errors import SettingsRefused
 
 KEEP_S = 24 * 3600.0
 KEEP_SPANS = 500_000  # some 300 MB
-TRIM_EVERY = 2_000  # spans between two looks at what is too old or too much
+TRIM_EVERY = 2_000  # spans between two looks at what is too old or too much, and seconds
+TRIM_EVERY_S = 60.0
+_BESIDE = ("-wal", "-shm")  # SQLite's own files beside it
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS span (
         trace_id TEXT NOT NULL, span_id TEXT NOT NULL, parent_id TEXT, name TEXT NOT NULL, kind TEXT NOT NULL,
@@ -82,6 +85,7 @@ class SpanStore:
         self._keep_spans = keep_spans
         self._now_s = now_s
         self._added = 0
+        self._trimmed_s = now_s()
         self._lock = threading.Lock()
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -90,6 +94,10 @@ class SpanStore:
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
             self._database.executescript(_SCHEMA)
+            for each in (file, *(Path(f"{file}{name}") for name in _BESIDE)):
+                if each.exists():  # from before, perhaps for all to read
+                    each.chmod(0o600)
+            self._trim()
         except (sqlite3.Error, OSError) as error:
             raise SettingsRefused(f"{file}: no store of traces ({error}): name another file with --store") from None
 
@@ -108,7 +116,7 @@ class SpanStore:
                 rows,
             )
             self._added += len(spans)
-            if self._added >= TRIM_EVERY:
+            if self._added >= TRIM_EVERY or self._now_s() - self._trimmed_s >= TRIM_EVERY_S:
                 self._trim()
 
     def trace(self, trace_id: str) -> list[StoredSpan]:
@@ -136,8 +144,10 @@ class SpanStore:
             return int(self._database.execute("SELECT count(*) FROM span").fetchone()[0])
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file; what is too old by now does not stay in it."""
         with self._lock:
+            with suppress(sqlite3.Error):  # the next one to open it tries again
+                self._trim()
             self._database.close()
 
     def _select(self, where: str, *values: object) -> list[StoredSpan]:
@@ -155,7 +165,7 @@ class SpanStore:
 
     def _trim(self) -> None:
         """Take out what is too old, and the oldest of what is too much."""
-        self._added = 0
+        self._added, self._trimmed_s = 0, self._now_s()
         oldest_ns = int((self._now_s() - self._keep_s) * 1e9)
         self._database.execute("DELETE FROM span WHERE began_ns < ?", (oldest_ns,))
         self._database.execute(

@@ -1,6 +1,7 @@
 """A trace as it is shown: the tree, where the time went, the terminal and the page."""
 
 import io
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from cluster.telemetry.trace_look import shown_ms
 from cluster.telemetry.trace_page import page
 from cluster.telemetry.waterfall import MISSING, waterfall
 
-MS, BEGIN = 1_000_000, 1_769_860_800 * 10**9
+MS, BEGIN = 1_000_000, time.time_ns()
 
 
 def _span(name: str, span: int, parent: int | None, begin: float, end: float, **said: Any) -> StoredSpan:

@@ -11,7 +11,8 @@ from cluster.shards.layout import Replica
 from cluster.telemetry.stamps import Asked
 
 SILENT = "silent"
-MOST = 64  # each becomes a span of every frame that was searched for; a search is repeated for as long as a shard is down
+# Each becomes a span of every frame that was searched for, and a search is repeated while a shard is down.
+MOST = 64
 Reply = TypeVar("Reply", bound=Hashable)
 
 

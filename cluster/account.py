@@ -1,7 +1,6 @@
 """Where every frame went: frames in = alerted + no match + shed + dead-lettered, by reason, always."""
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from cluster.measures import Measures
+from cluster.telemetry.context import parse_traceparent
 from operators.decide import Match
 from operators.sightings import Sighting
 from operators.types import Frame
@@ -53,10 +53,6 @@ MAX_LIFE_STEP = 6000  # a minute; what is longer is counted there
 AGE_STEP_MS = 50  # ages are counted in steps of this size
 MAX_AGE_STEP = 1200  # a minute; what is older is counted there
 
-_TRACEPARENT = re.compile(
-    r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}"
-)  # what else a camera sends is no trace
-
 
 @dataclass(frozen=True, slots=True)
 class _GivenBack:
@@ -89,7 +85,6 @@ class Account:
         self._ended: Counter[tuple[str, str]] = Counter()
         self._back = _GivenBack()
         self.faces: Counter[str] = Counter()
-        self.alerts = 0
         self.watched: Counter[str] = Counter()
         self.slow: Counter[str] = Counter()
         self.ages: Counter[int] = Counter()
@@ -130,10 +125,10 @@ class Account:
         """An alert is handed to the broker; one about a canary is no alert about anybody."""
         if match.is_canary:
             return
-        self.alerts += 1
         latency_s = (at - frame.captured_at).total_seconds()
-        trace = _TRACEPARENT.fullmatch(frame.traceparent or "")
-        self.measures.alerted(frame.camera, match.watchlist, latency_s, at.timestamp(), trace[1] if trace else None)
+        context = parse_traceparent(frame.traceparent)
+        trace_id = f"{context.trace_id:032x}" if context else None
+        self.measures.alerted(frame.camera, match.watchlist, latency_s, at.timestamp(), trace_id)
 
     def dropped(self, faces: int, lived_ms: int, ceiling_ms: int) -> None:
         """Faces that led to no alert have been dropped, so long after their frames were about to be decoded."""
@@ -161,6 +156,11 @@ class Account:
     def given_back(self) -> int:
         """Frames that are another's to account for."""
         return self._back.frames
+
+    @property
+    def alerts(self) -> int:
+        """Alerts handed to the broker."""
+        return self.measures.alerts
 
     @property
     def open(self) -> int:

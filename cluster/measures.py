@@ -115,6 +115,11 @@ class Measures:
             self._exemplars[str(bucket_of(latency_s))] = Exemplar(trace_id, latency_s, at_s)
 
     @property
+    def alerts(self) -> int:
+        """All alerts."""
+        return self._alerts.total()
+
+    @property
     def measured(self) -> Measured:
         """All of it."""
         return Measured(

@@ -19,6 +19,7 @@ from tests.builders import NOW, FakeIndex, Lane, hit, policy, record
 
 MATCH = Match("sought", "Find them.", 0.6, (hit(),))
 TRACE = "0af7651916cd43dd8448eb211c80319c"
+NO_TRACE, NO_VERSION = f"00-{'0' * 32}-b7ad6b7169203331-01", f"ff-{TRACE}-b7ad6b7169203331-01"
 
 
 def frame(traceparent: str | None) -> Frame:
@@ -37,7 +38,9 @@ def test_alerts_are_counted_by_camera_and_list_and_held_against_the_objective() 
     assert len(found.exemplars) == 3
 
 
-@pytest.mark.parametrize("traceparent", [None, "", "anna", "00-anna-b7ad6b7169203331-01", f"00-{TRACE}"])
+@pytest.mark.parametrize(
+    "traceparent", [None, "", "anna", "00-anna-b7ad6b7169203331-01", f"00-{TRACE}", NO_TRACE, NO_VERSION]
+)
 def test_what_a_camera_sends_instead_of_a_trace_goes_nowhere(traceparent: str | None) -> None:
     """It may be anything, a name as well."""
     account = Account()

@@ -27,7 +27,7 @@ from cluster.status import Member
 from cluster.telemetry.settings import MetricSettings, TelemetrySettings, TraceSettings
 from cluster.telemetry.supervised import open_cluster_metrics
 from loadtests.bench_frames import compose, entries
-from loadtests.bench_layers import Workers
+from loadtests.bench_layers import Workers, frames_done
 from loadtests.bench_pipeline import MODELS, POLICY, cluster_file, policy_document
 from loadtests.bench_report import MISSED, NOISY, machine, tell_rejected
 from loadtests.bench_run import WARM_UP_S, Show, fill, publish, temporary_run
@@ -60,7 +60,7 @@ class Side:
         """Frames a second of all of them together.
 
         Raises:
-            click.ClickException: They had read the whole backlog before the time was over.
+            click.ClickException: They were done with the whole backlog before the time was over.
         """
         telemetry = self._plan.settings.telemetry
         work, _, _ = self._workers.run_kafka(uuid.uuid4().hex, seconds, look, telemetry=telemetry, meanwhile=self._hear)
@@ -80,9 +80,9 @@ class Side:
         finally:
             if metrics:
                 metrics.close()
-        taken = sum(int(str(status.account["frames_in"])) for status in self._workers.statuses())
-        if taken >= self._frames:
-            raise click.ClickException(f"all {taken} frames were read before {seconds:g} s were over: more --frames")
+        done = sum(frames_done(status) for status in self._workers.statuses())
+        if done >= self._frames:
+            raise click.ClickException(f"all {done} frames were done before {seconds:g} s were over: more --frames")
 
 
 def measure(off: Side, on: Side, rounds: int, seconds: float, foreign: float, console: Console) -> list[Round]:

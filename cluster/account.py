@@ -1,13 +1,14 @@
 """Where every frame went: frames in = alerted + no match + shed + dead-lettered, by reason, always."""
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from cluster.measures import Measures
+from cluster.telemetry.context import parse_traceparent
 from operators.decide import Match
 from operators.sightings import Sighting
 from operators.types import Frame
@@ -52,13 +53,24 @@ MAX_LIFE_STEP = 6000  # a minute; what is longer is counted there
 AGE_STEP_MS = 50  # ages are counted in steps of this size
 MAX_AGE_STEP = 1200  # a minute; what is older is counted there
 
-_TRACEPARENT = re.compile(
-    r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}"
-)  # what else a camera sends is no trace
+
+@dataclass(frozen=True, slots=True)
+class _GivenBack:
+    """Frames that are another's to account for, so many that had no end yet, and those shed; replaced as a whole."""
+
+    waiting: int = 0
+    shed: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def frames(self) -> int:
+        return self.waiting + self.shed.total()
 
 
 class Account:
     """Counts of one process since its start. Nothing in it tells one face from another.
+
+    One thread counts, any thread may ask. Nothing that is kept ever becomes less; what may become less is worked out
+    when it is asked for.
 
     Args:
         objective_s: From which on an alert is late.
@@ -69,11 +81,10 @@ class Account:
 
     def __init__(self, objective_s: float = math.inf) -> None:
         self.measures = Measures(objective_s)
-        self.frames_in = 0
-        self.frames_out: Counter[tuple[str, str]] = Counter()
-        self.given_back = 0
+        self._taken_in = 0
+        self._ended: Counter[tuple[str, str]] = Counter()
+        self._back = _GivenBack()
         self.faces: Counter[str] = Counter()
-        self.alerts = 0
         self.watched: Counter[str] = Counter()
         self.slow: Counter[str] = Counter()
         self.ages: Counter[int] = Counter()
@@ -83,11 +94,11 @@ class Account:
 
     def take_in(self, frames: int = 1) -> None:
         """Frames have come, or have been jumped over."""
-        self.frames_in += frames
+        self._taken_in += frames
 
     def shed(self, reason: Shed, frames: int = 1) -> None:
         """Frames have reached their end unseen; until `written`, the ledger does not know yet."""
-        self.frames_out[Outcome.SHED, reason] += frames
+        self._ended[Outcome.SHED, reason] += frames
         self._unwritten[reason] += frames
 
     def written(self, reason: Shed, frames: int) -> None:
@@ -95,8 +106,12 @@ class Account:
         self._unwritten[reason] -= frames
 
     def decided(self, camera: str, captured_at: datetime, age_ms: float) -> None:
-        """A frame of a camera has been looked at, so long after it was captured."""
-        self.measures.decided(camera, captured_at.timestamp(), age_ms / 1000)
+        """A frame of a camera has been looked at, so long after it was captured.
+
+        A frame of a clock that is ahead was captured now: otherwise it would stand for all that do not come later.
+        """
+        age_s = age_ms / 1000
+        self.measures.decided(camera, captured_at.timestamp() + min(0.0, age_s), age_s)
         self.watched[camera] += 1
         self.ages[min(MAX_AGE_STEP, max(0, int(age_ms // AGE_STEP_MS) + 1))] += 1
 
@@ -110,10 +125,10 @@ class Account:
         """An alert is handed to the broker; one about a canary is no alert about anybody."""
         if match.is_canary:
             return
-        self.alerts += 1
         latency_s = (at - frame.captured_at).total_seconds()
-        trace = _TRACEPARENT.fullmatch(frame.traceparent or "")
-        self.measures.alerted(frame.camera, match.watchlist, latency_s, at.timestamp(), trace[1] if trace else None)
+        context = parse_traceparent(frame.traceparent)
+        trace_id = f"{context.trace_id:032x}" if context else None
+        self.measures.alerted(frame.camera, match.watchlist, latency_s, at.timestamp(), trace_id)
 
     def dropped(self, faces: int, lived_ms: int, ceiling_ms: int) -> None:
         """Faces that led to no alert have been dropped, so long after their frames were about to be decoded."""
@@ -125,12 +140,33 @@ class Account:
 
     def close(self, outcome: Outcome, reason: str) -> None:
         """One frame has reached its end."""
-        self.frames_out[outcome, reason] += 1
+        self._ended[outcome, reason] += 1
+
+    @property
+    def frames_in(self) -> int:
+        """Frames taken in, without those given back."""
+        return self._taken_in - self._back.frames
+
+    @property
+    def frames_out(self) -> Counter[tuple[str, str]]:
+        """Frames that reached their end here, by outcome and reason, without those given back."""
+        return self._out(self._back)
+
+    @property
+    def given_back(self) -> int:
+        """Frames that are another's to account for."""
+        return self._back.frames
+
+    @property
+    def alerts(self) -> int:
+        """Alerts handed to the broker."""
+        return self.measures.alerts
 
     @property
     def open(self) -> int:
         """Frames taken in that have no outcome yet: between batches, those that wait."""
-        return self.frames_in - self.frames_out.total()
+        waiting, ended = self._back.waiting, self._ended.total()  # in this order, as in `summary`
+        return self._taken_in - waiting - ended
 
     def give_back(self) -> None:
         """What is open, and what was shed without the ledger knowing, is accounted for by whoever reads it next."""
@@ -138,28 +174,31 @@ class Account:
 
     def take_back(self, waiting: int, shed: Mapping[Shed, int]) -> None:
         """Frames that are another's to account for: some that had no end yet, some shed and not yet written."""
-        for reason, frames in shed.items():
-            self.frames_out[Outcome.SHED, reason] -= frames
-            self._unwritten[reason] -= frames
-            self.measures.taken_back[reason] += frames
-        self.frames_out, self._unwritten = +self.frames_out, +self._unwritten
-        frames = waiting + sum(shed.values())
-        self.given_back += frames
-        self.frames_in -= frames
+        self._unwritten.subtract(shed)
+        self._unwritten = +self._unwritten
+        self._back = _GivenBack(self._back.waiting + waiting, self._back.shed + Counter(shed))
+
+    def _out(self, back: _GivenBack) -> Counter[tuple[str, str]]:
+        return self._ended.copy() - Counter({(Outcome.SHED, reason): frames for reason, frames in back.shed.items()})
 
     def summary(self) -> dict[str, object]:
         """Counts by outcome and reason, faces by what the gates said, cameras by frames looked at and by slow frames.
 
         Ages of frames when they were decided are counted by the end of their step, milliseconds; so is how long faces
-        existed that led to no alert. `late_drops` are batches that took longer than the policy allows.
+        existed that led to no alert. `late_drops` are batches that took longer than the policy allows. Of the frames
+        given back, `shed_given_back` had been shed, by reason.
         """
+        back = self._back  # in this order: what was given back had come in, and has no other end than being shed
+        out = self._out(back)
+        frames_in = self._taken_in - back.frames
         outcomes: dict[str, dict[str, int]] = {outcome: {} for outcome in Outcome}
-        for (outcome, reason), count in sorted(self.frames_out.items()):
+        for (outcome, reason), count in sorted(out.items()):
             outcomes[outcome][reason] = count
         return {
-            "frames_in": self.frames_in,
-            "open": self.open,
-            "given_back": self.given_back,
+            "frames_in": frames_in,
+            "open": frames_in - out.total(),
+            "given_back": back.frames,
+            "shed_given_back": dict(back.shed),
             **outcomes,
             "faces": dict(self.faces),
             "alerts": self.alerts,

@@ -32,13 +32,12 @@ class Measured:
         stage_errors: How often each failed.
         ages: From capture to decision, of each frame.
         lives: How long each face existed that led to no alert.
-        latencies: From capture to alert.
+        latencies: From capture until an alert is handed over to be written.
         exemplars: The last of these with a trace, by the number of their bucket.
         late_alerts: Alerts that took longer than the objective.
         alerts: By camera and list.
         sightings: By camera, list and verdict.
         last_frames: When the newest decided frame of each camera was captured, Unix time.
-        taken_back: Frames that were shed and given back later, by reason.
     """
 
     stages: Mapping[str, Durations] = field(default_factory=dict)
@@ -51,7 +50,6 @@ class Measured:
     alerts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     sightings: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
     last_frames: Mapping[str, float] = field(default_factory=dict)
-    taken_back: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +81,11 @@ class Measures:
 
     Attributes:
         stages: How long each stage took.
-        taken_back: See `Measured`.
     """
 
     def __init__(self, objective_s: float = math.inf) -> None:
         self._objective_s = objective_s
         self.stages = Stages()
-        self.taken_back = Counter[str]()
         self._ages, self._lives, self._latencies = Histogram(), Histogram(), Histogram()
         self._exemplars: dict[str, Exemplar] = {}
         self._late_alerts = 0
@@ -119,6 +115,11 @@ class Measures:
             self._exemplars[str(bucket_of(latency_s))] = Exemplar(trace_id, latency_s, at_s)
 
     @property
+    def alerts(self) -> int:
+        """All alerts."""
+        return self._alerts.total()
+
+    @property
     def measured(self) -> Measured:
         """All of it."""
         return Measured(
@@ -132,7 +133,6 @@ class Measures:
             alerts=_nested(self._alerts.copy().items()),
             sightings=_nested_twice(self._sightings.copy().items()),
             last_frames=dict(self._last_frames),
-            taken_back=dict(self.taken_back),
         )
 
 

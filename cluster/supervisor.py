@@ -124,8 +124,12 @@ class Supervisor:
             self._wake.clear()
 
     def _tell_metrics(self) -> None:
-        if self._metrics:
+        if self._metrics is None:
+            return
+        try:
             self._metrics.note(self.status(), len(self._lanes), self._policy.shown, self._checkpoints.sealing)
+        except Exception:  # whoever only measures ends nothing
+            log.exception("metrics of this round")
 
     def _reconcile(self) -> bool:
         """Make who is missing, hear everyone, and take the next steps; whether all are at work and none was due."""

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from typing import Any
 
 import cv2
 
@@ -26,7 +27,7 @@ from cluster.pipeline import Pipeline
 from cluster.plan import Plan, open_vision
 from cluster.ports import Record, Skipped
 from cluster.privacy.evidence import EvidenceSink
-from cluster.recogniser import Recogniser
+from cluster.recogniser import Recogniser, RecogniserStatus
 from cluster.results import Outlets
 from cluster.settings import Delivery
 from cluster.telemetry.frame_tracing import open_frame_tracing
@@ -82,6 +83,7 @@ class Workers:
         look: Callable[[], Snapshot],
         delivery: Delivery = Delivery.AT_LEAST_ONCE,
         telemetry: TelemetrySettings | None = None,
+        meanwhile: Callable[[float], None] = time.sleep,
     ) -> tuple[Work, Snapshot, Snapshot]:
         """Have all of them read the frames topic from its beginning, as a group of their own.
 
@@ -91,6 +93,7 @@ class Workers:
             look: Gives the machine's processes, as they are at the begin and the end of that time.
             delivery: Their mode of delivery.
             telemetry: Where their traces go; nowhere by default.
+            meanwhile: What is done while they are measured; it takes as many seconds as it is told.
 
         Raises:
             RuntimeError: They did not share all partitions in time.
@@ -99,7 +102,7 @@ class Workers:
             self._begin_kafka(group, delivery, telemetry or TelemetrySettings())
             time.sleep(SETTLE_S)
             before, begin = look(), self.ask("count")
-            time.sleep(seconds)
+            meanwhile(seconds)
             after, end = look(), self.ask("count")
         finally:
             self.ask("close")
@@ -109,6 +112,13 @@ class Workers:
 
     def ask(self, what: str, detail: object = None) -> list[Work]:
         """Send everyone a request and wait for all answers."""
+        return self._hear(what, detail)
+
+    def statuses(self) -> list[RecogniserStatus]:
+        """How the recognisers are, as a supervisor hears it; while `run_kafka` measures them."""
+        return self._hear("status", None)
+
+    def _hear(self, what: str, detail: object) -> list[Any]:
         for pipe in self._pipes:
             pipe.send((what, detail))
         return [pipe.recv() for pipe in self._pipes]
@@ -145,6 +155,11 @@ def _environment(**values: str) -> Iterator[None]:
                 os.environ.pop(name)
             else:
                 os.environ[name] = value
+
+
+def frames_done(status: RecogniserStatus) -> int:
+    """Frames that a recogniser is done with; those that wait are in, too, and a small backlog waits as a whole."""
+    return int(str(status.account["frames_in"])) - int(str(status.account["open"]))
 
 
 def together(parts: Sequence[Work]) -> Work:
@@ -246,6 +261,10 @@ class _Worker:
         frames, wall_s = self._do(what, detail)
         return Work(frames, wall_s, time.process_time() - (0.0 if what == "count" else cpu_s))
 
+    def status(self) -> RecogniserStatus:
+        """How its recogniser is."""
+        return self._opened().status()
+
     def _do(self, what: str, detail: object) -> tuple[int, float]:
         match what, detail:
             case "bare", float(seconds):
@@ -280,7 +299,7 @@ class _Worker:
         return self._recogniser
 
     def _count(self) -> tuple[int, float]:
-        return int(str(self._opened().status().account["frames_in"])), time.perf_counter()
+        return frames_done(self._opened().status()), time.perf_counter()
 
     def _partitions(self) -> tuple[int, float]:
         status = self._opened().status()
@@ -295,7 +314,7 @@ class _Worker:
 
 
 def _serve(
-    pipe: "Connection[Work, tuple[str, object]]",
+    pipe: "Connection[Work | RecogniserStatus, tuple[str, object]]",
     plan: Plan,
     slot: int,
     entries: list[tuple[str, bytes]],
@@ -310,4 +329,4 @@ def _serve(
             what, detail = pipe.recv()
         except EOFError:
             return
-        pipe.send(worker.answer(what, detail))
+        pipe.send(worker.status() if what == "status" else worker.answer(what, detail))

@@ -1,6 +1,6 @@
 """A trace in a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import UTC, datetime
 
 from rich.console import Console, Group, RenderableType
@@ -63,7 +63,7 @@ def _heading(trace: Waterfall) -> Text:
 
 def _lines(trace: Waterfall, width: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bright_black", expand=True)
-    labels = [_label(trace.rows, at) for at in range(len(trace.rows))]
+    labels = _labels(trace.rows)
     is_wide = width >= _WIDE
     where = max(len(row.process) for row in trace.rows) + 2 if is_wide else 0
     bar = max(_LEAST_BAR, width - max(len(label) for label in labels) - where - 14)
@@ -78,12 +78,19 @@ def _lines(trace: Waterfall, width: int) -> Table:
     return table
 
 
-def _label(rows: Sequence[Row], at: int) -> Text:
-    """Name of a row, behind lines that lead to it from its parents."""
-    row, guides = rows[at], ""
-    for depth in range(1, row.depth + 1):
-        goes_on = _goes_on(rows, at, depth)
-        guides += ("├─ " if goes_on else "└─ ") if depth == row.depth else ("│  " if goes_on else "   ")
+def _labels(rows: Sequence[Row]) -> list[Text]:
+    """Name of each row, behind lines that lead to it from its parents."""
+    labels, follow = list[Text](), set[int]()
+    for row in reversed(rows):
+        labels.append(_label(row, follow))
+        follow = {depth for depth in follow if depth <= row.depth} | {row.depth}
+    return labels[::-1]
+
+
+def _label(row: Row, follow: Container[int]) -> Text:
+    """One row's; `follow`: depths of which another row follows below the same parent."""
+    guides = "".join("│  " if depth in follow else "   " for depth in range(1, row.depth))
+    guides += ("├─ " if row.depth in follow else "└─ ") if row.depth else ""
     text = Text(guides, "bright_black")
     text.append(row.span.name, "italic bright_black" if row.is_missing else "bold" if row.depth == 0 else "")
     shard = row.span.attributes.get(names.SHARD)
@@ -92,16 +99,6 @@ def _label(rows: Sequence[Row], at: int) -> Text:
     if row.span.error:
         text.append(f" {row.span.error}", "bold red")
     return text
-
-
-def _goes_on(rows: Sequence[Row], at: int, depth: int) -> bool:
-    """Whether another row of that depth follows below the same parent."""
-    for row in rows[at + 1 :]:
-        if row.depth < depth:
-            return False
-        if row.depth == depth:
-            return True
-    return False
 
 
 def _scale(shown: float, width: int) -> Text:

@@ -26,7 +26,12 @@ def receiving(listen: str, store: Path) -> Iterator[str]:
         DeploymentFailed: Nothing can listen there.
         SettingsRefused: The file is no store of traces.
     """
-    host, port = host_and_port(listen)
+    try:
+        host, port = host_and_port(listen)
+    except ValueError:
+        raise DeploymentFailed(
+            f"nothing can listen on {listen}: name HOST:PORT with --otlp, and http://HOST:PORT in the cluster file"
+        ) from None
     with closing(SpanStore(store)) as spans:
         try:
             receiver = Receiver(host, port, spans)

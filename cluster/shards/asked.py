@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -10,6 +11,8 @@ from cluster.shards.layout import Replica
 from cluster.telemetry.stamps import Asked
 
 SILENT = "silent"
+# Each becomes a span of every frame that was searched for, and a search is repeated while a shard is down.
+MOST = 64
 Reply = TypeVar("Reply", bound=Hashable)
 
 
@@ -21,7 +24,7 @@ class _Question:
 
 
 class AskedBook(Generic[Reply]):
-    """Whom searches have asked since somebody wanted to know. Not thread-safe.
+    """Whom searches have asked since somebody wanted to know, the last `MOST` of them. Not thread-safe.
 
     Args:
         is_on: Whether anything is noted.
@@ -32,7 +35,7 @@ class AskedBook(Generic[Reply]):
         self._is_on = is_on
         self._now_ns = now_ns
         self._open: dict[Reply, _Question] = {}
-        self._done: list[Asked] = []
+        self._done = deque[Asked](maxlen=MOST)
 
     def number(self) -> int:
         """By what a replica is to know the next search; 0 while nothing is noted."""
@@ -40,8 +43,11 @@ class AskedBook(Generic[Reply]):
 
     def ask(self, reply: Reply, replica: Replica, number: int) -> None:
         """A replica is asked."""
-        if self._is_on:
-            self._open[reply] = _Question(replica, number, self._now_ns())
+        if not self._is_on:
+            return
+        if len(self._open) >= MOST:  # its answer is not kept in memory either
+            self._done.append(self._asked(self._open.pop(next(iter(self._open))), None, SILENT))
+        self._open[reply] = _Question(replica, number, self._now_ns())
 
     def answered(self, reply: Reply, own_ns: int | None, error: str | None = None) -> None:
         """It has answered, after so much time of its own, or failed."""
@@ -51,9 +57,10 @@ class AskedBook(Generic[Reply]):
 
     def take(self) -> list[Asked]:
         """Who was asked since the last call. Who has not answered by now is silent, whatever comes later."""
-        found = self._done + [self._asked(question, None, SILENT) for question in self._open.values()]
+        self._done.extend(self._asked(question, None, SILENT) for question in self._open.values())
         self._open.clear()
-        self._done = []
+        found = list(self._done)
+        self._done.clear()
         return found
 
     def _asked(self, question: _Question, own_ns: int | None, error: str | None) -> Asked:

@@ -105,8 +105,8 @@ SECTIONS: Sections = {
         gauge(
             "beholden_camera_last_frame_timestamp_seconds",
             CAMERA,
-            "When the newest decided frame of a camera was captured, Unix time.",
-            "Old: see beholden_camera_frames_total. In the future: set the camera's clock.",
+            "When the newest decided frame of a camera was captured, Unix time; no later than it was decided.",
+            "Old: see beholden_camera_frames_total, and the camera's clock.",
         ),
         counter(
             "beholden_slow_frames_total",
@@ -137,13 +137,15 @@ SECTIONS: Sections = {
         histogram(
             "beholden_alert_latency_seconds",
             MEMBER,
-            "From a frame's capture until its alert was handed to the broker; with a trace id where there is one.",
-            "Open the trace of a slow one: `beholden trace --slowest`.",
+            "From a frame's capture until its alert was handed over to be written, not until it can be read; with a "
+            "trace id where there is one.",
+            "Open the trace of a slow one: `beholden trace --slowest`. What the broker takes is the stage publish, and "
+            "the canary's latency has all of it.",
         ),
         counter(
             "beholden_alerts_late_total",
             MEMBER,
-            "Alerts among these that took longer than telemetry.objective_ms.",
+            "Alerts among these that took longer than telemetry.objective_ms before they were handed over.",
             "See beholden_stage_duration_seconds.",
         ),
         gauge(

@@ -68,7 +68,7 @@ class KeptWatch:
         retention: By the policy in force; None while that is not known.
 
     Attributes:
-        kept: What was found last.
+        kept: What was found last; nothing while it cannot be found out.
     """
 
     def __init__(self, settings: ClusterSettings, retention: Callable[[], RetentionProfile | None]) -> None:
@@ -85,15 +85,20 @@ class KeptWatch:
 
     def _run(self) -> None:
         while not self._closing.is_set():
+            self._closing.wait(EVERY_S if self._measure() else RETRY_S)
+
+    def _measure(self) -> bool:
+        """Whether there is a policy to measure by."""
+        try:
             profile = self._retention()
-            if profile is None:
-                self._closing.wait(RETRY_S)
-                continue
-            try:
-                self.kept = self._look(profile)
-            except BeholdenError as error:
-                log.warning("how old records are is not known now: %s", error)
-            self._closing.wait(EVERY_S)
+            self.kept = () if profile is None else self._look(profile)
+        except Exception as error:  # otherwise what was found last would be told for ever
+            self.kept = ()
+            log.warning(
+                "how old records are is not known now: %s", error, exc_info=not isinstance(error, BeholdenError)
+            )
+            return True
+        return profile is not None
 
     def _look(self, profile: RetentionProfile) -> list[Kept]:
         kafka = self._settings.kafka

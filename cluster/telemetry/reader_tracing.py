@@ -56,7 +56,7 @@ class ReaderTracing:
         sender = parse_traceparent(record.headers.get("traceparent", b"").decode(errors="replace"))
         if sender is None or not sender.sampled:
             return
-        topic, written_ns = record.ref.topic, min(record.timestamp_ms * 1_000_000, began_ns)
+        topic, written_ns = record.ref.topic, min(max(0, record.timestamp_ms) * 1_000_000, began_ns)
         said = names.kafka(names.PROCESS, names.PROCESS, topic) | {
             names.PARTITION: str(record.ref.partition),
             names.OFFSET: record.ref.offset,

@@ -4,8 +4,11 @@ It is for looking at traces where nothing else is at hand. A deployment that has
 """
 
 import logging
+import sqlite3
+import threading
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -22,7 +25,12 @@ from cluster.telemetry.span_store import SpanStore, StoredSpan
 
 PROTOBUF = "application/x-protobuf"
 MOST_BYTES = 16 * 1024 * 1024  # of one request, also when it is unpacked
+MOST_WAITING_BYTES = 64 * 1024 * 1024  # of all requests that are being taken
+MOST_SENDERS = 64  # connections; each has a thread
+MOST_UNPACKED = 2  # requests that are unpacked and read at once
 SILENT_S = 10.0  # a sender that says nothing for so long is not waited for
+
+_COME_AGAIN = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 TakeMetrics = Callable[[ExportMetricsServiceRequest], None]
 
@@ -49,6 +57,10 @@ class Receiver(ThreadingHTTPServer):
             "/v1/traces": lambda body: store.add(list(stored_spans(ExportTraceServiceRequest.FromString(body)))),
             "/v1/metrics": lambda body: take_metrics(ExportMetricsServiceRequest.FromString(body)),
         }
+        self.unpacking = threading.BoundedSemaphore(MOST_UNPACKED)
+        self._senders = threading.BoundedSemaphore(MOST_SENDERS)
+        self._lock = threading.Lock()
+        self._waiting_bytes = 0
         super().__init__((host, port), _Handler)
 
     @property
@@ -56,6 +68,34 @@ class Receiver(ThreadingHTTPServer):
         """What a cluster file is to name as `telemetry.traces.otlp`."""
         host, port = self.server_address[:2]
         return f"http://{host!s}:{port}"
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Take one connection, in a thread of its own; one too many is told to come again."""
+        if self._senders.acquire(blocking=False):
+            super().process_request(request, client_address)
+            return
+        with suppress(OSError):
+            request.sendall(_COME_AGAIN)
+        self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Take what comes over one connection."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._senders.release()
+
+    @contextmanager
+    def room(self, length: int) -> Iterator[bool]:
+        """Around the taking of one request: whether there is room for so many bytes."""
+        with self._lock:
+            has_room = self._waiting_bytes + length <= MOST_WAITING_BYTES
+            self._waiting_bytes += length * has_room
+        try:
+            yield has_room
+        finally:
+            with self._lock:
+                self._waiting_bytes -= length * has_room
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -76,13 +116,22 @@ class _Handler(BaseHTTPRequestHandler):
         elif int(length) > MOST_BYTES:
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         else:
-            self._take(take, self.rfile.read(int(length)))
+            with self.server.room(int(length)) as has_room:
+                if has_room:
+                    self._take(take, self.rfile.read(int(length)))
+                else:
+                    self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
 
     def _take(self, take: Callable[[bytes], None], body: bytes) -> None:
         try:
-            take(_unpacked(body) if self.headers.get("Content-Encoding") == "gzip" else body)
+            with self.server.unpacking:
+                take(_unpacked(body) if self.headers.get("Content-Encoding") == "gzip" else body)
         except (DecodeError, ValueError, zlib.error):
             self._refuse(HTTPStatus.BAD_REQUEST)
+            return
+        except sqlite3.Error as error:
+            log.warning("spans are not kept: %s", error)
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)  # the sender comes again
             return
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", PROTOBUF)

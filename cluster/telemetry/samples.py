@@ -146,7 +146,7 @@ def _recogniser(name: str, status: RecogniserStatus, labels: _Labels) -> Iterato
     yield Sample("beholden_spans_dropped_total", labels, status.spans_dropped)
     if status.policy:
         yield _goes_by(name, labels["node"], status.policy, status.policy_digest)
-    yield from _account(status.account, status.measured, labels)
+    yield from _account(status.account, labels)
     yield from _measured(status.measured, labels)
     yield from _work(status, labels)
     yield from _process(status.process, labels)
@@ -154,15 +154,15 @@ def _recogniser(name: str, status: RecogniserStatus, labels: _Labels) -> Iterato
         yield from _holder(status.index, {**labels, "shard": "0", "replica": str(status.slot)})
 
 
-def _account(account: Mapping[str, Any], measured: Measured, labels: _Labels) -> Iterator[Sample]:
+def _account(account: Mapping[str, Any], labels: _Labels) -> Iterator[Sample]:
     """Counts that may become less when frames are given back are told with those added, so that they only grow."""
     yield Sample("beholden_frames_in_total", labels, account["frames_in"] + account["given_back"])
     yield Sample("beholden_frames_given_back_total", labels, account["given_back"])
     yield Sample("beholden_frames_waiting", labels, account["open"])
     for outcome, reasons in _REASONS.items():
         for reason in reasons:
-            taken_back = measured.taken_back.get(reason, 0) if outcome is Outcome.SHED else 0
-            count = account[outcome].get(reason, 0) + taken_back
+            given_back = account["shed_given_back"].get(reason, 0) if outcome is Outcome.SHED else 0
+            count = account[outcome].get(reason, 0) + given_back
             yield Sample("beholden_frames_total", {**labels, "outcome": outcome, "reason": reason}, count)
     for reason in (COMPARED, *GateReason):
         yield Sample("beholden_faces_total", {**labels, "reason": reason}, account["faces"].get(reason, 0))

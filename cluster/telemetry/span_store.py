@@ -5,16 +5,20 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cluster.telemetry import names
+from cluster.telemetry.unix_time import LATEST_NS
 from operators.errors import SettingsRefused
 
 KEEP_S = 24 * 3600.0
 KEEP_SPANS = 500_000  # some 300 MB
-TRIM_EVERY = 2_000  # spans between two looks at what is too old or too much
+TRIM_EVERY = 2_000  # spans between two looks at what is too old or too much, and seconds
+TRIM_EVERY_S = 60.0
+_BESIDE = ("-wal", "-shm")  # SQLite's own files beside it
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS span (
         trace_id TEXT NOT NULL, span_id TEXT NOT NULL, parent_id TEXT, name TEXT NOT NULL, kind TEXT NOT NULL,
@@ -81,6 +85,7 @@ class SpanStore:
         self._keep_spans = keep_spans
         self._now_s = now_s
         self._added = 0
+        self._trimmed_s = now_s()
         self._lock = threading.Lock()
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -89,21 +94,30 @@ class SpanStore:
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
             self._database.executescript(_SCHEMA)
+            for each in (file, *(Path(f"{file}{name}") for name in _BESIDE)):
+                if each.exists():  # from before, perhaps for all to read
+                    each.chmod(0o600)
+            self._trim()
         except (sqlite3.Error, OSError) as error:
             raise SettingsRefused(f"{file}: no store of traces ({error}): name another file with --store") from None
 
     def add(self, spans: Sequence[StoredSpan]) -> None:
-        """Keep these; one that is there already is replaced."""
-        with self._lock:
+        """Keep these, all or none; one that is there already is replaced.
+
+        Raises:
+            ValueError: One of them has no time that can be kept, or says what cannot be.
+            sqlite3.Error: The file takes nothing.
+        """
+        rows = [_row(span) for span in spans]
+        with self._lock, self._database:  # rolls back whatever goes wrong
             self._database.execute("BEGIN")
             self._database.executemany(
                 f"INSERT OR REPLACE INTO span ({_COLUMNS}, age_ms, alert_id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
-                [_row(span) for span in spans],
+                rows,
             )
             self._added += len(spans)
-            if self._added >= TRIM_EVERY:
+            if self._added >= TRIM_EVERY or self._now_s() - self._trimmed_s >= TRIM_EVERY_S:
                 self._trim()
-            self._database.execute("COMMIT")
 
     def trace(self, trace_id: str) -> list[StoredSpan]:
         """All spans of a trace, by when they began."""
@@ -130,8 +144,10 @@ class SpanStore:
             return int(self._database.execute("SELECT count(*) FROM span").fetchone()[0])
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file; what is too old by now does not stay in it."""
         with self._lock:
+            with suppress(sqlite3.Error):  # the next one to open it tries again
+                self._trim()
             self._database.close()
 
     def _select(self, where: str, *values: object) -> list[StoredSpan]:
@@ -149,7 +165,7 @@ class SpanStore:
 
     def _trim(self) -> None:
         """Take out what is too old, and the oldest of what is too much."""
-        self._added = 0
+        self._added, self._trimmed_s = 0, self._now_s()
         oldest_ns = int((self._now_s() - self._keep_s) * 1e9)
         self._database.execute("DELETE FROM span WHERE began_ns < ?", (oldest_ns,))
         self._database.execute(
@@ -164,6 +180,8 @@ def _span(row: tuple[Any, ...]) -> StoredSpan:
 
 
 def _row(span: StoredSpan) -> tuple[object, ...]:
+    if not (0 <= span.began_ns <= LATEST_NS and 0 <= span.ended_ns <= LATEST_NS):
+        raise ValueError("a span begins and ends between 1970 and 2262")
     return (
         *(span.trace_id, span.span_id, span.parent_id, span.name, span.kind, span.began_ns, span.ended_ns),
         *(json.dumps(dict(span.process)), json.dumps(dict(span.attributes)), span.error),

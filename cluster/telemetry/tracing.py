@@ -126,15 +126,15 @@ class _Counting(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """See `SpanExporter`."""
-        result = SpanExportResult.FAILURE
         try:
             result = self._exporter.export(spans)
-        finally:
-            is_sent = result is SpanExportResult.SUCCESS
-            with self._lock:
-                self._waiting -= len(spans)
-                self.dropped += 0 if is_sent else len(spans)
-            self._say(is_sent)
+            self._say(result is SpanExportResult.SUCCESS)
+        except Exception as error:  # noqa: BLE001 - whatever cannot be sent is dropped; nobody has refused it
+            result = SpanExportResult.FAILURE
+            log.warning("%d spans cannot be encoded and are dropped: %s", len(spans), type(error).__name__)
+        with self._lock:
+            self._waiting -= len(spans)
+            self.dropped += 0 if result is SpanExportResult.SUCCESS else len(spans)
         return result
 
     def shutdown(self) -> None:

@@ -102,26 +102,30 @@ def waterfall(spans: Sequence[StoredSpan]) -> Waterfall:
 
 
 def _rows(spans: Sequence[StoredSpan], began_ns: int) -> list[Row]:
-    """Parents before children, siblings by when they began; who lacks a parent is below a row for what is missing."""
-    known = {span.span_id for span in spans}
+    """Parents before children, siblings by when they began; who lacks a parent is below a row for what is missing.
+
+    Spans that are each other's parents are shown as well, from the first of them on.
+    """
+    known, ordered = {span.span_id for span in spans}, sorted(spans, key=_in_time)
     below: dict[str | None, list[StoredSpan]] = defaultdict(list)
-    for span in sorted(spans, key=lambda span: (span.began_ns, -span.ended_ns)):
+    for span in ordered:
         below[span.parent_id].append(span)
-    rows: list[Row] = []
+    missing = [_missing(parent_id, below[parent_id]) for parent_id in below if parent_id and parent_id not in known]
+    rows: dict[str, Row] = {}
+    for first in (*sorted([*below[None], *missing], key=_in_time), *ordered):
+        ahead = [(first, 0)]
+        while ahead:
+            span, depth = ahead.pop()
+            if span.span_id in rows:
+                continue
+            begin_ms, length_ms = (span.began_ns - began_ns) / 1e6, (span.ended_ns - span.began_ns) / 1e6
+            rows[span.span_id] = Row(span, depth, begin_ms, length_ms, span.span_id not in known)
+            ahead += [(child, depth + 1) for child in reversed(below[span.span_id])]
+    return list(rows.values())
 
-    def add(span: StoredSpan, depth: int, is_missing: bool = False) -> None:
-        begin_ms, length_ms = (span.began_ns - began_ns) / 1e6, (span.ended_ns - span.began_ns) / 1e6
-        rows.append(Row(span, depth, begin_ms, length_ms, is_missing))
-        for child in below[span.span_id]:
-            add(child, depth + 1)
 
-    for parent_id in list(below):
-        if parent_id is None:
-            for span in below[None]:
-                add(span, 0)
-        elif parent_id not in known:
-            add(_missing(parent_id, below[parent_id]), 0, is_missing=True)
-    return rows
+def _in_time(span: StoredSpan) -> tuple[int, int]:
+    return span.began_ns, -span.ended_ns
 
 
 def _missing(span_id: str, children: Sequence[StoredSpan]) -> StoredSpan:

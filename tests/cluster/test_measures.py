@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -19,6 +19,7 @@ from tests.builders import NOW, FakeIndex, Lane, hit, policy, record
 
 MATCH = Match("sought", "Find them.", 0.6, (hit(),))
 TRACE = "0af7651916cd43dd8448eb211c80319c"
+NO_TRACE, NO_VERSION = f"00-{'0' * 32}-b7ad6b7169203331-01", f"ff-{TRACE}-b7ad6b7169203331-01"
 
 
 def frame(traceparent: str | None) -> Frame:
@@ -37,7 +38,9 @@ def test_alerts_are_counted_by_camera_and_list_and_held_against_the_objective() 
     assert len(found.exemplars) == 3
 
 
-@pytest.mark.parametrize("traceparent", [None, "", "anna", "00-anna-b7ad6b7169203331-01", f"00-{TRACE}"])
+@pytest.mark.parametrize(
+    "traceparent", [None, "", "anna", "00-anna-b7ad6b7169203331-01", f"00-{TRACE}", NO_TRACE, NO_VERSION]
+)
 def test_what_a_camera_sends_instead_of_a_trace_goes_nowhere(traceparent: str | None) -> None:
     """It may be anything, a name as well."""
     account = Account()
@@ -51,7 +54,7 @@ def test_what_is_shed_and_given_back_is_counted_both_times() -> None:
     account.take_in(2)
     account.shed(Shed.TOO_OLD, 2)
     account.give_back()
-    assert (account.frames_out.total(), account.measures.measured.taken_back) == (0, {"too_old": 2})
+    assert (account.frames_out.total(), account.summary()["shed_given_back"]) == (0, {"too_old": 2})
 
 
 def test_the_newest_frame_of_a_camera_counts() -> None:
@@ -60,6 +63,14 @@ def test_the_newest_frame_of_a_camera_counts() -> None:
     measures.decided("gate", 200.0, 0.5)
     measures.decided("gate", 100.0, 0.5)
     assert (measures.measured.last_frames, measures.measured.ages.total_s) == ({"gate": 200.0}, 1.0)
+
+
+def test_a_clock_that_is_ahead_hides_no_camera_that_is_down() -> None:
+    """One such frame was captured when it was decided, and the next one counts."""
+    account = Account()
+    for at_s, now_s in ((4e9, 200.0), (201.0, 201.5)):
+        account.decided("gate", datetime.fromtimestamp(at_s, UTC), (now_s - at_s) * 1000)
+        assert account.measures.measured.last_frames["gate"] == pytest.approx(min(at_s, now_s), abs=1e-3)
 
 
 def test_all_of_it_stands_in_a_status_as_json() -> None:

@@ -126,6 +126,9 @@ class World:
             self.done.append(f"end {actor.name}")
 
 
+RUN = Supervisor._run
+
+
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """An empty one; a supervisor in it waits to be told to look."""
@@ -353,3 +356,16 @@ def test_every_round_looks_whether_all_go_by_the_newest_policy(world: World, pla
     assert supervisor.policy() == PolicyShown(7, "d" * 64)
     world.is_spread = True
     assert not supervisor._reconcile()
+
+
+def test_metrics_that_cannot_be_made_end_nothing(
+    world: World, plan: Plan, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The thread that keeps the actors alive looks again, and the log says what went wrong."""
+    supervisor = Supervisor(plan)
+    note = Mock(side_effect=ValueError("no such member"))
+    monkeypatch.setattr(supervisor, "_metrics", Mock(note=note))
+    monkeypatch.setattr(supervisor, "_stopping", Mock(is_set=lambda: note.call_count == 2))
+    monkeypatch.setattr(supervisor, "_wake", Mock())
+    RUN(supervisor)
+    assert "no such member" in caplog.text

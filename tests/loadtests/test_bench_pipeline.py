@@ -18,6 +18,7 @@ from loadtests.bench_pipeline import CANDIDATES, POLICY, cluster_file, policy_do
 from loadtests.bench_report import CLUSTER, MANY, MEMORY, MISSED, NOISY, ONE, PROCESSES, Figures, Sample, show, verdict
 from loadtests.bench_run import Show
 from loadtests.quiet import Load
+from operators.freshness import Rule
 from operators.jpeg import check_header
 from operators.types import FrameRef
 
@@ -136,6 +137,7 @@ def test_the_files_of_a_run_are_accepted(
     bench = read_policy(read.policy).policy
     assert len(bench.cameras) == CANDIDATES
     assert bench.sightings.confirm_frames == 1  # pictures are single: nobody is seen twice in a passage
+    assert {bench.freshness.of(camera).rule for camera in bench.cameras} == {Rule.EVERY}  # or a backlog is shed
 
 
 def sample(fps: float) -> Sample:

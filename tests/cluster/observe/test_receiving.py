@@ -26,3 +26,11 @@ def test_metrics_are_taken_and_a_store_of_traces_is_there(tmp_path: Path) -> Non
         assert again == address
     with closing(SpanStore(store)) as spans:
         assert len(spans) == 0
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:4318/otlp", "collector.example", "127.0.0.1:many"])
+def test_what_is_no_address_to_listen_on_is_refused(tmp_path: Path, listen: str) -> None:
+    """As a cluster file may name it for a collector elsewhere: with a path, or without a port."""
+    with pytest.raises(DeploymentFailed, match="name HOST:PORT with --otlp"), receiving(listen, tmp_path / "traces"):
+        pass
+    assert not (tmp_path / "traces").exists()

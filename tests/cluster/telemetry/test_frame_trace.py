@@ -183,6 +183,14 @@ def test_a_clock_that_is_ahead_makes_no_negative_time() -> None:
     assert all(span.began_ns <= span.ended_ns for span in spans)
 
 
+def test_a_clock_before_1970_makes_no_time_that_cannot_be_sent() -> None:
+    """A camera without a clock: its frame has waited since 1970, and a whole batch of spans is not lost for it."""
+    long_ago = {"traceparent": str(CAMERA).encode(), "captured_at": b"1969-01-01T00:00:00Z"}
+    spans = _spans([record(b"anna", headers=long_ago)])
+    assert all(0 <= span.began_ns <= span.ended_ns for span in spans)
+    assert _one(spans, "wait in topic").began_ns == 0
+
+
 def test_everything_that_is_said_is_on_the_list() -> None:
     """Nothing is left out when a span leaves the process."""
     spans = _spans([record(b"anna", headers=HEADERS), record(b"none", 1)], asked=SHARDS)

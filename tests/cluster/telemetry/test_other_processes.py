@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cluster.plan import Plan
-from cluster.shards.asked import SILENT, AskedBook
+from cluster.shards.asked import MOST, SILENT, AskedBook
 from cluster.shards.layout import Replica
 from cluster.telemetry import recent_searches
 from cluster.telemetry.camera_tracing import CameraTracing, open_camera_tracing
@@ -87,6 +87,18 @@ def test_an_asked_book_says_who_was_asked_and_what_came_of_it() -> None:
     book.answered("c", 1)
     assert book.take() == []
     assert book.number() != book.number() != 0
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_an_asked_book_keeps_the_last_however_often_is_asked(answers: bool) -> None:
+    """A search is repeated until it is complete, for an hour if need be; silent or refused, the last are told of."""
+    book = AskedBook[int](is_on=True)
+    for number in range(1, 7_201):
+        book.ask(number, FIRST, number)
+        if answers:
+            book.answered(number, None, "IndexIncomplete")
+    assert len(book._open) <= MOST
+    assert [asked.number for asked in book.take()] == list(range(7_201 - MOST, 7_201))
 
 
 def test_an_asked_book_that_is_off_keeps_nothing() -> None:

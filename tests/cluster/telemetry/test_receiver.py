@@ -2,9 +2,13 @@
 
 import gzip
 import http.client
+import socket
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -109,3 +113,53 @@ def test_ids_of_the_wrong_length_are_refused(listening: Listening) -> None:
     spans = [{"scope_spans": [{"spans": [{"trace_id": b"short", "span_id": bytes(8)}]}]}]
     request = ExportTraceServiceRequest(resource_spans=spans)
     assert listening.post("/v1/traces", request.SerializeToString()) == 400
+
+
+def test_a_span_out_of_all_time_is_refused_and_the_next_is_taken(listening: Listening) -> None:
+    """One malformed span ends nothing."""
+    for start_ns, status in ((2**63, 400), (5, 200)):
+        span = {"trace_id": bytes(16), "span_id": bytes(8), "name": "x", "start_time_unix_nano": start_ns}
+        request = ExportTraceServiceRequest(resource_spans=[{"scope_spans": [{"spans": [span]}]}])
+        assert listening.post("/v1/traces", request.SerializeToString()) == status
+    assert len(listening.store) == 1
+
+
+def test_a_store_that_takes_nothing_has_the_sender_come_again(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the disk is full."""
+    monkeypatch.setattr(listening.store, "add", Mock(side_effect=sqlite3.OperationalError("disk is full")))
+    assert listening.post("/v1/traces", b"") == 503
+
+
+def test_one_sender_too_many_is_told_to_come_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads are bounded; when somebody has gone there is room again."""
+    monkeypatch.setattr(module, "MOST_SENDERS", 1)
+    listening = Listening(tmp_path)
+    host, port = listening.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))), socket.create_connection((host, int(port)), 10.0) as second:
+        assert second.recv(100).startswith(b"HTTP/1.1 503 ")
+    until_s = time.monotonic() + 10.0
+    while (status := _status(listening)) != 200 and time.monotonic() < until_s:
+        pass
+    assert status == 200
+    listening.close()
+
+
+def _status(listening: Listening) -> int:
+    try:
+        return listening.post("/v1/traces", b"")
+    except ConnectionError:  # refused before it was sent
+        return 503
+
+
+def test_bodies_beyond_what_there_is_room_for_are_told_to_come_again(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that are on their way together; what has been taken makes room."""
+    monkeypatch.setattr(module, "MOST_WAITING_BYTES", 1_000)
+    with listening.receiver.room(600) as has_room:
+        assert has_room
+        assert listening.post("/v1/metrics", bytes(500)) == 503
+    assert listening.post("/v1/metrics", METRICS.SerializeToString()) == 200
+    assert [listening.post("/v1/metrics", b"no protobuf") for _ in range(200)] == [400] * 200

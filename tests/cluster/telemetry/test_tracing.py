@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
@@ -167,6 +168,18 @@ def test_what_nobody_takes_is_dropped_and_told_of_once(
         tracer.close(MOST_S)
     assert tracer.dropped == 2 * tracing.BATCH_SPANS + 9
     assert [each.getMessage()[:30] for each in caplog.records] == ["the collector takes no traces:"]
+
+
+def test_what_cannot_be_encoded_is_dropped_and_nobody_is_said_to_have_refused_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is counted, and the log does not repeat what it is."""
+    exporter = Mock(export=Mock(side_effect=ValueError("Jane")))
+    tracer = _tracer(exporter)
+    tracer.send([_span()])
+    tracer.close(MOST_S)
+    assert tracer.dropped == 1
+    assert [each.getMessage() for each in caplog.records] == ["1 spans cannot be encoded and are dropped: ValueError"]
 
 
 CHECK = """

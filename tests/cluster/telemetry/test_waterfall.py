@@ -1,6 +1,7 @@
 """A trace as it is shown: the tree, where the time went, the terminal and the page."""
 
 import io
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from cluster.telemetry.trace_look import shown_ms
 from cluster.telemetry.trace_page import page
 from cluster.telemetry.waterfall import MISSING, waterfall
 
-MS, BEGIN = 1_000_000, 1_769_860_800 * 10**9
+MS, BEGIN = 1_000_000, time.time_ns()
 
 
 def _span(name: str, span: int, parent: int | None, begin: float, end: float, **said: Any) -> StoredSpan:
@@ -74,6 +75,22 @@ def test_what_a_camera_has_not_sent_is_shown_as_missing() -> None:
     found = waterfall(SPANS)
     assert [row.is_missing for row in found.rows] == [True] + [False] * len(SPANS)
     assert (found.rows[0].span.name, found.rows[0].depth, found.rows[1].depth) == (MISSING, 0, 1)
+
+
+def test_a_trace_that_is_deep_or_goes_in_circles_is_shown() -> None:
+    """Anybody may have posted it: a thousand spans below each other, two that are each other's parents, one its own."""
+    deep = [_span("deep", at, at - 1 or None, at, 2_000) for at in range(1, 1_001)]
+    round_about = [
+        _span("first", 2_001, 2_002, 5, 9),
+        _span("second", 2_002, 2_001, 6, 9),
+        _span("own", 3_000, 3_000, 7, 9),
+    ]
+    found = waterfall([*deep, *round_about])
+    assert [row.depth for row in found.rows] == [*range(1_000), 0, 1, 0]
+    assert [row.span.name for row in found.rows[1_000:]] == ["first", "second", "own"]
+    assert not any(row.is_missing for row in found.rows)
+    assert page(found)
+    Console(width=100, file=io.StringIO()).print(view(waterfall([*deep[:50], *round_about]), 100))
 
 
 def test_a_trace_of_anything_can_be_shown() -> None:

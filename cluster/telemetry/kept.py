@@ -10,7 +10,7 @@ from math import inf
 from cluster.kafka_io import WATCHLIST, Extent, read_extent
 from cluster.privacy.retention_check import Age, measure
 from cluster.settings import ClusterSettings
-from operators.errors import BeholdenError
+from cluster.traces import trace_of
 from operators.retention import RetentionProfile
 
 EVERY_S = 60.0
@@ -92,11 +92,9 @@ class KeptWatch:
         try:
             profile = self._retention()
             self.kept = () if profile is None else self._look(profile)
-        except Exception as error:  # otherwise what was found last would be told for ever
+        except Exception as error:  # noqa: BLE001 - otherwise what was found last would be told for ever
             self.kept = ()
-            log.warning(
-                "how old records are is not known now: %s", error, exc_info=not isinstance(error, BeholdenError)
-            )
+            log.warning("how old records are is not known now: %s", trace_of(error))
             return True
         return profile is not None
 

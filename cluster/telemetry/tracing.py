@@ -29,6 +29,7 @@ from cluster.telemetry import names
 from cluster.telemetry.context import TraceContext
 from cluster.telemetry.settings import signal_address
 from cluster.telemetry.spans import Span
+from cluster.traces import trace_of
 
 QUEUE_SPANS = 4096  # 2 MB; of alerts' traces, those of some 200
 BATCH_SPANS = 512
@@ -131,7 +132,7 @@ class _Counting(SpanExporter):
             self._say(result is SpanExportResult.SUCCESS)
         except Exception as error:  # noqa: BLE001 - whatever cannot be sent is dropped; nobody has refused it
             result = SpanExportResult.FAILURE
-            log.warning("%d spans cannot be encoded and are dropped: %s", len(spans), type(error).__name__)
+            log.warning("%d spans cannot be encoded and are dropped: %s", len(spans), trace_of(error))
         with self._lock:
             self._waiting -= len(spans)
             self.dropped += 0 if result is SpanExportResult.SUCCESS else len(spans)

@@ -148,5 +148,5 @@ def test_what_was_to_be_kept_for_longer_for_a_time_is_not_once_that_is_over(
     for command in ("check", "report"):
         assert CliRunner().invoke(cli.beholden, ["retention", command, "-f", str(file)]).exit_code == 0
     assert asked == [keep, keep]
-    notice = CliRunner().invoke(cli.beholden, ["notice", "-f", str(file), "--current"]).output
+    notice = CliRunner().invoke(cli.beholden, ["notice", "-f", str(file)]).output
     assert ("encrypted: gone after 2 d" in notice) is not is_over

@@ -7,8 +7,9 @@ process anew, Kafka gives it the same frame, and so on for ever. See docs/decisi
 import json
 import logging
 import os
+import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -23,6 +24,7 @@ MOST_SUSPECTS = 200  # remembered; only frames that nobody ever looked at again 
 SHOWN = 10  # in one line of the log
 LONGEST_S = 30.0  # for one look; a second for a frame is slow already, and a hang would never be told from work
 SUFFIX = ".in-hand"
+READS, READ_AGAIN_S = 10, 0.001  # of a note that is just being written: half of it is the one before
 
 FrameName = tuple[str, int, int, int]
 """Topic, partition, offset and Kafka's time: a topic that was made anew has other frames at the same offsets."""
@@ -121,6 +123,7 @@ class InHand:
         self._file: int | None = None
         self._is_alive = is_alive or _is_alive
         self._suspects: dict[FrameName, Suspect] = {}
+        self._left_out: dict[Path, bytes] = {}
         self._me = 0, 0.0
         if folder:
             self._me = os.getpid(), psutil.Process().create_time()
@@ -142,12 +145,18 @@ class InHand:
         """Frames that were in hand when a process ended."""
         return self._suspects
 
-    def learn(self) -> None:
-        """Take over what processes of this machine suspect, and what they died with."""
+    def learn(self, records: Sequence[Record] | None = None) -> None:
+        """Take over what processes of this machine suspect, and what they died with.
+
+        Args:
+            records: Only of these; None: of all frames. Others that were looked at meanwhile are still in old notes.
+        """
         if self._folder is None or self._file is None:
             return
+        among: Container[FrameName] | None = None if records is None else {name_of(record) for record in records}
         notes = [self._read(path) for path in sorted(self._folder.glob(f"*{SUFFIX}"))]
-        news = [name for note in notes for name, found in note.items() if self._suspect(name, found)]
+        told = [(name, found) for note in notes for name, found in note.items() if among is None or name in among]
+        news = [name for name, found in told if self._suspect(name, found)]
         if news:
             shown = ", ".join("{}/{}/{}".format(*name) for name in news[:SHOWN])
             log.warning("%d frames are suspects, in hand when a recogniser ended: %s", len(news), shown)
@@ -191,15 +200,26 @@ class InHand:
         self._write([])
 
     def _read(self, path: Path) -> dict[FrameName, Suspect]:
-        try:
-            data = path.read_bytes()
-            if not data:
-                return {}
-            note = decode(data)
-        except (OSError, ValueError) as error:
-            log.warning("%s is left out, what it says of frames is not known: %s", path, error)
-            return {}
-        return note.suspects_now(self._is_alive(note.pid, note.started_at))
+        """What a note says; of one that stays damaged nothing, which is told of once."""
+        data = b""
+        for _ in range(READS):
+            try:
+                data = path.read_bytes()
+                if not data or data == self._left_out.get(path):
+                    return {}
+                note = decode(data)
+            except ValueError as error:
+                trouble: Exception = error
+                time.sleep(READ_AGAIN_S)
+            except OSError as error:
+                trouble = error
+                break
+            else:
+                return note.suspects_now(self._is_alive(note.pid, note.started_at))
+        if self._left_out.get(path) != data:
+            log.warning("%s is left out, what it says of frames is not known: %s", path, trouble)
+        self._left_out[path] = data
+        return {}
 
     def _write(self, in_hand: Sequence[FrameName]) -> None:
         if self._file is None:

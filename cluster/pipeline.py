@@ -253,7 +253,9 @@ class Pipeline:
         for waited_s in self._queue.waited_s:
             self._stages.took(Stage.TURN, waited_s)
         self._shed(dropped)
-        turn = [each for each in batch if not self._is_barred(each)]
+        if batch:
+            self._in_hand.learn([record for record, _ in batch])
+        turn = [each for each in batch if not self._is_barred(each) and not self._is_quarantined(each)]
         self._journal.turn([record.ref for record, _ in turn])
         return turn
 
@@ -330,13 +332,24 @@ class Pipeline:
         self._journal.understood(frame)
         try:
             self._check_scope(frame)
-            self._in_hand.check(record, frame.camera)
         except FrameRefused as refused:
             self._dead_letter(record, refused)
+            return
+        if self._is_quarantined((record, frame)):
             return
         self._progress.has_camera((record.ref.topic, record.ref.partition), frame.camera)
         if not self._is_barred((record, frame)):
             self._shed(self._queue.put(record, frame, self._clock.now()))
+
+    def _is_quarantined(self, admitted: Admitted) -> bool:
+        """Whether a frame is to blame and dead-lettered; others may have ended with it while it waited here."""
+        record, frame = admitted
+        try:
+            self._in_hand.check(record, frame.camera)
+        except FrameRefused as refused:
+            self._dead_letter(record, refused)
+            return True
+        return False
 
     def _shed(self, dropped: Sequence[Dropped]) -> None:
         """Account for frames that nobody looks at; each is finished once the ledger has it."""

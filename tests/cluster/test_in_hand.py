@@ -192,6 +192,45 @@ def test_a_damaged_note_is_told_of_and_left_out(tmp_path: Path, caplog: pytest.L
     assert "left out" not in caplog.text
 
 
+def test_a_note_that_stays_damaged_is_told_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Notes are read before each look; what its owner makes of it later is read again."""
+    path = tmp_path / "recogniser-1.in-hand"
+    notes = _gone(tmp_path)
+    for _ in range(2):
+        path.write_bytes(b"\0" * 64)
+        notes.learn()
+    assert caplog.text.count("left out") == 1
+    path.unlink()
+    path.mkdir()
+    for _ in range(2):
+        notes.learn()
+    assert caplog.text.count("left out") == 2
+    path.rmdir()
+    _gone(tmp_path, "recogniser-1").take([record(b"bert")])
+    notes.learn()
+    assert set(notes.suspects) == {name_of(record(b"bert"))}
+
+
+def test_a_note_that_is_just_being_written_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the death that it tells of would be missed, and the frame end one process more."""
+    _gone(tmp_path, "recogniser-1").take([record(b"bert")])
+    path = tmp_path / "recogniser-1.in-hand"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    monkeypatch.setattr(in_hand.time, "sleep", lambda _: path.write_bytes(whole))
+    assert set(_gone(tmp_path).suspects) == {name_of(record(b"bert"))}
+
+
+def test_what_is_learnt_before_a_look_is_of_its_frames_alone(tmp_path: Path) -> None:
+    """What was looked at and did no harm is not suspected again because it is still in a neighbour's note."""
+    frames = [record(b"anna", offset) for offset in range(2)]
+    _gone(tmp_path, "recogniser-1").take(frames)
+    notes = _gone(tmp_path)
+    notes.put_down(frames)
+    notes.learn(frames[1:])
+    assert set(notes.suspects) == {name_of(frames[1])}
+
+
 def test_a_folder_that_cannot_be_written_to_stops_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """It is told of once, with what to do."""
     (tmp_path / "file").touch()

@@ -56,6 +56,26 @@ def test_partitions_that_come_from_a_dead_neighbour_bring_its_suspects(tmp_path:
     assert outcomes(lane.account) == {("dead_lettered", "quarantined"): 1}
 
 
+@pytest.mark.parametrize(("deaths", "looks", "quarantined"), [(1, [[b"anna"], [b"bert"]], 0), (2, [[b"bert"]], 1)])
+def test_what_ends_a_neighbour_while_it_waits_here_is_known_before_it_is_looked_at(
+    tmp_path: Path, deaths: int, looks: list[list[bytes]], quarantined: int
+) -> None:
+    """While the group shares its partitions anew a frame may be in two hands, and no sharing follows the death."""
+    lane = Lane(in_hand=_gone(tmp_path), poll_records=2)
+    seen, see = [], lane.vision.see
+    lane.vision.see = lambda jpegs: (seen.append(list(jpegs)), see(jpegs))[1]  # type: ignore[method-assign]
+    lane.source.records += [
+        record(value, offset) for offset, value in enumerate([b"empty", b"empty", b"anna", b"bert"])
+    ]
+    pipeline = lane.pipeline()
+    pipeline.step(0)
+    for _ in range(deaths):
+        InHand(tmp_path, "recogniser-1", lambda *_: False).take([record(b"", 2)])
+    pipeline.step(0)
+    assert seen == [[b"empty", b"empty"], *looks]
+    assert outcomes(lane.account).get(("dead_lettered", "quarantined"), 0) == quarantined
+
+
 def test_suspects_are_looked_at_alone_and_decided_in_order(tmp_path: Path) -> None:
     """A kill from outside changes nothing about what is alerted, nor about the order of frames."""
     _gone(tmp_path).take([record(b"", offset) for offset in (1, 2)])

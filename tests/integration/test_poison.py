@@ -3,6 +3,7 @@
 import json
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -83,10 +84,13 @@ def _quarantined(scene: Scene) -> list[dict[str, Any]]:
 def test_a_frame_that_ends_two_processes_ends_no_third(done: Mapping[str, Lanes], prefix: str) -> None:
     """By a signal, or by a look that never ends: it is dead-lettered as quarantined, and nothing else is lost.
 
-    Wherever on the machine the next process is started that gets it.
+    Wherever on the machine the next process is started that gets it. Of two slots, both may have it in hand at the same
+    time while the group shares anew, and their two deaths count as one.
     """
     lanes, letters_due = done[prefix], LETTERS_DUE + len(POISON)
-    assert sorted(lanes.ended) == [-signal.SIGKILL] * 2 + [HANGS] * 2
+    ended = Counter(lanes.ended)
+    assert set(ended) == {-signal.SIGKILL, HANGS}
+    assert all(2 <= deaths <= 1 + lanes.slots for deaths in ended.values()), ended
     await_results(lanes.scene, letters_due)
     (_, ids), (_, frames) = counts(lanes.scene)
     assert (ids, frames) == (ALERTS_DUE, letters_due)

@@ -153,6 +153,11 @@ class Account:
         return self._out(self._back)
 
     @property
+    def ended(self) -> int:
+        """How many these are."""
+        return self._ended.total() - self._back.shed.total()
+
+    @property
     def given_back(self) -> int:
         """Frames that are another's to account for."""
         return self._back.frames

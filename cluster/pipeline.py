@@ -178,7 +178,7 @@ class Pipeline:
         The broker's acknowledgements of one batch are awaited after the next has been computed, so that the wait is
         over when it begins.
         """
-        ended, began_s, idle_s = self.account.frames_out.total(), time.perf_counter(), self._idle_s
+        ended, began_s, idle_s = self.account.ended, time.perf_counter(), self._idle_s
         batch = self._next_batch(timeout_s)
         earlier = self._results.take_undelivered()
         is_idle = not batch
@@ -195,7 +195,7 @@ class Pipeline:
         if self._results.last and (halt := self._halting(self._results.context.policy_digest)) and halt.reason:
             self._publish()
         self.busy_s += time.perf_counter() - began_s - (self._idle_s - idle_s)
-        return self.account.frames_out.total() - ended
+        return self.account.ended - ended
 
     def _watch_and_drop(self, batch: list[Admitted]) -> None:
         """See, search and decide. When it returns or raises, nothing holds a pixel or a vector of the batch."""

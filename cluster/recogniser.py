@@ -239,12 +239,12 @@ class Recogniser:
             timeout_s: Longest wait. What is not done by then is done again, by whoever has the partitions next.
         """
         if not self._stopping.is_set():
-            self._told = (time.monotonic(), self._account.frames_out.total(), self._account.given_back)
+            self._told = (time.monotonic(), self._account.ended, self._account.given_back)
         self._stopping.set()
         self._thread.join(timeout_s)
         told_at_s, frames, given_back = self._told
         departure = Departure(
-            frames=self._account.frames_out.total() - frames,
+            frames=self._account.ended - frames,
             given_back=self._account.given_back - given_back,
             seconds=time.monotonic() - told_at_s,
             has_left=self._has_left,

@@ -1,6 +1,7 @@
 """A running cluster with hands to work it, for integration tests."""
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -176,6 +177,31 @@ class Running:
         picture = Picture(scene([seed]), Origin("drawn by the test", now.date()))
         keys = read_keys(self.plan.settings.key_folder)
         return enrol(listing(ref, self.plan, now), [picture], self.plan, self.vision, keys, now)
+
+
+Shot = tuple[str, bytes, datetime]
+"""Camera, JPEG, and when it was captured."""
+
+
+@contextmanager
+def showing(running: Running, fps: float, shot: Callable[[int], Shot]) -> Iterator[None]:
+    """Cameras show so many frames a second, one `shot` after the other by its number, until the block has ended."""
+    enough = threading.Event()
+
+    def show() -> None:
+        with closing(KafkaFramePublisher(running.plan.settings.kafka)) as publisher:
+            at = 0
+            while not enough.wait(1 / fps):
+                publisher.publish(*shot(at), "shown", at)
+                at += 1
+
+    thread = threading.Thread(target=show)
+    thread.start()
+    try:
+        yield
+    finally:
+        enough.set()
+        thread.join()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ def test_every_frame_has_one_outcome() -> None:
     account.close(Outcome.NO_MATCH, NoMatch.NO_FACE)
     assert account.open == 1
     assert account.frames_in == account.frames_out.total() + account.open
+    assert account.ended == account.frames_out.total()
 
 
 def test_frames_given_back_are_anothers_to_account_for() -> None:

@@ -10,7 +10,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,10 +21,8 @@ import pytest
 import yaml
 
 from cluster.broker.state import free_port
-from cluster.frame_publisher import KafkaFramePublisher
 from cluster.kafka_io import ALERTS, POLICY, KafkaSink, producing
 from cluster.observe.prometheus import HOW_TO_GET, Scraping, find_prometheus, running_prometheus
-from cluster.plan import read_plan
 from cluster.policies.desk import read_book, renumbered, whole_ms
 from cluster.policies.release import draft
 from cluster.telemetry.boards.shelf import RULES_FILE, expressions, files
@@ -33,10 +31,9 @@ from cluster.telemetry.metric import Kind
 from cluster.telemetry.span_store import SpanStore
 from cluster.wire.alerts import is_canary
 from cluster.wire.release import encode_release
-from loadtests.temporary import temporary
 from tests.drawn import CAMERAS, scene, write_deployment
 from tests.faults.inject import Target
-from tests.running import Running
+from tests.running import Running, Shot, prepared, showing
 
 pytestmark = [
     pytest.mark.integration,
@@ -127,27 +124,15 @@ def command(running: Running, *arguments: str, until: str) -> Iterator[None]:
             process.stdout.close()
 
 
-@contextmanager
-def traffic(running: Running) -> Iterator[None]:
+def traffic(running: Running) -> AbstractContextManager[None]:
     """Listed people, strangers and nobody pass all cameras; some frames are too old, and some are none."""
-    enough, shots = threading.Event(), [scene([at % 4, 500 + at]) for at in range(4)]
+    shots = [scene([at % 4, 500 + at]) for at in range(4)]
 
-    def show() -> None:
-        with closing(KafkaFramePublisher(running.plan.settings.kafka)) as publisher:
-            at = 0
-            while not enough.wait(1 / FPS):
-                jpeg = b"no picture" if at % 10 == 9 else scene([]) if at % 10 == 8 else shots[at // 4 % 4]
-                taken_at = datetime.now(UTC) - (OLD if at % 10 == 7 else timedelta())
-                publisher.publish(CAMERAS[at % 4], jpeg, taken_at, "traffic", at)
-                at += 1
+    def shot(at: int) -> Shot:
+        jpeg = b"no picture" if at % 10 == 9 else scene([]) if at % 10 == 8 else shots[at // 4 % 4]
+        return CAMERAS[at % 4], jpeg, datetime.now(UTC) - (OLD if at % 10 == 7 else timedelta())
 
-    thread = threading.Thread(target=show)
-    thread.start()
-    try:
-        yield
-    finally:
-        enough.set()
-        thread.join()
+    return showing(running, FPS, shot)
 
 
 def switch(running: Running) -> None:
@@ -169,13 +154,11 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     picture = folder / "canary.jpg"
     picture.write_bytes(scene([CANARY_SEED]))
     with ExitStack() as stack:
-        run = stack.enter_context(temporary(deployment(folder, listen, f"http://{otlp}")))
-        running = Running.begin(run, read_plan(run.file))
-        stack.enter_context(closing(running.onlooker))
-        file = ("-f", str(run.file))
+        running = stack.enter_context(prepared(deployment(folder, listen, f"http://{otlp}")))
+        file = ("-f", str(running.run.file))
         here = ("--listen", prometheus, "--otlp", otlp, "--scrape", canary, "--folder", str(folder / "observed"))
         stack.enter_context(command(running, "observe", *file, *here, "--every", "1", until="Ctrl-C"))
-        run.beholden("up", *file)
+        running.up()
         running.enrol({f"person-{seed}": seed for seed in range(6)})
         stack.enter_context(traffic(running))
         walk = ("--image", str(picture), "--by", "the test", "--within", "8", "--every", "10", "--listen", canary)

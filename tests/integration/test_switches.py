@@ -4,11 +4,10 @@ import json
 import logging
 import os
 import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster.frame_publisher import KafkaFramePublisher
 from cluster.kafka_io import ALERTS, LEDGER, POLICY, KafkaSink, producing
 from cluster.policies.desk import read_book, renumbered, whole_ms
 from cluster.policies.in_force import policy_of
@@ -26,7 +24,7 @@ from cluster.wire.ledger import LedgerRecord, parse_record
 from cluster.wire.release import Release, encode_release
 from cluster.wire.text import parse_time
 from tests.drawn import CAMERAS, scene, write_deployment
-from tests.running import Running, prepared
+from tests.running import Running, prepared, showing
 
 pytestmark = pytest.mark.integration
 
@@ -53,25 +51,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield running
 
 
-@contextmanager
-def load(running: Running) -> Iterator[None]:
+def load(running: Running) -> AbstractContextManager[None]:
     """Listed people pass all cameras until the block has ended."""
-    enough, shots = threading.Event(), [scene([seed]) for seed in range(4)]
-
-    def show() -> None:
-        with closing(KafkaFramePublisher(running.plan.settings.kafka)) as publisher:
-            at = 0
-            while not enough.wait(1 / FRAMES_PER_S):
-                publisher.publish(CAMERAS[at % 4], shots[at // 4 % 4], datetime.now(UTC), "load", at)
-                at += 1
-
-    thread = threading.Thread(target=show)
-    thread.start()
-    try:
-        yield
-    finally:
-        enough.set()
-        thread.join()
+    shots = [scene([seed]) for seed in range(4)]
+    return showing(running, FRAMES_PER_S, lambda at: (CAMERAS[at % 4], shots[at // 4 % 4], datetime.now(UTC)))
 
 
 def alerts(running: Running) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from operators.retention import RetentionProfile
 
 EVERY_S = 60.0
 RETRY_S = 5.0
+CLOSE_S = 1.0
 
 log = logging.getLogger("beholden.telemetry")
 
@@ -80,8 +81,9 @@ class KeptWatch:
         self._thread.start()
 
     def close(self) -> None:
-        """Measure no more."""
+        """Measure no more; a measurement that is under way is waited for, unless Kafka keeps it."""
         self._closing.set()
+        self._thread.join(CLOSE_S)
 
     def _run(self) -> None:
         while not self._closing.is_set():

@@ -96,7 +96,7 @@ def with_release(plan: Plan, release: Release) -> Plan:
     """
     where, manifests = Path(f"policy {release.number}"), plan.settings.models.manifests
     detector, embedder = read_manifests(where, release.in_force.policy, manifests)
-    return Plan(plan.settings, release.in_force, detector, embedder, release)
+    return replace(plan, in_force=release.in_force, detector=detector, embedder=embedder, release=release)
 
 
 def check_models(plan: Plan) -> None:

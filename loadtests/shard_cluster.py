@@ -109,7 +109,7 @@ def listed(rows: Float32, shards: int, tell: Callable[[str], None]) -> Iterator[
             recognisers=replace(plan.settings.recognisers, count=1),
             index=IndexSettings(Placement.SHARDED, shards),
         )
-        plan = WidePlan(settings, plan.in_force, plan.detector, plan.embedder, rows.shape[1])
+        plan = WidePlan(settings, plan.in_force, plan.detector, plan.embedder, dimension=rows.shape[1])
         tell(f"writing {len(rows):,} entries to Kafka")
         records = _records(rows, plan)
         _write(plan, records)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cluster.actors import Silent, end, find_actor, hear
-from cluster.kafka_admin import expel
+from cluster.kafka.groups import expel
 from cluster.plan import Plan
 from cluster.recogniser import LEAVE_S, Departure
 from operators.errors import BrokerUnavailable

@@ -22,8 +22,8 @@ from ray.exceptions import RayError
 from cluster.actors import UNTOLD, find_actor, on_every_node
 from cluster.clocks import SystemClock
 from cluster.delivery import slot_named
-from cluster.kafka_admin import ensure_topics
-from cluster.kafka_io import has_fast_crc
+from cluster.kafka.admin import ensure_topics
+from cluster.kafka.client import has_fast_crc
 from cluster.keys import make_evidence_key
 from cluster.ledger.checkpoint_keeper import ready_key
 from cluster.ledger.desk import open_ledger

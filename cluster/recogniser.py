@@ -18,8 +18,9 @@ from cluster.backoff import pause_s
 from cluster.clocks import SystemClock
 from cluster.delivery import member_of, open_delivery
 from cluster.in_hand import InHand
-from cluster.kafka_admin import expel, has_member
-from cluster.kafka_io import ALERTS, SESSION_MS, KafkaFrameSource
+from cluster.kafka.frame_source import SESSION_MS, KafkaFrameSource
+from cluster.kafka.groups import expel, has_member
+from cluster.kafka.topics import ALERTS
 from cluster.keys import read_evidence_key
 from cluster.ledger.writer import Head, LedgerWriter
 from cluster.measures import Measured, Work

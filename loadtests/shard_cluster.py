@@ -12,8 +12,9 @@ from pathlib import Path
 from cluster import deploy, ray_local
 from cluster.actors import sharded_index
 from cluster.broker.control import running_broker
-from cluster.kafka_admin import ensure_topics
-from cluster.kafka_io import WATCHLIST, KafkaSink, producing
+from cluster.kafka.admin import ensure_topics
+from cluster.kafka.producer import KafkaSink, producing
+from cluster.kafka.topics import WATCHLIST
 from cluster.plan import Plan, read_plan
 from cluster.settings import IndexSettings, Placement
 from cluster.status import READY

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from cluster.clocks import SystemClock
-from cluster.kafka_io import LEDGER, KafkaSink, producing
+from cluster.kafka.producer import KafkaSink, producing
+from cluster.kafka.topics import LEDGER
 from cluster.ledger.writer import LedgerWriter
 from cluster.plan import Plan
 from cluster.policies.feed import PolicyFeed, open_topic

@@ -15,13 +15,15 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
-from cluster import kafka_transactions
 from cluster import recogniser as recogniser_module
 from cluster.alert_reader import AlertReader
 from cluster.broker.state import load_state
-from cluster.kafka_admin import ensure_topics, expel
-from cluster.kafka_io import ALERTS, KafkaFrameSource
-from cluster.kafka_transactions import TransactionalFrameSource, TransactionalProducer
+from cluster.kafka import transactions
+from cluster.kafka.admin import ensure_topics
+from cluster.kafka.frame_source import KafkaFrameSource
+from cluster.kafka.groups import expel
+from cluster.kafka.topics import ALERTS
+from cluster.kafka.transactions import TransactionalFrameSource, TransactionalProducer
 from cluster.outbox import Letter, Outbox
 from cluster.plan import Plan
 from cluster.ports import Record
@@ -189,7 +191,7 @@ def test_a_broker_that_freezes_in_a_commit(plan: Plan, tmp_path: Path, monkeypat
     running.put(people)
     broker = load_state(tmp_path / "broker").pids[0]
     before(KafkaProducer, "commit_transaction", 1, lambda: os.kill(broker, signal.SIGSTOP), monkeypatch.setattr)
-    monkeypatch.setattr(kafka_transactions, "WATCH_S", 2.0)
+    monkeypatch.setattr(transactions, "WATCH_S", 2.0)
     failed = threading.Event()
     recogniser = Recogniser(plan, 0, None, failed.set)
     try:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from cluster.kafka_io import ALERTS
+from cluster.kafka.topics import ALERTS
 from cluster.ports import Record
 from cluster.shards.layout import Layout
 from cluster.status import WATCHING

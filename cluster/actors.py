@@ -1,4 +1,4 @@
-"""Plain classes as Ray actors, and how they are asked. With `deploy.py` all that imports Ray.
+"""Plain classes as Ray actors, and how they are asked. With `ray_driver.py` all that imports Ray.
 
 Actors are detached and named, so that a supervisor that is started anew finds them; Ray restarts an actor whose process
 ends, the supervisor replaces one that Ray has given up.

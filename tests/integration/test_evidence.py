@@ -46,7 +46,7 @@ FRAMES_OF_CROWD = 8
 FILL = """
 import sys
 from pathlib import Path
-from cluster.deploy import connected
+from cluster.ray_driver import connected
 from cluster.settings import read_cluster
 import ray
 with connected(read_cluster(Path(sys.argv[1]))):

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.integration
 END_SUPERVISOR = """
 import sys
 from pathlib import Path
-from cluster.deploy import connected
+from cluster.ray_driver import connected
 from cluster.settings import read_cluster
 import ray
 with connected(read_cluster(Path(sys.argv[1]))):

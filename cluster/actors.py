@@ -25,7 +25,8 @@ from cluster.delivery import member_of
 from cluster.folders import notes_folder
 from cluster.plan import Plan
 from cluster.privacy.core_dumps import no_core_dumps
-from cluster.recogniser import LEAVE_S, Departure, Recogniser, RecogniserStatus
+from cluster.recogniser import Recogniser
+from cluster.recogniser_status import LEAVE_S, Departure, RecogniserStatus
 from cluster.shards.asked import AskedBook
 from cluster.shards.index_shard import IndexShard
 from cluster.shards.layout import Layout, Replica, node_for

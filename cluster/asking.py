@@ -8,7 +8,7 @@ from typing import Any
 from cluster import ray_driver, ray_local  # the first before anything else imports Ray
 from cluster.actors import find_actor
 from cluster.plan import Plan
-from cluster.recogniser import LEAVE_S, Departure
+from cluster.recogniser_status import LEAVE_S, Departure
 from cluster.settings import ClusterSettings
 from cluster.status import ClusterStatus
 from cluster.supervisor import SUPERVISOR, members_there

@@ -14,7 +14,7 @@ from cluster.plan import Plan
 from cluster.policies.feed import PolicyFeed, open_topic
 from cluster.policies.spread import Case, GoesBy, Newest, Spread
 from cluster.policies.state import PolicyState, fits
-from cluster.recogniser import RecogniserStatus
+from cluster.recogniser_status import RecogniserStatus
 from cluster.settings import KafkaSettings
 from cluster.status import Member, PolicyShown
 from cluster.wire.policy_records import SPREAD, spread_body

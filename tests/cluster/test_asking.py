@@ -5,7 +5,7 @@ import ray
 
 from cluster.account import Account
 from cluster.plan import Plan
-from cluster.recogniser import RecogniserStatus
+from cluster.recogniser_status import RecogniserStatus
 from cluster.shards.layout import Layout
 from cluster.status import WATCHING, ClusterStatus, Member
 from operators.errors import DeploymentFailed

@@ -3,7 +3,7 @@
 import pytest
 
 from cluster.account import Account
-from cluster.recogniser import RecogniserStatus
+from cluster.recogniser_status import RecogniserStatus
 from cluster.status import DRAINED, WATCHING, Member
 from operators.errors import DeploymentFailed
 from tests.untold import drain

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
-from cluster import recogniser as recogniser_module
+from cluster import slot as slot_module
 from cluster.alert_reader import AlertReader
 from cluster.broker.state import load_state
 from cluster.kafka import transactions
@@ -27,8 +27,9 @@ from cluster.kafka.transactions import TransactionalFrameSource, TransactionalPr
 from cluster.outbox import Letter, Outbox
 from cluster.plan import Plan
 from cluster.ports import Record
-from cluster.recogniser import SLOT_TAKEN, Recogniser
+from cluster.recogniser import Recogniser
 from cluster.settings import Delivery
+from cluster.slot import SLOT_TAKEN
 from cluster.watchlists.register import read_topic
 from loadtests.temporary import Temporary
 from operators.types import FrameRef
@@ -215,13 +216,13 @@ def test_one_cluster_that_runs_twice(plan: Plan, tmp_path: Path, monkeypatch: py
     plan = replace(plan, settings=replace(plan.settings, delivery=Delivery.EXACTLY_ONCE))
     running = Running.begin(Temporary(tmp_path, plan.settings.kafka.bootstrap, tmp_path / "cluster.yaml", {}), plan)
     failed, looks = threading.Event(), []
-    look = recogniser_module.has_member
+    look = slot_module.has_member
 
     def noted(*arguments: Any) -> bool:
         looks.append(look(*arguments))
         return looks[-1]
 
-    monkeypatch.setattr(recogniser_module, "has_member", noted)
+    monkeypatch.setattr(slot_module, "has_member", noted)
     with ExitStack() as stack:
         earlier = Recogniser(plan, 0, None, failed.set)
         stack.callback(earlier.close, 20.0)

@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -68,17 +68,26 @@ def start_lane(plan: Plan, slot: int) -> Any:
     """A recogniser's actor; the one that is there already, when there is one."""
     settings = plan.settings
     gpus = settings.recognisers.gpu_share if settings.device is Device.CUDA else 0
-    resources = {"num_cpus": settings.recognisers.threads, "num_gpus": gpus}
-    return ray.remote(RecogniserActor).options(**_detached(member_of(slot)), **resources).remote(plan, slot)
+    needs = {"num_cpus": settings.recognisers.threads, "num_gpus": gpus, "resources": settings.recognisers.resources}
+    return ray.remote(RecogniserActor).options(**_detached(member_of(slot)), **needs).remote(plan, slot)
 
 
 def start_shard(plan: Plan, replica: Replica) -> Any:
     """The actor of one replica of a shard; the one that is there already, when there is one."""
-    nodes = sorted(node["NodeID"] for node in ray.nodes() if node["Alive"])
-    place = NodeAffinitySchedulingStrategy(node_for(replica, nodes), soft=True)
+    resources = plan.settings.index.resources
     kind = ray.remote(concurrency_groups={SEARCHES: SEARCH_THREADS})(ShardActor)
-    options = _detached(str(replica)) | {"num_cpus": 0, "scheduling_strategy": place}
+    options = _detached(str(replica)) | {"num_cpus": 0, "resources": resources}
+    if nodes := _nodes_with(resources):
+        place = NodeAffinitySchedulingStrategy(node_for(replica, nodes), soft=True, _spill_on_unavailable=True)
+        options["scheduling_strategy"] = place
     return kind.options(**options).remote(plan, replica)
+
+
+def _nodes_with(resources: Mapping[str, float]) -> list[str]:
+    """Nodes that are there and have so much, whoever uses it now; in an order that stays."""
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    fit = [node for node in alive if all(node["Resources"].get(name, 0) >= resources[name] for name in resources)]
+    return sorted(node["NodeID"] for node in fit)
 
 
 def _detached(name: str) -> dict[str, Any]:

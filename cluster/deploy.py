@@ -134,7 +134,7 @@ def _supervisor_of(plan: Plan, at_work: Plan, progress: Callable[[str], None]) -
 def _make_supervisor(plan: Plan) -> Any:
     """A supervisor; the name of one that was killed is free after a moment."""
     options = {"name": SUPERVISOR, "lifetime": "detached", "max_restarts": -1, "num_cpus": 0, "max_concurrency": 4}
-    options |= UNTOLD
+    options |= {"resources": plan.settings.supervisor.resources, **UNTOLD}
     deadline = time.monotonic() + CALL_TIMEOUT_S
     while True:
         try:

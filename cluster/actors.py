@@ -1,4 +1,4 @@
-"""Plain classes as Ray actors, and how they are asked. With `deploy.py` all that imports Ray.
+"""Plain classes as Ray actors, and how they are asked. With `ray_driver.py` all that imports Ray.
 
 Actors are detached and named, so that a supervisor that is started anew finds them; Ray restarts an actor whose process
 ends, the supervisor replaces one that Ray has given up.
@@ -25,7 +25,8 @@ from cluster.delivery import member_of
 from cluster.folders import notes_folder
 from cluster.plan import Plan
 from cluster.privacy.core_dumps import no_core_dumps
-from cluster.recogniser import LEAVE_S, Departure, Recogniser, RecogniserStatus
+from cluster.recogniser import Recogniser
+from cluster.recogniser_status import LEAVE_S, Departure, RecogniserStatus
 from cluster.shards.asked import AskedBook
 from cluster.shards.index_shard import IndexShard
 from cluster.shards.layout import Layout, Replica, node_for

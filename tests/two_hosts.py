@@ -18,7 +18,7 @@ import click
 
 from cluster import ray_local
 from cluster.broker import node, state
-from cluster.kafka_io import ALERTS
+from cluster.kafka.topics import ALERTS
 from cluster.watchlists.register import read_topic
 from tests.drawn import write_deployment
 from tests.faults.checker import Verdict, check

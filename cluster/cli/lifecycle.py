@@ -38,10 +38,10 @@ def up(file: Path, bootstrap: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For machines: one JSON document.")
 def status(file: Path, as_json: bool) -> None:
     """Show a running cluster."""
-    from cluster import deploy
+    from cluster import asking
     from cluster.cli.status_view import document, show
 
-    found = deploy.status(read_cluster(file))
+    found = asking.status(read_cluster(file))
     if as_json:
         click.echo(dump(document(found)))
     else:

@@ -137,17 +137,27 @@ def restart(actor: Any) -> None:
 
 def drained_slots() -> frozenset[int]:
     """Recognisers that were taken out of work: Ray keeps them for this cluster, whatever becomes of any actor."""
-    noted = _internal_kv_get(_drained_key())
+    noted = _internal_kv_get(_key("drained"))
     return frozenset(json.loads(noted)) if noted else frozenset()
 
 
 def note_drained(slots: Collection[int]) -> None:
     """Have these, and only these, be the ones that were taken out of work."""
-    _internal_kv_put(_drained_key(), json.dumps(sorted(slots)), overwrite=True)
+    _internal_kv_put(_key("drained"), json.dumps(sorted(slots)), overwrite=True)
 
 
-def _drained_key() -> str:
-    return f"beholden/{ray.get_runtime_context().namespace}/drained"
+def was_taken_down() -> bool:
+    """Whether a person has taken this cluster down, and nobody has brought it up since. Ray keeps that, too."""
+    return bool(_internal_kv_get(_key("down")))
+
+
+def note_taken_down(is_down: bool) -> None:
+    """Have this cluster be taken down by a person, or not."""
+    _internal_kv_put(_key("down"), b"1" if is_down else b"", overwrite=True)
+
+
+def _key(what: str) -> str:
+    return f"beholden/{ray.get_runtime_context().namespace}/{what}"
 
 
 def ending_nodes() -> frozenset[str]:

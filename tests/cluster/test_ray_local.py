@@ -47,3 +47,18 @@ def test_a_node_is_written_down_before_a_signal_ends_its_start(monkeypatch: pyte
     assert stop_ray("begun")
     started[0].wait(5)
     assert not psutil.pid_exists(started[0].pid)
+
+
+@pytest.mark.parametrize("named", ["RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"])
+def test_a_token_that_the_environment_names_is_used_and_none_is_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: str
+) -> None:
+    """As Ray's operator gives one to its pods, where this user's own would open nothing."""
+    for name in ("RAY_AUTH_MODE", "RAY_USAGE_STATS_ENABLED", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.setenv(name, "before")
+    for name in {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} - {named}:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    ray_local.authenticate()
+    assert (os.environ["RAY_AUTH_MODE"], os.environ[named]) == ("token", "before")
+    assert list(tmp_path.rglob("*")) == []

@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from cluster import ray_local
-from cluster.ray_local import LocalRay, find_ray, start_ray, stop_ray
+from cluster.ray_local import LocalRay, find_ray, locked_cluster, start_ray, stop_ray
+from operators.errors import DeploymentFailed
 
 
 def test_a_node_is_known_by_its_process_and_its_start() -> None:
@@ -62,3 +63,16 @@ def test_a_token_that_the_environment_names_is_used_and_none_is_made(
     ray_local.authenticate()
     assert (os.environ["RAY_AUTH_MODE"], os.environ[named]) == ("token", "before")
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_a_folder_that_cannot_be_written_is_told_of_by_the_variable_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As in a container; what fails within is another matter."""
+    (tmp_path / "beholden").write_text("no folder")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with pytest.raises(DeploymentFailed, match="cannot be written .*: set XDG_STATE_HOME"), locked_cluster("drawn"):
+        pass
+    (tmp_path / "beholden").unlink()
+    with pytest.raises(BlockingIOError), locked_cluster("drawn"):
+        raise BlockingIOError

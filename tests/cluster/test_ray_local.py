@@ -71,7 +71,7 @@ def test_a_folder_that_cannot_be_written_is_told_of_by_the_variable_that_names_i
     """As in a container; what fails within is another matter."""
     (tmp_path / "beholden").write_text("no folder")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    with pytest.raises(DeploymentFailed, match="cannot be written .*: set XDG_STATE_HOME"), locked_cluster("drawn"):
+    with pytest.raises(DeploymentFailed, match=r"cannot be written .*: set XDG_STATE_HOME"), locked_cluster("drawn"):
         pass
     (tmp_path / "beholden").unlink()
     with pytest.raises(BlockingIOError), locked_cluster("drawn"):

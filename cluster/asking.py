@@ -48,6 +48,16 @@ def status_of_connected(cluster: str) -> ClusterStatus:
     return _status(supervisor, ray_driver.answer(supervisor.plan.remote()))
 
 
+def status_if_led(cluster: str) -> ClusterStatus | None:
+    """The same; None while there is no supervisor.
+
+    Raises:
+        DeploymentFailed: It does not answer.
+    """
+    with ray_driver.answering(cluster):
+        return status_of_connected(cluster) if find_actor(SUPERVISOR) is not None else None
+
+
 def _status(supervisor: Any, plan: Plan) -> ClusterStatus:
     asked = (supervisor.status.remote(), supervisor.policy.remote(), supervisor.ledger.remote())
     return ClusterStatus(plan, *map(ray_driver.answer, asked))

@@ -4,9 +4,10 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from typing import Any
 
 from cluster import ray_driver, ray_local  # the first before anything else imports Ray
-from cluster.actors import find_actor, on_every_node
+from cluster.actors import find_actor, note_taken_down, on_every_node, was_taken_down
 from cluster.asking import wait_until_ready
 from cluster.clocks import SystemClock
 from cluster.delivery import slot_named
@@ -45,6 +46,48 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
         DeploymentFailed: Ray or an actor did not start; the message says which and why. What this call had started is
             taken down again; a cluster that ran before goes on.
     """
+    with _joined(plan, progress) as (plan, is_new):
+        note_taken_down(False)
+        at_work = _plan_at_work()
+        if at_work is None:
+            return _start(plan, is_new, progress)
+        at_work = _as_asked(plan, at_work, is_new)
+        found = wait_until_ready(plan, ray_driver.supervisor_of(plan, at_work, progress), progress)
+        if drained := [member.name for member in found.members if member.state == DRAINED]:
+            progress(f"{', '.join(drained)}: still drained; 'beholden drain --undo' brings them back")
+        return found
+
+
+def bring_up(plan: Plan, progress: Callable[[str], None]) -> None:
+    """Start what `plan` asks for, or the supervisor that is missing, for whoever stays to look: nobody waits.
+
+    A release that the cluster file names comes into force while the cluster runs, by the same checks as by 'beholden
+    policy apply'. A cluster that a person has taken down stays down.
+
+    Raises:
+        RayUnreachable: No Ray answers. Otherwise see `up`; what runs goes on.
+    """
+    named = plan.release
+    with _joined(plan, progress) as (plan, is_new):
+        at_work = _plan_at_work()
+        if at_work is None:
+            if not was_taken_down():
+                _make_ready(plan, is_new, progress)
+                _make(plan, progress)
+            return
+        at_work = _as_asked(plan, at_work, is_new and not named)
+        if is_new:
+            _apply(plan, progress)
+        ray_driver.supervisor_of(plan, at_work, progress)
+
+
+@contextmanager
+def _joined(plan: Plan, progress: Callable[[str], None]) -> Iterator[tuple[Plan, bool]]:
+    """All that must be there before anybody starts, and a connection to Ray, for the length of a block.
+
+    Yields:
+        The plan under the policy by which the cluster starts, and whether that is still to be put in force.
+    """
     if not has_fast_crc():
         raise DeploymentFailed("the C code for CRC-32C is missing: pip install 'kafka-python[crc32c]'")
     if make_evidence_key(plan.settings.key_folder):
@@ -56,27 +99,21 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
         retention_check.check(plan.settings.kafka, plan.in_force.policy.retention)
         ray_there.enter_context(_rays(plan, progress))
         ray_there.enter_context(ray_driver.connected(plan.settings))
-        at_work = _plan_at_work()
-        if at_work is None:
-            return _start(plan, is_new, progress)
-        at_work = _as_asked(plan, at_work, is_new)
-        found = wait_until_ready(plan, ray_driver.supervisor_of(plan, at_work, progress), progress)
-        if drained := [member.name for member in found.members if member.state == DRAINED]:
-            progress(f"{', '.join(drained)}: still drained; 'beholden drain --undo' brings them back")
-        return found
+        yield plan, is_new
 
 
 def _as_asked(plan: Plan, at_work: Plan, is_new: bool) -> Plan:
     """What runs, under the policy in force, if it is what `plan` asks for but for its layout."""
     cluster, policy = plan.settings.cluster, plan.in_force.policy
+    if misfit := fits(at_work)(policy):
+        raise DeploymentFailed(f"cluster {cluster}: {misfit[1]}")
     if is_new:
         raise DeploymentFailed(
             f"cluster {cluster} runs, and its file names policy {policy.policy}, which is not in force: 'beholden "
             "policy propose' and 'apply' put it in force while it runs"
         )
-    if misfit := fits(at_work)(policy):
-        raise DeploymentFailed(f"cluster {cluster}: {misfit[1]}")
-    at_work = replace(at_work, in_force=plan.in_force, release=plan.release)  # it follows the policy topic
+    settings = replace(at_work.settings, policy=plan.settings.policy)  # it follows the policy topic, not a file
+    at_work = replace(at_work, settings=settings, in_force=plan.in_force, release=plan.release)
     if not plan.differs_in_layout_only(at_work):
         raise DeploymentFailed(f"cluster {cluster} runs with other settings: 'beholden down', then 'beholden up'")
     return at_work
@@ -104,20 +141,35 @@ def _settled(plan: Plan, progress: Callable[[str], None]) -> tuple[Plan, bool]:
 
 
 def _start(plan: Plan, is_new: bool, progress: Callable[[str], None]) -> ClusterStatus:
-    if ready_key(plan):
-        progress(f"made the key that signs checkpoints of the ledger in {plan.settings.key_folder}: keep a copy of it")
-    if is_new and plan.release:
-        with open_policy_desk(plan.settings, plan.in_force.policy.deployment) as desk:
-            desk.apply(plan.release)
-        progress(f"policy {plan.in_force.policy.policy} is in force, written to topic policy")
+    _make_ready(plan, is_new, progress)
     try:
-        accept_models(plan)
-        _sweep(plan, progress)
-        return wait_until_ready(plan, ray_driver.make_supervisor(plan), progress)
+        return wait_until_ready(plan, _make(plan, progress), progress)
     except BaseException:
         progress("taking down what was started")
         ray_driver.take_down(progress)
         raise
+
+
+def _make_ready(plan: Plan, is_new: bool, progress: Callable[[str], None]) -> None:
+    """Have the key of the ledger's checkpoints, and the policy in force."""
+    if ready_key(plan):
+        progress(f"made the key that signs checkpoints of the ledger in {plan.settings.key_folder}: keep a copy of it")
+    if is_new:
+        _apply(plan, progress)
+
+
+def _make(plan: Plan, progress: Callable[[str], None]) -> Any:
+    """The supervisor, which makes everybody else."""
+    accept_models(plan)
+    _sweep(plan, progress)
+    return ray_driver.make_supervisor(plan)
+
+
+def _apply(plan: Plan, progress: Callable[[str], None]) -> None:
+    if plan.release:
+        with open_policy_desk(plan.settings, plan.in_force.policy.deployment) as desk:
+            desk.apply(plan.release)
+        progress(f"policy {plan.in_force.policy.policy} is in force, written to topic policy")
 
 
 def accept_models(plan: Plan) -> None:
@@ -143,6 +195,7 @@ def down(settings: ClusterSettings, progress: Callable[[str], None]) -> bool:
     with ray_local.locked_cluster(settings.cluster):
         if settings.ray != "local":
             with ray_driver.connected(settings):
+                note_taken_down(True)
                 return ray_driver.close_all(progress)
         if ray_local.find_ray(settings.cluster):
             try:

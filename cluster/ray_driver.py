@@ -23,7 +23,7 @@ from cluster.actors import UNTOLD, find_actor
 from cluster.plan import Plan
 from cluster.settings import ClusterSettings
 from cluster.supervisor import SUPERVISOR, Supervisor, close_members, members_there
-from operators.errors import DeploymentFailed
+from operators.errors import DeploymentFailed, RayUnreachable
 
 CLOSE_TIMEOUT_S = 30.0
 CALL_TIMEOUT_S = 15.0
@@ -45,18 +45,31 @@ def connected(settings: ClusterSettings) -> Iterator[None]:
     try:
         ray.init(address=address, namespace=settings.cluster, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, RuntimeError) as error:
-        raise DeploymentFailed(
-            f"Ray at {address} cannot be joined: {error}; is it there, and is RAY_AUTH_TOKEN_PATH its token?"
+        raise RayUnreachable(
+            f"Ray at {address} cannot be joined: {error}; is it there, does a node of it run on this machine, and is "
+            "RAY_AUTH_TOKEN or the file RAY_AUTH_TOKEN_PATH its token?"
         ) from None
     try:
         if threading.current_thread() is threading.main_thread():
             # Ray has put its own in its place, with which a process is aborted while it takes down what it has started.
             signal.signal(signal.SIGTERM, on_termination)
-        yield
-    except RayError as error:
-        raise DeploymentFailed(f"cluster {settings.cluster} does not answer: {type(error).__name__}: {error}") from None
+        with answering(settings.cluster):
+            yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def answering(cluster: str) -> Iterator[None]:
+    """What Ray raises within a block becomes an error of ours.
+
+    Raises:
+        DeploymentFailed: Somebody does not answer.
+    """
+    try:
+        yield
+    except RayError as error:
+        raise DeploymentFailed(f"cluster {cluster} does not answer: {type(error).__name__}: {error}") from None
 
 
 def _refuse_unreachable(address: str) -> None:
@@ -65,7 +78,7 @@ def _refuse_unreachable(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_S).close()
     except (OSError, ValueError) as error:
-        raise DeploymentFailed(
+        raise RayUnreachable(
             f"nothing answers at {address} ({error}): start Ray there, or correct 'ray' in the cluster file"
         ) from None
 
@@ -98,7 +111,7 @@ def supervisor_of(plan: Plan, at_work: Plan, progress: Callable[[str], None]) ->
 def make_supervisor(plan: Plan) -> Any:
     """A supervisor; the name of one that was killed is free after a moment."""
     options = {"name": SUPERVISOR, "lifetime": "detached", "max_restarts": -1, "num_cpus": 0, "max_concurrency": 4}
-    options |= UNTOLD
+    options |= {"resources": plan.settings.supervisor.resources, **UNTOLD}
     deadline = time.monotonic() + CALL_TIMEOUT_S
     while True:
         try:

@@ -2,14 +2,15 @@
 
 import json
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cluster.memory_io import MemorySink
-from cluster.plan import Plan
+from cluster.plan import Plan, with_release
 from cluster.policies.book import PolicyBook
 from cluster.policies.desk import renumbered
 from cluster.policies.in_force import policy_of
@@ -33,6 +34,7 @@ def book(monkeypatch: pytest.MonkeyPatch, sharded: Plan) -> PolicyBook:
     monkeypatch.setattr(deploy.ray_local, "locked_cluster", lambda cluster: nullcontext())
     monkeypatch.setattr(deploy, "_rays", lambda plan, progress: nullcontext())
     monkeypatch.setattr(deploy.ray_driver, "connected", lambda settings: nullcontext())
+    monkeypatch.setattr(deploy, "note_taken_down", lambda is_down: None)
     return found
 
 
@@ -136,3 +138,105 @@ def test_a_running_cluster_goes_on_under_no_other_retention(
     with pytest.raises(DeploymentFailed, match="another retention than what runs: 'beholden down', then 'beholden up'"):
         deploy.up(sharded, print)
     assert made == []
+
+
+@dataclass
+class Stayer:
+    """What `bring_up` does, written down."""
+
+    at_work: Plan | None = None
+    is_taken_down: bool = False
+    done: list[str] = field(default_factory=list)
+
+    def bring_up(self, plan: Plan) -> list[str]:
+        """What was done and said."""
+        self.done = []
+        deploy.bring_up(plan, self.done.append)
+        return self.done
+
+
+@pytest.fixture
+def stayer(monkeypatch: pytest.MonkeyPatch, book: PolicyBook) -> Stayer:
+    """Nothing runs."""
+    found = Stayer()
+
+    def apply(plan: Plan, progress: Any) -> None:
+        found.done.append(f"apply {plan.in_force.policy.policy}")
+
+    def lead(plan: Plan, at_work: Plan, progress: Any) -> None:
+        found.done.append(f"lead under {at_work.in_force.policy.policy}")
+
+    monkeypatch.setattr(deploy, "_plan_at_work", lambda: found.at_work)
+    monkeypatch.setattr(deploy, "was_taken_down", lambda: found.is_taken_down)
+    monkeypatch.setattr(deploy, "ready_key", lambda plan: False)
+    monkeypatch.setattr(deploy, "_make", lambda plan, progress: found.done.append("make"))
+    monkeypatch.setattr(deploy, "_apply", apply)
+    monkeypatch.setattr(deploy.ray_driver, "supervisor_of", lead)
+    return found
+
+
+def test_whoever_stays_starts_what_is_not_there_and_waits_for_nobody(sharded: Plan, stayer: Stayer) -> None:
+    """A card may have to be bought first: nothing is taken down because it took too long."""
+    assert stayer.bring_up(sharded) == ["apply 1", "make"]
+
+
+def test_what_a_person_took_down_stays_down(sharded: Plan, stayer: Stayer) -> None:
+    """Whatever starts the process that stays anew."""
+    stayer.is_taken_down = True
+    assert stayer.bring_up(sharded) == []
+
+
+def test_a_release_that_the_file_names_comes_into_force_while_the_cluster_runs(
+    sharded: Plan, book: PolicyBook, stayer: Stayer
+) -> None:
+    """What no person has proposed does not, and neither does an old one: what is in force then goes on."""
+    book.releases[0] = first = draft(sharded.in_force, None, "beholden up", NOW, "the test")
+    stayer.at_work = sharded
+    assert stayer.bring_up(sharded) == ["lead under 1"]
+    second = draft(renumbered(sharded.in_force, 2), first, "ada", NOW, "the test")
+    with pytest.raises(DeploymentFailed, match="policy 2, which is not in force: 'beholden policy propose'"):
+        stayer.bring_up(replace(sharded, in_force=second.in_force))
+    assert stayer.done == []
+    elsewhere = replace(sharded, settings=replace(sharded.settings, policy=Path("2.release.json")))
+    assert stayer.bring_up(with_release(elsewhere, second)) == ["apply 2", "lead under 2"]
+    book.releases[1] = second
+    assert stayer.bring_up(with_release(sharded, second)) == ["lead under 2"]
+    said = "policy 2 is in force, above the 1 of the cluster file"
+    assert stayer.bring_up(with_release(sharded, first)) == [said, "lead under 2"]
+
+
+def test_a_release_that_what_runs_cannot_follow_is_not_put_in_force(
+    sharded: Plan, book: PolicyBook, stayer: Stayer
+) -> None:
+    """It would be in force, and nobody would go by it."""
+    book.releases[0] = first = draft(sharded.in_force, None, "beholden up", NOW, "the test")
+    stayer.at_work = sharded
+    document = json.loads(renumbered(sharded.in_force, 2).canonical)
+    document["retention"]["evidence"]["keep"] = "1 min"
+    second = draft(policy_of(document), first, "ada", NOW, "the test")
+    with pytest.raises(DeploymentFailed, match="another retention than what runs: 'beholden down', then 'beholden up'"):
+        stayer.bring_up(with_release(sharded, second))
+    assert stayer.done == []
+
+
+def test_a_release_beside_other_settings_is_not_put_in_force(sharded: Plan, book: PolicyBook, stayer: Stayer) -> None:
+    """Either all that the files say comes about, or nothing."""
+    book.releases[0] = first = draft(sharded.in_force, None, "beholden up", NOW, "the test")
+    stayer.at_work = replace(sharded, settings=replace(sharded.settings, ray="else:1"))
+    second = draft(renumbered(sharded.in_force, 2), first, "ada", NOW, "the test")
+    with pytest.raises(DeploymentFailed, match="runs with other settings"):
+        stayer.bring_up(with_release(sharded, second))
+    assert stayer.done == []
+
+
+def test_down_is_remembered_and_up_forgets_it(
+    sharded: Plan, book: PolicyBook, stayer: Stayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only where Ray outlives the cluster can anybody bring it up again by himself."""
+    noted: list[bool] = []
+    monkeypatch.setattr(deploy, "note_taken_down", noted.append)
+    monkeypatch.setattr(deploy.ray_driver, "close_all", lambda progress: True)
+    monkeypatch.setattr(deploy, "wait_until_ready", lambda plan, there, progress: ClusterStatus(plan, []))
+    assert deploy.down(replace(sharded.settings, ray="head:6379"), print)
+    deploy.up(sharded, print)
+    assert noted == [True, False]

@@ -486,6 +486,7 @@ class Pipeline:
         with self._stages.watched(Stage.PUBLISH):
             for waited_s in settle(pending, self._finish):
                 self._stages.took(Stage.PUBLISH, waited_s)
+        self._results.count_readable()
         self._book.settle(DELIVERY_TIMEOUT_S)
         self._nonmatches.settle(DELIVERY_TIMEOUT_S)
 

@@ -36,7 +36,8 @@ def busy_account() -> Account:
     account.dropped(1, 120, 2000)
     account.slow["gate"] += 1
     account.measures.sighted("gate", "sought", "alert")
-    account.measures.alerted("gate", "sought", 0.3, NOW.timestamp(), TRACE)
+    account.measures.alerted("gate", "sought")
+    account.measures.readable(0.3, NOW.timestamp(), TRACE)
     account.measures.stages.took(Stage.DECODE, 0.004)
     account.measures.stages.failed(Stage.SEARCH)
     return account

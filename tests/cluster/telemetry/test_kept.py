@@ -11,8 +11,8 @@ from cluster.settings import ClusterSettings
 from cluster.telemetry import kept
 from cluster.telemetry.kept import Kept, KeptWatch
 from operators.errors import BrokerUnavailable
+from tests.waiting import PATIENCE_S
 
-MOST_S = 20.0
 FOUND = [Kept("frames", 2.0, 1.0, 1.0)]
 
 
@@ -37,7 +37,7 @@ def test_what_cannot_be_measured_is_not_told_and_is_measured_again(
     monkeypatch.setattr(kept, "EVERY_S", 0.0)
     monkeypatch.setattr(KeptWatch, "_look", look)
     watch = KeptWatch(Mock(spec=ClusterSettings), Mock())
-    assert done.wait(MOST_S)
+    assert done.wait(PATIENCE_S)
     watch.close()
     assert seen[:4] == [(), FOUND, (), FOUND]
     assert type(error).__name__ in caplog.text

@@ -12,6 +12,7 @@ import pytest
 
 from cluster import ray_local
 from cluster.ray_local import LocalRay, find_ray, start_ray, stop_ray
+from tests.waiting import PATIENCE_S
 
 
 def test_a_node_is_known_by_its_process_and_its_start() -> None:
@@ -45,5 +46,5 @@ def test_a_node_is_written_down_before_a_signal_ends_its_start(monkeypatch: pyte
     assert found is not None
     assert found.pid == started[0].pid
     assert stop_ray("begun")
-    started[0].wait(5)
+    started[0].wait(PATIENCE_S)
     assert not psutil.pid_exists(started[0].pid)

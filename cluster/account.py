@@ -11,7 +11,6 @@ from cluster.measures import Measures
 from cluster.telemetry.context import parse_traceparent
 from operators.decide import Match
 from operators.sightings import Sighting
-from operators.types import Frame
 
 CANDIDATE, CANARY = "candidate", "canary"  # why a frame led to an alert
 
@@ -121,14 +120,15 @@ class Account:
             if not each.match.is_canary:
                 self.measures.sighted(camera, each.match.watchlist, each.verdict)
 
-    def alerted(self, frame: Frame, match: Match, at: datetime) -> None:
-        """An alert is handed to the broker; one about a canary is no alert about anybody."""
-        if match.is_canary:
-            return
-        latency_s = (at - frame.captured_at).total_seconds()
-        context = parse_traceparent(frame.traceparent)
+    def alerted(self, camera: str, match: Match) -> None:
+        """An alert is handed to the broker. One about a canary is no alert about anybody."""
+        self.measures.alerted(camera, match.watchlist)
+
+    def readable(self, captured_at: datetime, at: datetime, traceparent: str | None) -> None:
+        """Such an alert can be read since `at`: the broker has acknowledged it, or committed its transaction."""
+        context = parse_traceparent(traceparent)
         trace_id = f"{context.trace_id:032x}" if context else None
-        self.measures.alerted(frame.camera, match.watchlist, latency_s, at.timestamp(), trace_id)
+        self.measures.readable((at - captured_at).total_seconds(), at.timestamp(), trace_id)
 
     def dropped(self, faces: int, lived_ms: int, ceiling_ms: int) -> None:
         """Faces that led to no alert have been dropped, so long after their frames were about to be decoded."""

@@ -102,6 +102,7 @@ class Endings:
         with self._stages.watched(Stage.PUBLISH):
             for waited_s in settle(pending, self.finish):
                 self._stages.took(Stage.PUBLISH, waited_s)
+        self._results.count_readable()
         self.book.settle(DELIVERY_TIMEOUT_S)
         self.nonmatches.settle(DELIVERY_TIMEOUT_S)
 

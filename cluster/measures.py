@@ -32,7 +32,7 @@ class Measured:
         stage_errors: How often each failed.
         ages: From capture to decision, of each frame.
         lives: How long each face existed that led to no alert.
-        latencies: From capture until an alert is handed over to be written.
+        latencies: From capture until an alert can be read: acknowledged or, in a transaction, committed.
         exemplars: The last of these with a trace, by the number of their bucket.
         late_alerts: Alerts that took longer than the objective.
         alerts: Camera, list, and how many.
@@ -106,9 +106,12 @@ class Measures:
         """A face has reached the threshold of a list."""
         self._sightings[camera, watchlist, verdict] += 1
 
-    def alerted(self, camera: str, watchlist: str, latency_s: float, at_s: float, trace_id: str | None) -> None:
-        """An alert is handed to the broker at `at_s` (Unix time), so long after its frame was captured."""
+    def alerted(self, camera: str, watchlist: str) -> None:
+        """An alert is handed to the broker."""
         self._alerts[camera, watchlist] += 1
+
+    def readable(self, latency_s: float, at_s: float, trace_id: str | None) -> None:
+        """An alert can be read since `at_s` (Unix time), so long after its frame was captured."""
         self._latencies.took(latency_s)
         self._late_alerts += latency_s > self._objective_s
         if trace_id is not None:

@@ -1,5 +1,6 @@
 """The ports in memory: for tests, dry runs and anything that needs no broker."""
 
+import time
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -97,7 +98,7 @@ class MemorySink:
     ) -> MemoryDelivery:
         """Remember the message."""
         self.messages.append(Message(key, value, headers, self.acknowledges))
-        return MemoryDelivery(self.acknowledges)
+        return MemoryDelivery(self.acknowledges, time.perf_counter_ns() if self.acknowledges else 0)
 
 
 @dataclass(slots=True)

@@ -1,10 +1,21 @@
 """Results that wait for the transaction in which the offsets of their frames are stored."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from cluster.offsets import TopicPartition
 from operators.types import FrameRef
+
+
+@dataclass(slots=True)
+class KeptDelivery:
+    """A message in an outbox: nothing has to be awaited, because the commit of its frame waits for it."""
+
+    acknowledged_ns: int = 0
+
+    def wait(self, timeout_s: float) -> None:
+        """See `ports.Delivery`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,6 +28,7 @@ class Letter:
         value: Its value.
         headers: Its headers.
         frame: The frame it follows from.
+        delivery: Says when it was committed.
     """
 
     topic: str
@@ -24,6 +36,7 @@ class Letter:
     value: bytes
     headers: Sequence[tuple[str, bytes]]
     frame: FrameRef
+    delivery: KeptDelivery = field(default_factory=KeptDelivery)
 
     @property
     def partition(self) -> TopicPartition:
@@ -36,9 +49,13 @@ class Outbox:
 
     Nothing leaves before: a process that ends loses only what it reads again, and a transaction is open for no longer
     than it takes to write it. A second of messages is kept, or as much as the pipeline keeps from being committed.
+
+    Args:
+        now_ns: The clock of `ports.Delivery.acknowledged_ns`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now_ns: Callable[[], int] = time.perf_counter_ns) -> None:
+        self._now_ns = now_ns
         self._letters: list[Letter] = []
         self._offsets: dict[TopicPartition, int] = {}
 
@@ -55,7 +72,9 @@ class Outbox:
         return [letter for letter in self._letters if self._is_due(letter)], dict(self._offsets)
 
     def committed(self) -> None:
-        """What was due is written and stored."""
+        """What was due is written and stored, and can be read from now on."""
+        for letter in filter(self._is_due, self._letters):
+            letter.delivery.acknowledged_ns = self._now_ns()
         self._letters = [letter for letter in self._letters if not self._is_due(letter)]
         self._offsets.clear()
 
@@ -68,15 +87,6 @@ class Outbox:
         return letter.frame.offset < self._offsets.get(letter.partition, 0)
 
 
-class KeptDelivery:
-    """A message in an outbox: nothing has to be awaited, because the commit of its frame waits for it."""
-
-    acknowledged_ns = 0
-
-    def wait(self, timeout_s: float) -> None:
-        """See `ports.Delivery`."""
-
-
 class OutboxSink:
     """One topic, written with the commits."""
 
@@ -86,5 +96,6 @@ class OutboxSink:
 
     def send(self, key: str, value: bytes, headers: Sequence[tuple[str, bytes]], frame: FrameRef) -> KeptDelivery:
         """See `ports.ResultSink`."""
-        self._outbox.add(Letter(self._topic, key, value, headers, frame))
-        return KeptDelivery()
+        letter = Letter(self._topic, key, value, headers, frame)
+        self._outbox.add(letter)
+        return letter.delivery

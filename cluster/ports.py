@@ -42,7 +42,10 @@ class Delivery(Protocol):
 
     @property
     def acknowledged_ns(self) -> int:
-        """When it was acknowledged, nanoseconds of `time.perf_counter_ns`; 0 while that is not known."""
+        """When it was acknowledged, nanoseconds of `time.perf_counter_ns`; 0 while that is not known.
+
+        Of a message that is written with its frame's commit, when that was: nobody can read it earlier.
+        """
         ...
 
     def wait(self, timeout_s: float) -> None:

@@ -1,7 +1,7 @@
 """What follows from frames: alerts with their evidence, and dead letters; and what of it is not acknowledged yet."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from cluster.offsets import TopicPartition
 from cluster.ports import Clock, Delivery, Record, ResultSink
 from cluster.privacy.evidence import EvidenceSink
 from cluster.telemetry.journal import Journal
+from cluster.unread import Unread
 from cluster.wire.alerts import Alert, AlertContext, alert_id, encode_alert
 from cluster.wire.evidence import Evidence, EvidenceName
 from cluster.wire.frames import encode_dead_letter
@@ -74,6 +75,7 @@ class Results:
         self._clock = clock
         self._journal = journal
         self._undelivered: list[Undelivered] = []
+        self._unread = Unread(account, clock, journal.now_ns)
         self.context = context
         self.last: dict[TopicPartition, int] = {}
 
@@ -133,20 +135,29 @@ class Results:
         return pending
 
     def committed(self, next_offsets: Mapping[TopicPartition, int]) -> None:
-        """Offsets are stored."""
+        """Offsets are stored, and with them in a transaction what follows from their frames."""
+        self.count_readable()
         self.last = {at: offset for at, offset in self.last.items() if next_offsets.get(at, 0) <= offset}
 
-    def forget(self, partitions: Iterable[TopicPartition]) -> None:
+    def count_readable(self) -> None:
+        """Account for alerts that can be read by now."""
+        self._unread.count()
+
+    def forget(self, partitions: Collection[TopicPartition]) -> None:
         """These partitions belong to another process now."""
+        self._unread.forget(partitions)
         for partition in partitions:
             self.last.pop(partition, None)
 
     def _send(self, alert: Alert, evidence: EvidenceName) -> Delivery:
         frame = self._journal.send_alert(alert.frame, alert_id(alert, self.context))
         value, headers = encode_alert(replace(alert, frame=frame), self.context, evidence)
-        self._account.alerted(frame, alert.match, alert.alerted_at)
         self._note(frame.ref)
-        return self._outlets.alerts.send(frame.camera, value, headers, frame.ref)
+        delivery = self._outlets.alerts.send(frame.camera, value, headers, frame.ref)
+        if not alert.match.is_canary:
+            self._account.alerted(frame.camera, alert.match)
+            self._unread.add(frame, delivery)
+        return delivery
 
     def _note(self, ref: FrameRef) -> None:
         self.last[ref.topic, ref.partition] = ref.offset

@@ -2,7 +2,10 @@
 
 import gc
 import os
+import threading
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"  # else a call that a test forgets to replace starts one, in seconds
@@ -17,6 +20,22 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("repeatable")
+
+LEAVE_S = 60.0  # for a thread that has been told to end, on a machine that has much else to do
+STAY = "faiss"  # threads of searches, which are kept for the next one
+
+
+@pytest.fixture(autouse=True)
+def ends_its_threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Of a unit test no thread goes on: it would work in the place of the next one, without what this one replaced."""
+    before = set(threading.enumerate())
+    yield
+    if request.node.get_closest_marker("integration"):
+        return
+    left = [each for each in threading.enumerate() if each not in before and not each.name.startswith(STAY)]
+    for thread in left:
+        thread.join(LEAVE_S)
+    assert [thread.name for thread in left if thread.is_alive()] == []
 
 
 def pytest_collection_finish() -> None:

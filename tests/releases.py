@@ -15,7 +15,7 @@ from cluster.policies.release import draft
 from cluster.policies.signatures import Person, Role, sign
 from cluster.ports import Record
 from cluster.wire.order import Action, Order, order_statement, with_order_signature
-from cluster.wire.release import Release, statement, with_signature
+from cluster.wire.release import Release, encode_release, statement, with_signature
 from operators.types import FrameRef
 from tests.builders import NOW, policy_document
 
@@ -97,3 +97,9 @@ def damaged(value: bytes, **members: Any) -> bytes:
     body = {**json.loads(value), **members}
     body.pop("hash")
     return rfc8785.dumps({**body, "hash": hashlib.sha256(rfc8785.dumps(body)).hexdigest()})
+
+
+def former_form(release: Release) -> bytes:
+    """As a version before wrote it: its policy names its retention."""
+    document = {**json.loads(release.in_force.canonical), "retention": "uk-strict"}
+    return damaged(encode_release(release), form="beholden.policy.v1", policy=document)

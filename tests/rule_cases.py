@@ -320,6 +320,25 @@ def _policy() -> Iterator[Case]:
     yield Case("PolicyReviewDue", TICKET, "in a month", {ends: f"{30 * day}x20"}, 10)
 
 
+def _kept() -> Iterator[Case]:
+    early, heard = "beholden_retention_early{{kind:{}}}", "beholden_supervisor_looked_timestamp_seconds"
+    well = {early.format(kind): "0x60" for kind in ("frames", "ledger", "policy", "ledger-heads")}
+    for kind, severity, other in (("policy", PAGE, TICKET), ("frames", TICKET, PAGE)):
+        short = {**well, early.format(kind): "0x5 1x55"}
+        what = f"topic {kind} can lose something"
+        yield Case("KeptTooShort", severity, what, short, 10, [{"kind": kind}])
+        yield Case("KeptTooShort", other, what, short, 10)
+        yield Case("KeptTooShort", severity, "all is kept as it is to be", well, 10)
+        yield Case("KeptTooShort", severity, "nobody knows", {heard: "0+60x60"}, 10)
+    gone = {early.format("frames"): "0x5 stale", heard: "0+60x60"}
+    yield Case("RetentionUnknown", TICKET, "nothing has been measured for long", gone, 50, [{}])
+    yield Case("RetentionUnknown", TICKET, "nothing has ever been measured", {heard: "0+60x60"}, 50, [{}])
+    yield Case("RetentionUnknown", TICKET, "nothing has been measured for minutes", gone, 20)
+    yield Case("RetentionUnknown", TICKET, "all is measured", {**well, heard: "0+60x60"}, 50)
+    unknown = {"beholden_retention_oldest_seconds{kind:frames}": "50x5 stale", heard: "0+60x60"}
+    yield Case("ErasureLate", TICKET, "nothing is measured, which is not late", unknown, 60)
+
+
 def _telemetry() -> Iterator[Case]:
     due, halted = "beholden_canary_due_timestamp_seconds{camera:c,list:canary}", "beholden_policy_halted{reason:%s}"
     open_ = {halted % "stopped": "0x99", halted % "out_of_hours": "0x99"}
@@ -356,5 +375,6 @@ CASES = [
     *_work(),
     *_ledger(),
     *_policy(),
+    *_kept(),
     *_telemetry(),
 ]

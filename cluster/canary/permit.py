@@ -7,6 +7,7 @@ from cluster.canary.probe import Place, place_of, shortest_s
 from cluster.plan import Plan, with_release
 from cluster.policies.desk import read_book
 from cluster.policies.standing import Standing
+from cluster.wire.order import Order
 from operators.errors import SettingsRefused
 from operators.policy import Policy
 
@@ -50,8 +51,9 @@ class Permit:
         self._every_s = every_s
         self._plan = plan
         self._contract: str | None = None
+        self._last_order: Order | None = None
         self.listed_until = now
-        self.halted = self._read(now)
+        self.halted = self._halted(now)
         self.place = self._place()
         self._be_listed(now)
 
@@ -67,7 +69,7 @@ class Permit:
             SettingsRefused: The policy in force has the canary elsewhere, or wants passages further apart.
             BrokerUnavailable: Kafka does not answer.
         """
-        self.halted = self._read(now)
+        self.halted = self._halted(now)
         if self.halted is None:
             if self._place() != self.place:
                 policy = self._plan.in_force.policy.policy
@@ -75,8 +77,31 @@ class Permit:
             self._be_listed(now)
         return self.halted
 
-    def _read(self, now: datetime) -> str | None:
-        """Go by the policy in force from now on; what halts everything now or before a passage would be over."""
+    def ask_again(self, now: datetime) -> str | None:
+        """Why nothing was looked at since `ask`, or is not at this moment; None: everything was.
+
+        Raises:
+            BrokerUnavailable: Kafka does not answer.
+        """
+        before = self._last_order
+        standing = self._read(now)
+        if isinstance(standing, str):
+            return standing
+        if halt := standing.halt(now):
+            return halt.why
+        order = self._last_order
+        return None if order == before or order is None else f"{order.action} by {order.by}: {order.why}"
+
+    def _halted(self, now: datetime) -> str | None:
+        """What halts everything now or before a passage would be over."""
+        standing = self._read(now)
+        if isinstance(standing, str):
+            return standing
+        halt = standing.halt(now) or standing.halt(now + timedelta(seconds=self._within_s))
+        return halt.why if halt else None
+
+    def _read(self, now: datetime) -> Standing | str:
+        """What stands, and goes from now on; or why nothing does."""
         deployment = self._plan.in_force.policy.deployment
         book = read_book(self._plan.settings, deployment)
         release = book.in_force
@@ -84,10 +109,9 @@ class Permit:
             return f"no policy of {deployment} is in force"
         if release.digest != self._plan.in_force.digest:
             self._plan = with_release(self._plan, release)
+        self._last_order = book.last_order
         orders = book.stopped_by, book.last_order
-        standing = Standing(release, release, now, *orders, None, book.release_in_doubt, book.stop_in_doubt)
-        halt = standing.halt(now) or standing.halt(now + timedelta(seconds=self._within_s))
-        return halt.why if halt else None
+        return Standing(release, release, now, *orders, None, book.release_in_doubt, book.stop_in_doubt)
 
     def _place(self) -> Place:
         policy = self._plan.in_force.policy

@@ -19,6 +19,10 @@ Read = Callable[[float], Iterable[bytes]]
 """What has been written to the alerts topic since it was last asked, after waiting for so many seconds."""
 
 
+class NotShown(Exception):
+    """Nothing was looked at during a passage, as its text says why: nobody was missed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a canary walks.
@@ -55,10 +59,16 @@ class Probe:
         self._due_s = 0.0
         self._missed: dict[str, datetime] = {}  # streams of passages that nothing was told of yet
 
-    def walk(self, publisher: FramePublisher, read: Read) -> float | None:
+    def walk(self, publisher: FramePublisher, read: Read, halted: Callable[[], str | None]) -> float | None:
         """One passage; how many seconds after its first frame the alert could be read, None: it did not come in time.
 
+        Args:
+            publisher: The camera.
+            read: The alerts.
+            halted: Why nothing was looked at since it began, or is now; asked when no alert has come in time.
+
         Raises:
+            NotShown: Something halted everything meanwhile; it is not counted.
             BrokerUnavailable: Frames cannot be written, or alerts not be read; it is not counted, see `fail`.
         """
         stream, began_at, frames = uuid.uuid4().hex, self._now(), 0
@@ -71,6 +81,8 @@ class Probe:
             found = self._look(read, {**self._missed, stream: began_at}, 1 / FPS)
             took_s = found.pop(stream, None)
             self._came_late(found)
+        if took_s is None and (why := halted()) is not None:
+            raise NotShown(why)
         self._sent += 1
         if took_s is None:
             self._missed[stream] = began_at

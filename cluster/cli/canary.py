@@ -15,7 +15,6 @@ from operators.errors import BrokerUnavailable
 if TYPE_CHECKING:
     from cluster.canary.permit import Permit
     from cluster.canary.probe import Probe
-    from cluster.settings import KafkaSettings
 
 
 @click.command()
@@ -51,7 +50,7 @@ def canary(
     """
     from cluster.camera.publish import utc_now
     from cluster.canary.permit import Permit
-    from cluster.canary.probe import Probe
+    from cluster.canary.probe import NotShown, Probe
     from cluster.plan import read_plan
 
     jpeg = image.read_bytes()
@@ -63,7 +62,11 @@ def canary(
         if once:
             if halted := permit.ask(utc_now()):
                 raise click.ClickException(f"nothing is looked at now: {halted}")
-            raise SystemExit(0 if _walk(probe, permit.plan.settings.kafka, within, 0.0) is not None else 1)
+            try:
+                took_s = _walk(probe, permit, within, 0.0)
+            except NotShown as halted_meanwhile:
+                raise click.ClickException(f"nothing is looked at now: {halted_meanwhile}") from None
+            raise SystemExit(0 if took_s is not None else 1)
         while True:
             begun_s = time.monotonic()
             _round(probe, permit, within, every)
@@ -73,6 +76,7 @@ def canary(
 def _round(probe: "Probe", permit: "Permit", within_s: float, every_s: float) -> None:
     """One passage, unless nothing is looked at now; while Kafka does not say so, what it said before counts."""
     from cluster.camera.publish import utc_now
+    from cluster.canary.probe import NotShown
 
     begun_s, before = time.monotonic(), permit.halted
     probe.expect(every_s + within_s)
@@ -83,17 +87,22 @@ def _round(probe: "Probe", permit: "Permit", within_s: float, every_s: float) ->
             _tell_failed(probe, unavailable)
         return
     if halted is None:
-        _walk(probe, permit.plan.settings.kafka, within_s, begun_s + every_s - time.monotonic())
+        try:
+            _walk(probe, permit, within_s, begun_s + every_s - time.monotonic())
+        except NotShown as meanwhile:
+            click.echo(f"{datetime.now(UTC):%H:%M:%S}  the passage does not count: {meanwhile}", err=True)
     elif halted != before:
         click.echo(f"{datetime.now(UTC):%H:%M:%S}  no passages: {halted}", err=True)
 
 
-def _walk(probe: "Probe", kafka: "KafkaSettings", within_s: float, every_s: float) -> float | None:
+def _walk(probe: "Probe", permit: "Permit", within_s: float, every_s: float) -> float | None:
     """One passage, over connections of its own, and the wait for an alert that is too late."""
+    from cluster.camera.publish import utc_now
     from cluster.frame_publisher import KafkaFramePublisher
     from cluster.kafka.reader import TopicReader
     from cluster.kafka.topics import ALERTS
 
+    kafka = permit.plan.settings.kafka
     begun_s, took_s, is_over = time.monotonic(), None, False
     try:
         with ExitStack() as stack:
@@ -104,7 +113,7 @@ def _walk(probe: "Probe", kafka: "KafkaSettings", within_s: float, every_s: floa
                 return [record.value for record in reader.poll(timeout_s)]
 
             read(0.0)  # from here on
-            took_s, is_over = probe.walk(publisher, read), True
+            took_s, is_over = probe.walk(publisher, read, lambda: permit.ask_again(utc_now())), True
             click.echo(f"{datetime.now(UTC):%H:%M:%S}  {_told(took_s, within_s)}")
             probe.wait(read, begun_s + every_s - time.monotonic())
     except BrokerUnavailable as unavailable:

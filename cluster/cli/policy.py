@@ -175,8 +175,10 @@ def _propose(
 def _waits_for(release: "Release", book: "PolicyBook") -> str:
     """What a proposal still lacks; one that can never come into force is refused here and now."""
     from cluster.clocks import SystemClock
+    from cluster.policies.desk import check_unread
     from operators.errors import ReleaseReason, ReleaseRefused
 
+    check_unread(release.in_force, book)
     try:
         book.check(release, SystemClock().now())
     except ReleaseRefused as refused:

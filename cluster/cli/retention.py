@@ -67,8 +67,14 @@ def _table(found: "Sequence[Age]") -> Table:
         parts = " + ".join(f"{name} {readable(value)}" for name, value in age.parts_ms.items())
         total = age.endless or (readable(age.total_ms or 0) if age.is_there else "the topic does not exist")
         verdict = "[green]kept" if age.is_kept else "[red]not kept"
-        table.add_row(age.topic, readable(age.at_most_ms), total, parts, verdict)
+        table.add_row(age.topic, _promise(age.at_most_ms), total, parts, verdict)
     return table
+
+
+def _promise(at_most_ms: int | None) -> str:
+    from cluster.privacy.retention_check import readable
+
+    return "kept for ever" if at_most_ms is None else readable(at_most_ms)
 
 
 @retention.command(short_help="Say what is kept now, and what was deleted when.")
@@ -124,7 +130,7 @@ def _report(plan: "Plan", profile: "RetentionProfile") -> "list[Line]":
 def _facts(line: "Line") -> dict[str, Any]:
     return {
         "class": line.of,
-        "promised_s": line.promised_ms / 1000,
+        "promised_s": None if line.promised_ms is None else line.promised_ms / 1000,
         "can_become_s": None if line.possible_ms is None else line.possible_ms / 1000,
         "oldest_at": format_time(line.oldest_at) if line.oldest_at else None,
         "oldest_s": None if line.age is None else line.age.total_seconds(),
@@ -150,7 +156,7 @@ def _report_table(lines: "Sequence[Line]") -> Table:
             can, now = can and f"{can}, measured", "memory alone"
         since = f"{line.oldest_at:%Y-%m-%d %H:%M:%S}" if line.oldest_at else ""
         verdict = "[green]kept" if line.is_kept else "[red]not kept"
-        table.add_row(line.of, readable(line.promised_ms), can, now, since, f"{line.gone:,}", verdict)
+        table.add_row(line.of, _promise(line.promised_ms), can, now, since, f"{line.gone:,}", verdict)
     return table
 
 

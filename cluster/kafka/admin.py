@@ -10,7 +10,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from cluster.kafka.client import client_settings, translated
 from cluster.kafka.topics import ALERTS, DEAD_LETTERS, EVIDENCE, FRAMES, LEDGER, LEDGER_HEADS, POLICY, WATCHLIST
-from cluster.privacy.retention import topic_settings, topics_of
+from cluster.privacy.retention import kept_settings, topic_settings, topics_of
 from cluster.settings import KafkaSettings
 from operators.errors import BrokerUnavailable, SettingsRefused
 from operators.retention import RetentionProfile
@@ -178,9 +178,9 @@ def _topics(kafka: KafkaSettings, profile: RetentionProfile) -> dict[str, dict[s
             (ALERTS, kafka.frame_partitions, {**safe, **kept[ALERTS]}),
             (EVIDENCE, kafka.frame_partitions, {**safe, **kept[EVIDENCE]}),
             (WATCHLIST, kafka.watchlist_partitions, {**safe, **compacted}),
-            (POLICY, 1, {**safe, "retention.ms": -1, "message.timestamp.type": "LogAppendTime"}),
+            (POLICY, 1, {**safe, **kept_settings(), "message.timestamp.type": "LogAppendTime"}),
             (LEDGER, 1, {**safe, **kept[LEDGER]}),
-            (LEDGER_HEADS, 1, {**safe, "retention.ms": -1}),
+            (LEDGER_HEADS, 1, {**safe, **kept_settings()}),
             (DEAD_LETTERS, 1, {**safe, **kept[DEAD_LETTERS]}),
         )
     }

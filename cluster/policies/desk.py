@@ -70,7 +70,7 @@ class PolicyDesk:
         check_period(release.in_force.policy, now)
         check_not_expired(release, now)
         book.check(release, now)
-        _check_unread(release.in_force, book)
+        check_unread(release.in_force, book)
         self.ready(release.in_force.policy)
         ledger = self.ledger(release.digest)
         ledger.write(APPLIED, applied_body(release)).wait(WRITE_TIMEOUT_S)
@@ -266,10 +266,10 @@ def _check_number(own: PolicyInForce, book: PolicyBook) -> None:
                 f"policy {number} was released as {release.digest}, and the file's is {own.digest}: a released number "
                 "is never edited, copy the file to the next one",
             )
-    _check_unread(own, book)
+    check_unread(own, book)
 
 
-def _check_unread(own: PolicyInForce, book: PolicyBook) -> None:
+def check_unread(own: PolicyInForce, book: PolicyBook) -> None:
     """Refuse a number of a release that cannot be read any more, unless it is that of this very policy since."""
     number = own.policy.policy
     if number in book.unread.values() and own.digest not in {each.digest for each in book.releases.values()}:

@@ -1,7 +1,10 @@
 """How long each topic keeps things under a policy."""
 
-from cluster.kafka.topics import ALERTS, DEAD_LETTERS, EVIDENCE, FRAMES, LEDGER
+from cluster.kafka.topics import ALERTS, DEAD_LETTERS, EVIDENCE, FRAMES, LEDGER, LEDGER_HEADS, POLICY
 from operators.retention import Kept, RetentionProfile, lasts_ms
+
+FOR_EVER = (POLICY, LEDGER_HEADS)
+"""Topics of which nothing is ever deleted: what was in force, and what the ledger is held against."""
 
 
 def topics_of(profile: RetentionProfile) -> dict[str, Kept]:
@@ -13,6 +16,11 @@ def topics_of(profile: RetentionProfile) -> dict[str, Kept]:
         DEAD_LETTERS: profile.dead_letters,
         LEDGER: profile.ledger,
     }
+
+
+def kept_settings() -> dict[str, str]:
+    """What a topic of `FOR_EVER` is made with. Compaction would keep the last record of each deployment alone."""
+    return {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 
 
 def topic_settings(kept: Kept) -> dict[str, str]:

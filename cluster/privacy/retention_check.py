@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cluster.kafka.admin import KafkaConfigs, read_configs
 from cluster.kafka.topics import WATCHLIST
-from cluster.privacy.retention import topics_of
+from cluster.privacy.retention import FOR_EVER, topics_of
 from cluster.settings import KafkaSettings
 from operators.errors import SettingsRefused
 from operators.retention import Kept, RetentionProfile, lasts_ms
@@ -25,15 +25,15 @@ class Age:
 
     Attributes:
         topic: Name without prefix.
-        at_most_ms: What the policy's profile promises.
+        at_most_ms: What the policy's profile promises; None of what is to be kept for ever.
         parts_ms: What it is made of, by the setting each comes from.
         endless: Why it has no end, if it has none.
-        early: Why a record can be gone before the policy's time to keep it is over, if one can.
+        early: Why a record can be gone before its time to be kept is over, if one can.
         is_there: Whether the topic exists; one that does not holds nothing.
     """
 
     topic: str
-    at_most_ms: int
+    at_most_ms: int | None
     parts_ms: Mapping[str, int]
     endless: str | None = None
     early: str | None = None
@@ -50,6 +50,15 @@ class Age:
         return AHEAD not in self.parts_ms
 
     @property
+    def is_judged(self) -> bool:
+        """Whether the age of its oldest record breaks a promise when it is too high.
+
+        Not of the watchlist, of which Kafka rewrites a part only when something is written to it; nor where records
+        have the time of their producer, whose clock may be behind.
+        """
+        return self.at_most_ms is not None and self.topic != WATCHLIST and self.is_by_kafkas_clock
+
+    @property
     def is_kept(self) -> bool:
         """Whether it is kept as the policy says: neither for longer than it promises nor for less than it asks for."""
         return not self.is_there or (self.early is None and not self.is_late)
@@ -57,13 +66,14 @@ class Age:
     @property
     def is_late(self) -> bool:
         """Whether something can become older than is promised."""
-        return self.total_ms is None or self.total_ms > self.at_most_ms
+        return self.at_most_ms is not None and (self.total_ms is None or self.total_ms > self.at_most_ms)
 
 
 def ages(profile: RetentionProfile, configs: KafkaConfigs) -> list[Age]:
-    """The true maximum age of everything that a profile is about, topic by topic."""
+    """The true maximum age of everything that a profile is about, topic by topic; and what is to be kept for ever."""
     found = [_deleted(topic, kept, configs) for topic, kept in topics_of(profile).items()]
-    return [*found, _withdrawn(lasts_ms(profile.watchlist.at_most), configs)]
+    for_ever = [_kept(topic, configs) for topic in FOR_EVER]
+    return [*found, _withdrawn(lasts_ms(profile.watchlist.at_most), configs), *for_ever]
 
 
 def broken(found: Sequence[Age]) -> Iterator[str]:
@@ -73,7 +83,7 @@ def broken(found: Sequence[Age]) -> Iterator[str]:
             continue
         if age.early:
             yield f"topic {age.topic}: {age.early}"
-        if age.is_late:
+        if age.is_late and age.at_most_ms is not None:
             parts = " + ".join(f"{name} {readable(value)}" for name, value in age.parts_ms.items())
             really = age.endless or f"a record can become {readable(age.total_ms or 0)} old: {parts}"
             yield f"topic {age.topic}: {readable(age.at_most_ms)} is promised, and {really}"
@@ -100,16 +110,27 @@ def _deleted(topic: str, kept: Kept, configs: KafkaConfigs) -> Age:
     }
     if settings["message.timestamp.type"] != "LogAppendTime":
         parts[AHEAD] = int(settings[AHEAD])
-    return Age(topic, at_most_ms, parts, _endless(settings, parts), _early(settings, kept))
+    return Age(topic, at_most_ms, parts, _endless(settings, parts), _early(settings, kept.keep, lasts_ms(kept.keep)))
 
 
-def _early(settings: Mapping[str, str], kept: Kept) -> str | None:
-    if 0 <= int(settings["retention.ms"]) < lasts_ms(kept.keep):
-        return f"is to be kept for {kept.keep}, and retention.ms is {readable(int(settings['retention.ms']))}"
-    if int(settings["retention.bytes"]) >= 0:
-        return (
-            f"is to be kept for {kept.keep}, and retention.bytes is {settings['retention.bytes']}, however soon that is"
+def _kept(topic: str, configs: KafkaConfigs) -> Age:
+    """A topic that is to be kept for ever."""
+    settings = configs.topics.get(topic)
+    if settings is None:
+        return Age(topic, None, {}, is_there=False)
+    early = _early(settings, "ever", FOR_EVER_MS)
+    if settings["cleanup.policy"] != "delete":
+        early = (
+            f"is to be kept for ever, and cleanup.policy is {settings['cleanup.policy']}: what a key had before is lost"
         )
+    return Age(topic, None, {}, endless="as it is set" if early else "for ever", early=early)
+
+
+def _early(settings: Mapping[str, str], keep: str, keep_ms: int) -> str | None:
+    if 0 <= int(settings["retention.ms"]) < keep_ms:
+        return f"is to be kept for {keep}, and retention.ms is {readable(int(settings['retention.ms']))}"
+    if int(settings["retention.bytes"]) >= 0:
+        return f"is to be kept for {keep}, and retention.bytes is {settings['retention.bytes']}, however soon that is"
     return None
 
 
@@ -171,4 +192,4 @@ def measure(kafka: KafkaSettings, profile: RetentionProfile) -> list[Age]:
     Raises:
         BrokerUnavailable: Kafka does not answer.
     """
-    return ages(profile, read_configs(kafka, [*topics_of(profile), WATCHLIST]))
+    return ages(profile, read_configs(kafka, [*topics_of(profile), WATCHLIST, *FOR_EVER]))

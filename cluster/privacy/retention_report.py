@@ -38,7 +38,7 @@ class Line:
 
     Attributes:
         of: Name of its topic, or `NONMATCHES`, which are in memory alone.
-        promised_ms: The oldest that it may become.
+        promised_ms: The oldest that it may become; None: it is to be kept for ever.
         possible_ms: The oldest that it can become, as topics and brokers are set; of `NONMATCHES` the oldest that was
             measured under the policy in force. None: it has no end, or nothing is known.
         oldest_at: Since when there is what is there now, UTC-aware; of the watchlist, since when the first that is
@@ -51,7 +51,7 @@ class Line:
     """
 
     of: str
-    promised_ms: int
+    promised_ms: int | None
     possible_ms: int | None
     oldest_at: datetime | None
     age: timedelta | None
@@ -156,10 +156,7 @@ def _line(age: Age, extent: Extent | None, withdrawn_at: datetime | None, told: 
     is_list = age.topic == WATCHLIST
     oldest_at = withdrawn_at if is_list else extent.oldest_at if extent else None
     old = max(now - oldest_at, timedelta()) if oldest_at else None
-    # Kafka rewrites a part of the list only when something is written to it: what waits for that breaks no promise. Nor
-    # does a frame whose camera's clock is behind.
-    is_judged = not is_list and age.is_by_kafkas_clock
-    is_late = is_judged and old is not None and old > timedelta(milliseconds=age.at_most_ms)
+    is_late = bool(age.is_judged and old and age.at_most_ms and old > timedelta(milliseconds=age.at_most_ms))
     return Line(
         of=age.topic,
         promised_ms=age.at_most_ms,

@@ -109,7 +109,8 @@ SECTIONS: Sections = {
         gauge(
             "beholden_retention_oldest_seconds",
             ("kind",),
-            "Age of the oldest record of a topic (the physical purge lag); 0 of an empty one.",
+            "Age of the oldest record of a topic (the physical purge lag); 0 of an empty one; none of frames, which "
+            "have the time of their camera, nor of lists.",
             "Older than promised: Kafka does not delete; see its log cleaner and `beholden retention check`.",
         ),
         gauge(
@@ -123,6 +124,12 @@ SECTIONS: Sections = {
             ("kind",),
             "How old a record of a topic may become, by the policy's retention profile.",
             "Nothing: it is what the others are held against.",
+        ),
+        gauge(
+            "beholden_retention_early",
+            ("kind",),
+            "1 while Kafka is set up to delete records of a topic before their time to be kept is over; 0 otherwise.",
+            "1: `beholden retention apply`, at once; `beholden retention check` says why.",
         ),
     ),
     "Ledger": (

@@ -137,15 +137,15 @@ SECTIONS: Sections = {
         histogram(
             "beholden_alert_latency_seconds",
             MEMBER,
-            "From a frame's capture until its alert was handed over to be written, not until it can be read; with a "
-            "trace id where there is one.",
-            "Open the trace of a slow one: `beholden trace --slowest`. What the broker takes is the stage publish, and "
-            "the canary's latency has all of it.",
+            "From a frame's capture until its alert could be read: acknowledged, or with delivery: exactly-once "
+            "committed; with a trace id where there is one.",
+            "Open the trace of a slow one: `beholden trace --slowest`. What the broker takes to acknowledge is the "
+            "stage publish.",
         ),
         counter(
             "beholden_alerts_late_total",
             MEMBER,
-            "Alerts among these that took longer than telemetry.objective_ms before they were handed over.",
+            "Alerts among these that took longer than telemetry.objective_ms before they could be read.",
             "See beholden_stage_duration_seconds.",
         ),
         gauge(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from math import inf
 
 from cluster.kafka.reader import Extent, read_extent
-from cluster.kafka.topics import WATCHLIST
 from cluster.privacy.retention_check import Age, measure
 from cluster.settings import ClusterSettings
 from cluster.traces import trace_of
@@ -27,15 +26,18 @@ class Kept:
 
     Attributes:
         topic: Name without prefix.
-        promised_s: How old a record may become, by the policy's retention profile.
+        promised_s: How old a record may become, by the policy's retention profile; infinite of what is kept for ever.
         possible_s: How old one can become, as Kafka is set up; infinite when nothing ends it.
-        oldest_s: How old the oldest is; 0 of an empty topic, None where age is no matter, as of a list's entries.
+        oldest_s: How old the oldest is, by Kafka's clock; 0 of an empty topic. None where no age breaks a promise, see
+            `Age.is_judged`.
+        is_early: Whether one can be gone before its time to be kept is over.
     """
 
     topic: str
     promised_s: float
     possible_s: float
     oldest_s: float | None
+    is_early: bool = False
 
 
 def kept(ages: Sequence[Age], extents: Mapping[str, Extent], now_s: float) -> list[Kept]:
@@ -49,9 +51,10 @@ def kept(ages: Sequence[Age], extents: Mapping[str, Extent], now_s: float) -> li
     return [
         Kept(
             topic=age.topic,
-            promised_s=age.at_most_ms / 1000,
+            promised_s=inf if age.at_most_ms is None else age.at_most_ms / 1000,
             possible_s=inf if age.total_ms is None else age.total_ms / 1000,
             oldest_s=_since(extents[age.topic], now_s) if age.topic in extents else None,
+            is_early=age.early is not None,
         )
         for age in ages
         if age.is_there
@@ -104,5 +107,5 @@ class KeptWatch:
     def _look(self, profile: RetentionProfile) -> list[Kept]:
         kafka = self._settings.kafka
         ages = measure(kafka, profile)
-        topics = [age.topic for age in ages if age.is_there and age.topic != WATCHLIST]
+        topics = [age.topic for age in ages if age.is_there and age.is_judged]
         return kept(ages, {topic: read_extent(kafka, topic) for topic in topics}, time.time())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from math import isinf
 from typing import Any
 
 from cluster.account import CANARY, CANDIDATE, NoMatch, Outcome, Shed
@@ -95,6 +96,9 @@ def _goes_by(member: str, node: str, number: int, digest: str) -> Sample:
 def _retention(heard: Heard) -> Iterator[Sample]:
     for topic in heard.kept:
         kind = {"kind": topic.topic}
+        yield Sample("beholden_retention_early", kind, topic.is_early)
+        if isinf(topic.promised_s):
+            continue
         yield Sample("beholden_retention_promised_seconds", kind, topic.promised_s)
         yield Sample("beholden_retention_possible_seconds", kind, topic.possible_s)
         if topic.oldest_s is not None:

@@ -59,7 +59,8 @@ class TelemetrySettings:
     """What leaves the processes about their own work. It decides about nobody.
 
     Attributes:
-        objective_ms: Latency objective: how old a frame may be when it is decided. Traces of later ones are kept.
+        objective_ms: Latency objective: how old a frame may be when its alert can be read. Traces of
+            frames that are older when they are decided are kept.
         traces: The way of one frame.
         metrics: Counts and sizes.
         logs: How lines of logs are written.

@@ -2,6 +2,7 @@ import threading
 
 from cluster.in_flight import InFlight
 from tests.builders import Room
+from tests.waiting import PATIENCE_S
 
 
 def test_whoever_adds_too_much_waits_until_there_is_room() -> None:
@@ -13,9 +14,9 @@ def test_whoever_adds_too_much_waits_until_there_is_room() -> None:
     added = threading.Event()
     adder = threading.Thread(target=lambda: (bound.add(1), added.set()), daemon=True)
     adder.start()
-    assert room.is_waited_in.wait(5.0)
+    assert room.is_waited_in.wait(PATIENCE_S)
     assert (bound.size_bytes, added.is_set()) == (12, False)
     bound.remove(6)
-    assert added.wait(5.0)
+    assert added.wait(PATIENCE_S)
     adder.join()
     assert bound.size_bytes == 7

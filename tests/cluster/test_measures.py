@@ -13,7 +13,6 @@ from cluster.stages import bucket_of
 from cluster.wire.alerts import is_canary
 from operators.decide import Match
 from operators.errors import BrokerUnavailable
-from operators.types import Frame, FrameRef
 from operators.vision import Times
 from tests.builders import NOW, FakeIndex, Lane, hit, policy, record
 
@@ -22,16 +21,12 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 NO_TRACE, NO_VERSION = f"00-{'0' * 32}-b7ad6b7169203331-01", f"ff-{TRACE}-b7ad6b7169203331-01"
 
 
-def frame(traceparent: str | None) -> Frame:
-    """A frame of the gate."""
-    return Frame(FrameRef("frames", 0, 1), "gate", b"", NOW, traceparent=traceparent)
-
-
 def test_alerts_are_counted_by_camera_and_list_and_held_against_the_objective() -> None:
     """The last one of each bucket that has a trace is kept, to be looked at."""
     account = Account(objective_s=1.0)
     for seconds in (0.3, 1.0, 1.5):
-        account.alerted(frame(f"00-{TRACE}-b7ad6b7169203331-01"), MATCH, NOW + timedelta(seconds=seconds))
+        account.alerted("gate", MATCH)
+        account.readable(NOW, NOW + timedelta(seconds=seconds), f"00-{TRACE}-b7ad6b7169203331-01")
     found = account.measures.measured
     assert (found.alerts, found.late_alerts, found.latencies.count) == ([("gate", "sought", 3)], 1, 3)
     assert found.exemplars[str(bucket_of(1.5))] == Exemplar(TRACE, 1.5, NOW.timestamp() + 1.5)
@@ -44,7 +39,7 @@ def test_alerts_are_counted_by_camera_and_list_and_held_against_the_objective() 
 def test_what_a_camera_sends_instead_of_a_trace_goes_nowhere(traceparent: str | None) -> None:
     """It may be anything, a name as well."""
     account = Account()
-    account.alerted(frame(traceparent), MATCH, NOW)
+    account.readable(NOW, NOW, traceparent)
     assert account.measures.measured.exemplars == {}
 
 
@@ -77,7 +72,8 @@ def test_all_of_it_stands_in_a_status_as_json() -> None:
     """Keys are texts, values numbers."""
     measures = Measures()
     measures.sighted("gate", "sought", "alert")
-    measures.alerted("gate", "sought", 0.5, 1.0, TRACE)
+    measures.alerted("gate", "sought")
+    measures.readable(0.5, 1.0, TRACE)
     found = json.loads(json.dumps(asdict(measures.measured)))
     assert found["sightings"] == [["gate", "sought", "alert", 1]]
 

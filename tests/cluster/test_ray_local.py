@@ -13,6 +13,7 @@ import pytest
 from cluster import ray_local
 from cluster.ray_local import LocalRay, find_ray, locked_cluster, start_ray, stop_ray
 from operators.errors import DeploymentFailed
+from tests.waiting import PATIENCE_S
 
 
 def test_a_node_is_known_by_its_process_and_its_start() -> None:
@@ -46,7 +47,7 @@ def test_a_node_is_written_down_before_a_signal_ends_its_start(monkeypatch: pyte
     assert found is not None
     assert found.pid == started[0].pid
     assert stop_ray("begun")
-    started[0].wait(5)
+    started[0].wait(PATIENCE_S)
     assert not psutil.pid_exists(started[0].pid)
 
 

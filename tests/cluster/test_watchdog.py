@@ -11,26 +11,27 @@ import pytest
 
 import cluster
 from cluster.watchdog import GivenUp, or_die, within
+from tests.waiting import PATIENCE_S
 
 
 def test_what_returns_in_time() -> None:
     """Its value, or its own error: also a TimeoutError of its own, which is not the watchdog's."""
-    assert within(5.0, lambda: 7) == 7
+    assert within(PATIENCE_S, lambda: 7) == 7
 
     def fail() -> None:
         raise TimeoutError("mine")
 
     with pytest.raises(TimeoutError, match="mine"):
-        within(5.0, fail)
+        within(PATIENCE_S, fail)
 
 
 def test_what_does_not_return() -> None:
     """It is given up, and goes on by itself."""
     goes_on, done = threading.Event(), threading.Event()
     with pytest.raises(GivenUp, match=r"0\.01 s"):
-        within(0.01, lambda: (goes_on.wait(5.0), done.set()))
+        within(0.01, lambda: (goes_on.wait(PATIENCE_S), done.set()))
     goes_on.set()
-    assert done.wait(5.0)
+    assert done.wait(PATIENCE_S)
 
 
 def test_a_block_that_does_not_end_ends_the_process() -> None:

@@ -2,12 +2,14 @@
 
 from collections import deque
 from contextlib import suppress
+from math import inf
 from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster import pipeline as pipeline_module
 from cluster.account import Account
 from cluster.clocks import HandClock
 from cluster.ledger import writer as ledger_writer
@@ -55,6 +57,8 @@ def test_no_alert_is_written_once_the_ledger_has_failed(monkeypatch: pytest.Monk
     pipeline.step(0)
     pipeline.drain()
     monkeypatch.setattr(ledger_writer, "PATIENCE_S", -1.0)
+    monkeypatch.setattr(ledger_writer, "ALIVE_S", inf)
+    monkeypatch.setattr(pipeline_module, "COMMIT_INTERVAL_S", inf)
     lane.ledger.acknowledges = False
     old = int(NOW.timestamp() * 1000) - 2000
     lane.source.records.extend([record(b"bert", 1, timestamp_ms=old), record(b"bert", 2), record(b"bert", 3)])

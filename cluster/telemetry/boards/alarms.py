@@ -54,6 +54,12 @@ def _either(name: str, severity: Severity, lasts: str, summary: str, *ways: tupl
 
 _MARKED = 'sum by (deployment) (increase(beholden_frames_total{reason="canary"}[1h]))'
 _WALKED = "sum by (deployment) (increase(beholden_canary_sent_total[1h]))"
+_EARLY, _ACCOUNTS = "beholden_retention_early", "ledger|ledger-heads|policy"
+
+
+def _early(kinds: str) -> str:
+    return f"max by (deployment, kind) ({_EARLY}{{{kinds}}})"
+
 
 PAGE, TICKET = Severity.PAGE, Severity.TICKET
 ALARMS = (
@@ -205,6 +211,27 @@ ALARMS = (
         "{{ $value | humanize }} more alerts within an hour are marked as the canary's than it walked: who else passes "
         "its camera?",
         Condition(f"{_MARKED} - ({_WALKED} or 0 * {_MARKED})", "> 1.5"),
+    ),
+    _alarm(
+        "KeptTooShort",
+        PAGE,
+        "0s",
+        "topic {{ $labels.kind }} can lose what everything is accounted for by",
+        Condition(_early(f'kind=~"{_ACCOUNTS}"'), "== 1"),
+    ),
+    _alarm(
+        "KeptTooShort",
+        TICKET,
+        "0s",
+        "topic {{ $labels.kind }} can lose what is to be kept",
+        Condition(_early(f'kind!~"{_ACCOUNTS}"'), "== 1"),
+    ),
+    _alarm(
+        "RetentionUnknown",
+        TICKET,
+        "30m",
+        "for half an hour nobody has known how old records are, or can become",
+        Condition(f"count by (deployment) ({_EARLY}) or on (deployment) 0 * max by (deployment) ({_HEARD})", "== 0"),
     ),
     _alarm(
         "SpansDropped",

@@ -104,7 +104,7 @@ OBJECTIVES = (
         "alerts_in_time",
         "BeholdenAlertsLate",
         0.99,
-        "99 % of alerts reach the broker within telemetry.objective_ms of their frame's capture",
+        "99 % of alerts can be read within telemetry.objective_ms of their frame's capture",
         Events(
             _none_yet(_sum("beholden_alerts_late_total"), _sum("beholden_alert_latency_seconds_count")),
             _sum("beholden_alert_latency_seconds_count"),

@@ -128,12 +128,12 @@ _MEMBERS = Row(
     ),
 )
 _RAY = Row(
-    "Ray's own metrics: have Prometheus scrape its exporter",
+    "Ray's own metrics: install ray[default], and have Prometheus scrape its exporter",
     (
         Panel(
             "Actors, by state",
             "PENDING_CREATION for minutes: no node has room for them. RESTARTING: see the members above.",
-            (Query("sum by (State) (ray_actors)", "{{State}}"),),
+            (Query('sum by (State) (ray_actors{Source="gcs"})', "{{State}}"),),
             width=6,
             needs=Needs.RAY,
         ),

@@ -20,6 +20,7 @@ from cluster.broker.state import free_port, load_state
 from cluster.broker.status import BrokerStatus
 from cluster.cli.broker import broker as command
 from operators.errors import BrokerUnavailable, DeploymentFailed
+from tests.waiting import PATIENCE_S
 
 JAVA = """\
 #!{python} -IS
@@ -81,7 +82,7 @@ def _alive(pid: int) -> bool:
 def _kill(pid: int) -> None:
     process = psutil.Process(pid)
     process.kill()
-    process.wait(timeout=5)
+    process.wait(PATIENCE_S)
 
 
 def _java_processes(home: Path) -> list[int]:
@@ -209,8 +210,9 @@ def test_running_broker_does_not_move(tmp_path: Path, java: Path) -> None:
     with pytest.raises(DeploymentFailed, match="stop it first"):
         _start(tmp_path / "data")
     stop_broker(tmp_path / "data", wipe=False)
-    second, _ = _start(tmp_path / "data")
-    assert second.bootstrap != first.bootstrap
+    port = free_port(reserved=[int(first.bootstrap.split(":")[1])])
+    second, _ = _start(tmp_path / "data", port=port)
+    assert second.bootstrap == f"127.0.0.1:{port}" != first.bootstrap
 
 
 def test_foreign_folder_is_neither_used_nor_deleted(tmp_path: Path, java: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cluster.broker.lock import locked
+from tests.waiting import PATIENCE_S
 
 HOLDERS, ROUNDS = 8, 20
 
@@ -31,7 +32,7 @@ def test_holders_follow_each_other_even_when_the_folder_goes(tmp_path: Path) -> 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=10)
+        thread.join(PATIENCE_S)
     assert counts == [1] * (HOLDERS * ROUNDS)
     assert not path.parent.exists()
 

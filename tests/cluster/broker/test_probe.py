@@ -10,6 +10,7 @@ import pytest
 
 from cluster.broker.probe import live_brokers, wait_ready
 from operators.errors import BrokerUnavailable
+from tests.waiting import PATIENCE_S
 
 REFUSED = "127.0.0.1:1"
 
@@ -42,7 +43,7 @@ def _node(answer: bytes) -> Iterator[str]:
         thread = threading.Thread(target=serve)
         thread.start()
         yield f"127.0.0.1:{server.getsockname()[1]}"
-        thread.join(timeout=5)
+        thread.join(PATIENCE_S)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def _node(answer: bytes) -> Iterator[str]:
 def test_only_a_whole_answer_counts(answer: bytes, expected: set[int]) -> None:
     """Ids are read from an answer; half an answer, none, and another protocol are no brokers."""
     with _node(answer) as address:
-        assert live_brokers(address) == expected
+        assert live_brokers(address, PATIENCE_S) == expected
 
 
 def test_refused_connection_is_no_brokers() -> None:

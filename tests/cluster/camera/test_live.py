@@ -12,6 +12,7 @@ from cluster.camera.live import Arrival, Newest, Patience, arrivals, live_shots
 from cluster.camera.pictures import Shape, VideoFrame
 from cluster.camera.sources import Shot
 from operators.errors import SourceUnavailable
+from tests.waiting import PATIENCE_S
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -110,7 +111,7 @@ def test_slow_reader_gets_the_newest_picture() -> None:
 
     def source() -> Iterator[Arrival]:
         yield Arrival(picture(), NOW, 1)
-        asked.wait(5)
+        asked.wait(PATIENCE_S)
         for run in (2, 3, 4):
             yield Arrival(picture(), NOW, run)
         burst_over.set()
@@ -119,7 +120,7 @@ def test_slow_reader_gets_the_newest_picture() -> None:
     shots = live_shots(source(), newest, Shape(), threading.Event())
     runs = [next(shots).run]
     asked.set()
-    assert burst_over.wait(5)
+    assert burst_over.wait(PATIENCE_S)
     runs += [shot.run for shot in shots]
     assert (runs, newest.dropped) == ([1, 4], 2)
 
@@ -149,4 +150,6 @@ def test_closing_ends_the_thread() -> None:
     next(shots)
     shots.close()
     assert stop.is_set()
-    assert not [thread for thread in threading.enumerate() if thread.name == "camera"]
+    for thread in [each for each in threading.enumerate() if each.name == "camera"]:
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()

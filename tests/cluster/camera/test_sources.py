@@ -15,6 +15,7 @@ from operators.decode import decode, encode
 from operators.errors import SourceUnavailable
 from operators.jpeg import JpegLimits, check_header
 from operators.types import Image
+from tests.waiting import PATIENCE_S
 
 LIMITS = JpegLimits(2**20, 4096, 2**24, 1, 10)
 AS_IT_IS = Shape()
@@ -222,5 +223,5 @@ def test_messages_never_show_a_password(source: str) -> None:
 def test_error_of_an_address_does_not_repeat_it() -> None:
     """What libav reports holds the whole address; what is raised here does not."""
     with pytest.raises(SourceUnavailable) as caught:
-        next(video_frames("rtsp://user:secret@127.0.0.1:1/x", {"rtsp_transport": "tcp"}, 1.0))
+        next(video_frames("rtsp://user:secret@127.0.0.1:1/x", {"rtsp_transport": "tcp"}, PATIENCE_S))
     assert str(caught.value) == "Connection refused"

@@ -85,6 +85,26 @@ def test_it_does_not_walk_while_it_is_stopped(world: World) -> None:
     assert world.ask(permit) is None
 
 
+def test_what_was_stopped_during_a_passage_is_told_afterwards(world: World) -> None:
+    """Also when somebody has resumed by then, and when the policy is gone; that its hours end soon stopped nothing."""
+    at_noon = {"zone": "Europe/London", "windows": {day: ["08:00-12:01"] for day in WEEKDAYS}}
+    world.book.releases[1] = release(8, hours=at_noon)
+    permit = world.permit()
+    assert world.ask(permit) is None
+    assert permit.ask_again(NOW + timedelta(seconds=59)) is None
+    assert permit.ask_again(NOW + timedelta(seconds=61)) == "outside the hours of policy 8"
+    stop, resume = order(Action.STOP, "dan"), order(Action.RESUME, "eve")
+    world.book.stopped_by = world.book.last_order = stop
+    assert permit.ask_again(NOW) == "stopped by dan: the test"
+    assert world.ask(permit) is not None
+    world.book.stopped_by, world.book.last_order = None, resume
+    assert permit.ask_again(NOW) == "resume by eve: the test"
+    assert world.ask(permit) is None
+    assert permit.ask_again(NOW) is None
+    world.book.releases.clear()
+    assert "no policy of test is in force" in str(permit.ask_again(NOW))
+
+
 def test_it_does_not_walk_where_there_is_no_time_for_a_passage(world: World) -> None:
     """Before the end of the policy's hours as after it, and without any policy."""
     at_noon = {"zone": "Europe/London", "windows": {day: ["08:00-12:01"] for day in WEEKDAYS}}

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from cluster.canary.probe import FORGOTTEN_S, Place, Probe, place_of, shortest_s
+from cluster.canary.probe import FORGOTTEN_S, NotShown, Place, Probe, place_of, shortest_s
 from cluster.telemetry.catalogue import CATALOGUE
 from cluster.telemetry.metric import EVERYWHERE, Teller
 from operators.errors import BrokerUnavailable
@@ -46,6 +46,10 @@ class World:
         return Probe(PLACE, b"picture", lambda: self.now, 10.0)
 
 
+def nothing() -> None:
+    """Nothing has halted anything."""
+
+
 def counts(probe: Probe) -> tuple[float, ...]:
     """Sent, alerted, late."""
     return tuple(sample.value for sample in probe.samples()[:3])
@@ -55,7 +59,7 @@ def test_a_passage_ends_with_its_alert() -> None:
     """Frames are shown until it comes, each of one stream, to the canary's camera."""
     world = World(after_s=1.0)
     probe = world.probe()
-    assert probe.walk(world, world.read) == pytest.approx(1.0)
+    assert probe.walk(world, world.read, nothing) == pytest.approx(1.0)
     assert counts(probe) == (1, 1, 0)
     assert len(world.frames) == 5
     assert len(set(world.frames)) == 1
@@ -66,7 +70,7 @@ def test_an_alert_that_does_not_come_is_missed_and_one_that_comes_later_is_late(
     """Between two passages; it is not counted twice."""
     world = World(after_s=15.0)
     probe = world.probe()
-    assert probe.walk(world, world.read) is None
+    assert probe.walk(world, world.read, nothing) is None
     assert counts(probe) == (1, 0, 0)
     probe.wait(world.read, 20.0)
     probe.wait(world.read, 20.0)
@@ -77,8 +81,8 @@ def test_a_late_alert_that_comes_during_the_next_passage_is_late() -> None:
     """It is neither that passage's nor lost."""
     world = World(after_s=14.0)
     probe = world.probe()
-    assert probe.walk(world, world.read) is None
-    assert probe.walk(world, world.read) is None
+    assert probe.walk(world, world.read, nothing) is None
+    assert probe.walk(world, world.read, nothing) is None
     assert counts(probe) == (2, 0, 1)
 
 
@@ -86,9 +90,9 @@ def test_a_passage_that_is_long_over_is_forgotten() -> None:
     """A canary that is missed for weeks does not remember each passage."""
     world = World(after_s=FORGOTTEN_S + 5)
     probe = world.probe()
-    probe.walk(world, world.read)
+    probe.walk(world, world.read, nothing)
     world.now = NOW + timedelta(seconds=FORGOTTEN_S + 1)
-    probe.walk(world, world.read)
+    probe.walk(world, world.read, nothing)
     assert counts(probe) == (2, 0, 0)
 
 
@@ -115,7 +119,7 @@ def test_other_alerts_are_not_its_own(alert: Callable[[str], bytes]) -> None:
     """Those about people who are sought, those of passages before, and whatever else stands in the topic."""
     world = World(1.0, alert)
     probe = world.probe()
-    assert probe.walk(world, world.read) is None
+    assert probe.walk(world, world.read, nothing) is None
     assert counts(probe) == (1, 0, 0)
 
 
@@ -128,16 +132,30 @@ def test_a_passage_that_could_not_be_shown_counts_as_one_without_an_alert() -> N
     world = World(1.0)
     probe = world.probe()
     with pytest.raises(BrokerUnavailable):
-        probe.walk(world, broken)
+        probe.walk(world, broken, nothing)
     probe.fail()
     assert counts(probe) == (1, 0, 0)
+
+
+def test_a_passage_during_which_nothing_was_looked_at_was_none() -> None:
+    """It is neither missed nor, should an alert come after all, late; one that was alerted about counts as ever."""
+    world = World(after_s=14.0)
+    probe = world.probe()
+    with pytest.raises(NotShown, match="stopped by dan"):
+        probe.walk(world, world.read, lambda: "stopped by dan")
+    assert counts(probe) == (0, 0, 0)
+    probe.wait(world.read, 20.0)
+    assert counts(probe) == (0, 0, 0)
+    world.after_s = 1.0
+    assert probe.walk(world, world.read, lambda: "stopped by dan") == pytest.approx(1.0)
+    assert counts(probe) == (1, 1, 0)
 
 
 def test_its_samples_are_those_of_the_catalogue() -> None:
     """Every one that a canary tells, with its labels."""
     world = World(1.0)
     probe = world.probe()
-    probe.walk(world, world.read)
+    probe.walk(world, world.read, nothing)
     assert {sample.name for sample in probe.samples()} == {
         name for name, metric in CATALOGUE.items() if metric.teller is Teller.CANARY
     }

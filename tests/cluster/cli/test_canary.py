@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 from unittest.mock import Mock
 
@@ -14,7 +14,6 @@ from cluster.canary.listed import REF, be_listed
 from cluster.canary.probe import Place, Probe
 from cluster.cli import canary as command
 from cluster.cli.canary import _round, _served, _walk
-from cluster.settings import KafkaSettings
 from cluster.watchlists.register import Register
 from operators.errors import BrokerUnavailable, SettingsRefused
 from tests.builders import CONTRACT, NOW, TOMORROW, entry_record
@@ -121,8 +120,24 @@ def kafka(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_passage_is_counted_once_whatever_fails(fails: tuple[str, ...], done: list[str], took_s: float) -> None:
     """Also when it was over, and Kafka goes away while late alerts are waited for."""
     probe = Walked(*fails)
-    assert _walk(cast("Probe", probe), KafkaSettings(), 10.0, 60.0) == took_s
+    assert _walk(cast("Probe", probe), Mock(), 10.0, 60.0) == took_s
     assert probe.done == done
+
+
+@pytest.mark.usefixtures("kafka")
+def test_a_stop_in_the_middle_of_a_passage_is_told_and_counted_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
+    """The permit is asked again, and what it says is why nobody was missed."""
+    now = [NOW]
+
+    def tick() -> datetime:
+        now[0] += timedelta(seconds=4)
+        return now[0]
+
+    probe = Probe(PLACE, b"", tick, 10.0)
+    permit = Mock(halted=None, ask=lambda _: None, ask_again=lambda _: "stopped by dan")
+    _round(probe, permit, 10.0, 60.0)
+    assert [sample.value for sample in probe.samples()[:3]] == [0, 0, 0]
+    assert "the passage does not count: stopped by dan" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from operators.align import TEMPLATE_NAME
 from operators.errors import BeholdenError
 from tests.builders import NOW, policy_document
 from tests.cluster.policy_topic import Topics, in_memory
-from tests.releases import SIGNERS, key_of
+from tests.releases import SIGNERS, former_form, key_of
 
 MODELS: dict[str, dict[str, Any]] = {
     "sees": {"adapter": "yunet", "sha256": "a" * 64},
@@ -150,6 +150,20 @@ def test_a_proposal_that_could_never_come_into_force_is_refused_at_once(run: Run
         assert words in str(done.exception), more
     assert not (folder / "8.release.json").exists()
     assert not (folder / "9.release.json").exists()
+
+
+def test_a_number_that_a_release_which_cannot_be_read_has_taken_is_not_proposed(
+    run: Run, topics: Topics, folder: Path
+) -> None:
+    """Two people would sign in vain; the next number above all of those is free."""
+    run("policy", "propose", "test-8.yaml", "-f", "cluster.yaml", "--by", "ada", "--why", "the test")
+    topics.policy.send("test", former_form(read_release(folder / "8.release.json")), [])
+    (folder / "8.release.json").unlink()
+    for number in (8, 9):
+        done = run("policy", "propose", f"test-{number}.yaml", "-f", "cluster.yaml", "--by", "ada", "--why", "the test")
+        assert ("number_reused: 8 is taken" in str(done.exception)) is (number == 8)
+        assert ("take a number above 8" in str(done.exception)) is (number == 8)
+        assert (folder / f"{number}.release.json").exists() is (number == 9)
 
 
 def test_a_proposal_is_never_written_over_another(run: Run, folder: Path) -> None:

@@ -22,6 +22,7 @@ from cluster.settings import KafkaSettings
 from cluster.watchlists import desk as watchlist_desk
 from operators.errors import BrokerUnavailable
 from tests.builders import Room
+from tests.waiting import PATIENCE_S
 
 
 class FrozenProducer:
@@ -50,10 +51,10 @@ def test_what_is_on_its_way_to_a_frozen_broker_is_bounded() -> None:
 
     writer = threading.Thread(target=write, daemon=True)
     writer.start()
-    assert room.is_waited_in.wait(5.0)
+    assert room.is_waited_in.wait(PATIENCE_S)
     assert [event.is_set() for event in sent] == [True, True, False]
     producer.futures[0].failure(RuntimeError("given up"))
-    assert sent[2].wait(5.0)
+    assert sent[2].wait(PATIENCE_S)
     writer.join()
 
 

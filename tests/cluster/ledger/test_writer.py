@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Sequence
+from math import inf
 from types import SimpleNamespace
 
 import pytest
@@ -138,8 +139,9 @@ def test_an_ended_chain_takes_no_more() -> None:
     assert len(sink.messages) == 3
 
 
-def test_the_check_asks_for_a_record_that_is_acknowledged() -> None:
+def test_the_check_asks_for_a_record_that_is_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of this chain; what the one before had is not enough."""
+    monkeypatch.setattr(ledger_writer, "PATIENCE_S", inf)
     sink = MemorySink(acknowledges=False)
     ledger = writer_of(sink, Head("0" * 16, 1, "a" * 64))
     with pytest.raises(BrokerUnavailable, match="no record of this process yet"):
@@ -158,6 +160,7 @@ def test_the_check_waits_for_a_record_that_is_late(monkeypatch: pytest.MonkeyPat
     ledger = writer_of(sink)
     ledger.write("x", {}).wait(0)
     sink.acknowledges = False
+    monkeypatch.setattr(ledger_writer, "PATIENCE_S", inf)
     ledger.write("late", {})
     ledger.check()
     monkeypatch.setattr(ledger_writer, "PATIENCE_S", -1.0)

@@ -1,4 +1,3 @@
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -9,10 +8,22 @@ from hypothesis import strategies as st
 from cluster.policies.book import PolicyBook, Refused
 from cluster.policies.signatures import Role
 from cluster.wire.order import Action, encode_order
-from cluster.wire.release import Release, encode_release, parse_release
+from cluster.wire.release import encode_release, parse_release
 from operators.errors import ReleaseReason
 from tests.builders import NOW
-from tests.releases import SIGNERS, approved, changed, damaged, in_topic, loosening, order, proposed, signed, threshold
+from tests.releases import (
+    SIGNERS,
+    approved,
+    changed,
+    damaged,
+    former_form,
+    in_topic,
+    loosening,
+    order,
+    proposed,
+    signed,
+    threshold,
+)
 
 FIRST = approved(changed())
 SECOND = loosening(changed(8, threshold(0.55)), FIRST)
@@ -106,12 +117,6 @@ def test_a_deployment_that_nobody_signs_for_does_not_go_on_so_beside_one_that_is
     assert (refused.reason, "has policies of other" in refused.detail) == (ReleaseReason.NOT_APPROVED, True)
     both = signed(alone, bob=Role.APPROVE)
     assert found.take(in_topic(encode_release(both), 4), NOW) == both == found.in_force
-
-
-def former_form(release: Release) -> bytes:
-    """As a version before wrote it: its policy names its retention."""
-    document = {**json.loads(release.in_force.canonical), "retention": "uk-strict"}
-    return damaged(encode_release(release), form="beholden.policy.v1", policy=document)
 
 
 def test_own_releases_that_cannot_be_read_may_have_been_signed() -> None:

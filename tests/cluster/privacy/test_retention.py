@@ -6,7 +6,7 @@ import pytest
 
 from cluster.kafka.admin import FRAMES_AHEAD_MS, KafkaConfigs, _topics
 from cluster.kafka.topics import ALERTS, FRAMES, POLICY
-from cluster.privacy.retention import topics_of
+from cluster.privacy.retention import FOR_EVER, topics_of
 from cluster.privacy.retention_check import Age, ages, broken, readable
 from cluster.settings import KafkaSettings
 from cluster.strict_yaml import read
@@ -50,7 +50,7 @@ def test_every_profile_keeps_what_it_promises_on_any_kafka(path: Path) -> None:
     """Also on brokers that look every five minutes, with the settings that topics are made with."""
     found = read(path, RetentionProfile)
     assert list(broken(ages(found, configs(found)))) == []
-    assert {each.topic for each in ages(found, configs(found))} == {*topics_of(found), "watchlist"}
+    assert {each.topic for each in ages(found, configs(found))} == {*topics_of(found), "watchlist", *FOR_EVER}
 
 
 def test_a_month_is_38_days_with_kafkas_own_segments() -> None:
@@ -101,6 +101,24 @@ def test_what_is_gone_too_soon_is_found(topic: str) -> None:
         assert words in told
     both = age(topic, retention_ms="0", segment_ms=str(9999 * DAY_MS))
     assert len(list(broken([both]))) == 2
+
+
+@pytest.mark.parametrize("topic", FOR_EVER)
+def test_what_everything_is_accounted_for_by_is_kept_for_ever(topic: str) -> None:
+    """No profile says so, and a topic that loses its beginning, or all but the last of a key, is a fault."""
+    found = age(topic)
+    assert (found.is_kept, found.at_most_ms, found.total_ms) == (True, None, None)
+    for changes, words in (
+        ({"retention_ms": str(9999 * DAY_MS)}, "retention.ms is 9999 d"),
+        ({"retention_bytes": "1000000"}, "retention.bytes is 1000000"),
+        ({"cleanup_policy": "compact"}, "cleanup.policy is compact"),
+        ({"cleanup_policy": "compact,delete"}, "cleanup.policy is compact,delete"),
+    ):
+        found = age(topic, **changes)
+        assert not found.is_kept
+        [told] = broken([found])
+        assert told.startswith(f"topic {topic}: is to be kept for ever, and ")
+        assert words in told
 
 
 def test_a_clock_that_runs_ahead_counts() -> None:

@@ -44,9 +44,10 @@ def lines(said: Told | None = None, withdrawn_at: datetime | None = None, **exte
 
 
 def test_every_class_has_its_promise_its_age_and_what_is_gone() -> None:
-    """What a policy says of, and no other."""
+    """What a policy says of, and what is kept for ever."""
     found = lines(alerts=Extent(NOW - 3 * HOUR, 7), withdrawn_at=NOW - 2 * HOUR)
-    assert list(found) == [NONMATCHES, "frames", "alerts", EVIDENCE, "dead-letters", "ledger", "watchlist"]
+    classes = [NONMATCHES, "frames", "alerts", EVIDENCE, "dead-letters", "ledger", "watchlist"]
+    assert list(found) == [*classes, "policy", "ledger-heads"]
     alerts = found["alerts"]
     assert (alerts.promised_ms, alerts.age, alerts.gone, alerts.is_kept) == (24 * 3_600_000, 3 * HOUR, 7, True)
     assert alerts.possible_ms == next(age.total_ms for age in AGES if age.topic == "alerts")
@@ -60,7 +61,16 @@ def test_what_is_older_than_promised_is_told() -> None:
     assert not lines(alerts=Extent(NOW - 25 * HOUR, 0))["alerts"].is_kept
     assert lines(withdrawn_at=NOW - 99 * HOUR)["watchlist"].is_kept
     endless = [replace(age, endless="for ever") for age in AGES]
-    assert not any(line.is_kept for line in report(policy(), endless, {}, None, Told("test", "d" * 64), NOW)[1:])
+    found = report(policy(), endless, {}, None, Told("test", "d" * 64), NOW)[1:]
+    assert [line.of for line in found if line.is_kept] == ["policy", "ledger-heads"]
+
+
+def test_what_is_kept_for_ever_is_never_too_old() -> None:
+    """Whatever its age."""
+    found = lines(policy=Extent(NOW - 99_999 * HOUR, 0))["policy"]
+    assert (found.promised_ms, found.possible_ms, found.is_kept) == (None, None, True)
+    assert retention._facts(found)["promised_s"] is None
+    assert "kept for ever" in [cell for column in retention._report_table([found]).columns for cell in column.cells]
 
 
 def test_a_clock_that_is_not_kafkas_breaks_no_promise() -> None:

@@ -21,11 +21,11 @@ from operators.errors import IndexIncomplete
 from operators.types import FrameRef
 from tests.builders import NOW, entry_record, random_units
 from tests.drawn import indexed
+from tests.waiting import PATIENCE_S
 
 REPLICA = Replica(0, 2, 1)
 
 
-PATIENCE_S = 20.0
 POLL_S = 0.005
 
 

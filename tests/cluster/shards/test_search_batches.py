@@ -16,8 +16,7 @@ from indexes.watchlist import Watchlist
 from operators.errors import IndexIncomplete
 from operators.types import Float32, Hit
 from tests.builders import CONTRACT, NOW, entry, hit, random_units
-
-PATIENCE_S = 20.0
+from tests.waiting import PATIENCE_S
 
 
 class Slow:

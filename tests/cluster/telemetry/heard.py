@@ -1,6 +1,7 @@
 """A supervisor that has heard everything there is to hear."""
 
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 from cluster.account import Account, NoMatch, Outcome, Shed
@@ -36,7 +37,8 @@ def busy_account() -> Account:
     account.dropped(1, 120, 2000)
     account.slow["gate"] += 1
     account.measures.sighted("gate", "sought", "alert")
-    account.measures.alerted("gate", "sought", 0.3, NOW.timestamp(), TRACE)
+    account.measures.alerted("gate", "sought")
+    account.measures.readable(0.3, NOW.timestamp(), TRACE)
     account.measures.stages.took(Stage.DECODE, 0.004)
     account.measures.stages.failed(Stage.SEARCH)
     return account
@@ -89,7 +91,11 @@ def heard(*members: Member, **changes: Any) -> Heard:
         wanted=1,
         policy=PolicyShown(7, "d" * 64, late=1, apart_s=2.5, ends={"end": 4e9}, cameras={"gate": True, "hall": False}),
         sealing=Sealing(NOW.timestamp(), 12),
-        kept=[Kept("frames", 3600.0, 1800.0, 60.0), Kept("watchlist", 3600.0, float("inf"), None)],
+        kept=[
+            Kept("frames", 3600.0, 1800.0, 60.0),
+            Kept("watchlist", 3600.0, inf, None),
+            Kept("policy", inf, inf, None, is_early=True),
+        ],
         pushes={"sent": 3},
     )
     return replace(found, **changes)

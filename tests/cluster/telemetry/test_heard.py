@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from math import inf
 
 from cluster.account import Account
 from cluster.kafka.reader import Extent
@@ -31,14 +32,16 @@ def test_who_is_gone_is_forgotten() -> None:
 def test_the_age_of_the_oldest_record_is_told_beside_what_was_promised() -> None:
     """An empty topic's is 0; of one that is not there nothing is told."""
     ages = [
-        Age("frames", 2000, {"retention.ms": 1000}),
-        Age("alerts", 2000, {}, endless="nothing is deleted"),
+        Age("dead-letters", 2000, {"retention.ms": 1000}),
+        Age("alerts", 2000, {}, endless="nothing is deleted", early="retention.bytes is 1"),
         Age("watchlist", 2000, {"segment.ms": 500}),
         Age("evidence", 2000, {}, is_there=False),
+        Age("policy", None, {}, endless="for ever"),
     ]
-    extents = {"frames": Extent(datetime.fromtimestamp(9.0, UTC), 0), "alerts": Extent(None, 0)}
+    extents = {"dead-letters": Extent(datetime.fromtimestamp(9.0, UTC), 0), "alerts": Extent(None, 0)}
     assert kept(ages, extents, 10.0) == [
-        Kept("frames", 2.0, 1.0, 1.0),
-        Kept("alerts", 2.0, float("inf"), 0.0),
+        Kept("dead-letters", 2.0, 1.0, 1.0),
+        Kept("alerts", 2.0, inf, 0.0, is_early=True),
         Kept("watchlist", 2.0, 0.5, None),
+        Kept("policy", inf, inf, None),
     ]

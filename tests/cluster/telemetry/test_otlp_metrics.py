@@ -18,6 +18,7 @@ from cluster.telemetry.otlp_metrics import MetricPusher
 from cluster.telemetry.samples import samples
 from cluster.telemetry.settings import MetricSettings
 from tests.cluster.telemetry.heard import TRACE, heard
+from tests.waiting import PATIENCE_S, wait_until
 
 
 class Collector:
@@ -25,7 +26,7 @@ class Collector:
 
     def __init__(self) -> None:
         self.got: list[tuple[str, dict[str, str], bytes]] = []
-        self.come, self.go_on = threading.Event(), threading.Event()
+        self.go_on = threading.Event()
         self.go_on.set()
         collector = self
 
@@ -34,8 +35,7 @@ class Collector:
                 """Take it."""
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 collector.got.append((self.path, dict(self.headers), body))
-                collector.come.set()
-                collector.go_on.wait(10)
+                collector.go_on.wait(PATIENCE_S)
                 self.send_response(200)
                 self.end_headers()
 
@@ -120,20 +120,16 @@ def test_a_collector_that_hangs_is_given_up(collector: Collector, monkeypatch: p
 
 
 def test_sendings_are_counted_and_trouble_is_told_once(
-    collector: Collector, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    collector: Collector, nobody: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A collector that is not there is tried again and again; nothing else is said of it."""
-    address = collector.address
-    outlets = MetricOutlets(MetricSettings(otlp=address, every_s=0.01), lambda: samples(heard()))
-    assert collector.come.wait(5)
-    outlets.close(5)
-    assert outlets.pushes["sent"] >= 1
-    collector.close()
+    outlets = MetricOutlets(MetricSettings(otlp=collector.address, every_s=0.01), lambda: samples(heard()))
+    wait_until(lambda: outlets.pushes["sent"] >= 1)
+    outlets.close(PATIENCE_S)
     monkeypatch.setattr(otlp_metrics, "TIMEOUT_S", 0.05)
     with caplog.at_level(logging.WARNING):
-        outlets = MetricOutlets(MetricSettings(otlp=address, every_s=0.01), lambda: samples(heard()))
-        while outlets.pushes["failed"] < 2:
-            threading.Event().wait(0.01)
-        outlets.close(5)
+        outlets = MetricOutlets(MetricSettings(otlp=nobody, every_s=0.01), lambda: samples(heard()))
+        wait_until(lambda: outlets.pushes["failed"] >= 2)
+        outlets.close(PATIENCE_S)
     assert [message for message in caplog.messages if message.startswith("metrics.otlp")] == caplog.messages
     assert len(caplog.messages) == 1

@@ -12,6 +12,15 @@ from cluster.telemetry import gpu
 from cluster.telemetry.gpu import Gpu, gpu_in_use
 from cluster.telemetry.process import this_process
 
+NAMES = (
+    "nvmlInit",
+    "nvmlDeviceGetHandleByIndex",
+    "nvmlDeviceGetHandleByUUID",
+    "nvmlDeviceGetMemoryInfo",
+    "nvmlDeviceGetUtilizationRates",
+)
+"""What it has of what is asked for here."""
+
 
 class NVMLError(Exception):
     """As pynvml's."""
@@ -19,13 +28,16 @@ class NVMLError(Exception):
 
 @dataclass(eq=False)
 class Nvml:
-    """As pynvml, for a machine with two GPUs; `lacks` is what it cannot do."""
+    """As pynvml of nvidia-ml-py 13, for a machine with two GPUs; `lacks` is what it cannot do."""
 
     NVMLError: type = NVMLError
     lacks: str = ""
     asked: list[Any] = field(default_factory=list)
 
     def __getattr__(self, name: str) -> Any:
+        if name not in NAMES:
+            raise AttributeError(name)
+
         def call(*arguments: Any) -> Any:
             if name == self.lacks:
                 raise NVMLError
@@ -77,6 +89,14 @@ def test_without_its_package_there_is_no_gpu_to_tell_of(monkeypatch: pytest.Monk
     """As on a machine without the extra `gpu`."""
     monkeypatch.setitem(sys.modules, "pynvml", None)
     assert gpu_in_use() is None
+
+
+def test_nvidias_package_has_what_is_asked_of_it() -> None:
+    """Where it is installed: a name that it does not have would be an error, not a GPU that says nothing."""
+    pynvml = pytest.importorskip("pynvml", reason="it comes with the extra `gpu`")
+    assert [name for name in (*NAMES, "NVMLError") if not hasattr(pynvml, name)] == []
+    assert {"used", "total"} <= {field[0] for field in pynvml.c_nvmlMemory_t._fields_}
+    assert "gpu" in {field[0] for field in pynvml.c_nvmlUtilization_t._fields_}
 
 
 def test_a_process_tells_of_itself() -> None:

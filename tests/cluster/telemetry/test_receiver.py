@@ -5,7 +5,6 @@ import http.client
 import socket
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import Mock
@@ -21,6 +20,7 @@ from cluster.telemetry.receiver import PROTOBUF, Receiver
 from cluster.telemetry.span_store import SpanStore
 from cluster.telemetry.spans import Kind, Span
 from cluster.telemetry.tracing import open_tracer
+from tests.waiting import PATIENCE_S, wait_until
 
 MUCH = ExportTraceServiceRequest(resource_spans=[{}] * 2_000).SerializeToString()
 METRICS = ExportMetricsServiceRequest(resource_metrics=[{}])
@@ -40,7 +40,7 @@ class Listening:
     def post(self, path: str, body: bytes, **headers: str) -> int:
         """Status of an answer."""
         host, port = self.address.removeprefix("http://").split(":")
-        connection = http.client.HTTPConnection(host, int(port), timeout=10)
+        connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE_S)
         try:
             connection.request("POST", path, body, {"Content-Type": PROTOBUF, **headers})
             return connection.getresponse().status
@@ -65,11 +65,12 @@ def listening(tmp_path: Path) -> Iterator[Listening]:
 def test_what_a_tracer_sends_is_in_the_store(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole way: OpenTelemetry's own encoding, over a socket, into the file."""
     monkeypatch.setattr(tracing, "EVERY_MS", 10)
+    monkeypatch.setattr(tracing, "TIMEOUT_S", PATIENCE_S)
     tracer = open_tracer(listening.address, "shard", "shard-0-of-2-r0", "test")
     context = TraceContext(0xAB, 0xCD)
     said = {"beholden.shard": 0, "beholden.frame.age_ms": 1.5, "beholden.camera": "gate"}
     tracer.send([Span("search shard", Kind.SERVER, context, 0xEF, 1_000, 2_000, said, error="TimeoutError")])
-    tracer.close(20.0)
+    tracer.close(PATIENCE_S)
     [found] = listening.store.trace(f"{0xAB:032x}")
     assert (found.span_id, found.parent_id) == (f"{0xCD:016x}", f"{0xEF:016x}")
     assert (found.name, found.kind, found.began_ns, found.ended_ns) == ("search shard", "server", 1_000, 2_000)
@@ -137,12 +138,9 @@ def test_one_sender_too_many_is_told_to_come_again(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(module, "MOST_SENDERS", 1)
     listening = Listening(tmp_path)
     host, port = listening.address.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port))), socket.create_connection((host, int(port)), 10.0) as second:
+    with socket.create_connection((host, int(port))), socket.create_connection((host, int(port)), PATIENCE_S) as second:
         assert second.recv(100).startswith(b"HTTP/1.1 503 ")
-    until_s = time.monotonic() + 10.0
-    while (status := _status(listening)) != 200 and time.monotonic() < until_s:
-        pass
-    assert status == 200
+    wait_until(lambda: _status(listening) == 200)
     listening.close()
 
 

@@ -73,10 +73,13 @@ def test_a_halt_is_told_by_its_reason() -> None:
 
 
 def test_a_topic_that_nothing_ends_can_become_as_old_as_it_likes() -> None:
-    """How old a list's oldest entry is says nothing, and is not told."""
+    """How old a list's oldest entry is says nothing, and is not told; of what is kept for ever, nothing of ages."""
     found = samples(heard())
     assert value(found, "beholden_retention_possible_seconds", kind="watchlist") == inf
     assert [each.labels["kind"] for each in found if each.name == "beholden_retention_oldest_seconds"] == ["frames"]
+    promised = [each.labels["kind"] for each in found if each.name == "beholden_retention_promised_seconds"]
+    early = {each.labels["kind"]: each.value for each in found if each.name == "beholden_retention_early"}
+    assert (promised, early) == (["frames", "watchlist"], {"frames": 0, "watchlist": 0, "policy": 1})
 
 
 @pytest.mark.parametrize(

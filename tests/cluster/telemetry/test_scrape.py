@@ -1,7 +1,6 @@
 """What Prometheus is served."""
 
 import socket
-import threading
 import urllib.request
 
 import pytest
@@ -15,12 +14,13 @@ from cluster.telemetry.samples import samples
 from cluster.telemetry.scrape import ScrapeServer, text
 from cluster.telemetry.settings import MetricSettings
 from tests.cluster.telemetry.heard import TRACE, heard
+from tests.waiting import PATIENCE_S, wait_until
 
 
 def fetch(port: int, accept: str = "text/plain") -> str:
     """What is served."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers={"Accept": accept})
-    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - our own
+    with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - our own
         return str(answer.read().decode())
 
 
@@ -72,21 +72,12 @@ def test_an_address_that_is_taken_ends_nothing(
     port = taken.getsockname()[1]
     outlets = MetricOutlets(MetricSettings(listen=f"127.0.0.1:{port}"), lambda: samples(heard()))
     try:
-        while not caplog.messages:
-            threading.Event().wait(0.01)
+        wait_until(lambda: bool(caplog.messages))
         assert outlets.listening_on is None
         taken.close()
-        wait_until_served(outlets, port)
+        wait_until(lambda: outlets.listening_on == port)
+        assert "beholden_alerts_total{" in fetch(port)
     finally:
-        outlets.close(5)
+        outlets.close(PATIENCE_S)
     assert sum("free that address or name another one" in message for message in caplog.messages) == 1
     assert outlets.listening_on is None
-
-
-def wait_until_served(outlets: MetricOutlets, port: int) -> None:
-    """For as long as it takes."""
-    for _ in range(500):
-        if outlets.listening_on == port:
-            break
-        threading.Event().wait(0.01)
-    assert "beholden_alerts_total{" in fetch(port)

@@ -22,8 +22,7 @@ from cluster.telemetry.context import TraceContext
 from cluster.telemetry.names import LONGEST_BYTES, OF_PROCESSES, OF_SPANS
 from cluster.telemetry.spans import Kind, Span
 from cluster.telemetry.tracing import Tracer, open_tracer
-
-MOST_S = 20.0  # for a thread to do what it does in milliseconds
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +53,7 @@ def test_a_span_leaves_as_it_is() -> None:
     tracer = _tracer(exporter)
     links = (TraceContext(8, 9),)
     tracer.send([_span(3, parent=2, kind=Kind.PRODUCER, attributes={"beholden.faces": 2}, links=links, error="Broken")])
-    tracer.close(MOST_S)
+    tracer.close(PATIENCE_S)
     [found] = exporter.get_finished_spans()
     context, parent = found.get_span_context(), found.parent
     assert context is not None
@@ -83,7 +82,7 @@ def test_of_a_thousand_spans_nothing_leaves_that_is_not_listed() -> None:
         {draw.choice(keys): draw.choice(values) for _ in range(draw.randrange(12))} for _ in range(1000)
     ]
     tracer.send([_span(number, attributes=each) for number, each in enumerate(given, start=1)])
-    tracer.close(MOST_S)
+    tracer.close(PATIENCE_S)
     spans = exporter.get_finished_spans()
     assert len(spans) == 1000
     left = [item for span in spans for item in (span.attributes or {}).items()]
@@ -104,7 +103,7 @@ class _Stuck(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """See the class."""
         self.is_stuck.set()
-        self.go.wait(MOST_S)
+        self.go.wait(PATIENCE_S)
         self.taken += len(spans)
         return SpanExportResult.SUCCESS
 
@@ -120,12 +119,12 @@ def test_the_queue_is_bounded_and_what_has_no_room_is_counted(monkeypatch: pytes
     exporter = _Stuck()
     tracer = _tracer(exporter)
     tracer.send([_span()] * 150)
-    assert exporter.is_stuck.wait(MOST_S)
+    assert exporter.is_stuck.wait(PATIENCE_S)
     assert tracer.dropped == 50
     tracer.send([_span()] * 10)
     assert tracer.dropped == 60
     exporter.go.set()
-    tracer.close(MOST_S)
+    tracer.close(PATIENCE_S)
     assert exporter.taken == 100
     assert tracer.dropped == 60
 
@@ -135,7 +134,7 @@ def test_to_close_does_not_wait_for_a_collector_that_hangs() -> None:
     exporter = _Stuck()
     tracer = _tracer(exporter)
     tracer.send([_span()])
-    assert exporter.is_stuck.wait(MOST_S)
+    assert exporter.is_stuck.wait(PATIENCE_S)
     tracer.close(0.01)
     assert exporter.taken == 0
     exporter.go.set()
@@ -148,14 +147,6 @@ def silent() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
-@pytest.fixture
-def nobody() -> str:
-    """Address at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    return f"http://127.0.0.1:{port}"
-
-
 @pytest.mark.parametrize("who", ["silent", "nobody"])
 def test_what_nobody_takes_is_dropped_and_told_of_once(
     who: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -165,7 +156,7 @@ def test_what_nobody_takes_is_dropped_and_told_of_once(
     with caplog.at_level(logging.INFO):
         tracer = open_tracer(request.getfixturevalue(who), "recogniser", "recogniser-0", "test")
         tracer.send([_span(number) for number in range(1, 2 * tracing.BATCH_SPANS + 10)])
-        tracer.close(MOST_S)
+        tracer.close(PATIENCE_S)
     assert tracer.dropped == 2 * tracing.BATCH_SPANS + 9
     assert [each.getMessage()[:30] for each in caplog.records] == ["the collector takes no traces:"]
 
@@ -177,7 +168,7 @@ def test_what_cannot_be_encoded_is_dropped_and_nobody_is_said_to_have_refused_it
     exporter = Mock(export=Mock(side_effect=ValueError("Jane")))
     tracer = _tracer(exporter)
     tracer.send([_span()])
-    tracer.close(MOST_S)
+    tracer.close(PATIENCE_S)
     assert tracer.dropped == 1
     [said] = [each.getMessage() for each in caplog.records]
     assert said.startswith("1 spans cannot be encoded and are dropped: ValueError at ")

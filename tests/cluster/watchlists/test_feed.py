@@ -19,6 +19,7 @@ from cluster.wire.entries import encode_entry
 from operators.errors import BrokerUnavailable, IndexIncomplete
 from operators.types import FrameRef
 from tests.builders import CONTRACT, entry_record, random_units
+from tests.waiting import PATIENCE_S, wait_until
 
 
 def test_an_unforeseen_error_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,7 +37,7 @@ def test_an_unforeseen_error_is_told_and_tried_again(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(watchlist_feed, "RETRY_S", 0.01)
     feed = WatchlistFeed(KafkaSettings(), 0, 1, "c" * 64, 1)
     try:
-        assert again.wait(10)
+        assert again.wait(PATIENCE_S)
         assert "NoneType" in str(feed.status().trouble)
         with pytest.raises(IndexIncomplete, match="shard 0 of 1"):
             feed.search(random_units(1, 1), 1, 0.0)
@@ -103,11 +104,8 @@ def _followed(topic: Topic, folder: Path, wanted: int) -> FeedStatus:
     """The state of a feed that has read the topic and written a snapshot."""
     feed = WatchlistFeed(KafkaSettings(), 0, 1, CONTRACT, 1, folder)
     try:
-        deadline = time.monotonic() + 10
-        while (status := feed.status()).entries != wanted or not (folder / "manifest.json").exists():
-            assert time.monotonic() < deadline, status
-            time.sleep(0.01)
-        return status
+        wait_until(lambda: feed.status().entries == wanted and (folder / "manifest.json").exists(), feed.status)
+        return feed.status()
     finally:
         feed.close()
 
@@ -159,11 +157,14 @@ def test_a_withdrawal_that_waited_for_the_topic_to_be_read_anew_is_counted_with_
     feed = WatchlistFeed(KafkaSettings(), 0, 1, CONTRACT, 1)
 
     def wait_for(holds: Callable[[FeedStatus], bool]) -> FeedStatus:
-        deadline = time.monotonic() + 10
-        while not holds(status := feed.status()):
-            assert time.monotonic() < deadline, status
-            time.sleep(0.005)
-        return status
+        found: list[FeedStatus] = []
+
+        def look() -> bool:
+            found[:] = [feed.status()]
+            return holds(found[0])
+
+        wait_until(look, feed.status)
+        return found[0]
 
     def lose(self: Reader, timeout_s: float) -> list[Record]:
         monkeypatch.setattr(Reader, "poll", poll)
@@ -178,7 +179,7 @@ def test_a_withdrawal_that_waited_for_the_topic_to_be_read_anew_is_counted_with_
         poll = Reader.poll
         monkeypatch.setattr(Reader, "is_caught_up", is_caught_up)
         monkeypatch.setattr(Reader, "poll", lose)
-        assert asked.wait(10)
+        assert asked.wait(PATIENCE_S)
         topic.add("e0", b"")
         waits = wait_for(lambda status: status.waiting_s["withdrawn"] > 0)
         assert (waits.entries, waits.waiting_s["enrolled"]) == (1, 0.0)

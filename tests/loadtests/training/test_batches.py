@@ -6,6 +6,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch, which the project does not install")
 
 from loadtests.training.batches import prepare, rows_of, to_planes  # noqa: E402
+from tests.waiting import PATIENCE_S  # noqa: E402
 
 
 def test_batches_come_in_order_however_many_threads_make_them() -> None:
@@ -14,7 +15,7 @@ def test_batches_come_in_order_however_many_threads_make_them() -> None:
 
     def make(step: int) -> int:
         if step == 0:
-            first.wait(5)
+            assert first.wait(PATIENCE_S)
         else:
             first.set()
         return step

@@ -3,7 +3,6 @@
 import json
 import socket
 import stat
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,23 +22,20 @@ from operators.errors import BrokerUnavailable, DeploymentFailed
 from tests.waiting import PATIENCE_S
 
 JAVA = """\
-#!{python} -IS
-import os, pathlib, signal, sys
-home = pathlib.Path(__file__).parent
-if "-version" in sys.argv:
-    sys.exit(print('openjdk version "17.0.1"', file=sys.stderr))
-settings = dict(line.split("=", 1) for line in open(sys.argv[-1]).read().split("\\n") if "=" in line)
-if "kafka.tools.StorageTool" in sys.argv:
-    storage = pathlib.Path(settings["log.dirs"])
-    storage.mkdir()
-    sys.exit((storage / "meta.properties").touch())
-if (home / "die").exists():
-    sys.exit("no memory for the heap")
-if (home / "stubborn").exists():
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-(home / ("up-" + settings["node.id"])).touch()
-while True:
-    signal.pause()
+#!/bin/sh
+home=${0%/*}
+for properties; do :; done
+case " $* " in
+*" -version "*) echo 'openjdk version "17.0.1"' >&2; exit ;;
+*" kafka.tools.StorageTool "*)
+    storage=$(sed -n 's/^log.dirs=//p' "$properties")
+    mkdir "$storage" && : >"$storage/meta.properties"
+    exit ;;
+esac
+if [ -e "$home/die" ]; then echo "no memory for the heap" >&2; exit 1; fi
+if [ -e "$home/stubborn" ]; then trap "" TERM; fi
+: >"$home/up-$(sed -n 's/^node.id=//p' "$properties")"
+mkfifo "$home/never-$$" && read -r _ <"$home/never-$$"
 """
 
 
@@ -48,7 +44,7 @@ def java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder of a `java` that pretends to be a broker; files put beside it change what it does."""
     home = tmp_path / "java" / "bin"
     home.mkdir(parents=True)
-    (home / "java").write_text(JAVA.format(python=sys.executable))
+    (home / "java").write_text(JAVA)
     (home / "java").chmod(0o755)
     monkeypatch.setenv("JAVA_HOME", str(home.parent))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))

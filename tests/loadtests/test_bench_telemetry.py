@@ -3,6 +3,7 @@
 import io
 from contextlib import nullcontext
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any, cast
 from unittest.mock import Mock
@@ -14,7 +15,7 @@ from rich.console import Console
 from cluster.settings import read_cluster
 from loadtests import bench_telemetry, telemetry_sides
 from loadtests.bench_cluster import Drained, RunningCluster
-from loadtests.bench_telemetry import Round, by_cpu, measure, table, verdict
+from loadtests.bench_telemetry import Round, by_cpu, interval, measure, table, verdict
 from loadtests.quiet import Gate, Load
 from loadtests.telemetry_sides import Side, beside, introduce
 from loadtests.temporary import CONFIGS, Temporary
@@ -70,6 +71,29 @@ def test_a_round_is_as_quiet_as_the_side_that_was_disturbed_more(which: str, mon
     off, on = (_side(order, name, 1.0, *([BUSY] if name == which else [])) for name in ("off", "on"))
     assert len(measure(off, on, 1, 0.15, Console(file=io.StringIO()))) == 1
     assert order == ["off", "on", "off", "on"]
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ([], (-inf, inf)),
+        ([3.0, 1.0, 2.0, 4.0], (-inf, inf)),
+        ([5.0, 1.0, 3.0, 2.0, 4.0], (1.0, 5.0)),
+        ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], (2.0, 7.0)),
+    ],
+)
+def test_where_the_median_lies(values: list[float], found: tuple[float, float]) -> None:
+    """As tables of the binomial distribution have it: 94 % of five, 93 % of the inner six of eight."""
+    assert interval(values) == found
+
+
+@pytest.mark.parametrize(("on", "rounds"), [(98.0, 5), (90.0, 5), (97.0, 5)])
+def test_it_ends_when_all_is_clear(on: float, rounds: int) -> None:
+    """Five rounds that say the same are enough; the least that is allowed is allowed."""
+    order: list[str] = []
+    found = measure(_side(order, "off", 100.0), _side(order, "on", on), 15, 0.15, Console(file=io.StringIO()))
+    assert len(found) == rounds
+    assert verdict(found, 15, 0.97)[0] == (0 if on >= 97.0 else 1)
 
 
 def test_processor_time_is_told_apart() -> None:

@@ -59,7 +59,7 @@ def measure(off: Side, on: Side, rounds: int, foreign: float, console: Console) 
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Where the median of all such values lies, `SURE` at least, whatever their distribution; of fewer than 5, anywhere."""
+    """Where the median of all such values lies, `SURE` at least, whatever their distribution; of few, anywhere."""
     ordered, many = sorted(values), len(values)
     outside, below = 0.0, 0
     while below < many // 2 and outside + 2 * comb(many, below) / 2**many <= 1 - SURE:

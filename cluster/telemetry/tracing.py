@@ -90,9 +90,11 @@ class Tracer:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        while not self._closing.is_set():
+        is_last = False
+        while not is_last:
             self._wake.wait(EVERY_MS / 1000)
             self._wake.clear()
+            is_last = self._closing.is_set()  # before the queue is looked at: what was given before that goes
             while self._queue:
                 self._export([self._queue.popleft() for _ in range(min(len(self._queue), BATCH_SPANS))])
 

@@ -100,6 +100,23 @@ def test_of_a_thousand_spans_nothing_leaves_that_is_not_listed() -> None:
     assert not any(b"Canary" in body for body in collector.bodies)
 
 
+def test_what_is_given_just_before_the_end_is_sent() -> None:
+    """However late the thread that sends it comes to look."""
+    collector, go = Taken(), threading.Event()
+
+    class Late(Tracer):
+        def _run(self) -> None:
+            go.wait(MOST_S)
+            super()._run()
+
+    tracer = Late(collector.take, "recogniser", "recogniser-0", "test")
+    tracer.send([_span()])
+    tracer.close(0.0)
+    go.set()
+    tracer.close(MOST_S)
+    assert len(collector.bodies) == 1
+
+
 class _Stuck:
     """Takes the first spans and never returns until it is let go."""
 

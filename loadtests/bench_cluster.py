@@ -34,7 +34,8 @@ class Drained:
 
     Attributes:
         fps: Frames a second, all recognisers together.
-        cpu_ms: Processor time of one frame, milliseconds, by `recognisers`, `broker`, `ray` and `benchmark`.
+        cpu_ms: Processor time of one frame, milliseconds, by `recognisers`, `broker`, `benchmark` and whatever else is
+            in `RunningCluster.groups`; `ray` is all the rest.
     """
 
     fps: float
@@ -48,6 +49,13 @@ class RunningCluster:
         run: Where it runs.
         plan: What it runs.
         published: Frames that are in the topic already.
+
+    Attributes:
+        leader: Of the session of its Ray.
+        recognisers: Their processes.
+        broker: Kafka's.
+        own: Leaders of further sessions that are no foreign ones.
+        groups: Processes whose time is told apart, by what they are.
     """
 
     def __init__(self, run: Temporary, plan: Plan, published: int) -> None:
@@ -57,6 +65,8 @@ class RunningCluster:
         self.broker = broker_pids()
         self._run = run
         self.recognisers = {int(lane["pid"]) for lane in lanes_of(run)}
+        self.own: set[int] = set()
+        self.groups = {"recognisers": self.recognisers, "broker": self.broker, "benchmark": {os.getpid()}}
         self._shares = self._ask_shares()
         self._commits = Commits(plan)
         self._published = published
@@ -64,7 +74,7 @@ class RunningCluster:
 
     def look(self) -> Snapshot:
         """The machine's processes, with Ray's counted as own."""
-        return look({self.leader})
+        return look({self.leader} | self.own)
 
     def idle(self, seconds: float) -> Load:
         """What the cluster and this process use while there is nothing to do."""
@@ -76,7 +86,7 @@ class RunningCluster:
     def held(self) -> Iterator[None]:
         """Stop every process of the cluster, broker included, for less than its consumers' session lasts."""
         pids = [key[0] for key in self.look().own if key[0] in self.broker or os.getsid(key[0]) == self.leader]
-        with _stopped(pids):
+        with stopped(pids):
             yield
         time.sleep(SINCE_RESUMED_S)
 
@@ -87,7 +97,7 @@ class RunningCluster:
             None when too few commits came or a partition changed hands meanwhile, and who used the cores.
         """
         base = self._commits.total
-        with _stopped(self.recognisers), closing(KafkaFramePublisher(self._kafka)) as publisher:
+        with stopped(self.recognisers), closing(KafkaFramePublisher(self._kafka)) as publisher:
             for shown in frames:
                 publisher.publish(shown.camera, shown.jpeg, shown.captured_at, "bench", shown.seq)
         self._published += len(frames)
@@ -131,9 +141,7 @@ class RunningCluster:
         return [{int(number) for number in lane["partitions"]} for lane in lanes_of(self._run)]
 
     def _cpu_ms(self, before: Snapshot, after: Snapshot, frames: float) -> dict[str, float]:
-        groups = {"recognisers": self.recognisers, "broker": self.broker}
-        named = {name: used_s(before.own, after.own, pids) for name, pids in groups.items()}
-        named["benchmark"] = used_s(before.own, after.own, {os.getpid()})
+        named = {name: used_s(before.own, after.own, pids) for name, pids in self.groups.items()}
         named["ray"] = used_s(before.own, after.own) - sum(named.values())
         return {name: seconds * 1000 / frames for name, seconds in named.items()}
 
@@ -177,7 +185,7 @@ def choose_cameras(plan: Plan, names: Sequence[str], jpeg: bytes, now: datetime)
 
 
 @contextmanager
-def _stopped(pids: Collection[int]) -> Iterator[None]:
+def stopped(pids: Collection[int]) -> Iterator[None]:
     """Stop processes for the length of a block; those that end meanwhile are left alone."""
     held = []
     try:

@@ -5,7 +5,7 @@ What a recogniser has finished is what it has committed, and the broker stamps e
 
 import struct
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cluster.kafka.reader import TopicReader
 from cluster.kafka.topics import FRAMES
@@ -82,7 +82,8 @@ class Commits:
     def __init__(self, plan: Plan) -> None:
         self._group = plan.group
         self._topic = plan.settings.kafka.topic_prefix + FRAMES
-        self._reader = TopicReader(plan.settings.kafka, COMMITS, 0, 1, from_beginning=True)
+        whole = replace(plan.settings.kafka, topic_prefix="")  # one such topic for all
+        self._reader = TopicReader(whole, COMMITS, 0, 1, from_beginning=True)
         self._offsets: dict[int, int] = {}
         self.history: list[Commit] = []
 

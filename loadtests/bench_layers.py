@@ -13,13 +13,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from typing import Any
 
 import cv2
 
 from cluster.account import Account
 from cluster.clocks import SystemClock
-from cluster.delivery import member_of
 from cluster.keys import new_evidence_key
 from cluster.ledger.writer import LedgerWriter
 from cluster.memory_io import MemorySink
@@ -31,8 +29,6 @@ from cluster.recogniser import Recogniser
 from cluster.recogniser_status import RecogniserStatus
 from cluster.results import Outlets
 from cluster.settings import Delivery
-from cluster.telemetry.frame_tracing import open_frame_tracing
-from cluster.telemetry.settings import TelemetrySettings
 from cluster.wire.frames import frame_headers
 from cluster.wire.settings import IN_FORCE, in_force_body
 from indexes.generation import WatchlistGeneration
@@ -83,8 +79,6 @@ class Workers:
         seconds: float,
         look: Callable[[], Snapshot],
         delivery: Delivery = Delivery.AT_LEAST_ONCE,
-        telemetry: TelemetrySettings | None = None,
-        meanwhile: Callable[[float], None] = time.sleep,
     ) -> tuple[Work, Snapshot, Snapshot]:
         """Have all of them read the frames topic from its beginning, as a group of their own.
 
@@ -93,17 +87,15 @@ class Workers:
             seconds: How long they are measured, once each has its partitions.
             look: Gives the machine's processes, as they are at the begin and the end of that time.
             delivery: Their mode of delivery.
-            telemetry: Where their traces go; nowhere by default.
-            meanwhile: What is done while they are measured; it takes as many seconds as it is told.
 
         Raises:
             RuntimeError: They did not share all partitions in time.
         """
         try:
-            self._begin_kafka(group, delivery, telemetry or TelemetrySettings())
+            self._begin_kafka(group, delivery)
             time.sleep(SETTLE_S)
             before, begin = look(), self.ask("count")
-            meanwhile(seconds)
+            time.sleep(seconds)
             after, end = look(), self.ask("count")
         finally:
             self.ask("close")
@@ -113,13 +105,6 @@ class Workers:
 
     def ask(self, what: str, detail: object = None) -> list[Work]:
         """Send everyone a request and wait for all answers."""
-        return self._hear(what, detail)
-
-    def statuses(self) -> list[RecogniserStatus]:
-        """How the recognisers are, as a supervisor hears it; while `run_kafka` measures them."""
-        return self._hear("status", None)
-
-    def _hear(self, what: str, detail: object) -> list[Any]:
         for pipe in self._pipes:
             pipe.send((what, detail))
         return [pipe.recv() for pipe in self._pipes]
@@ -130,8 +115,8 @@ class Workers:
             process.terminate()
             process.join()
 
-    def _begin_kafka(self, group: str, delivery: Delivery, telemetry: TelemetrySettings) -> None:
-        self.ask("open", (group, delivery, telemetry))
+    def _begin_kafka(self, group: str, delivery: Delivery) -> None:
+        self.ask("open", (group, delivery))
         deadline = time.monotonic() + JOIN_TIMEOUT_S
         while sum(owned := [found.frames for found in self.ask("partitions")]) != self._partitions or not all(owned):
             if time.monotonic() > deadline:
@@ -262,18 +247,14 @@ class _Worker:
         frames, wall_s = self._do(what, detail)
         return Work(frames, wall_s, time.process_time() - (0.0 if what == "count" else cpu_s))
 
-    def status(self) -> RecogniserStatus:
-        """How its recogniser is."""
-        return self._opened().status()
-
     def _do(self, what: str, detail: object) -> tuple[int, float]:
         match what, detail:
             case "bare", float(seconds):
                 return self._loop.run(self._jpegs, seconds, self._begin)
             case "memory", float(seconds):
                 return self._run_pipeline(seconds)
-            case "open", (str(group), Delivery() as delivery, TelemetrySettings() as telemetry):
-                return self._open(group, delivery, telemetry)
+            case "open", (str(group), Delivery() as delivery):
+                return self._open(group, delivery)
             case "partitions", _:
                 return self._partitions()
             case "count", _:
@@ -287,11 +268,9 @@ class _Worker:
             frames += self._pipeline.step(0.0)
         return frames, time.perf_counter() - started
 
-    def _open(self, group: str, delivery: Delivery, telemetry: TelemetrySettings) -> tuple[int, float]:
-        settings = replace(self._plan.settings, cluster=group, delivery=delivery, telemetry=telemetry)
-        plan = replace(self._plan, settings=settings)
-        tracing = open_frame_tracing(plan, member_of(self._slot))
-        self._recogniser = Recogniser(plan, self._slot, None, on_failure=lambda: None, tracing=tracing)
+    def _open(self, group: str, delivery: Delivery) -> tuple[int, float]:
+        plan = replace(self._plan, settings=replace(self._plan.settings, cluster=group, delivery=delivery))
+        self._recogniser = Recogniser(plan, self._slot, None, on_failure=lambda: None)
         return 0, 1.0
 
     def _opened(self) -> Recogniser:
@@ -315,7 +294,7 @@ class _Worker:
 
 
 def _serve(
-    pipe: "Connection[Work | RecogniserStatus, tuple[str, object]]",
+    pipe: "Connection[Work, tuple[str, object]]",
     plan: Plan,
     slot: int,
     entries: list[tuple[str, bytes]],
@@ -330,4 +309,4 @@ def _serve(
             what, detail = pipe.recv()
         except EOFError:
             return
-        pipe.send(worker.status() if what == "status" else worker.answer(what, detail))
+        pipe.send(worker.answer(what, detail))

@@ -1,176 +1,167 @@
-"""`beholden bench telemetry`: what traces and metrics cost, as a ratio of on to off in one run."""
+"""`beholden bench telemetry`: what traces and metrics cost, as a ratio of on to off in one run.
+
+Two whole clusters read the same frames in turn. Processor time is told apart by whose it is: what recognisers, shards
+and the supervisor pay stays where they run, a collector is elsewhere in production.
+"""
 
 import os
 import signal
 import sys
-import time
-import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Sequence
 from functools import partial
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
-from pathlib import Path
+from math import comb, inf
 from statistics import median
+from typing import Any
 
 import click
 from rich.console import Console
+from rich.table import Table
 
-from cluster.delivery import member_of
-from cluster.ledger.checkpoint_keeper import Sealing
-from cluster.observe.receiving import receiving
-from cluster.plan import Plan, open_vision, read_plan
+from cluster.plan import open_vision, read_plan
 from cluster.settings import Placement
-from cluster.status import Member
-from cluster.telemetry.settings import MetricSettings, TelemetrySettings, TraceSettings
-from cluster.telemetry.supervised import open_cluster_metrics
+from loadtests.bench_cluster import Drained
 from loadtests.bench_frames import compose, entries
-from loadtests.bench_layers import Workers, frames_done
-from loadtests.bench_pipeline import MODELS, POLICY, cluster_file, policy_document
+from loadtests.bench_pipeline import MODELS, PLACEMENTS, POLICY, cluster_file, policy_document
 from loadtests.bench_report import MISSED, NOISY, machine, tell_rejected
-from loadtests.bench_run import WARM_UP_S, Show, fill, publish, temporary_run
-from loadtests.quiet import LIMIT_CORES, Gate, Load, load, look
+from loadtests.bench_run import temporary_run
+from loadtests.quiet import LIMIT_CORES, Gate, Load
+from loadtests.telemetry_sides import COLLECTOR, Side, beside, collecting, introduce, running_side
 
 PICTURES, ENTRIES = 120, 1_000
 LEAST = 0.97
-HEAR_S = 2.0  # as a supervisor does
 NEVER_LATE_MS = 86_400_000  # a backlog is old, and the traces of late frames are kept: `--share 1` says what that costs
 PUSH_S = 2.0  # five times as often as by default, or a round would see none
+BENCHMARK = "benchmark"
+SURE = 0.9
 
-Round = tuple[float, float]
-"""Frames a second with telemetry off and on, one right after the other."""
+Round = tuple[Drained, Drained]
+"""A cluster with telemetry off and one with it on, one right after the other."""
 
 
-class Side:
-    """Recognisers with telemetry of one kind, heard as a supervisor hears them.
+def measure(off: Side, on: Side, rounds: int, foreign: float, console: Console) -> list[Round]:
+    """Off and on in turn, the first of a round alternating; rounds that were not quiet are left out.
 
-    Args:
-        workers: The recognisers.
-        plan: What they run, with their telemetry.
-        frames: Backlog that they read.
+    It ends early when it is clear on which side of `LEAST` the median ratio lies: see `interval`.
     """
-
-    def __init__(self, workers: Workers, plan: Plan, frames: int) -> None:
-        self._workers = workers
-        self._plan = plan
-        self._frames = frames
-
-    def fps(self, seconds: float) -> float:
-        """Frames a second of all of them together.
-
-        Raises:
-            click.ClickException: They were done with the whole backlog before the time was over.
-        """
-        telemetry = self._plan.settings.telemetry
-        work, _, _ = self._workers.run_kafka(uuid.uuid4().hex, seconds, look, telemetry=telemetry, meanwhile=self._hear)
-        return work.fps
-
-    def _hear(self, seconds: float) -> None:
-        """Ask for every status and make metrics of it, if any are wanted; a supervisor asks either way."""
-        until_s = time.monotonic() + seconds
-        metrics = open_cluster_metrics(self._plan, lambda: self._plan.in_force.policy.retention)
-        try:
-            while (left_s := until_s - time.monotonic()) > 0:
-                heard = self._workers.statuses()
-                members = [Member(member_of(status.slot), status.state, status) for status in heard]
-                if metrics:
-                    metrics.note(members, len(members), None, Sealing())
-                time.sleep(min(left_s, HEAR_S))
-        finally:
-            if metrics:
-                metrics.close()
-        done = sum(frames_done(status) for status in self._workers.statuses())
-        if done >= self._frames:
-            raise click.ClickException(f"all {done} frames were done before {seconds:g} s were over: more --frames")
-
-
-def measure(off: Side, on: Side, rounds: int, seconds: float, foreign: float, console: Console) -> list[Round]:
-    """Off and on in turn, the first of a round alternating; rounds that were not quiet are left out."""
-    gate = Gate(look, foreign, told=partial(tell_rejected, console))
+    gate = Gate(off.cluster.look, foreign, told=partial(tell_rejected, console))
     found = []
     for number in range(rounds):
         order = (off, on) if number % 2 == 0 else (on, off)
-        one = gate.take(partial(_round, order, seconds))
+        one = gate.take(partial(_round, order))
         if one:
             both = one if number % 2 == 0 else (one[1], one[0])
             found.append(both)
-            console.print(f"round {number + 1}: {both[0]:.1f} and {both[1]:.1f} frames/s", highlight=False)
+            console.print(f"round {number + 1}: {both[0].fps:.1f} and {both[1].fps:.1f} frames/s", highlight=False)
+            low, high = interval(_ratios(found))
+            if not low < LEAST <= high:
+                break
     return found
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Where the median of all such values lies, `SURE` at least, whatever their distribution; of few, anywhere."""
+    ordered, many = sorted(values), len(values)
+    outside, below = 0.0, 0
+    while below < many // 2 and outside + 2 * comb(many, below) / 2**many <= 1 - SURE:
+        outside += 2 * comb(many, below) / 2**many
+        below += 1
+    return (ordered[below - 1], ordered[-below]) if below else (-inf, inf)
+
+
+def _ratios(rounds: Sequence[Round]) -> list[float]:
+    return [on.fps / off.fps for off, on in rounds]
+
+
+def _round(order: tuple[Side, Side]) -> tuple[Round | None, Load]:
+    """Both, and the load of the one that was disturbed more."""
+    (first, one), (second, other) = (side.take() for side in order)
+    worse = max(one, other, key=lambda load: max(load.foreign_cores, load.stolen_cores))
+    return ((first, second) if first and second else None), worse
 
 
 def verdict(rounds: Sequence[Round], wanted: int, least: float | None) -> tuple[int, str]:
     """Exit status and why: too few quiet rounds, or a median ratio below `least`."""
-    if 2 * len(rounds) < wanted or not rounds:
+    ratios = _ratios(rounds)
+    if not rounds or (2 * len(rounds) < wanted and interval(ratios)[0] == -inf):
         return NOISY, f"only {len(rounds)} of {wanted} rounds were quiet: run it again when nothing else runs"
-    ratios = [on / off for off, on in rounds]
-    said = f"on / off: {median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}), {len(rounds)} rounds"
+    said = f"on / off, frames a second: {_spread(ratios)}, {len(rounds)} rounds"
     return (MISSED, f"{said}; asked: {least}") if least is not None and median(ratios) < least else (0, said)
 
 
+def by_cpu(rounds: Sequence[Round], without: Collection[str] = ()) -> list[float]:
+    """The same ratio by processor time of a frame: the benchmark's own is left out, and that of further groups."""
+    left_out = {BENCHMARK, *without}
+
+    def spent_ms(drained: Drained) -> float:
+        return sum(ms for name, ms in drained.cpu_ms.items() if name not in left_out)
+
+    return [spent_ms(off) / spent_ms(on) for off, on in rounds]
+
+
+def table(rounds: Sequence[Round]) -> Table:
+    """Processor time of a frame by whose it is, with telemetry off and on; medians."""
+    shown = Table("processor time, ms a frame", "off", "on", "more", "of the whole")
+    whole_ms = median(sum(off.cpu_ms.values()) for off, _ in rounds)
+    for name in rounds[0][0].cpu_ms:
+        before_ms, after_ms = (median(each.cpu_ms[name] for each in side) for side in zip(*rounds, strict=True))
+        more_ms = median(on.cpu_ms[name] - off.cpu_ms[name] for off, on in rounds)
+        shown.add_row(name, f"{before_ms:.2f}", f"{after_ms:.2f}", f"{more_ms:+.2f}", f"{more_ms / whole_ms:+.1%}")
+    return shown
+
+
 @click.command("telemetry")
-@click.option("--rounds", type=click.IntRange(1), default=9, show_default=True, help="Of both.")
-@click.option("--seconds", type=click.FloatRange(1), default=6.0, show_default=True, help="Of each in a round.")
-@click.option("--frames", type=click.IntRange(200), default=3000, show_default=True, help="Backlog that both read.")
+@click.option("--rounds", type=click.IntRange(1), default=15, show_default=True, help="Of both, at most.")
+@click.option("--frames", type=click.IntRange(200), default=600, show_default=True, help="Backlog of each in a round.")
 @click.option("--share", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Of traces that are kept.")
+@click.option("--placement", type=click.Choice(PLACEMENTS), default=str(Placement.SHARDED), show_default=True)
 @click.option("--foreign", type=float, default=LIMIT_CORES, show_default=True, help="Cores other programs may take.")
 @click.option("--check", is_flag=True, help=f"Fail when the median ratio is below {LEAST}.")
-def telemetry_command(rounds: int, seconds: float, frames: int, share: float, foreign: float, check: bool) -> None:
-    """Compare recognisers whose traces and metrics are sent to a collector with those of which nothing is sent.
+def telemetry_command(rounds: int, frames: int, share: float, placement: str, foreign: float, check: bool) -> None:
+    """Compare a cluster whose traces and metrics are sent to a collector with one of which nothing is sent.
 
-    The same frames, in turn. Each searches its own list: what index shards tell is not in it.
+    The same frames, in turn, until it is clear whether the median ratio is high enough, five rounds at least; the other
+    cluster has nothing to do meanwhile. With `--foreign` above what others take, on
+    a busy machine, only processor time tells something.
 
     Exits with 1 when, with --check, the median ratio is too low, with 2 when the machine was not quiet enough to tell.
     """
     console = Console()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # or everything would be left running
-    settings = cluster_file(MODELS, None, Placement.IN_LANE, os.cpu_count() or 1)
-    with temporary_run(settings, policy_document(POLICY)) as run, collecting(run.folder) as address:
+    settings = cluster_file(MODELS, None, Placement(placement), os.cpu_count() or 1)
+    with temporary_run(settings, policy_document(POLICY)) as run, collecting(run.folder) as (address, collector):
         plan = read_plan(run.file)
-        pictures = compose(PICTURES)
-        known = entries(plan, open_vision(plan), ENTRIES)
-        cameras = fill(plan, known, pictures[0], plan.in_force.policy.cameras)
-        shown = Show(pictures, cameras, datetime.now(UTC) + timedelta(minutes=1))
-        publish(plan, shown.next(frames))
-        traces, metrics = TraceSettings(address, share), MetricSettings(address, PUSH_S)
-        telemetry = TelemetrySettings(NEVER_LATE_MS, traces, metrics)
-        on = replace(plan, settings=replace(plan.settings, telemetry=telemetry))
-        with closing(Workers(plan, known, pictures, shown.cameras)) as workers:
-            sides = Side(workers, plan, shown.sent), Side(workers, on, shown.sent)
-            for side in sides:  # what is loaded once is no part of it
-                side.fps(WARM_UP_S)
-            found = measure(*sides, rounds, seconds, foreign, console)
+        known, pictures = entries(plan, open_vision(plan), ENTRIES), compose(PICTURES)
+        quiet, telling = beside(run, "off", {}), beside(run, "on", {"telemetry": _telemetry(address, share)})
+        console.print("[bold]starting two clusters")
+        with (
+            running_side(quiet, known, pictures, frames, collector) as off,
+            running_side(telling, known, pictures, frames, collector) as on,
+        ):
+            introduce(off, on)
+            for side in (off, on):  # what is loaded once is no part of it
+                side.take()
+            found = measure(off, on, rounds, foreign, console)
     code, why = verdict(found, rounds, LEAST if check else None)
+    if found:
+        console.print(table(found))
+        console.print(f"by processor time: {_spread(by_cpu(found))}", highlight=False)
+        console.print(f"without the collector's: {_spread(by_cpu(found, [COLLECTOR]))}", highlight=False)
     console.print(f"[bold]{why}", highlight=False)
-    for name, value in {**machine(), "share": share, "entries": ENTRIES}.items():
+    for name, value in {**machine(), "share": share, "placement": placement, "entries": ENTRIES}.items():
         console.print(f"{name}: {value}", highlight=False, style="bright_black")
     raise SystemExit(code)
 
 
-@contextmanager
-def collecting(folder: Path) -> Iterator[str]:
-    """Address of a collector in a process of its own; its work is counted as the run's own."""
-    context = get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_collect, args=(theirs, folder / "traces.sqlite"), daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        yield ours.recv()
-    finally:
-        process.terminate()
-        process.join()
+def _telemetry(address: str, share: float) -> dict[str, Any]:
+    """That section of the cluster file."""
+    return {
+        "objective_ms": NEVER_LATE_MS,
+        "traces": {"otlp": address, "share": share},
+        "metrics": {"otlp": address, "every_s": PUSH_S},
+    }
 
 
-def _collect(pipe: "Connection[str, None]", store: Path) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    with receiving("127.0.0.1:0", store) as address, suppress(EOFError):
-        pipe.send(address)
-        pipe.recv()  # nothing comes: until the parent has gone
-
-
-def _round(order: tuple[Side, Side], seconds: float) -> tuple[Round, Load]:
-    begin = look()
-    found = (order[0].fps(seconds), order[1].fps(seconds))
-    return found, load(begin, look())
+def _spread(ratios: Sequence[float]) -> str:
+    low, high = interval(ratios)
+    sure = f", {SURE:.0%} sure: {low:.3f} to {high:.3f}" if high < inf else ""
+    return f"{median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}{sure})"

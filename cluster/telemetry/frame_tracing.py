@@ -48,12 +48,14 @@ class FrameTracing:
         """There are no more frames."""
         self._sink.close(CLOSE_S)
 
-    def _keep(self, entry: Entry) -> None:
-        trace = FrameTrace(entry, self._place, time.time_ns() - time.perf_counter_ns())
-        self._sink.send(trace.spans())
-        by_holder = defaultdict(list)
-        for told in trace.told:
-            by_holder[told.holder].append((told.number, told.context))
+    def _keep(self, entries: Sequence[Entry]) -> None:
+        """Send their spans, and tell each holder once of all that it has searched for them: each call has its price."""
+        to_unix_ns, by_holder = time.time_ns() - time.perf_counter_ns(), defaultdict(list)
+        for entry in entries:
+            trace = FrameTrace(entry, self._place, to_unix_ns)
+            self._sink.send(trace.spans())
+            for told in trace.told:
+                by_holder[told.holder].append((told.number, told.context))
         for holder, searches in by_holder.items():
             self._tell(holder, searches)
 

@@ -36,7 +36,7 @@ class Journal:
 
     Args:
         rule: Which traces are kept; None: none, and nothing is noted.
-        keep: Takes what is known of a frame whose trace is kept, once it is committed or belongs to somebody else.
+        keep: Takes what is known of frames whose traces are kept, once they are committed or belong to somebody else.
         asked: Gives whom searches have asked since it was called last.
         now_ns: Gives the present, nanoseconds of the clock by which the operators time themselves.
 
@@ -48,7 +48,7 @@ class Journal:
     def __init__(
         self,
         rule: Rule | None = None,
-        keep: Callable[[Entry], None] = lambda _: None,
+        keep: Callable[[Sequence[Entry]], None] = lambda _: None,
         asked: Callable[[], Sequence[Asked]] = tuple,
         now_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
@@ -137,28 +137,28 @@ class Journal:
             entry.written_ns = acknowledged_ns or self.now_ns()
             self._uncommitted[ref] = self._open.pop(ref)
             if len(self._uncommitted) > MOST_UNCOMMITTED:
-                self._keep(self._uncommitted.pop(next(iter(self._uncommitted))))
+                self._keep([self._uncommitted.pop(next(iter(self._uncommitted)))])
 
     def committed(self, began_ns: int, next_offsets: Mapping[TopicPartition, int]) -> None:
         """Offsets are stored."""
-        for ref in list(self._uncommitted):
-            if ref.offset < next_offsets.get((ref.topic, ref.partition), 0):
-                entry = self._uncommitted.pop(ref)
-                entry.commit = (began_ns, self.now_ns())
-                self._keep(entry)
+        took = (began_ns, self.now_ns())
+        stored = [ref for ref in self._uncommitted if ref.offset < next_offsets.get((ref.topic, ref.partition), 0)]
+        entries = [self._uncommitted.pop(ref) for ref in stored]
+        for entry in entries:
+            entry.commit = took
+        self._keep(entries)
 
     def forget(self, partitions: Collection[TopicPartition]) -> None:
         """These partitions belong to another process now: what has no end yet is told of by that one."""
         for ref in [ref for ref in self._open if (ref.topic, ref.partition) in partitions]:
             del self._open[ref]
-        for ref in [ref for ref in self._uncommitted if (ref.topic, ref.partition) in partitions]:
-            self._keep(self._uncommitted.pop(ref))
+        theirs = [ref for ref in self._uncommitted if (ref.topic, ref.partition) in partitions]
+        self._keep([self._uncommitted.pop(ref) for ref in theirs])
 
     def close(self) -> None:
         """There is no more to come."""
         self._open.clear()
-        for entry in self._uncommitted.values():
-            self._keep(entry)
+        self._keep(list(self._uncommitted.values()))
         self._uncommitted.clear()
 
     def _why_kept(self, entry: Entry) -> Kept | None:

@@ -108,7 +108,9 @@ class SpanStore:
             ValueError: One of them has no time that can be kept, or says what cannot be.
             sqlite3.Error: The file takes nothing.
         """
-        rows = [_row(span) for span in spans]
+        processes = {id(span.process): span.process for span in spans}  # spans that came together are of one
+        texts = {key: json.dumps(dict(process)) for key, process in processes.items()}
+        rows = [_row(span, texts[id(span.process)]) for span in spans]
         with self._lock, self._database:  # rolls back whatever goes wrong
             self._database.execute("BEGIN")
             self._database.executemany(
@@ -179,11 +181,11 @@ def _span(row: tuple[Any, ...]) -> StoredSpan:
     return StoredSpan(**{**said, **{name: json.loads(said[name]) for name in ("process", "attributes")}})
 
 
-def _row(span: StoredSpan) -> tuple[object, ...]:
+def _row(span: StoredSpan, process: str) -> tuple[object, ...]:
     if not (0 <= span.began_ns <= LATEST_NS and 0 <= span.ended_ns <= LATEST_NS):
         raise ValueError("a span begins and ends between 1970 and 2262")
     return (
         *(span.trace_id, span.span_id, span.parent_id, span.name, span.kind, span.began_ns, span.ended_ns),
-        *(json.dumps(dict(span.process)), json.dumps(dict(span.attributes)), span.error),
+        *(process, json.dumps(dict(span.attributes)), span.error),
         *(span.attributes.get(names.AGE_MS), span.attributes.get(names.MESSAGE_ID)),
     )

@@ -1,16 +1,31 @@
 """What follows from the rounds of `bench telemetry`."""
 
 import io
-from types import SimpleNamespace
+from contextlib import nullcontext
+from functools import partial
+from math import inf
+from pathlib import Path
 from typing import Any, cast
 from unittest.mock import Mock
 
-import click
 import pytest
+import yaml
 from rich.console import Console
 
-from loadtests import bench_telemetry
-from loadtests.bench_telemetry import Round, Side, measure, verdict
+from cluster.settings import read_cluster
+from loadtests import bench_telemetry, telemetry_sides
+from loadtests.bench_cluster import Drained, RunningCluster
+from loadtests.bench_telemetry import Round, by_cpu, interval, measure, table, verdict
+from loadtests.quiet import Gate, Load
+from loadtests.telemetry_sides import Side, beside, introduce
+from loadtests.temporary import CONFIGS, Temporary
+
+QUIET, BUSY = (Load(wall_s=5.0, own_cores=2.0, foreign_cores=cores, stolen_cores=0.0) for cores in (0.0, 1.0))
+
+
+def _round(off: float, on: float) -> Round:
+    """Rates of the two."""
+    return Drained(off, {}), Drained(on, {})
 
 
 @pytest.mark.parametrize(
@@ -23,45 +38,101 @@ from loadtests.bench_telemetry import Round, Side, measure, verdict
         ([], None, 2),
     ],
 )
-def test_verdict(found: list[Round], least: float | None, code: int) -> None:
+def test_verdict(found: list[tuple[float, float]], least: float | None, code: int) -> None:
     """The median counts, and half the rounds wanted must have been quiet."""
-    assert verdict(found, 3, least)[0] == code
+    assert verdict([_round(*each) for each in found], 3, least)[0] == code
+
+
+def _side(order: list[str], name: str, fps: float, *loads: Load) -> Side:
+    """One that is measured under these loads, then under none."""
+    left = list(loads)
+
+    def take() -> tuple[Drained, Load]:
+        order.append(name)
+        return Drained(fps, {}), left.pop(0) if left else QUIET
+
+    return cast(Side, Mock(take=take))
 
 
 def test_each_figure_is_its_side_s_whoever_comes_first() -> None:
     """Off comes first in the first round, on in the second."""
     order: list[str] = []
-
-    def side(name: str, fps: float) -> Side:
-        return cast(Side, Mock(fps=lambda _: order.append(name) or fps))
-
-    found = measure(side("off", 100.0), side("on", 98.0), 2, 1.0, 1e9, Console(file=io.StringIO()))
-    assert found == [(100.0, 98.0), (100.0, 98.0)]
+    sides = _side(order, "off", 100.0), _side(order, "on", 98.0)
+    found = measure(*sides, 2, 0.15, Console(file=io.StringIO()))
+    assert [(off.fps, on.fps) for off, on in found] == [(100.0, 98.0), (100.0, 98.0)]
     assert order == ["off", "on", "on", "off"]
 
 
-def _side(monkeypatch: pytest.MonkeyPatch, metrics: Any, waiting: int) -> Side:
-    """Over a recogniser that has taken in all of 100 frames, of which some wait."""
-    status = Mock(slot=0, state="watching", account={"frames_in": 100, "open": waiting})
-
-    def run(group: str, seconds: float, look: Any, telemetry: Any, meanwhile: Any) -> tuple[Any, None, None]:
-        meanwhile(seconds)
-        return SimpleNamespace(fps=50.0), None, None
-
-    monkeypatch.setattr(bench_telemetry, "open_cluster_metrics", lambda plan, policy: metrics)
-    return Side(Mock(run_kafka=run, statuses=lambda: [status]), Mock(), 100)
+@pytest.mark.parametrize("which", ["off", "on"])
+def test_a_round_is_as_quiet_as_the_side_that_was_disturbed_more(which: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are taken again."""
+    monkeypatch.setattr(bench_telemetry, "Gate", partial(Gate, patience_s=0.0))
+    order: list[str] = []
+    off, on = (_side(order, name, 1.0, *([BUSY] if name == which else [])) for name in ("off", "on"))
+    assert len(measure(off, on, 1, 0.15, Console(file=io.StringIO()))) == 1
+    assert order == ["off", "on", "off", "on"]
 
 
-def test_statuses_become_metrics_while_it_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a supervisor makes them; afterwards none are sent."""
-    metrics = Mock()
-    assert _side(monkeypatch, metrics, 1).fps(0.01) == 50.0
-    [member] = metrics.note.call_args[0][0]
-    assert (member.name, member.state) == ("recogniser-0", "watching")
-    metrics.close.assert_called_once_with()
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ([], (-inf, inf)),
+        ([3.0, 1.0, 2.0, 4.0], (-inf, inf)),
+        ([5.0, 1.0, 3.0, 2.0, 4.0], (1.0, 5.0)),
+        ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], (2.0, 7.0)),
+    ],
+)
+def test_where_the_median_lies(values: list[float], found: tuple[float, float]) -> None:
+    """As tables of the binomial distribution have it: 94 % of five, 93 % of the inner six of eight."""
+    assert interval(values) == found
 
 
-def test_a_backlog_that_was_read_too_soon_is_no_measure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both sides would be as fast as they wait for frames."""
-    with pytest.raises(click.ClickException, match="more --frames"):
-        _side(monkeypatch, None, 0).fps(0.01)
+@pytest.mark.parametrize(("on", "rounds"), [(98.0, 5), (90.0, 5), (97.0, 5)])
+def test_it_ends_when_all_is_clear(on: float, rounds: int) -> None:
+    """Five rounds that say the same are enough; the least that is allowed is allowed."""
+    order: list[str] = []
+    found = measure(_side(order, "off", 100.0), _side(order, "on", on), 15, 0.15, Console(file=io.StringIO()))
+    assert len(found) == rounds
+    assert verdict(found, 15, 0.97)[0] == (0 if on >= 97.0 else 1)
+
+
+def test_processor_time_is_told_apart() -> None:
+    """The benchmark's own is nobody's; a collector's can be left out."""
+    off = Drained(50.0, {"recognisers": 18.0, "collector": 0.0, "benchmark": 2.0})
+    on = Drained(49.0, {"recognisers": 18.0, "collector": 2.0, "benchmark": 9.0})
+    assert by_cpu([(off, on)]) == [pytest.approx(0.9)]
+    assert by_cpu([(off, on)], ["collector"]) == [1.0]
+    text = io.StringIO()
+    Console(file=text, width=120).print(table([(off, on)]))
+    assert "+10.0%" in next(line for line in text.getvalue().splitlines() if "collector" in line)
+
+
+def test_the_sides_share_nothing_but_the_broker(tmp_path: Path) -> None:
+    """Cluster, topics and keys are each one's own; both files can be read."""
+    file = tmp_path / "cluster.yaml"
+    settings = yaml.safe_load((CONFIGS / "clusters" / "demo.yaml").read_text())
+    policy = str(CONFIGS / "policies" / "demo-1.yaml")
+    file.write_text(yaml.safe_dump({**settings, "policy": policy, "kafka": {"bootstrap": "127.0.0.1:1"}}))
+    run = Temporary(tmp_path, "127.0.0.1:1", file, {})
+    telemetry = {"telemetry": {"traces": {"otlp": "http://127.0.0.1:2"}}}
+    off, on = (read_cluster(beside(run, name, changes).file) for name, changes in (("off", {}), ("on", telemetry)))
+    assert (off.kafka.topic_prefix, on.kafka.topic_prefix) == ("off.", "on.")
+    assert off.kafka.bootstrap == on.kafka.bootstrap == "127.0.0.1:1"
+    assert off.cluster != on.cluster
+    assert off.key_folder != on.key_folder
+    assert (off.telemetry.traces.otlp, on.telemetry.traces.otlp) == (None, "http://127.0.0.1:2")
+
+
+def test_a_side_is_measured_while_the_other_s_supervisor_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would ask and send on the same cores; its recognisers would leave their group."""
+    held: list[Any] = []
+    monkeypatch.setattr(telemetry_sides, "stopped", lambda pids: held.append(list(pids)) or nullcontext())
+    off, on = (
+        Side(cast(RunningCluster, Mock(leader=leader, groups={"supervisor": {pid}})), Mock(), 8)
+        for leader, pid in ((1, 11), (2, 12))
+    )
+    introduce(off, on)
+    off.take()
+    on.take()
+    assert held == [[12], [11]]
+    assert (off.cluster.own, on.cluster.own) == ({2}, {1})

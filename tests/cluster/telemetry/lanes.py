@@ -39,7 +39,7 @@ class Traced:
 
     def journal(self) -> Journal:
         """One that begins anew."""
-        return Journal(self.rule, self.kept.append, lambda: self.asked, self.clock)
+        return Journal(self.rule, self.kept.extend, lambda: self.asked, self.clock)
 
     def spans(self, to_unix_ns: int = 0) -> list[Span]:
         """Of everything that was kept."""

@@ -7,8 +7,8 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from cluster.kafka.reader import Extent
 
+from cluster.kafka.reader import Extent
 from cluster.privacy.retention_check import AHEAD, Age
 from cluster.settings import ClusterSettings
 from cluster.telemetry import kept

@@ -195,6 +195,17 @@ def test_a_recogniser_s_traces_go_to_the_collector_and_to_the_shards() -> None:
     assert tracing.dropped == 3
 
 
+def test_a_holder_is_told_once_of_all_that_is_committed_together() -> None:
+    """A call for each frame would cost more than its spans."""
+    told: list[Any] = []
+    asked = [Asked("shard-0-of-2-r0", 0, 7, (1, 2), 1)]
+    rule, place = Rule(1.0, 500), Place("group", "alerts")
+    tracing = FrameTracing(Sink(), rule, place, lambda: asked, lambda *given: told.append(given))
+    Lane(journal=tracing.journal()).run([record(b"anna"), record(b"stranger", 1)])
+    [(holder, searches)] = told
+    assert (holder, [number for number, _ in searches]) == (asked[0].holder, [7, 7])
+
+
 def test_without_a_collector_nobody_makes_spans(drawn: Plan) -> None:
     """Everything is off unless the cluster file names one, and then it is on."""
     settings = drawn.settings

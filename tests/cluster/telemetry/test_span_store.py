@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ def test_spans_come_back_as_they_were_given(tmp_path: Path) -> None:
     """Those of one trace, in the order in which they began; one that is sent twice is there once."""
     store = SpanStore(tmp_path / "new" / "traces.sqlite")
     spans = [_span(2, attributes={"beholden.faces": 2}, error="Broken"), _span(1, parent_id="0" * 16), _span(3, "b")]
+    spans[1] = replace(spans[1], process={"service.name": "shard"})
     store.add(spans)
     store.add(spans[:1])
     assert store.trace("a") == [spans[1], spans[0]]

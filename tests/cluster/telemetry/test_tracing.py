@@ -7,32 +7,32 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from cluster.telemetry import tracing
 from cluster.telemetry.context import TraceContext
 from cluster.telemetry.names import LONGEST_BYTES, OF_PROCESSES, OF_SPANS
+from cluster.telemetry.receiver import stored_spans
 from cluster.telemetry.spans import Kind, Span
-from cluster.telemetry.tracing import Tracer, open_tracer
+from cluster.telemetry.tracing import Post, Tracer, open_tracer
 from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spans do not wait for company."""
+    """Spans do not wait for company, nor for long until they are sent again."""
     monkeypatch.setattr(tracing, "EVERY_MS", 10)
+    monkeypatch.setattr(tracing, "RETRY", tracing.RETRY.new(backoff_factor=0.0))
 
 
-def _tracer(exporter: SpanExporter) -> Tracer:
-    return Tracer(exporter, "recogniser", "recogniser-0", "test")
+def _tracer(post: Post) -> Tracer:
+    return Tracer(post, "recogniser", "recogniser-0", "test")
 
 
 def _span(number: int = 1, **changes: Any) -> Span:
@@ -47,52 +47,76 @@ def _span(number: int = 1, **changes: Any) -> Span:
     return Span(**{**fields, **changes})
 
 
-def test_a_span_leaves_as_it_is() -> None:
-    """Name, kind, ids, times, links, error; and who sends it."""
-    exporter = InMemorySpanExporter()
-    tracer = _tracer(exporter)
-    links = (TraceContext(8, 9),)
-    tracer.send([_span(3, parent=2, kind=Kind.PRODUCER, attributes={"beholden.faces": 2}, links=links, error="Broken")])
+class Taken:
+    """A collector that takes everything."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+
+    def take(self, body: bytes) -> bool:
+        """Take it."""
+        self.bodies.append(body)
+        return True
+
+    @property
+    def requests(self) -> list[ExportTraceServiceRequest]:
+        """What was taken."""
+        return [ExportTraceServiceRequest.FromString(body) for body in self.bodies]
+
+
+def test_who_sends_is_said_once_for_all_spans() -> None:
+    """Service, instance, machine and process, and nothing that is not listed."""
+    collector = Taken()
+    tracer = _tracer(collector.take)
+    tracer.send([_span(1), _span(2)])
     tracer.close(PATIENCE_S)
-    [found] = exporter.get_finished_spans()
-    context, parent = found.get_span_context(), found.parent
-    assert context is not None
-    assert parent is not None
-    assert (found.name, found.kind, context.trace_id, context.span_id) == ("decode", SpanKind.PRODUCER, 3, 3)
-    assert (parent.trace_id, parent.span_id) == (3, 2)
-    assert (found.start_time, found.end_time) == (5, 9)
-    assert [(link.context.trace_id, link.context.span_id) for link in found.links] == [(8, 9)]
-    assert found.status.status_code is StatusCode.ERROR
-    assert found.status.description is None
-    assert dict(found.attributes or {}) == {"beholden.faces": 2, "error.type": "Broken"}
-    said = found.resource.attributes
-    assert said["service.name"] == "recogniser"
-    assert said["process.pid"] == os.getpid()
+    [[found]] = [request.resource_spans for request in collector.requests]
+    said = {each.key: each.value for each in found.resource.attributes}
+    assert said["service.name"].string_value == "recogniser"
+    assert said["process.pid"].int_value == os.getpid()
     assert set(said) == OF_PROCESSES
+    assert len(found.scope_spans[0].spans) == 2
     assert tracer.dropped == 0
 
 
 def test_of_a_thousand_spans_nothing_leaves_that_is_not_listed() -> None:
     """Keys of all kinds, values of all sizes: with names, vectors and pictures among them."""
-    draw, exporter = random.Random(7), InMemorySpanExporter()  # noqa: S311 - the same each time
+    draw, collector = random.Random(7), Taken()  # noqa: S311 - the same each time
     keys = [*OF_SPANS, "entry", "beholden.cosine", "jpeg", "beholden.vector", "name", ""]
     values = ["Jane-Canary-Doe" * 30, "x", b"\xff\xd8" * 200, [0.1] * 512, 3, 0.5, True, None, "ü" * 256, {"a": 1}]
-    tracer = _tracer(exporter)
+    tracer = _tracer(collector.take)
     given: list[dict[str, Any]] = [
         {draw.choice(keys): draw.choice(values) for _ in range(draw.randrange(12))} for _ in range(1000)
     ]
     tracer.send([_span(number, attributes=each) for number, each in enumerate(given, start=1)])
     tracer.close(PATIENCE_S)
-    spans = exporter.get_finished_spans()
+    spans = [span for request in collector.requests for span in stored_spans(request)]
     assert len(spans) == 1000
-    left = [item for span in spans for item in (span.attributes or {}).items()]
+    left = [item for span in spans for item in span.attributes.items()]
     assert len(left) > 1000
     assert {key for key, _ in left} <= OF_SPANS
     assert all(isinstance(value, str | int | float) and len(str(value).encode()) <= LONGEST_BYTES for _, value in left)
-    assert "Canary" not in repr([span.to_json() for span in spans])
+    assert not any(b"Canary" in body for body in collector.bodies)
 
 
-class _Stuck(SpanExporter):
+def test_what_is_given_just_before_the_end_is_sent() -> None:
+    """However late the thread that sends it comes to look."""
+    collector, go = Taken(), threading.Event()
+
+    class Late(Tracer):
+        def _run(self) -> None:
+            go.wait(PATIENCE_S)
+            super()._run()
+
+    tracer = Late(collector.take, "recogniser", "recogniser-0", "test")
+    tracer.send([_span()])
+    tracer.close(0.0)
+    go.set()
+    tracer.close(PATIENCE_S)
+    assert len(collector.bodies) == 1
+
+
+class _Stuck:
     """Takes the first spans and never returns until it is let go."""
 
     def __init__(self) -> None:
@@ -100,44 +124,40 @@ class _Stuck(SpanExporter):
         self.go = threading.Event()
         self.taken = 0
 
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+    def take(self, body: bytes) -> bool:
         """See the class."""
         self.is_stuck.set()
         self.go.wait(PATIENCE_S)
-        self.taken += len(spans)
-        return SpanExportResult.SUCCESS
-
-    def shutdown(self) -> None:
-        """Let go."""
-        self.go.set()
+        self.taken += len(list(stored_spans(ExportTraceServiceRequest.FromString(body))))
+        return True
 
 
 def test_the_queue_is_bounded_and_what_has_no_room_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """While the collector hangs. When it goes on, what waited is sent."""
     monkeypatch.setattr(tracing, "QUEUE_SPANS", 100)
     monkeypatch.setattr(tracing, "BATCH_SPANS", 50)
-    exporter = _Stuck()
-    tracer = _tracer(exporter)
+    collector = _Stuck()
+    tracer = _tracer(collector.take)
     tracer.send([_span()] * 150)
-    assert exporter.is_stuck.wait(PATIENCE_S)
+    assert collector.is_stuck.wait(PATIENCE_S)
     assert tracer.dropped == 50
     tracer.send([_span()] * 10)
     assert tracer.dropped == 60
-    exporter.go.set()
+    collector.go.set()
     tracer.close(PATIENCE_S)
-    assert exporter.taken == 100
+    assert collector.taken == 100
     assert tracer.dropped == 60
 
 
 def test_to_close_does_not_wait_for_a_collector_that_hangs() -> None:
     """The wait is the caller's to choose."""
-    exporter = _Stuck()
-    tracer = _tracer(exporter)
+    collector = _Stuck()
+    tracer = _tracer(collector.take)
     tracer.send([_span()])
-    assert exporter.is_stuck.wait(PATIENCE_S)
+    assert collector.is_stuck.wait(PATIENCE_S)
     tracer.close(0.01)
-    assert exporter.taken == 0
-    exporter.go.set()
+    assert collector.taken == 0
+    collector.go.set()
 
 
 @pytest.fixture
@@ -145,6 +165,14 @@ def silent() -> Iterator[str]:
     """Address of somebody who accepts, and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def nobody() -> str:
+    """Address at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    return f"http://127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize("who", ["silent", "nobody"])
@@ -164,52 +192,95 @@ def test_what_nobody_takes_is_dropped_and_told_of_once(
 def test_what_cannot_be_encoded_is_dropped_and_nobody_is_said_to_have_refused_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It is counted, and the log does not repeat what it is."""
-    exporter = Mock(export=Mock(side_effect=ValueError("Jane")))
-    tracer = _tracer(exporter)
-    tracer.send([_span()])
+    """It is counted, and the log does not repeat what it is; whoever gives it goes on, and so do the next."""
+    collector = Taken()
+    tracer = _tracer(collector.take)
+    tracer.send([_span(1, began_ns=-1, name="Jane")])
     tracer.close(PATIENCE_S)
-    assert tracer.dropped == 1
+    assert (tracer.dropped, collector.bodies) == (1, [])
     [said] = [each.getMessage() for each in caplog.records]
     assert said.startswith("1 spans cannot be encoded and are dropped: ValueError at ")
     assert "Jane" not in said
 
 
+class Moody(ThreadingHTTPServer):
+    """A collector that answers by the next of these statuses, and remembers who was asked for what."""
+
+    def __init__(self, *statuses: HTTPStatus) -> None:
+        self.left, self.paths = list(statuses), list[str]()
+        super().__init__(("127.0.0.1", 0), _Answers)
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Answers(BaseHTTPRequestHandler):
+    server: Moody
+
+    def do_POST(self) -> None:
+        """Answer."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.paths.append(self.path)
+        self.send_response(self.server.left.pop(0))
+        self.send_header("Retry-After", "3600")
+        self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as it is called
+        """Nothing."""
+
+
+@pytest.mark.parametrize(
+    ("statuses", "dropped"),
+    [
+        ((HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.OK), 0),
+        ((HTTPStatus.SERVICE_UNAVAILABLE,) * 4, 1),
+        ((HTTPStatus.BAD_REQUEST,), 1),
+        ((HTTPStatus.TEMPORARY_REDIRECT,), 1),
+    ],
+)
+def test_a_collector_that_is_busy_is_asked_again(statuses: tuple[HTTPStatus, ...], dropped: int) -> None:
+    """A few times, and soon, whatever it asks for; one that refuses is not, and nobody else is asked in its place."""
+    with Moody(*statuses) as collector:
+        threading.Thread(target=collector.serve_forever, args=(0.01,), daemon=True).start()
+        tracer = open_tracer(collector.address, "recogniser", "recogniser-0", "test")
+        tracer.send([_span()])
+        tracer.close(PATIENCE_S)
+        collector.shutdown()
+    assert tracer.dropped == dropped
+    assert collector.paths == ["/v1/traces"] * len(statuses)
+
+
 CHECK = """
-import os, sys
-from cluster.telemetry.tracing import open_tracer
-tracer = open_tracer("http://collector.example:4318", "shard", "shard-0", "test")
-exporter = tracer._counting._exporter
-print(exporter._endpoint, exporter._client._timeout, sorted(exporter._client._headers),
-      exporter._client._transport._session.verify, exporter._client._transport._session.trust_env,
-      sorted(tracer._resource.attributes), tracer._processor._batch_processor._max_queue_size,
-      [name for name in os.environ if name.startswith("OTEL_")])
+import sys
+from cluster.telemetry.tracing import Collector
+collector = Collector("http://collector.example:4318")
+session = collector._session
+asked = session.merge_environment_settings(collector._address, {}, None, None, None)
+print(collector._address, sorted(session.headers), asked["proxies"], asked["verify"], asked["cert"],
+      [name for name in sys.modules if name.startswith("opentelemetry.sdk")])
 """
 VARIABLES = {
     "OTEL_EXPORTER_OTLP_ENDPOINT": "http://elsewhere:1",
-    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://elsewhere:2",
     "OTEL_EXPORTER_OTLP_HEADERS": "authorization=secret",
-    "OTEL_EXPORTER_OTLP_TIMEOUT": "1",
-    "OTEL_EXPORTER_OTLP_COMPRESSION": "deflate",
-    "OTEL_EXPORTER_OTLP_CERTIFICATE": "/elsewhere.pem",
     "OTEL_RESOURCE_ATTRIBUTES": "person=jane",
-    "OTEL_SERVICE_NAME": "elsewhere",
-    "OTEL_BSP_MAX_QUEUE_SIZE": "1",
     "OTEL_SDK_DISABLED": "true",
-    "OTEL_PYTHON_CONTEXT": "nonsense",
     "HTTP_PROXY": "http://elsewhere:3",
     "REQUESTS_CA_BUNDLE": "/elsewhere.pem",
 }
 
 
 def test_no_variable_changes_where_or_how_spans_are_sent() -> None:
-    """In a process whose environment names other places, headers, sizes and certificates."""
+    """In a process whose environment names other places, headers and certificates; who reads others is not loaded."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
     command = [sys.executable, "-c", CHECK]
     both = [
         subprocess.Popen(command, env={**plain, **more}, stdout=subprocess.PIPE, text=True) for more in ({}, VARIABLES)
     ]
     [answer] = {process.communicate(timeout=60)[0] for process in both}
-    assert answer.startswith("http://collector.example:4318/v1/traces 3.0 ['Content-Encoding', ")
-    assert "authorization" not in answer
-    assert answer.endswith("[]\n")
+    assert answer.startswith("http://collector.example:4318/v1/traces ['Accept', ")
+    assert "Authorization" not in answer
+    assert answer.endswith("OrderedDict() True None []\n")

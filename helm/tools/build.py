@@ -1,7 +1,7 @@
 """Builds the tools that judge the chart, each from a pinned Go module beside this file, into the user's cache.
 
-    python helm/tools/build.py charts score              # what `make chart` needs
-    python helm/tools/build.py cluster kuberay-1.6        # a real API server and KubeRay's operator
+    python -m helm.tools.build charts score              # what `make chart` needs
+    python -m helm.tools.build cluster kuberay-1.6        # a real API server and KubeRay's operator
 
 A module is one family of tools whose libraries agree. Its folder in the cache is named by the digest of all that
 decides what is built, so a stale tool is never taken for a new one. Go 1.26 is needed, and nothing but Python itself.

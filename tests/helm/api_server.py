@@ -1,7 +1,8 @@
 """A real Kubernetes API server on this machine, without a kubelet: KWOK says of every pod that it runs.
 
-etcd, the API server, the controllers that make and remove pods, the scheduler and KubeRay's operator are the real programs,
-built from their Go modules. Nothing runs in the pods. All of it listens on the loopback address alone and ends with the test.
+etcd, the API server, the controllers that make and remove pods, the scheduler and KubeRay's operator are the real
+programs, built from their Go modules. Nothing runs in the pods. All of it listens on the loopback address alone and
+ends with the test.
 """
 
 import json
@@ -9,7 +10,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ CONTROLLERS = (
     "deployment-controller,replicaset-controller,job-controller,cronjob-controller,garbage-collector-controller,"
     "namespace-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,disruption-controller"
 )
+
+Command = list[str | Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,73 +80,75 @@ class Cluster:
 
 @contextmanager
 def a_cluster(folder: Path) -> Iterator[Cluster]:
-    """A Kubernetes with KubeRay's operator, Strimzi's and the monitoring operators' kinds, and two nodes of which one has GPUs."""
-    etcd, server, manager, scheduler = (
-        needed("cluster", name) for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
-    )
-    kwok, operator = needed("cluster", "kwok"), needed("kuberay-1.6", "kuberay-operator")
+    """A Kubernetes with KubeRay's operator, the kinds of Strimzi, Prometheus and KEDA, and two nodes, one with GPUs."""
     definitions = [STRIMZI, needed_definitions("kuberay-1.6"), needed_definitions("monitoring")]
-    store, peer, secure, metrics, health, kubelet = (f"127.0.0.1:{port}" for port in free_ports(6))
-    (folder / "tokens.csv").write_text(f"{TOKEN},admin,admin,system:masters\n")
-    key = write_key(folder / "accounts.key")
-    cluster = Cluster(write_kubeconfig(folder / "kubeconfig", secure))
-    known = ["--kubeconfig", str(cluster.kubeconfig)]
+    store, server = (f"127.0.0.1:{port}" for port in free_ports(2))
+    cluster = Cluster(write_kubeconfig(folder / "kubeconfig", server))
     with ExitStack() as stack:
 
-        def start(name: str, *command: str | Path) -> None:
-            stack.enter_context(running(name, [str(each) for each in command], folder, cluster.kubeconfig))
+        def start(commands: Mapping[str, Command]) -> None:
+            for name, command in commands.items():
+                stack.enter_context(running(name, command, folder, cluster.kubeconfig))
 
-        start(
-            "etcd",
-            *(etcd, "--data-dir", folder / "etcd", "--unsafe-no-fsync", "--log-level", "error"),
-            *("--listen-client-urls", f"http://{store}", "--advertise-client-urls", f"http://{store}"),
-            *("--listen-peer-urls", f"http://{peer}", "--initial-advertise-peer-urls", f"http://{peer}"),
-            *("--initial-cluster", f"default=http://{peer}"),
-        )
-        start(
-            "kube-apiserver",
-            *(server, "--etcd-servers", f"http://{store}", "--cert-dir", folder / "certificates"),
-            *("--bind-address", "127.0.0.1", "--secure-port", secure.rsplit(":")[-1]),
-            *("--endpoint-reconciler-type", "none", "--service-cluster-ip-range", "10.0.0.0/24"),
-            *("--authorization-mode", "RBAC", "--token-auth-file", folder / "tokens.csv"),
-            *("--service-account-issuer", "https://kubernetes.default.svc", "--service-account-key-file", key),
-            *("--service-account-signing-key-file", key, "--enable-priority-and-fairness=false"),
-        )
+        start(store_and_server(folder, store, server))
         cluster.wait(lambda: "ok" in cluster.kubectl("get", "--raw", "/readyz", may_fail=True), "an API server")
         for each in definitions:
             cluster.kubectl("create", "--filename", str(each))
         cluster.kubectl("wait", "--for", "condition=Established", "crd", "--all", "--timeout", f"{WAIT_S:.0f}s")
-        start(
-            "kube-controller-manager",
-            manager,
-            *known,
-            "--controllers",
-            CONTROLLERS,
-            *ELECT_NOBODY,
-            "--secure-port",
-            "0",
-            "--service-account-private-key-file",
-            key,
-            "--root-ca-file",
-            folder / "certificates" / "apiserver.crt",
-        )
-        start("kube-scheduler", scheduler, *known, *ELECT_NOBODY, "--secure-port", "0")
-        start("kwok", kwok, *known, "--manage-all-nodes", "--server-address", kubelet)
-        start(
-            "kuberay-operator",
-            operator,
-            "--enable-leader-election=false",
-            "--metrics-addr",
-            metrics,
-            "--health-probe-bind-address",
-            health,
-        )
-        for name, capacity in (("gpu", {"nvidia.com/gpu": "8"}), ("plain", {})):
-            cluster.kubectl("create", "--filename", "-", given=node(name, capacity))
+        start(controllers(folder, cluster.kubeconfig))
+        for name, more in (("gpu", {"nvidia.com/gpu": "8"}), ("plain", {})):
+            cluster.kubectl("create", "--filename", "-", given=node(name, more))
         yield cluster
 
 
-ELECT_NOBODY = ("--leader-elect=false",)
+def store_and_server(folder: Path, store: str, server: str) -> dict[str, Command]:
+    """The store and the API server, which admits whoever has the token as an administrator."""
+    (peer,) = (f"http://127.0.0.1:{port}" for port in free_ports(1))
+    (folder / "tokens.csv").write_text(f"{TOKEN},admin,admin,system:masters\n")
+    key = write_key(folder / "accounts.key")
+    return {
+        "etcd": [
+            *(needed("cluster", "etcd"), "--data-dir", folder / "etcd", "--unsafe-no-fsync", "--log-level", "error"),
+            *("--listen-client-urls", f"http://{store}", "--advertise-client-urls", f"http://{store}"),
+            *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
+            *("--initial-cluster", f"default={peer}"),
+        ],
+        "kube-apiserver": [
+            *(needed("cluster", "kube-apiserver"), "--etcd-servers", f"http://{store}"),
+            *("--bind-address", "127.0.0.1", "--secure-port", server.rsplit(":")[-1]),
+            *("--cert-dir", folder / "certificates", "--endpoint-reconciler-type", "none"),
+            *("--authorization-mode", "RBAC", "--token-auth-file", folder / "tokens.csv"),
+            *(
+                "--service-cluster-ip-range",
+                "10.0.0.0/24",
+                "--service-account-issuer",
+                "https://kubernetes.default.svc",
+            ),
+            *("--service-account-key-file", key, "--service-account-signing-key-file", key),
+        ],
+    }
+
+
+def controllers(folder: Path, kubeconfig: Path) -> dict[str, Command]:
+    """Who makes pods, gives them a node, says that they run, and removes what belongs to nobody."""
+    metrics, health, kubelet = (f"127.0.0.1:{port}" for port in free_ports(3))
+    alone = ["--kubeconfig", kubeconfig, "--leader-elect=false", "--secure-port", "0"]
+    return {
+        "kube-controller-manager": [
+            *(needed("cluster", "kube-controller-manager"), *alone, "--controllers", CONTROLLERS),
+            *("--service-account-private-key-file", folder / "accounts.key"),
+            *("--root-ca-file", folder / "certificates" / "apiserver.crt"),
+        ],
+        "kube-scheduler": [needed("cluster", "kube-scheduler"), *alone],
+        "kwok": [
+            *(needed("cluster", "kwok"), "--kubeconfig", kubeconfig),
+            *("--manage-all-nodes", "--server-address", kubelet),
+        ],
+        "kuberay-operator": [
+            *(needed("kuberay-1.6", "kuberay-operator"), "--enable-leader-election=false"),
+            *("--metrics-addr", metrics, "--health-probe-bind-address", health),
+        ],
+    }
 
 
 def node(name: str, more: dict[str, str]) -> dict[str, Any]:
@@ -199,11 +204,13 @@ def write_kubeconfig(path: Path, server: str) -> Path:
 
 
 @contextmanager
-def running(name: str, command: Sequence[str], folder: Path, kubeconfig: Path) -> Iterator[None]:
+def running(name: str, command: Command, folder: Path, kubeconfig: Path) -> Iterator[None]:
     """A program that runs until the block ends; what it says lies in the folder."""
     with (folder / f"{name}.log").open("wb") as log:
         environment = os.environ | {"KUBECONFIG": str(kubeconfig)}
-        with subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder) as process:
+        with subprocess.Popen(
+            [str(each) for each in command], stdout=log, stderr=log, env=environment, cwd=folder
+        ) as process:
             try:
                 yield
             finally:

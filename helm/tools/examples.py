@@ -1,4 +1,4 @@
-"""Renders the chart's examples as they are committed: `python -m helm.tools.examples`, then look at the difference.
+"""Writes the chart's README and its examples' renderings: `python -m helm.tools.examples`, then look at the difference.
 
 An example is a folder of helm/beholden/examples: `values.yaml`, what somebody would write, and `rendered`, what the
 chart makes of it, a file for each template.
@@ -46,8 +46,16 @@ def render(helm: Path, example: str, target: Path) -> None:
             shutil.copy(path, target / flat)
 
 
+def document() -> str:
+    """The chart's README, out of its values' comments."""
+    options = ["--chart-search-root", str(CHART), "--dry-run", "--log-level", "error", "--skip-version-footer"]
+    done = subprocess.run([str(tool("charts", "helm-docs")), *options], check=True, capture_output=True, text=True)
+    return done.stdout.strip() + "\n"
+
+
 def main(arguments: Sequence[str]) -> None:
-    """Render the examples named, or all."""
+    """Write the README, and the renderings of the examples named, or of all."""
+    (CHART / "README.md").write_text(document())
     for example in arguments or names():
         target = EXAMPLES / example / "rendered"
         shutil.rmtree(target, ignore_errors=True)

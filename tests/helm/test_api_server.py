@@ -11,7 +11,7 @@ import yaml
 from helm.tools.examples import CHART, EXAMPLES, NAMESPACE
 from tests.helm.api_server import Cluster, a_cluster
 
-pytestmark = pytest.mark.integration
+pytestmark = pytest.mark.chart
 
 EXAMPLE = EXAMPLES / "gpu-h200" / "values.yaml"
 RELEASE = "beholden"

@@ -13,6 +13,8 @@ from helm.tools.examples import EXAMPLES, names, template
 from tests.helm.needed import needed, needed_definitions, ran
 from tests.helm.schemas import LAYOUT, STRIMZI, write_schemas
 
+pytestmark = pytest.mark.chart
+
 KUBERNETES = ("1.30.0", "1.33.0", "1.37.0")
 KUBERAY = ("1.5", "1.6")
 OTHERS = ("monitoring",)

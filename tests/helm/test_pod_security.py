@@ -21,6 +21,7 @@ EXCEPTIONS: dict[str, str] = {
 }
 
 
+@pytest.mark.chart
 @pytest.mark.parametrize("example", names())
 def test_pods_keep_the_restricted_standard(example: str) -> None:
     """Judged by the code of the admission plugin, groups of the RayCluster included."""
@@ -67,6 +68,7 @@ def test_no_secret_is_in_the_chart(example: str) -> None:
     assert of_kind(example, "Secret") == []
 
 
+@pytest.mark.chart
 @pytest.mark.parametrize("example", names())
 def test_a_linter_finds_nothing_but_what_is_excepted(example: str) -> None:
     """kube-score, with a reason for each of its rules that is not ours."""

@@ -8,6 +8,8 @@ import pytest
 from helm.tools.examples import CHART, EXAMPLES, names, render, template
 from tests.helm.needed import needed, ran
 
+pytestmark = pytest.mark.chart
+
 HELMS = ("helm3", "helm4")
 EACH = list(itertools.product(names(), HELMS))
 

@@ -52,7 +52,7 @@ def test_a_build_that_fails_leaves_nothing_behind(modules: Path, monkeypatch: py
     (bin_folder / "go").write_text("#!/bin/sh\nexit 1\n")
     (bin_folder / "go").chmod(0o755)
     monkeypatch.setenv("PATH", f"{bin_folder}:/bin:/usr/bin")
-    with pytest.raises(SystemExit, match="this failed in .*score: go build"):
+    with pytest.raises(SystemExit, match=r"this failed in .*score: go build"):
         build.build("score")
     assert list(build.folder("score").parent.iterdir()) == []
 

@@ -74,6 +74,11 @@ telemetry:
   metrics: {listen: "0.0.0.0:9464"}
 {{- end }}
 
+{{/* Name of a user's: certificates are mounted at one place, names of users stand in the file. */}}
+{{- define "beholden.clusterFileOf" -}}
+{{ eq .root.Values.kafka.protocol "SASL_SSL" | ternary .user "cluster" }}.yaml
+{{- end }}
+
 {{/* The part of a card that each recogniser is given, to four places as Ray counts it. */}}
 {{- define "beholden.gpuShare" -}}
 {{- if eq .Values.device "cuda" }}{{ divf (floor (mulf 10000 (divf .Values.gpu.perPod .Values.recognisers.perPod))) 10000 }}{{ else }}1{{ end }}

@@ -22,7 +22,7 @@
 {{- end }}
 
 {{- define "beholden.kafka.secret" -}}
-{{- (get .root.Values.kafka.users .user).existingSecret | default (include "beholden.kafka.made" . | ternary (include "beholden.kafka.user" .) "") }}
+{{- (get .root.Values.kafka.users .user).existingSecret | default (include "beholden.kafka.made" . | empty | ternary "" (include "beholden.kafka.user" .)) }}
 {{- end }}
 
 {{- define "beholden.kafka.caSecret" -}}

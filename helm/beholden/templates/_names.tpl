@@ -62,3 +62,9 @@ beholden/kafka: client
 {{- define "beholden.headAddress" -}}
 {{ include "beholden.fullname" . }}-head-svc.{{ .Release.Namespace }}.svc:6379
 {{- end }}
+
+{{/* The port of an address: as said, else that of its scheme. */}}
+{{- define "beholden.portOf" -}}
+{{- $said := regexFind ":[0-9]+(/|$)" . | regexFind "[0-9]+" -}}
+{{ $said | default (hasPrefix "https:" . | ternary "443" "80") }}
+{{- end }}

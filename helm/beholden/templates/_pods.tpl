@@ -18,7 +18,7 @@ imagePullSecrets:
   - name: {{ . }}
   {{- end }}
 {{- end }}
-{{- range $key := list "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" "runtimeClassName" }}
+{{- range $key := list "nodeSelector" "tolerations" "affinity" "priorityClassName" "runtimeClassName" }}
 {{- with get $.of $key }}
 {{ $key }}: {{ kindIs "string" . | ternary . (toYaml . | nindent 2) }}
 {{- end }}
@@ -90,7 +90,7 @@ securityContext:
   configMap:
     name: {{ include "beholden.fullname" .root }}-settings
     items:
-      - {key: {{ .user }}.yaml, path: clusters/{{ include "beholden.cluster" .root }}.yaml}
+      - {key: {{ include "beholden.clusterFileOf" . }}, path: clusters/{{ include "beholden.cluster" .root }}.yaml}
       - {key: {{ include "beholden.policyFile" .root }}, path: policies/{{ include "beholden.policyFile" .root }}}
 {{- end }}
 

@@ -7,13 +7,13 @@
 - {name: RAY_health_check_timeout_ms, value: "2000"}
 - {name: RAY_health_check_failure_threshold, value: {{ .Values.ray.healthCheckFailures | int | quote }}}
 - {name: RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S, value: {{ .Values.ray.drainSeconds | int | quote }}}
+- {name: RAY_AUTH_MODE, value: token} # without a token Ray does not start: no KubeRay may forget it in silence
 - {name: RAY_USAGE_STATS_ENABLED, value: "0"}
 - {name: RAY_LOG_TO_STDERR, value: "1"} # else logs of actors lie in the pod's memory alone
 {{- end }}
 
 {{/* Token of a Ray node or driver that KubeRay does not make. */}}
 {{- define "beholden.ray.tokenEnv" -}}
-- {name: RAY_AUTH_MODE, value: token}
 - name: RAY_AUTH_TOKEN
   valueFrom:
     secretKeyRef: {name: {{ .Values.ray.auth.existingSecret | default (include "beholden.fullname" .) }}, key: auth_token}
@@ -65,8 +65,9 @@ livenessProbe:
 "gpus" 0 "keys" (list)). */}}
 {{- define "beholden.ray.group" -}}
 {{- $root := .root -}}
+{{- $user := dict "root" $root "user" "cluster" -}}
 groupName: {{ .name }}
-replicas: {{ .least }}
+replicas: {{ include "beholden.ray.replicas" . }}
 minReplicas: {{ .least }}
 maxReplicas: {{ .most }}
 rayStartParams:
@@ -84,29 +85,44 @@ template:
     {{- end }}
   spec:
     {{- include "beholden.pod" (dict "root" $root "account" "worker" "of" .of) | nindent 4 }}
+    topologySpreadConstraints:
+      {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+      - maxSkew: 1
+        topologyKey: {{ . }}
+        whenUnsatisfiable: ScheduleAnyway
+        labelSelector:
+          matchLabels:
+            {{- include "beholden.selector" $root | nindent 12 }}
+            app.kubernetes.io/component: {{ $.name }}
+      {{- end }}
     terminationGracePeriodSeconds: {{ add $root.Values.ray.drainSeconds 30 }}
     containers:
       - name: ray-worker
         {{- include "beholden.container" (dict "root" $root "resources" (include "beholden.ray.groupResources" . | fromYaml)) | nindent 8 }}
         {{- include "beholden.ray.command" . | nindent 8 }}
         env:
-          {{- include "beholden.ray.env" $root | nindent 10 }}
-          {{- include "beholden.kafka.env" (dict "root" $root "user" "cluster") | nindent 10 }}
+          {{- print (include "beholden.ray.env" $root) (include "beholden.kafka.env" $user) | nindent 10 }}
         {{- include "beholden.ray.probes" (dict "port" 6380) | nindent 8 }}
         volumeMounts:
-          {{- include "beholden.ray.mounts" $root | nindent 10 }}
-          {{- include "beholden.kafka.mounts" $root | nindent 10 }}
-          {{- include "beholden.modelMounts" $root | nindent 10 }}
+          {{- print (include "beholden.ray.mounts" $root) (include "beholden.kafka.mounts" $root) (include "beholden.modelMounts" $root) | nindent 10 }}
           {{- if .keys }}
           {{- include "beholden.keyMounts" $root | nindent 10 }}
           {{- end }}
     volumes:
-      {{- include "beholden.ray.volumes" $root | nindent 6 }}
-      {{- include "beholden.kafka.volumes" (dict "root" $root "user" "cluster") | nindent 6 }}
-      {{- include "beholden.modelVolumes" $root | nindent 6 }}
+      {{- print (include "beholden.ray.volumes" $root) (include "beholden.kafka.volumes" $user) (include "beholden.modelVolumes" $root) | nindent 6 }}
       {{- if .keys }}
       {{- include "beholden.keyVolumes" (dict "root" $root "files" .keys) | nindent 6 }}
       {{- end }}
+{{- end }}
+
+{{/* How many pods a group has: as many as the autoscaler has given it, or an upgrade would take some away. */}}
+{{- define "beholden.ray.replicas" -}}
+{{- $replicas := .least -}}
+{{- $there := lookup "ray.io/v1" "RayCluster" .root.Release.Namespace (include "beholden.fullname" .root) -}}
+{{- range dig "spec" "workerGroupSpecs" list $there -}}
+{{- if eq .groupName $.name }}{{ $replicas = .replicas | default 0 | int | max $.least | min $.most }}{{ end -}}
+{{- end -}}
+{{ $replicas }}
 {{- end }}
 
 {{/* Resources of a group's container, GPUs included. */}}
@@ -129,11 +145,10 @@ limits: {{ $limits | toJson }}
       --resources='{{ .resources }}' --node-manager-port=6380 --object-manager-port=6381 --object-store-memory=100000000 --disable-usage-stats
   env:
     {{- include "beholden.ray.env" .root | nindent 4 }}
-    {{- include "beholden.ray.tokenEnv" .root | nindent 4 }}
     {{- if .root.Values.ray.gcs.redisAddress }}
     - {name: RAY_gcs_rpc_server_reconnect_timeout_s, value: "600"} # as KubeRay gives its workers
     {{- end }}
-    {{- include "beholden.kafka.env" (dict "root" .root "user" "cluster") | nindent 4 }}
+    {{- include "beholden.controllerEnv" .root | nindent 4 }}
   startupProbe:
     grpc: {port: 6380}
     periodSeconds: 5
@@ -143,8 +158,6 @@ limits: {{ $limits | toJson }}
     periodSeconds: 5
     timeoutSeconds: 5
     failureThreshold: 6
-  ports:
-    - {name: beholden, containerPort: 9464}
   volumeMounts:
     {{- include "beholden.controllerMounts" .root | nindent 4 }}
 {{- end }}
@@ -159,6 +172,11 @@ limits: {{ $limits | toJson }}
 {{- if .Values.ledger.anchor.existingClaim }}
 - {name: anchor, mountPath: /var/lib/beholden-anchor}
 {{- end }}
+{{- end }}
+
+{{- define "beholden.controllerEnv" -}}
+{{ include "beholden.ray.tokenEnv" . }}
+{{- include "beholden.kafka.env" (dict "root" . "user" "cluster") }}
 {{- end }}
 
 {{- define "beholden.controllerVolumes" -}}

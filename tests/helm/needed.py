@@ -34,15 +34,23 @@ def _there(path: Path, module: str) -> Path:
 
 def ran(command: Sequence[str | Path], standard_input: str | None = None) -> str:
     """What a command printed; a test that runs one which fails fails with all it said."""
-    done = subprocess.run(
-        [str(each) for each in command], input=standard_input, capture_output=True, text=True, check=False
-    )
+    done = _run(command, standard_input)
     assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
 
-def refused(command: Sequence[str | Path]) -> str:
-    """What a command said when it refused, on one line."""
-    done = subprocess.run([str(each) for each in command], capture_output=True, text=True, check=False)
+def refused(command: Sequence[str | Path], standard_input: str | None = None) -> str:
+    """What a command said when it refused, blanks and line ends made one blank."""
+    done = _run(command, standard_input)
     assert done.returncode != 0, f"this should have been refused: {' '.join(map(str, command))}"
-    return " ".join(done.stderr.split())
+    return " ".join(f"{done.stdout} {done.stderr}".split())
+
+
+def answered(command: Sequence[str | Path], standard_input: str) -> str:
+    """What a command printed, whether it was content or not."""
+    return _run(command, standard_input).stdout
+
+
+def _run(command: Sequence[str | Path], standard_input: str | None) -> subprocess.CompletedProcess[str]:
+    words = [str(each) for each in command]
+    return subprocess.run(words, input=standard_input, capture_output=True, text=True, check=False)

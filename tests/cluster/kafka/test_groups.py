@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, GroupIdNotFoundError
 
-from cluster import kafka_admin
-from cluster.kafka_admin import expel, has_member
+from cluster.kafka import groups
+from cluster.kafka.groups import expel, has_member
 from cluster.settings import KafkaSettings
 from operators.errors import BrokerUnavailable
 
@@ -41,8 +41,8 @@ class Client:
 def client(monkeypatch: pytest.MonkeyPatch, *answers: Any) -> Client:
     """In the place of every client that is opened."""
     found = Client(list(answers))
-    monkeypatch.setattr(kafka_admin, "KafkaAdminClient", lambda **_: found)
-    monkeypatch.setattr(kafka_admin, "COORDINATOR_RETRY_S", 0.0)
+    monkeypatch.setattr(groups, "KafkaAdminClient", lambda **_: found)
+    monkeypatch.setattr(groups, "COORDINATOR_RETRY_S", 0.0)
     return found
 
 
@@ -63,6 +63,6 @@ def test_a_group_that_was_never_there_has_no_members(monkeypatch: pytest.MonkeyP
 def test_a_coordinator_that_reads_for_ever_is_a_broker_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not an empty group."""
     client(monkeypatch, LOADING)
-    monkeypatch.setattr(kafka_admin, "COORDINATOR_S", 0.0)
+    monkeypatch.setattr(groups, "COORDINATOR_S", 0.0)
     with pytest.raises(BrokerUnavailable, match="CoordinatorLoadInProgress"):
         has_member(KafkaSettings(), "group", "recogniser-0")

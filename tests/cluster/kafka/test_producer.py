@@ -1,55 +1,27 @@
-"""Facts about the Kafka client itself; what needs a broker is in `tests/integration`."""
+"""Producers and what they have on their way; what needs a broker is in `tests/integration`."""
 
-import importlib
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from kafka.errors import KafkaTimeoutError
 from kafka.future import Future
-from kafka.record import util
 
-from cluster import kafka_io
 from cluster.in_flight import InFlight
-from cluster.kafka_io import POLICY, KafkaSink, client_settings, has_fast_crc, producing, write_one
+from cluster.kafka import producer as producers
+from cluster.kafka.producer import KafkaSink, producing, write_one
+from cluster.kafka.topics import POLICY
 from cluster.keys import new_keys
 from cluster.ledger.desk import write_down
 from cluster.plan import Plan
 from cluster.policies.desk import open_policy_desk
 from cluster.policies.spread import Case, Newest
 from cluster.policies.watch import tell_ledger
-from cluster.settings import KafkaSecurity, KafkaSettings, Protocol
+from cluster.settings import KafkaSettings
 from cluster.watchlists import desk as watchlist_desk
 from operators.errors import BrokerUnavailable
 from tests.builders import Room
-
-CRC_OF_DIGITS = 0xE3069283  # CRC-32C of b"123456789", the check value of RFC 3720
-
-
-@pytest.fixture
-def unusable_crc32c(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A kafka-python that was loaded where crc32c is installed and cannot be imported."""
-    monkeypatch.setitem(sys.modules, "crc32c", None)
-    importlib.reload(util)
-    yield
-    monkeypatch.undo()
-    importlib.reload(util)
-
-
-def test_fast_crc() -> None:
-    """Here the C code is installed and kafka-python calls it, with the right answer."""
-    assert has_fast_crc()
-    assert type(util.calc_crc32c.__defaults__[0]).__name__ == "builtin_function_or_method"
-    assert util.calc_crc32c(b"123456789") == CRC_OF_DIGITS
-
-
-@pytest.mark.usefixtures("unusable_crc32c")
-def test_no_fast_crc() -> None:
-    """Where crc32c cannot be loaded, kafka-python goes on without a word in Python, and this must be seen."""
-    assert not has_fast_crc()
-    assert util.calc_crc32c(b"123456789") == CRC_OF_DIGITS
 
 
 class FrozenProducer:
@@ -153,7 +125,7 @@ def test_who_writes_lets_go_of_its_producer_without_a_broker(
         made.append(AwayProducer())
         return made[-1]
 
-    monkeypatch.setattr(kafka_io, "KafkaProducer", make)
+    monkeypatch.setattr(producers, "KafkaProducer", make)
     monkeypatch.setattr(watchlist_desk, "ensure_topics", lambda *_: [])
     monkeypatch.setattr(watchlist_desk, "read_keys", lambda _: new_keys())
     with pytest.raises(BrokerUnavailable, match="beholden broker start"):
@@ -172,15 +144,3 @@ def test_a_delivery_notes_when_it_was_acknowledged() -> None:
     assert before_ns <= sent.acknowledged_ns <= time.perf_counter_ns()
     producer.futures[1].failure(RuntimeError("given up"))
     assert lost.acknowledged_ns == 0
-
-
-def test_a_client_is_given_the_password_of_its_own_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When it is made, whatever process made the settings."""
-    kafka = KafkaSettings(security=KafkaSecurity(Protocol.SASL_SSL, mechanism="PLAIN", username="ada"))
-    monkeypatch.setenv("BEHOLDEN_KAFKA_PASSWORD", "hunter2")
-    found = client_settings(kafka)
-    assert (found["sasl_plain_username"], found["sasl_plain_password"]) == ("ada", "hunter2")
-    assert "sasl_plain_password" not in client_settings(KafkaSettings())
-    monkeypatch.delenv("BEHOLDEN_KAFKA_PASSWORD")
-    with pytest.raises(BrokerUnavailable, match="BEHOLDEN_KAFKA_PASSWORD is not set here"):
-        client_settings(kafka)

@@ -6,8 +6,8 @@ import pytest
 from kafka.admin import ConfigResource
 from kafka.protocol.admin import DescribeClusterResponse
 
-from cluster import kafka_admin
-from cluster.kafka_admin import apply_retention, read_configs
+from cluster.kafka import admin
+from cluster.kafka.admin import apply_retention, read_configs
 from cluster.settings import KafkaSettings
 from operators.errors import BrokerUnavailable
 from tests.builders import profile
@@ -60,7 +60,7 @@ CHANGED: dict[str, dict[str, str]] = {}
 def client(monkeypatch: pytest.MonkeyPatch) -> type[Client]:
     """In Kafka's place."""
     CHANGED.clear()
-    monkeypatch.setattr(kafka_admin, "KafkaAdminClient", Client)
+    monkeypatch.setattr(admin, "KafkaAdminClient", Client)
     return Client
 
 

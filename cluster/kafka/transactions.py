@@ -8,22 +8,20 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from cluster.kafka_io import (
-    TRANSACTION_MS,
-    KafkaFrameSource,
-    OnRebalance,
-    close_producer,
-    open_producer,
-    translated,
-    write_transaction,
-)
+from kafka import KafkaProducer
+from kafka.errors import InvalidProducerEpochError, KafkaError, ProducerFencedError
+
+from cluster.kafka.client import COMMIT_REFUSED, kafka_offsets, translated
+from cluster.kafka.frame_source import KafkaFrameSource, OnRebalance
+from cluster.kafka.producer import TRANSACTION_MS, close_producer, open_producer
 from cluster.offsets import TopicPartition
 from cluster.outbox import Letter, Outbox
 from cluster.ports import Record
 from cluster.settings import KafkaSettings
 from cluster.watchdog import GivenUp, within
-from operators.errors import BrokerUnavailable
+from operators.errors import BrokerUnavailable, SlotTaken
 
+FENCED = (ProducerFencedError, InvalidProducerEpochError)
 WATCH_S = TRANSACTION_MS / 1000 - 2.0  # given up before Kafka does, so that "fenced" always means a successor
 
 
@@ -144,3 +142,49 @@ class TransactionalFrameSource(KafkaFrameSource):
 
 def _generation(member: Any) -> tuple[int, str]:
     return member.generation_id, member.member_id
+
+
+def write_transaction(
+    kafka: KafkaSettings,
+    producer: KafkaProducer,
+    letters: Sequence[Letter],
+    offsets: Mapping[tuple[str, int], int],
+    member: Any,
+) -> bool:
+    """Write messages and offsets together, or neither; False when the group is sharing its partitions anew.
+
+    None of these calls has a time-out of its own.
+
+    Raises:
+        SlotTaken: Another producer of the same name was opened since.
+    """
+    try:
+        try:
+            producer.begin_transaction()
+            sent = [
+                producer.send(
+                    kafka.topic_prefix + each.topic, key=each.key.encode(), value=each.value, headers=list(each.headers)
+                )
+                for each in letters
+            ]
+            for future in sent:
+                future.get()
+            producer.send_offsets_to_transaction(kafka_offsets(offsets), member)
+            producer.commit_transaction()
+        except COMMIT_REFUSED:
+            producer.abort_transaction()
+            return False
+    except KafkaError as error:
+        if is_fenced(error):
+            name = producer.config["transactional_id"]
+            raise SlotTaken(f"another process writes as {name} by now") from None
+        raise
+    return True
+
+
+def is_fenced(error: KafkaError) -> bool:
+    """Whether an error says that a later producer has the same name.
+
+    Once kafka-python has met one, whatever else is called raises a plain KafkaError with the first one in its text.
+    """
+    return isinstance(error, FENCED) or any(each.__name__ in f"{error} {error.args}" for each in FENCED)

@@ -44,9 +44,9 @@ index:
   {{- if eq $v.index.placement "sharded" }}
   shards: {{ $v.index.shards | int }}
   replicas: {{ $v.index.replicas | int }}
+  resources: {index: 1}
   {{- end }}
   threads: {{ $v.index.threads | int }}
-  resources: {index: 1}
 supervisor:
   resources: {controller: 1}
 limits:

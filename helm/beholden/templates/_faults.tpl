@@ -42,7 +42,7 @@ ray.auth.existingSecret: KubeRay {{ $oldest }} (kuberay.minVersion) would leave 
 kafka.bootstrap: name a Kafka, HOST:PORT, or a `Kafka` of Strimzi in kafka.strimzi.cluster
 {{- end }}
 {{- if and (ne $v.protocol "PLAINTEXT") (not (include "beholden.kafka.caSecret" .)) }}
-kafka.caSecret: protocol {{ $v.protocol }} needs the Secret that holds the certificates (ca.crt) of Kafka's brokers
+kafka.caSecret: protocol {{ $v.protocol }} needs the Secret that holds the certificates (ca.crt) of Kafka's brokers; one in another namespace must be copied
 {{- end }}
 {{- if ne $v.protocol "PLAINTEXT" }}
 {{- $users := list "cluster" "retention" }}

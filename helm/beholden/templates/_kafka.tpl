@@ -12,13 +12,19 @@
 {{ $.Values.kafka.strimzi.namespace | default $.Release.Namespace }}
 {{- end }}
 
+{{/* Whether Strimzi makes this user's Secret, and where pods of this release can read it. */}}
 {{- define "beholden.kafka.made" -}}
-{{- if and .root.Values.kafka.strimzi.cluster (has .user .root.Values.kafka.strimzi.users) }}true{{ end }}
+{{- $strimzi := .root.Values.kafka.strimzi }}
+{{- if and $strimzi.cluster (has .user $strimzi.users) (include "beholden.kafka.isHere" .root) }}true{{ end }}
+{{- end }}
+
+{{- define "beholden.kafka.isHere" -}}
+{{- if eq (include "beholden.kafka.namespace" .) .Release.Namespace }}true{{ end }}
 {{- end }}
 
 {{/* Name of a user, or of its Secret: (dict "root" $ "user" "cluster"). Strimzi calls both as the KafkaUser. */}}
 {{- define "beholden.kafka.user" -}}
-{{- (get .root.Values.kafka.users .user).name | default (printf "%s-%s" (include "beholden.fullname" .root) .user) }}
+{{- (get .root.Values.kafka.users .user | default dict).name | default (printf "%s-%s" (include "beholden.fullname" .root) .user) }}
 {{- end }}
 
 {{- define "beholden.kafka.secret" -}}
@@ -26,7 +32,9 @@
 {{- end }}
 
 {{- define "beholden.kafka.caSecret" -}}
-{{- with .Values.kafka.caSecret }}{{ . }}{{ else }}{{ with .Values.kafka.strimzi.cluster }}{{ . }}-cluster-ca-cert{{ end }}{{ end }}
+{{- $cluster := .Values.kafka.strimzi.cluster }}
+{{- $made := and $cluster (include "beholden.kafka.isHere" .) }}
+{{- .Values.kafka.caSecret | default ($made | empty | ternary "" (print $cluster "-cluster-ca-cert")) }}
 {{- end }}
 
 {{/* The password, of a user that has one. */}}

@@ -20,7 +20,7 @@ imagePullSecrets:
 {{- end }}
 {{- range $key := list "nodeSelector" "tolerations" "affinity" "priorityClassName" "runtimeClassName" }}
 {{- with get $.of $key }}
-{{ $key }}: {{ kindIs "string" . | ternary . (toYaml . | nindent 2) }}
+{{ $key }}:{{ kindIs "string" . | ternary (print " " .) (toYaml . | nindent 2) }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -1,8 +1,8 @@
 {{/* What is wrong with values, a line for each fault that says what to do; nothing where all is well. */}}
 
 {{- define "beholden.faults.cluster" -}}
-{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" (include "beholden.fullname" .)) }}
-fullnameOverride: {{ include "beholden.fullname" . }} cannot name a Service: begin with a letter, in lower case
+{{- if not (regexMatch "^[a-zA-Z]" (include "beholden.fullname" .)) }}
+fullnameOverride: {{ include "beholden.fullname" . }} cannot name a Service: it must begin with a letter
 {{- end }}
 {{- if and (eq $.Values.device "cuda") (not $.Values.gpu.resourceName) }}
 gpu.resourceName: device is cuda, and what the cluster calls a GPU is not said: `kubectl describe node` lists it, as nvidia.com/gpu

@@ -1,75 +1,74 @@
 {{/* The cluster file: (dict "root" $ "user" "cluster"). Kafka is all in which users differ. */}}
 {{- define "beholden.clusterFile" -}}
-{{- $v := .root.Values -}}
 cluster: {{ include "beholden.cluster" .root }}
 policy: ../policies/{{ include "beholden.policyFile" .root }}
-models: {manifests: {{ $v.models.manifests }}, files: {{ $v.models.files }}}
+models: {manifests: {{ $.root.Values.models.manifests }}, files: {{ $.root.Values.models.files }}}
 kafka:
   bootstrap: {{ include "beholden.kafka.bootstrap" .root }}
-  topic_prefix: {{ $v.kafka.topicPrefix | quote }}
-  frame_partitions: {{ $v.kafka.framePartitions | int }}
-  watchlist_partitions: {{ $v.kafka.watchlistPartitions | int }}
-  replication: {{ $v.kafka.replication | int }}
-  max_message_bytes: {{ $v.kafka.maxMessageBytes | int }}
+  topic_prefix: {{ $.root.Values.kafka.topicPrefix | quote }}
+  frame_partitions: {{ $.root.Values.kafka.framePartitions | int }}
+  watchlist_partitions: {{ $.root.Values.kafka.watchlistPartitions | int }}
+  replication: {{ $.root.Values.kafka.replication | int }}
+  max_message_bytes: {{ $.root.Values.kafka.maxMessageBytes | int }}
   security:
-    protocol: {{ $v.kafka.protocol }}
-    {{- if ne $v.kafka.protocol "PLAINTEXT" }}
+    protocol: {{ $.root.Values.kafka.protocol }}
+    {{- if ne $.root.Values.kafka.protocol "PLAINTEXT" }}
     cafile: /etc/beholden/kafka/ca.crt
     {{- end }}
-    {{- if eq $v.kafka.protocol "SSL" }}
+    {{- if eq $.root.Values.kafka.protocol "SSL" }}
     certfile: /etc/beholden/kafka/user.crt
     keyfile: /etc/beholden/kafka/user.key
     {{- end }}
-    {{- if eq $v.kafka.protocol "SASL_SSL" }}
-    mechanism: {{ $v.kafka.mechanism }}
+    {{- if eq $.root.Values.kafka.protocol "SASL_SSL" }}
+    mechanism: {{ $.root.Values.kafka.mechanism }}
     username: {{ include "beholden.kafka.user" . }}
     {{- end }}
 ray: {{ include "beholden.headAddress" .root }}
-device: {{ $v.device }}
+device: {{ $.root.Values.device }}
 recognisers:
-  count: {{ $v.recognisers.count | int }}
-  {{- if $v.recognisers.most }}
-  most: {{ $v.recognisers.most | int }}
+  count: {{ $.root.Values.recognisers.count | int }}
+  {{- if $.root.Values.recognisers.most }}
+  most: {{ $.root.Values.recognisers.most | int }}
   {{- end }}
-  more_after_s: {{ $v.recognisers.moreAfterSeconds }}
-  fewer_after_s: {{ $v.recognisers.fewerAfterSeconds }}
-  threads: {{ $v.recognisers.threads | int }}
-  poll_frames: {{ $v.recognisers.pollFrames | int }}
-  detect_batch: {{ $v.recognisers.detectBatch | int }}
+  more_after_s: {{ $.root.Values.recognisers.moreAfterSeconds }}
+  fewer_after_s: {{ $.root.Values.recognisers.fewerAfterSeconds }}
+  threads: {{ $.root.Values.recognisers.threads | int }}
+  poll_frames: {{ $.root.Values.recognisers.pollFrames | int }}
+  detect_batch: {{ $.root.Values.recognisers.detectBatch | int }}
   gpu_share: {{ include "beholden.gpuShare" .root }}
   resources: {recogniser: 1}
-delivery: {{ $v.delivery }}
+delivery: {{ $.root.Values.delivery }}
 index:
-  placement: {{ $v.index.placement }}
-  {{- if eq $v.index.placement "sharded" }}
-  shards: {{ $v.index.shards | int }}
-  replicas: {{ $v.index.replicas | int }}
+  placement: {{ $.root.Values.index.placement }}
+  {{- if eq $.root.Values.index.placement "sharded" }}
+  shards: {{ $.root.Values.index.shards | int }}
+  replicas: {{ $.root.Values.index.replicas | int }}
   resources: {index: 1}
   {{- end }}
-  threads: {{ $v.index.threads | int }}
+  threads: {{ $.root.Values.index.threads | int }}
 supervisor:
   resources: {controller: 1}
 limits:
-  max_frame_bytes: {{ $v.limits.maxFrameBytes | int }}
-  max_side_px: {{ $v.limits.maxSidePx | int }}
-  max_pixels: {{ $v.limits.maxPixels | int }}
-  max_faces: {{ $v.limits.maxFaces | int }}
+  max_frame_bytes: {{ $.root.Values.limits.maxFrameBytes | int }}
+  max_side_px: {{ $.root.Values.limits.maxSidePx | int }}
+  max_pixels: {{ $.root.Values.limits.maxPixels | int }}
+  max_faces: {{ $.root.Values.limits.maxFaces | int }}
 ledger:
-  checkpoint_s: {{ $v.ledger.checkpointSeconds }}
-  checkpoint_records: {{ $v.ledger.checkpointRecords | int }}
-  {{- if $v.ledger.anchor.existingClaim }}
+  checkpoint_s: {{ $.root.Values.ledger.checkpointSeconds }}
+  checkpoint_records: {{ $.root.Values.ledger.checkpointRecords | int }}
+  {{- if $.root.Values.ledger.anchor.existingClaim }}
   anchor_file: /var/lib/beholden-anchor/anchors
   {{- end }}
 keys: /etc/beholden/keys
-{{- with $v.people }}
+{{- with $.root.Values.people }}
 people:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 telemetry:
-  objective_ms: {{ $v.telemetry.objectiveMs | int }}
-  logs: {{ $v.telemetry.logs }}
-  {{- with $v.telemetry.traces.otlp }}
-  traces: {otlp: {{ . | quote }}, share: {{ $v.telemetry.traces.share }}}
+  objective_ms: {{ $.root.Values.telemetry.objectiveMs | int }}
+  logs: {{ $.root.Values.telemetry.logs }}
+  {{- with $.root.Values.telemetry.traces.otlp }}
+  traces: {otlp: {{ . | quote }}, share: {{ $.root.Values.telemetry.traces.share }}}
   {{- end }}
   metrics: {listen: "0.0.0.0:9464"}
 {{- end }}

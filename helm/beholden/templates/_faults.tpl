@@ -1,28 +1,30 @@
 {{/* What is wrong with values, a line for each fault that says what to do; nothing where all is well. */}}
 
 {{- define "beholden.faults.cluster" -}}
-{{- $v := .Values }}
-{{- if and (eq $v.device "cuda") (not $v.gpu.resourceName) }}
+{{- if not (regexMatch "^[a-zA-Z]" (include "beholden.fullname" .)) }}
+fullnameOverride: {{ include "beholden.fullname" . }} cannot name a Service: it must begin with a letter
+{{- end }}
+{{- if and (eq $.Values.device "cuda") (not $.Values.gpu.resourceName) }}
 gpu.resourceName: device is cuda, and what the cluster calls a GPU is not said: `kubectl describe node` lists it, as nvidia.com/gpu
 {{- end }}
-{{- if and (eq $v.device "cpu") $v.gpu.resourceName }}
-gpu.resourceName: {{ $v.gpu.resourceName }} is named and device is cpu: set device to cuda, or leave the name empty
+{{- if and (eq $.Values.device "cpu") $.Values.gpu.resourceName }}
+gpu.resourceName: {{ $.Values.gpu.resourceName }} is named and device is cpu: set device to cuda, or leave the name empty
 {{- end }}
-{{- $each := $v.recognisers.perPod | int }}
-{{- $cards := $v.gpu.perPod | int }}
-{{- if and (eq $v.device "cuda") (ne 0 (mod $each $cards)) (ne 0 (mod $cards $each)) }}
+{{- $each := $.Values.recognisers.perPod | int }}
+{{- $cards := $.Values.gpu.perPod | int }}
+{{- if and (eq $.Values.device "cuda") (ne 0 (mod $each $cards)) (ne 0 (mod $cards $each)) }}
 gpu.perPod: {{ $cards }} cannot be shared by {{ $each }} recognisers of a pod: one must be a multiple of the other
 {{- end }}
-{{- if and $v.recognisers.most (lt ($v.recognisers.most | int) ($v.recognisers.count | int)) }}
-recognisers.most: must be 0, or at least count ({{ $v.recognisers.count }}), found {{ $v.recognisers.most }}
+{{- if and $.Values.recognisers.most (lt ($.Values.recognisers.most | int) ($.Values.recognisers.count | int)) }}
+recognisers.most: must be 0, or at least count ({{ $.Values.recognisers.count }}), found {{ $.Values.recognisers.most }}
 {{- end }}
-{{- if gt (max $v.recognisers.most $v.recognisers.count | int) ($v.kafka.framePartitions | int) }}
-recognisers: more than kafka.framePartitions ({{ $v.kafka.framePartitions }}) would have nothing to do
+{{- if gt (max $.Values.recognisers.most $.Values.recognisers.count | int) ($.Values.kafka.framePartitions | int) }}
+recognisers: more than kafka.framePartitions ({{ $.Values.kafka.framePartitions }}) would have nothing to do
 {{- end }}
-{{- if and (eq $v.index.placement "sharded") (gt ($v.index.shards | int) ($v.kafka.watchlistPartitions | int)) }}
-index.shards: must not exceed kafka.watchlistPartitions ({{ $v.kafka.watchlistPartitions }}), found {{ $v.index.shards }}
+{{- if and (eq $.Values.index.placement "sharded") (gt ($.Values.index.shards | int) ($.Values.kafka.watchlistPartitions | int)) }}
+index.shards: must not exceed kafka.watchlistPartitions ({{ $.Values.kafka.watchlistPartitions }}), found {{ $.Values.index.shards }}
 {{- end }}
-{{- if not $v.keys.existingSecret }}
+{{- if not $.Values.keys.existingSecret }}
 keys.existingSecret: name the Secret with evidence.key and checkpoints.key: `beholden keys make FOLDER`, then `kubectl create secret generic NAME --from-file=FOLDER`
 {{- end }}
 {{- end }}
@@ -37,24 +39,23 @@ ray.auth.existingSecret: KubeRay {{ $oldest }} (kuberay.minVersion) would leave 
 {{- end }}
 
 {{- define "beholden.faults.kafka" -}}
-{{- $v := .Values.kafka }}
-{{- if not (or $v.bootstrap $v.strimzi.cluster) }}
+{{- if not (or $.Values.kafka.bootstrap $.Values.kafka.strimzi.cluster) }}
 kafka.bootstrap: name a Kafka, HOST:PORT, or a `Kafka` of Strimzi in kafka.strimzi.cluster
 {{- end }}
-{{- if and (ne $v.protocol "PLAINTEXT") (not (include "beholden.kafka.caSecret" .)) }}
-kafka.caSecret: protocol {{ $v.protocol }} needs the Secret that holds the certificates (ca.crt) of Kafka's brokers; one in another namespace must be copied
+{{- if and (ne $.Values.kafka.protocol "PLAINTEXT") (not (include "beholden.kafka.caSecret" .)) }}
+kafka.caSecret: protocol {{ $.Values.kafka.protocol }} needs the Secret that holds the certificates (ca.crt) of Kafka's brokers; one in another namespace must be copied
 {{- end }}
-{{- if ne $v.protocol "PLAINTEXT" }}
+{{- if ne $.Values.kafka.protocol "PLAINTEXT" }}
 {{- $users := list "cluster" "retention" }}
 {{- if .Values.canary.schedule }}{{ $users = append $users "canary" }}{{ end }}
 {{- if .Values.loadTest.enabled }}{{ $users = append $users "load" }}{{ end }}
 {{- range $users }}
 {{- if not (include "beholden.kafka.secret" (dict "root" $ "user" .)) }}
-kafka.users.{{ . }}.existingSecret: protocol {{ $v.protocol }} needs the Secret of this user, with {{ eq $v.protocol "SSL" | ternary "user.crt and user.key" "password" }}
+kafka.users.{{ . }}.existingSecret: protocol {{ $.Values.kafka.protocol }} needs the Secret of this user, with {{ eq $.Values.kafka.protocol "SSL" | ternary "user.crt and user.key" "password" }}
 {{- end }}
 {{- end }}
 {{- end }}
-{{- if and .Values.networkPolicy.enabled (not (or .Values.networkPolicy.kafka $v.strimzi.cluster)) }}
+{{- if and .Values.networkPolicy.enabled (not (or .Values.networkPolicy.kafka $.Values.kafka.strimzi.cluster)) }}
 networkPolicy.kafka: nothing may leave the pods but for where it is let: say where Kafka's brokers are, as [{ipBlock: {cidr: 10.0.0.0/24}}]
 {{- end }}
 {{- end }}
@@ -85,12 +86,10 @@ loadTest.cameras: {{ . }} is no camera of policy {{ $policy.policy }}, and its f
 {{- end }}
 {{- end }}
 {{- end }}
-{{- with .Values.keda.alertReaders }}
-{{- if and .deployment (not .group) }}
-keda.alertReaders.group: name the consumer group of {{ .deployment }}
+{{- if and .Values.keda.alertReaders.deployment (not .Values.keda.alertReaders.group) }}
+keda.alertReaders.group: name the consumer group of {{ .Values.keda.alertReaders.deployment }}
 {{- end }}
-{{- if and .deployment (ne $.Values.kafka.protocol "PLAINTEXT") (not (and .user .existingSecret)) }}
+{{- if and .Values.keda.alertReaders.deployment (ne .Values.kafka.protocol "PLAINTEXT") (not (and .Values.keda.alertReaders.user .Values.keda.alertReaders.existingSecret)) }}
 keda.alertReaders: protocol {{ $.Values.kafka.protocol }} needs user and existingSecret, for KEDA to see how many alerts wait
-{{- end }}
 {{- end }}
 {{- end }}

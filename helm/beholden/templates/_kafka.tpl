@@ -2,9 +2,8 @@
 
 {{- define "beholden.kafka.bootstrap" -}}
 {{- $port := eq .Values.kafka.protocol "PLAINTEXT" | ternary 9092 9093 }}
-{{- $strimzi := .Values.kafka.strimzi }}
 {{- with .Values.kafka.bootstrap }}{{ . }}{{ else -}}
-{{ $strimzi.cluster }}-kafka-bootstrap.{{ include "beholden.kafka.namespace" . }}.svc:{{ $port }}
+{{ .Values.kafka.strimzi.cluster }}-kafka-bootstrap.{{ include "beholden.kafka.namespace" . }}.svc:{{ $port }}
 {{- end }}
 {{- end }}
 
@@ -14,8 +13,7 @@
 
 {{/* Whether Strimzi makes this user's Secret, and where pods of this release can read it. */}}
 {{- define "beholden.kafka.made" -}}
-{{- $strimzi := .root.Values.kafka.strimzi }}
-{{- if and $strimzi.cluster (has .user $strimzi.users) (include "beholden.kafka.isHere" .root) }}true{{ end }}
+{{- if and .root.Values.kafka.strimzi.cluster (has .user .root.Values.kafka.strimzi.users) (include "beholden.kafka.isHere" .root) }}true{{ end }}
 {{- end }}
 
 {{- define "beholden.kafka.isHere" -}}

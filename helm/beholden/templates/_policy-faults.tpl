@@ -1,11 +1,10 @@
 {{/* What is wrong with the policy, as far as can be seen before anything is installed. */}}
 
 {{- define "beholden.faults.policy" -}}
-{{- $given := .Values.policy }}
 {{- $policy := include "beholden.policy" . | fromYaml }}
-{{- if and $given.document $given.release }}
+{{- if and .Values.policy.document .Values.policy.release }}
 policy: document and release are both given: a release holds its policy, leave the document empty
-{{- else if not (or $given.document $given.release) }}
+{{- else if not (or .Values.policy.document .Values.policy.release) }}
 policy: there is none, and there is no default for numbers that decide about people: --set-file policy.release=1.release.json, as `beholden policy approve` leaves it, or policy.document where nobody exists whom the cameras show
 {{- else if not (kindIs "float64" $policy.policy) }}
 policy: {{ $policy.Error | default "it has no number (policy: 1)" }}: `beholden policy check FILE` says where

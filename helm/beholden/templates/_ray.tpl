@@ -45,12 +45,13 @@ command: [/bin/bash, -c]
 args: ['ulimit -c 0; ulimit -n 65536; eval "exec $KUBERAY_GEN_RAY_START_CMD"']
 {{- end }}
 
-{{/* gRPC's own question for health: (dict "port" 6379). Ray answers it without a token, and without a dashboard. */}}
+{{/* gRPC's own question for health: (dict "port" 6379 "patience" 60), patience in steps of 5 s. Ray answers it without a token,
+and without a dashboard. */}}
 {{- define "beholden.ray.probes" -}}
 startupProbe:
   grpc: {port: {{ .port }}}
   periodSeconds: 5
-  failureThreshold: 60
+  failureThreshold: {{ .patience }}
 readinessProbe:
   grpc: {port: {{ .port }}}
   periodSeconds: 5
@@ -102,7 +103,7 @@ template:
         {{- include "beholden.ray.command" . | nindent 8 }}
         env:
           {{- print (include "beholden.ray.env" $root) (include "beholden.kafka.env" $user) | nindent 10 }}
-        {{- include "beholden.ray.probes" (dict "port" 6380) | nindent 8 }}
+        {{- include "beholden.ray.probes" (dict "port" 6380 "patience" 60) | nindent 8 }}
         volumeMounts:
           {{- print (include "beholden.ray.mounts" $root) (include "beholden.kafka.mounts" $root) (include "beholden.modelMounts" $root) | nindent 10 }}
           {{- if .keys }}
@@ -133,7 +134,8 @@ requests: {{ .of.resources.requests | default dict | toJson }}
 limits: {{ $limits | toJson }}
 {{- end }}
 
-{{/* The node beside a container that speaks to Ray: it starts before it and ends after it. (dict "root" $ "resources" "{}") */}}
+{{/* The node beside a container that speaks to Ray: it starts before it and ends after it. (dict "root" $ "resources" "{}"
+"env" LINES "mounts" LINES) */}}
 {{- define "beholden.ray.sidecar" -}}
 - name: ray
   restartPolicy: Always
@@ -142,24 +144,17 @@ limits: {{ $limits | toJson }}
   args:
     - >-
       ulimit -c 0; exec ray start --block --address={{ include "beholden.headAddress" .root }} --num-cpus=0 --num-gpus=0
-      --resources='{{ .resources }}' --node-manager-port=6380 --object-manager-port=6381 --object-store-memory=100000000 --disable-usage-stats
+      --resources='{{ .resources }}' --node-manager-port=6380 --object-manager-port=6381 --object-store-memory=100000000
+      --disable-usage-stats
   env:
     {{- include "beholden.ray.env" .root | nindent 4 }}
     {{- if .root.Values.ray.gcs.redisAddress }}
     - {name: RAY_gcs_rpc_server_reconnect_timeout_s, value: "600"} # as KubeRay gives its workers
     {{- end }}
-    {{- include "beholden.controllerEnv" .root | nindent 4 }}
-  startupProbe:
-    grpc: {port: 6380}
-    periodSeconds: 5
-    failureThreshold: 60
-  livenessProbe:
-    grpc: {port: 6380}
-    periodSeconds: 5
-    timeoutSeconds: 5
-    failureThreshold: 6
+    {{- .env | nindent 4 }}
+  {{- include "beholden.ray.probes" (dict "port" 6380 "patience" 120) | nindent 2 }}
   volumeMounts:
-    {{- include "beholden.controllerMounts" .root | nindent 4 }}
+    {{- .mounts | nindent 4 }}
 {{- end }}
 
 {{/* What both containers of the controller see. */}}
@@ -233,7 +228,9 @@ template:
         {{- include "beholden.ray.command" . | nindent 8 }}
         env:
           {{- include "beholden.ray.env" . | nindent 10 }}
-        {{- include "beholden.ray.probes" (dict "port" 6379) | nindent 8 }}
+        ports:
+          - {name: gcs-server, containerPort: 6379} # all that the head's Service is to have
+        {{- include "beholden.ray.probes" (dict "port" 6379 "patience" 60) | nindent 8 }}
         volumeMounts:
           {{- include "beholden.ray.mounts" . | nindent 10 }}
           - {name: ray-logs, mountPath: /tmp/ray}

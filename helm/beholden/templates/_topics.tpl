@@ -2,28 +2,27 @@
 the other. */}}
 
 {{- define "beholden.topics" -}}
-{{- $kafka := .Values.kafka }}
 {{- $kept := (include "beholden.policy" . | fromYaml).retention }}
 {{- $day := 86400000 }}
 {{- $hour := 3600000 }}
-{{- $safe := printf "min.insync.replicas: %d" (max 1 (sub $kafka.replication 1)) }}
+{{- $safe := printf "min.insync.replicas: %d" (max 1 (sub $.Values.kafka.replication 1)) }}
 frames:
-  partitions: {{ $kafka.framePartitions | int }}
+  partitions: {{ $.Values.kafka.framePartitions | int }}
   config:
     {{- include "beholden.topics.kept" $kept.frames | nindent 4 }}
     message.timestamp.type: CreateTime
     message.timestamp.after.max.ms: 300000
-    max.message.bytes: {{ $kafka.maxMessageBytes | int }}
+    max.message.bytes: {{ $.Values.kafka.maxMessageBytes | int }}
 {{- range $topic := list "alerts" "evidence" }}
 {{ $topic }}:
-  partitions: {{ $kafka.framePartitions | int }}
+  partitions: {{ $.Values.kafka.framePartitions | int }}
   config:
     {{ $safe }}
     {{- include "beholden.topics.kept" (get $kept $topic) | nindent 4 }}
     message.timestamp.type: LogAppendTime
 {{- end }}
 watchlist:
-  partitions: {{ $kafka.watchlistPartitions | int }}
+  partitions: {{ $.Values.kafka.watchlistPartitions | int }}
   config:
     {{ $safe }}
     cleanup.policy: compact

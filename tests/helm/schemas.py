@@ -1,7 +1,8 @@
-"""JSON schemas for kubeconform out of custom resource definitions, closed as the API server closes them by pruning."""
+"""JSON schemas for kubeconform: Kubernetes' own kinds, and others out of their definitions, all closed."""
 
 import json
 from collections.abc import Iterable
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,17 @@ def write_schemas(definitions: Iterable[Path], target: Path) -> None:
             schema = closed(version["schema"]["openAPIV3Schema"])
             schema["properties"] |= _METADATA
             (target / f"{kind}-{definition['spec']['group']}-{version['name']}.json").write_text(json.dumps(schema))
+
+
+def copy_schemas(version: str, target: Path) -> None:
+    """Copy the closed schemas of Kubernetes' own kinds out of kubernetes-validate, so that they find each other.
+
+    There they refer to each other by an address that its own Python code alone resolves.
+    """
+    source = files("kubernetes_validate") / "kubernetes-json-schema" / f"v{version}-local-strict"
+    target.mkdir()
+    for path in source.iterdir():
+        (target / path.name).write_text(path.read_text().replace('"/api/_definitions.json', '"_definitions.json'))
 
 
 LAYOUT = "{{ .ResourceKind }}-{{ .Group }}-{{ .ResourceAPIVersion }}.json"

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +26,15 @@ def write_schemas(definitions: Iterable[Path], target: Path) -> None:
             (target / f"{kind}-{definition['spec']['group']}-{version['name']}.json").write_text(json.dumps(schema))
 
 
-def copy_schemas(version: str, target: Path) -> None:
-    """Copy the closed schemas of Kubernetes' own kinds out of kubernetes-validate, so that they find each other.
+def copy_schemas(package: Path, version: str, target: Path) -> None:
+    """Copy the closed schemas of Kubernetes' own kinds out of kubernetes-validate's folder.
 
     There they refer to each other by an address that its own Python code alone resolves.
     """
-    source = files("kubernetes_validate") / "kubernetes-json-schema" / f"v{version}-local-strict"
     target.mkdir()
-    for path in source.iterdir():
-        (target / path.name).write_text(path.read_text().replace('"/api/_definitions.json', '"_definitions.json'))
+    for path in (package / "kubernetes-json-schema" / f"v{version}-local-strict").iterdir():
+        schema = path.read_text().replace('"/api/_definitions.json', '"_definitions.json')
+        (target / path.name).write_text(schema.replace('"$id": "https://kubernetes.io/api/', '"$comment": "'))
 
 
 LAYOUT = "{{ .ResourceKind }}-{{ .Group }}-{{ .ResourceAPIVersion }}.json"

@@ -23,10 +23,11 @@ OTHERS = ("monitoring",)
 @pytest.fixture(scope="module", params=KUBERNETES)
 def built_in(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Schemas of Kubernetes' own kinds, of one of its versions."""
-    if importlib.util.find_spec("kubernetes_validate") is None:
+    found = importlib.util.find_spec("kubernetes_validate")
+    if found is None or found.origin is None:
         pytest.skip("kubernetes-validate is not installed: it is one of the dev packages")
     folder = tmp_path_factory.mktemp("kubernetes") / request.param
-    copy_schemas(request.param, folder)
+    copy_schemas(Path(found.origin).parent, request.param, folder)
     return f"{folder}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json"
 
 

@@ -213,7 +213,7 @@ def settings_of(cluster: Cluster) -> dict[str, str]:
 
 
 def test_nothing_is_left_when_it_is_uninstalled(installed: Cluster, before: set[str]) -> None:
-    """Not what the operator made either. Topics stay, since what they hold is to be deleted in order, not by accident."""
+    """Not what the operator made either. Topics stay: what they hold is to be deleted in order, not by accident."""
     topics = {each for each in everything(installed) if "kafkatopic." in each}
     assert topics
     installed.helm("uninstall", RELEASE, "--namespace", NAMESPACE)

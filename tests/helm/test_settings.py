@@ -11,7 +11,8 @@ from cluster.policies.files import policy_in, read_named
 from cluster.settings import ClusterSettings, read_cluster
 from cluster.wire.release import Release
 from helm.files import copies
-from tests.helm.manifests import names, of_kind
+from helm.tools.examples import names
+from tests.helm.manifests import of_kind
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 

@@ -60,6 +60,12 @@ networkPolicy.kafka: nothing may leave the pods but for where it is let: say whe
 {{- end }}
 {{- end }}
 
+{{- define "beholden.faults.monitoring" -}}
+{{- if and .Values.monitoring.podMonitor.enabled .Values.networkPolicy.enabled (not .Values.networkPolicy.prometheus) }}
+networkPolicy.prometheus: monitoring.podMonitor has Prometheus fetch metrics, and nothing lets it: say where it is, as [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]
+{{- end }}
+{{- end }}
+
 {{- define "beholden.faults.jobs" -}}
 {{- $policy := include "beholden.policy" . | fromYaml }}
 {{- $lists := dict }}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from helm.tools.examples import EXAMPLES, names
+from helm.tools.examples import EXAMPLES, committed, names
 from tests.helm.manifests import manifests
 from tests.helm.needed import needed, needed_definitions, ran, refused
 from tests.helm.schemas import LAYOUT, STRIMZI, copy_schemas, write_schemas
@@ -41,7 +41,7 @@ def kubeconform(schemas: list[str], *paths: Path) -> list[str | Path]:
 
 def test_every_object_is_one_that_its_reader_knows(schemas: list[str]) -> None:
     """Of every example, for the oldest KubeRay, too: what that does not know it would leave out in silence."""
-    said = ran(kubeconform(schemas, *(EXAMPLES / example / "rendered" for example in names())))
+    said = ran(kubeconform(schemas, *(committed(example) for example in names())))
     assert "Skipped: 0" in said
     objects = sum(len(manifests(example)) for example in names())
     assert f"{objects} resources" in said

@@ -7,9 +7,9 @@ from typing import Any
 import yaml
 
 from helm.tools.examples import committed
+from tests.helm.schemas import LOADER
 
 Manifest = dict[str, Any]
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @functools.cache
@@ -21,7 +21,7 @@ def manifests(example: str) -> tuple[Manifest, ...]:
 
 def documents(text: str) -> list[Manifest]:
     """Every object of a stream of YAML documents."""
-    return [each for each in yaml.load_all(text, _LOADER) if each]
+    return [each for each in yaml.load_all(text, LOADER) if each]
 
 
 def of_kind(example: str, kind: str) -> list[Manifest]:

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 Schema = dict[str, Any]
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 STRIMZI = Path(__file__).resolve().parents[2] / "helm" / "tools" / "strimzi"
 # What the definitions leave to the API server, which gives every object the same metadata.
@@ -18,7 +19,7 @@ def write_schemas(definitions: Iterable[Path], target: Path) -> None:
     """Write a file for each kind and version of the definitions in some folders, as `LAYOUT` finds them."""
     target.mkdir(parents=True, exist_ok=True)
     for path in (each for folder in definitions for each in sorted(folder.glob("*.yaml"))):
-        definition = yaml.safe_load(path.read_text())
+        definition = yaml.load(path.read_text(), LOADER)  # noqa: S506 - it is the safe one
         kind = definition["spec"]["names"]["kind"].lower()
         for version in definition["spec"]["versions"]:
             schema = closed(version["schema"]["openAPIV3Schema"])
@@ -26,13 +27,15 @@ def write_schemas(definitions: Iterable[Path], target: Path) -> None:
             (target / f"{kind}-{definition['spec']['group']}-{version['name']}.json").write_text(json.dumps(schema))
 
 
-def copy_schemas(package: Path, version: str, target: Path) -> None:
-    """Copy the closed schemas of Kubernetes' own kinds out of kubernetes-validate's folder.
+def copy_schemas(package: Path, version: str, kinds: Iterable[str], target: Path) -> None:
+    """Copy the closed schemas of some of Kubernetes' own kinds out of kubernetes-validate's folder.
 
     There they refer to each other by an address that its own Python code alone resolves.
     """
     target.mkdir()
-    for path in (package / "kubernetes-json-schema" / f"v{version}-local-strict").iterdir():
+    source = package / "kubernetes-json-schema" / f"v{version}-local-strict"
+    found = [path for kind in {each.lower() for each in kinds} for path in source.glob(f"{kind}-*.json")]
+    for path in (source / "_definitions.json", *found):
         schema = path.read_text().replace('"/api/_definitions.json', '"_definitions.json')
         (target / path.name).write_text(schema.replace('"$id": "https://kubernetes.io/api/', '"$comment": "'))
 

@@ -7,7 +7,7 @@ the paths of the Dockerfile. Packages are those that requirements/cpu.txt names,
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -89,8 +89,3 @@ def in_pod(environment: Path, root: Path, *command: str, **variables: str) -> su
 def pod_variables() -> Mapping[str, str]:
     """What the Dockerfile sets for whatever runs in its target cpu."""
     return read_dockerfile(DOCKERFILE.read_text()).variables("cpu")
-
-
-def forbidden(result: subprocess.CompletedProcess[str]) -> Sequence[str]:
-    """Lines of what it printed that tell of a place where nothing can be written."""
-    return [line for line in (result.stdout + result.stderr).splitlines() if "Read-only" in line or "denied" in line]

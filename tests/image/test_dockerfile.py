@@ -55,6 +55,12 @@ def test_a_target_runs_beholden_as_a_user_without_rights(target: str) -> None:
     assert FILE.stages[-1].name == "cpu", "a build without a target makes the last one"
 
 
+def test_a_login_shell_finds_the_commands() -> None:
+    """Debian's /etc/profile sets a PATH of its own, and some releases of KubeRay start Ray by such a shell."""
+    (made,) = FILE.line("cpu")[1].all("RUN")
+    assert "ln -s /opt/beholden/bin/beholden /opt/beholden/bin/ray /usr/local/bin/" in made
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_target_takes_the_environment_as_it_is(target: str) -> None:
     """One COPY, of files that belong to root; what built them stays behind."""

@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test unit faults check fix bench train lock sbom clean
+.PHONY: help install demo test unit faults chart examples check fix bench train lock sbom clean
 
 help: ## Show what each target does.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,16 +19,27 @@ demo: $(STAMP) ## Run it all on this machine until Ctrl-C, or for SECONDS=60: ev
 
 test: $(STAMP) ## Run every test: unit, promises, and integration with a real broker and a real Ray.
 	@echo "== unit tests and promises"
-	@$(BIN)/python -m pytest -q -n logical --maxprocesses=8 -m "not integration and not testdata"
+	@$(BIN)/python -m pytest -q -n logical --maxprocesses=8 -m "not integration and not testdata and not chart"
+	@echo "== the chart, with such of its tools as 'make chart' has built"
+	@$(BIN)/python -m pytest -q -n 2 -m chart --tb=short
 	@echo "== integration tests: real broker, real Ray, real models if BEHOLDEN_TESTDATA names them"
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "integration or testdata" --durations=5
 
 unit: $(STAMP) ## Run the unit tests alone, in seconds.
-	@$(BIN)/python -m pytest -q -n logical --maxprocesses=8 -m "not integration and not testdata"
+	@$(BIN)/python -m pytest -q -n logical --maxprocesses=8 -m "not integration and not testdata and not chart"
 
 faults: $(STAMP) ## Ten thousand seeded schedules, simulated; then 48 faults on a real cluster (under 20 minutes).
 	@BEHOLDEN_FAULTS_SCHEDULES=10000 $(BIN)/python -m pytest -q -n logical --maxprocesses=8 tests/faults
 	@for mode in at-least-once exactly-once; do $(BIN)/python -m tests.faults.suite --runs 24 --delivery $$mode || exit 1; done
+
+chart: $(STAMP) ## Judge the Helm chart, also on a real API server; the tools are built first (Go 1.26, once, a while).
+	@$(BIN)/python -m helm.tools.build charts score monitoring kuberay-1.5 kuberay-1.6 cluster
+	@BEHOLDEN_CHART_TOOLS=required $(BIN)/python -m pytest -q tests/helm
+
+examples: $(STAMP) ## Copy what the chart has of configs/, render its examples and its README anew.
+	@$(BIN)/python -m helm.tools.build charts
+	@$(BIN)/python -m helm.files
+	@$(BIN)/python -m helm.tools.examples
 
 check: $(STAMP) ## Style, types, import contracts.
 	@$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Plain classes as Ray actors, and how they are asked. With `deploy.py` all that imports Ray.
+"""Plain classes as Ray actors, and how they are asked. With `ray_driver.py` all that imports Ray.
 
 Actors are detached and named, so that a supervisor that is started anew finds them; Ray restarts an actor whose process
 ends, the supervisor replaces one that Ray has given up.
@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -25,7 +25,8 @@ from cluster.delivery import member_of
 from cluster.folders import notes_folder
 from cluster.plan import Plan
 from cluster.privacy.core_dumps import no_core_dumps
-from cluster.recogniser import LEAVE_S, Departure, Recogniser, RecogniserStatus
+from cluster.recogniser import Recogniser
+from cluster.recogniser_status import LEAVE_S, Departure, RecogniserStatus
 from cluster.shards.asked import AskedBook
 from cluster.shards.index_shard import IndexShard
 from cluster.shards.layout import Layout, Replica, node_for
@@ -68,17 +69,26 @@ def start_lane(plan: Plan, slot: int) -> Any:
     """A recogniser's actor; the one that is there already, when there is one."""
     settings = plan.settings
     gpus = settings.recognisers.gpu_share if settings.device is Device.CUDA else 0
-    resources = {"num_cpus": settings.recognisers.threads, "num_gpus": gpus}
-    return ray.remote(RecogniserActor).options(**_detached(member_of(slot)), **resources).remote(plan, slot)
+    needs = {"num_cpus": settings.recognisers.threads, "num_gpus": gpus, "resources": settings.recognisers.resources}
+    return ray.remote(RecogniserActor).options(**_detached(member_of(slot)), **needs).remote(plan, slot)
 
 
 def start_shard(plan: Plan, replica: Replica) -> Any:
     """The actor of one replica of a shard; the one that is there already, when there is one."""
-    nodes = sorted(node["NodeID"] for node in ray.nodes() if node["Alive"])
-    place = NodeAffinitySchedulingStrategy(node_for(replica, nodes), soft=True)
+    resources = plan.settings.index.resources
     kind = ray.remote(concurrency_groups={SEARCHES: SEARCH_THREADS})(ShardActor)
-    options = _detached(str(replica)) | {"num_cpus": 0, "scheduling_strategy": place}
+    options = _detached(str(replica)) | {"num_cpus": 0, "resources": resources}
+    if nodes := _nodes_with(resources):
+        place = NodeAffinitySchedulingStrategy(node_for(replica, nodes), soft=True, _spill_on_unavailable=True)
+        options["scheduling_strategy"] = place
     return kind.options(**options).remote(plan, replica)
+
+
+def _nodes_with(resources: Mapping[str, float]) -> list[str]:
+    """Nodes that are there and have so much, whoever uses it now; in an order that stays."""
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    fit = [node for node in alive if all(node["Resources"].get(name, 0) >= resources[name] for name in resources)]
+    return sorted(node["NodeID"] for node in fit)
 
 
 def _detached(name: str) -> dict[str, Any]:
@@ -127,17 +137,27 @@ def restart(actor: Any) -> None:
 
 def drained_slots() -> frozenset[int]:
     """Recognisers that were taken out of work: Ray keeps them for this cluster, whatever becomes of any actor."""
-    noted = _internal_kv_get(_drained_key())
+    noted = _internal_kv_get(_key("drained"))
     return frozenset(json.loads(noted)) if noted else frozenset()
 
 
 def note_drained(slots: Collection[int]) -> None:
     """Have these, and only these, be the ones that were taken out of work."""
-    _internal_kv_put(_drained_key(), json.dumps(sorted(slots)), overwrite=True)
+    _internal_kv_put(_key("drained"), json.dumps(sorted(slots)), overwrite=True)
 
 
-def _drained_key() -> str:
-    return f"beholden/{ray.get_runtime_context().namespace}/drained"
+def was_taken_down() -> bool:
+    """Whether a person has taken this cluster down, and nobody has brought it up since. Ray keeps that, too."""
+    return bool(_internal_kv_get(_key("down")))
+
+
+def note_taken_down(is_down: bool) -> None:
+    """Have this cluster be taken down by a person, or not."""
+    _internal_kv_put(_key("down"), b"1" if is_down else b"", overwrite=True)
+
+
+def _key(what: str) -> str:
+    return f"beholden/{ray.get_runtime_context().namespace}/{what}"
 
 
 def ending_nodes() -> frozenset[str]:

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from cluster.alert_store import AlertStore, Take
 from cluster.clocks import SystemClock
-from cluster.kafka_admin import topic_id
-from cluster.kafka_io import ALERTS, OffsetsUnknown, TopicReader
+from cluster.kafka.admin import topic_id
+from cluster.kafka.reader import OffsetsUnknown, TopicReader
+from cluster.kafka.topics import ALERTS
 from cluster.ports import Clock
 from cluster.settings import KafkaSettings
 

@@ -5,19 +5,10 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from cluster.in_flight import InFlight
-from cluster.kafka_io import (
-    ALERTS,
-    CLOSE_S,
-    DEAD_LETTERS,
-    EVIDENCE,
-    LEDGER,
-    RESULTS_IN_FLIGHT_BYTES,
-    KafkaFrameSource,
-    KafkaSink,
-    OnRebalance,
-    producing,
-)
-from cluster.kafka_transactions import TransactionalFrameSource, TransactionalProducer
+from cluster.kafka.frame_source import KafkaFrameSource, OnRebalance
+from cluster.kafka.producer import CLOSE_S, KafkaSink, producing
+from cluster.kafka.topics import ALERTS, DEAD_LETTERS, EVIDENCE, LEDGER
+from cluster.kafka.transactions import TransactionalFrameSource, TransactionalProducer
 from cluster.keys import EvidenceKey
 from cluster.ledger.writer import LedgerWriter
 from cluster.outbox import Outbox, OutboxSink
@@ -26,6 +17,7 @@ from cluster.privacy.evidence import EvidenceSink
 from cluster.results import Outlets
 from cluster.settings import Delivery, KafkaSettings
 
+RESULTS_IN_FLIGHT_BYTES = 4 * 1024 * 1024  # of a recogniser's results and ledger: 2,000 alerts, 70 pieces of evidence
 _NAME = re.compile(r"recogniser-(\d+)")
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from cluster.actors import Silent, end, find_actor, hear
-from cluster.kafka_admin import expel
+from cluster.kafka.groups import expel
 from cluster.plan import Plan
-from cluster.recogniser import LEAVE_S, Departure
+from cluster.recogniser_status import LEAVE_S, Departure
 from operators.errors import BrokerUnavailable
 
 SPARE_S = 4.0  # beside `LEAVE_S`, for a recogniser that is still loading its models when it is told

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
+from cluster.asking import at_work, start_anew, status_of_connected, wait_until_ready
 from cluster.delivery import slot_named
-from cluster.deploy import answer, at_work, start_anew, status_of_connected, wait_until_ready
-from cluster.recogniser import RecogniserStatus
+from cluster.ray_driver import answer
+from cluster.recogniser_status import RecogniserStatus
 from cluster.settings import ClusterSettings
 from cluster.status import DRAINED, ClusterStatus, Member
 from operators.errors import DeploymentFailed

@@ -4,19 +4,16 @@ from datetime import datetime
 from functools import partial
 
 from cluster.in_flight import InFlight
-from cluster.kafka_io import (
-    CAMERA_DELIVERY_MS,
-    FRAMES,
-    IN_FLIGHT_BYTES,
-    OVERHEAD_BYTES,
-    close_producer,
-    open_producer,
-    translated,
-)
+from cluster.kafka.client import translated
+from cluster.kafka.producer import OVERHEAD_BYTES, close_producer, open_producer
+from cluster.kafka.topics import FRAMES
 from cluster.settings import KafkaSettings
 from cluster.telemetry.camera_tracing import CameraTracing
 from cluster.wire.frames import frame_headers
 from operators.errors import BrokerUnavailable, FrameReason, FrameRefused
+
+CAMERA_DELIVERY_MS = 20_000  # a frame that is older is worth nothing, and the operator wants to know
+IN_FLIGHT_BYTES = 16 * 1024 * 1024  # of a camera's frames; see `in_flight.py`
 
 
 class KafkaFramePublisher:

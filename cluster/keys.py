@@ -16,11 +16,10 @@ from typing import NoReturn
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from cluster.secret_files import KEY_BYTES, make_secret, read_secret
 from operators.errors import SettingsRefused
 
-_BYTES = 32
 _NONCE_BYTES = 12
-_ELSEWHERE = "for one that exists, copy its folder of keys here"
 _EVIDENCE_ELSEWHERE = (
     "for one that exists, copy evidence.key to the same folder of every machine that runs recognisers (mode 600, from "
     "a store of secrets, never into the cluster file). If it was destroyed on purpose, what it sealed is gone"
@@ -95,23 +94,13 @@ class EvidenceKey:
 
 def new_keys() -> DeploymentKeys:
     """Keys that nobody else has; nothing that they seal outlives the process unless they are written down."""
-    return DeploymentKeys(secrets.token_bytes(_BYTES), secrets.token_bytes(_BYTES))
+    return DeploymentKeys(secrets.token_bytes(KEY_BYTES), secrets.token_bytes(KEY_BYTES))
 
 
 def make_keys(folder: Path) -> bool:
     """Make the keys that are missing in `folder`; whether there were any."""
     made = [make_secret(folder / name) for name in (_MEMBERS, _PICTURES, _EVIDENCE)]
     return any(made)
-
-
-def make_secret(file: Path) -> bool:
-    """Make a key that only its owner may read, if it is missing, and its folder; whether it was."""
-    if file.exists():
-        return False
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file.touch(mode=0o600, exist_ok=False)
-    file.write_text(secrets.token_hex(_BYTES) + "\n")
-    return True
 
 
 def read_keys(folder: Path) -> DeploymentKeys:
@@ -126,7 +115,7 @@ def read_keys(folder: Path) -> DeploymentKeys:
 
 def new_evidence_key() -> EvidenceKey:
     """A key that nobody else has; nothing that it seals outlives the process."""
-    return EvidenceKey(secrets.token_bytes(_BYTES))
+    return EvidenceKey(secrets.token_bytes(KEY_BYTES))
 
 
 def make_evidence_key(folder: Path) -> bool:
@@ -143,15 +132,31 @@ def read_evidence_key(folder: Path) -> EvidenceKey:
     return EvidenceKey(read_secret(folder / _EVIDENCE, "beholden up", _EVIDENCE_ELSEWHERE))
 
 
+def check_may_destroy(folder: Path) -> EvidenceKey:
+    """The key that seals evidence, if it lies where it can be destroyed.
+
+    Raises:
+        SettingsRefused: There is none, or it lies here for reading only.
+    """
+    key, file = read_evidence_key(folder), folder / _EVIDENCE
+    if not (os.access(file, os.W_OK) and os.access(folder, os.W_OK)):
+        raise SettingsRefused(
+            f"{file} is for reading only, so it can be destroyed only where it comes from: copy it to a folder of your "
+            "own, name that as 'keys' in a cluster file, destroy it there, so that the ledger knows, and then in the "
+            "store of secrets as well"
+        )
+    return key
+
+
 def destroy_evidence_key(folder: Path) -> str:
     """Overwrite and remove the key that seals evidence; its id.
 
     Copies of the file elsewhere, and what a disk keeps of an overwritten block, are out of reach.
 
     Raises:
-        SettingsRefused: There is none.
+        SettingsRefused: See `check_may_destroy`.
     """
-    key, file = read_evidence_key(folder), folder / _EVIDENCE
+    key, file = check_may_destroy(folder), folder / _EVIDENCE
     with file.open("r+b") as opened:
         opened.write(b"0" * file.stat().st_size)
         opened.flush()
@@ -163,44 +168,6 @@ def destroy_evidence_key(folder: Path) -> str:
     finally:
         os.close(at)
     return key.id
-
-
-def read_secret(file: Path, made_by: str, elsewhere: str = _ELSEWHERE) -> bytes:
-    """The key in a file.
-
-    Args:
-        file: Where it is.
-        made_by: The command that makes it.
-        elsewhere: What to do where it has been made already.
-
-    Raises:
-        SettingsRefused: It is missing, is no key, or may be read by others.
-    """
-    try:
-        return secret_in(file)
-    except FileNotFoundError:
-        raise SettingsRefused(
-            f"{file} is missing: '{made_by}' makes the keys of a new deployment; {elsewhere}"
-        ) from None
-
-
-def secret_in(file: Path) -> bytes:
-    """The key in a file, for whoever says what to do where there is none.
-
-    Raises:
-        OSError: It cannot be read.
-        SettingsRefused: It is no key, or may be read by others.
-    """
-    mode, text = file.stat().st_mode, file.read_text()
-    if mode & 0o077:
-        raise SettingsRefused(f"{file} may be read by others: chmod 600 {file}")
-    try:
-        key = bytes.fromhex(text.strip())
-    except ValueError:
-        key = b""
-    if len(key) != _BYTES:
-        raise SettingsRefused(f"{file} is no key: it must hold {2 * _BYTES} hexadecimal digits")
-    return key
 
 
 def _seal(key: bytes, plain: bytes, of: str) -> bytes:

@@ -6,10 +6,8 @@ import os
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -18,11 +16,12 @@ from cluster.backoff import pause_s
 from cluster.clocks import SystemClock
 from cluster.delivery import member_of, open_delivery
 from cluster.in_hand import InHand
-from cluster.kafka_admin import expel, has_member
-from cluster.kafka_io import ALERTS, SESSION_MS, KafkaFrameSource
+from cluster.kafka.frame_source import KafkaFrameSource
+from cluster.kafka.groups import expel
+from cluster.kafka.topics import ALERTS
 from cluster.keys import read_evidence_key
 from cluster.ledger.writer import Head, LedgerWriter
-from cluster.measures import Measured, Work
+from cluster.measures import Work
 from cluster.offsets import TopicPartition
 from cluster.pipeline import Pipeline
 from cluster.plan import Plan, open_vision
@@ -32,12 +31,13 @@ from cluster.policies.in_force import PolicyInForce
 from cluster.policies.standing import Halt
 from cluster.policies.state import PolicyState, fits
 from cluster.ports import Index, MessageSink
-from cluster.scaling import Load
-from cluster.shards.layout import Layout
+from cluster.rates import Rates
+from cluster.recogniser_status import LEAVE_S, LEAVING, Departure, RecogniserStatus
+from cluster.slot import SLOT_TAKEN, wait_until_free
 from cluster.telemetry.frame_tracing import FrameTracing
-from cluster.telemetry.process import Process, this_process
+from cluster.telemetry.process import this_process
 from cluster.traces import forget_frames, trace_of
-from cluster.watchlists.feed import FeedStatus, WatchlistFeed
+from cluster.watchlists.feed import WatchlistFeed
 from cluster.watchlists.register import read_topic
 from cluster.wire.text import format_time
 from operators.errors import BrokerUnavailable, IndexIncomplete, ModelsFail, PolicyUnknown, SlotTaken
@@ -45,102 +45,9 @@ from operators.onnx import Device
 
 POLL_S = 0.2
 RETRY_S, LONGEST_RETRY_S = 1.0, 5.0  # a broker that is back is to be used within seconds
-RATE_WINDOW_S = 10.0
-# Who takes a slot joins the group seconds later. Before the first look this process itself must be out of the group.
-FIRST_LOOK_S, LOOK_S, LOOKS = SESSION_MS / 1000 + 2.0, 2.0, 10
-SLOT_TAKEN = (
-    "slot taken by another process: does the same cluster run elsewhere? End one with 'beholden down', then start this "
-    "one anew with 'beholden down' and 'beholden up'"
-)
-LEAVE_S = 8.0  # to finish, commit and leave: less than the 10 s after which Kafka would give a silent one up
 LEDGER_AWAITED = "waits for the ledger: nothing is looked at before it has the settings in force"
-LEAVING = "leaving: finishes what it has in hand"
 
 log = logging.getLogger("beholden.recogniser")
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """Counts at one moment: frames taken in, frames looked at, seconds of work."""
-
-    at_s: float
-    frames_in: int
-    looked_at: int
-    busy_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class RecogniserStatus:
-    """State of one recogniser.
-
-    Attributes:
-        slot: 0-based number.
-        pid: Its process.
-        node: Its machine.
-        state: `watching`, or what it waits for.
-        partitions: Partitions of the frames topic it owns, with the frames waiting in each.
-        frames_per_s: Over the last 10 s.
-        policy: Number of the policy by which it decides; 0 before it has one.
-        policy_digest: Its digest.
-        provider: What the models run on, as ONNX Runtime says.
-        restarts: How often it has started over from its last commit, because Kafka had gone away.
-        index: State of its own index; None when shards hold it.
-        layout: Which shards it asks; None when it asks none.
-        account: Where every frame went.
-        load: How much it has to do; None until that has been measured.
-        node_id: What Ray calls its node; None outside Ray.
-        switched_at: When it changed over to this policy, RFC 3339; None when it has begun with it.
-        halted: Why nothing may be looked at; None when it may.
-        measured: What was measured since its process began.
-        work: What it has in its hands; None while it has no dataflow.
-        process: What its process uses; None when that is not known.
-        spans_dropped: Spans of its traces that were not sent.
-    """
-
-    slot: int
-    pid: int
-    node: str
-    state: str
-    partitions: dict[int, int]
-    frames_per_s: float
-    policy: int
-    policy_digest: str
-    provider: str
-    restarts: int
-    index: FeedStatus | None
-    account: dict[str, object]
-    layout: Layout | None = None
-    load: Load | None = None
-    node_id: str | None = None
-    switched_at: str | None = None
-    halted: str | None = None
-    measured: Measured = field(default_factory=Measured)
-    work: Work | None = None
-    process: Process | None = None
-    spans_dropped: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Departure:
-    """How a recogniser went out of work.
-
-    Attributes:
-        frames: Frames that reached their end since it was told to.
-        given_back: Frames that it had read and not begun; whoever has their partition next reads them again.
-        seconds: How long that took.
-        has_left: Whether all it had finished is committed and it has left the group. Otherwise frames come again, to
-            whoever has their partition next; none is lost.
-    """
-
-    frames: int
-    given_back: int
-    seconds: float
-    has_left: bool
-
-    def __str__(self) -> str:
-        """In words."""
-        how = "and left the group" if self.has_left else "but did not leave the group: its last frames are done again"
-        return f"{self.frames} frames finished, {self.given_back} given back in {self.seconds:.1f} s {how}"
 
 
 class Recogniser:
@@ -199,8 +106,7 @@ class Recogniser:
         self._is_taken = False
         self._ledger_head: Head | None = None
         self._lag: dict[int, int] = {}
-        self._measured: deque[_Measured] = deque()
-        self._frame_s = 0.0
+        self._rates = Rates()
         self._has_left = False
         self._told = (0.0, 0, 0)
         self._thread = threading.Thread(target=self._run, name="recogniser", daemon=True)
@@ -216,14 +122,14 @@ class Recogniser:
             node=socket.gethostname(),
             state=self._state(halt),
             partitions=dict(self._lag),
-            frames_per_s=self._rate(),
+            frames_per_s=self._rates.frames_per_s,
             policy=in_force.policy.policy if in_force else 0,
             policy_digest=in_force.digest if in_force else "",
             provider=self._vision.provider,
             restarts=self._restarts,
             index=self._feed.status() if self._feed else None,
             account=self._account.summary(),
-            load=self._load(),
+            load=self._rates.load(sum(self._lag.values()) + self._account.open),
             switched_at=format_time(at) if (at := self._following.switched_at) else None,
             halted=halt.why if halt else None,
             measured=self._account.measures.measured,
@@ -295,30 +201,14 @@ class Recogniser:
     def _start_over(self) -> None:
         """Wait before the next try. It is called when nothing of the last one is held any more."""
         if self._is_taken:
-            self._stand_back()
+            self._trouble = SLOT_TAKEN
+            wait_until_free(self._plan.settings.kafka, self._plan.group, member_of(self._slot), self._stopping)
+            self._is_taken = False
+            self._restarts += 1
         else:
             self._restarts += 1
             self._stopping.wait(pause_s(self._in_a_row, RETRY_S, LONGEST_RETRY_S))
             self._in_a_row += 1
-
-    def _stand_back(self) -> None:
-        """Stay out of the way of whoever has this slot, for good; return when there is nobody.
-
-        A process that was frozen in a transaction is barred as well, by Kafka: then nobody of its name joins the group.
-        """
-        self._trouble, plan, looks = SLOT_TAKEN, self._plan, 0
-        self._stopping.wait(FIRST_LOOK_S)
-        while looks < LOOKS and not self._stopping.is_set():
-            try:
-                if has_member(plan.settings.kafka, plan.group, member_of(self._slot)):
-                    self._stopping.wait()
-            except BrokerUnavailable as unavailable:
-                log.warning("recogniser %d: %s", self._slot, unavailable)
-            else:
-                looks += 1
-            self._stopping.wait(LOOK_S)
-        self._is_taken = False
-        self._restarts += 1
 
     def _watch(self, plan: Plan) -> None:
         """Join the group and process frames until stopped; whoever was this recogniser before is no member any more.
@@ -357,7 +247,7 @@ class Recogniser:
                 self._tracing.journal() if self._tracing else None,
             )
             self._pipeline, self._trouble = pipeline, None
-            self._measured = deque()
+            self._rates.begin()
             try:
                 self._loop(pipeline, source, outlets.ledger)
                 outlets.ledger.end(LEAVE_S)
@@ -389,7 +279,8 @@ class Recogniser:
                 if time.monotonic() - measured_at > 1.0:
                     measured_at = time.monotonic()
                     self._lag = source.lag()
-                    self._measure(measured_at, pipeline.busy_s)
+                    looked_at = self._account.watched.total()
+                    self._rates.measure(measured_at, self._account.frames_in, looked_at, pipeline.busy_s)
             pipeline.drain()
         except SlotTaken:
             self._is_taken = True  # noted before anything else fails on the way out
@@ -402,30 +293,6 @@ class Recogniser:
             self._account.give_back()  # what waits here, and has not been committed, is another's to account for
             pipeline.drop()
             self._lag = {}
-
-    def _measure(self, now_s: float, busy_s: float) -> None:
-        looked_at = self._account.watched.total()
-        self._measured.append(_Measured(now_s, self._account.frames_in, looked_at, busy_s))
-        while now_s - self._measured[0].at_s > RATE_WINDOW_S:
-            self._measured.popleft()
-        begin = self._measured[0]
-        if looked_at > begin.looked_at:
-            self._frame_s = (busy_s - begin.busy_s) / (looked_at - begin.looked_at)
-
-    def _rate(self) -> float:
-        measured = self._measured
-        if len(measured) < 2:
-            return 0.0
-        begin, end = measured[0], measured[-1]
-        return (end.frames_in - begin.frames_in) / (end.at_s - begin.at_s)
-
-    def _load(self) -> Load | None:
-        measured = self._measured
-        if len(measured) < 2:
-            return None
-        begin, end = measured[0], measured[-1]
-        waiting = sum(self._lag.values()) + self._account.open
-        return Load(waiting * self._frame_s, (end.busy_s - begin.busy_s) / (end.at_s - begin.at_s))
 
 
 def _whole_list(plan: Plan, slot: int) -> WatchlistFeed:

@@ -24,6 +24,7 @@ from operators.onnx import Device
 
 DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
 _NAME_BYTES = 200
+_BUILT_IN = ("CPU", "GPU", "memory", "object_store_memory")  # resources that Ray counts by itself
 _WITH_PASSWORD = ("PLAIN", "SCRAM-")  # SASL mechanisms
 
 
@@ -123,6 +124,7 @@ class Recognisers:
         poll_frames: Most frames of one batch. Embedding and search are done for all its faces at once.
         detect_batch: Frames the detector takes at once; 1 on a processor, where more gains nothing.
         gpu_share: With `device: cuda`, the part of one card that a recogniser is given: 0.25 puts four on a card.
+        resources: What its node must say it has, and how much of that one recogniser takes: see `ClusterSettings.ray`.
     """
 
     count: int = 1
@@ -133,9 +135,11 @@ class Recognisers:
     poll_frames: int = 8
     detect_batch: int = 1
     gpu_share: float = 1.0
+    resources: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _be_counts(self, "count", "threads", "poll_frames", "detect_batch")
+        _be_resources(self.resources)
         if self.most is not None and self.most < self.count:
             raise ValueError(f"most: must be at least count ({self.count}), found {self.most}")
         for name in ("more_after_s", "fewer_after_s"):
@@ -165,6 +169,7 @@ class IndexSettings:
         snapshots: Folder on a local disk in which each holder of the list keeps what it has read, so that a restart
             need not read the topic from its beginning. It holds vectors: protect it as the topic, give each cluster one
             of its own, and empty it by hand when you name another. Not needed.
+        resources: As those of a recogniser, of one replica of one shard: a node that has enough for one holds one.
     """
 
     placement: Placement = Placement.IN_LANE
@@ -172,9 +177,13 @@ class IndexSettings:
     replicas: int = 1
     threads: int = 1
     snapshots: Path | None = None
+    resources: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _be_counts(self, "shards", "replicas", "threads")
+        _be_resources(self.resources)
+        if self.placement is Placement.IN_LANE and self.resources:
+            raise ValueError("resources: only 'placement: sharded' has processes that are placed by them")
         for name in ("shards", "replicas"):
             if self.placement is Placement.IN_LANE and getattr(self, name) != 1:
                 raise ValueError(f"{name}: only 'placement: sharded' can have more than 1")
@@ -187,6 +196,20 @@ class IndexSettings:
     def folder_of(self, holder: str) -> Path | None:
         """Where one holder of the list keeps what it has read; no two share a folder."""
         return self.snapshots / holder if self.snapshots else None
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorSettings:
+    """Who keeps the others alive.
+
+    Attributes:
+        resources: As those of a recogniser. It needs the key that signs checkpoints, and others need not have that.
+    """
+
+    resources: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _be_resources(self.resources)
 
 
 class Delivery(StrEnum):
@@ -268,9 +291,11 @@ class ClusterSettings:
         policy: The policy file in force.
         models: Where models are.
         kafka: Which Kafka.
-        ray: `local`, or the address HOST:PORT of a Ray cluster that exists.
+        ray: `local`, or the address HOST:PORT of a Ray cluster that exists. Its nodes may say that they have
+            `resources` of any names; who asks for some is put on a node that has them, and Ray's autoscaler makes one.
         device: What the models run on. `cuda` runs on CUDA or refuses to start.
         recognisers: The lanes.
+        supervisor: Who keeps them alive.
         delivery: What is promised of an alert.
         index: The watchlist's place.
         limits: What one frame may ask for.
@@ -288,6 +313,7 @@ class ClusterSettings:
     ray: str = "local"
     device: Device = Device.CPU
     recognisers: Recognisers = field(default_factory=Recognisers)
+    supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
     delivery: Delivery = Delivery.AT_LEAST_ONCE
     index: IndexSettings = field(default_factory=IndexSettings)
     limits: Limits = field(default_factory=Limits)
@@ -303,6 +329,8 @@ class ClusterSettings:
             raise ValueError("index.shards: must not exceed kafka.watchlist_partitions")
         if (self.recognisers.most or 0) > self.kafka.frame_partitions:
             raise ValueError("recognisers.most: must not exceed kafka.frame_partitions, one more would have none")
+        if self.ray == "local" and (self.recognisers.resources or self.index.resources or self.supervisor.resources):
+            raise ValueError("resources: a Ray of our own has none: name the Ray whose nodes do, as 'ray: HOST:PORT'")
         if not all(is_line(name, _NAME_BYTES) for name in self.people):
             raise ValueError(f"people: a name is one line of at most {_NAME_BYTES} bytes")
         if len({person.key_id for person in self.people.values()}) != len(self.people):
@@ -366,6 +394,14 @@ def _be_counts(settings: object, *names: str) -> None:
     for name in names:
         if getattr(settings, name) < 1:
             raise ValueError(f"{name}: must be at least 1, found {getattr(settings, name)}")
+
+
+def _be_resources(resources: Mapping[str, float]) -> None:
+    for name, amount in resources.items():
+        if name in _BUILT_IN or not is_line(name, _NAME_BYTES):
+            raise ValueError(f"resources: {name!r} is no name for one of your own")
+        if not (0 < amount < 1 or (amount >= 1 and amount == int(amount))):
+            raise ValueError(f"resources.{name}: must be above 0, and whole from 1 on, found {amount}")
 
 
 def _with_environment(kafka: KafkaSettings, environment: Mapping[str, str]) -> KafkaSettings:

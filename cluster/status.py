@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cluster.plan import Plan
-from cluster.recogniser import Departure, RecogniserStatus
+from cluster.recogniser_status import Departure, RecogniserStatus
 from cluster.watchlists.feed import FeedStatus
 
 READY, WATCHING, DRAINED = "ready", "watching", "drained"

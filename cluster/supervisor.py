@@ -30,7 +30,7 @@ from cluster.ledger.checkpoint_keeper import CheckpointKeeper
 from cluster.patience import Patience
 from cluster.plan import Plan
 from cluster.policies.watch import open_policy_watch
-from cluster.recogniser import LEAVE_S, LEAVING, RecogniserStatus
+from cluster.recogniser_status import LEAVE_S, LEAVING, RecogniserStatus
 from cluster.scaling import Load, Scale, next_scale, slots, spare_slots
 from cluster.shards.layout import Layout, Replica, Seen, next_steps, replica_named
 from cluster.status import DRAINED, READY, WATCHING, Member, PolicyShown

@@ -14,7 +14,8 @@ import psutil
 
 from cluster.account import Outcome
 from cluster.frame_publisher import KafkaFramePublisher
-from cluster.kafka_io import FRAMES, TopicReader
+from cluster.kafka.reader import TopicReader
+from cluster.kafka.topics import FRAMES
 from cluster.plan import Plan
 from loadtests.bench_commits import Commits, curve, rate
 from loadtests.bench_frames import Shown

@@ -7,7 +7,8 @@ import struct
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from cluster.kafka_io import FRAMES, TopicReader
+from cluster.kafka.reader import TopicReader
+from cluster.kafka.topics import FRAMES
 from cluster.plan import Plan
 from cluster.ports import Record
 

@@ -27,7 +27,8 @@ from cluster.pipeline import Pipeline
 from cluster.plan import Plan, open_vision
 from cluster.ports import Record, Skipped
 from cluster.privacy.evidence import EvidenceSink
-from cluster.recogniser import Recogniser, RecogniserStatus
+from cluster.recogniser import Recogniser
+from cluster.recogniser_status import RecogniserStatus
 from cluster.results import Outlets
 from cluster.settings import Delivery
 from cluster.telemetry.frame_tracing import open_frame_tracing

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from cluster.account import Outcome
 from cluster.frame_publisher import KafkaFramePublisher
-from cluster.kafka_io import ALERTS, DEAD_LETTERS, LEDGER
+from cluster.kafka.topics import ALERTS, DEAD_LETTERS, LEDGER
 from cluster.plan import Plan, open_vision, read_plan
 from cluster.ports import Record
 from cluster.settings import Placement

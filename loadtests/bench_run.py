@@ -19,7 +19,8 @@ import yaml
 from rich.console import Console
 
 from cluster.frame_publisher import KafkaFramePublisher
-from cluster.kafka_io import WATCHLIST, KafkaSink, producing
+from cluster.kafka.producer import KafkaSink, producing
+from cluster.kafka.topics import WATCHLIST
 from cluster.keys import make_evidence_key
 from cluster.plan import Plan, open_vision, read_plan
 from cluster.policies.desk import put_in_force

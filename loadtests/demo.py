@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.live import Live
 
 from cluster.account import Outcome
-from cluster.kafka_io import ALERTS, TopicReader
+from cluster.kafka.reader import TopicReader
+from cluster.kafka.topics import ALERTS
 from cluster.plan import open_vision, read_plan
 from cluster.policies.in_force import read_policy
 from cluster.settings import KafkaSettings

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cluster import deploy, ray_local
+from cluster import asking, deploy, ray_driver, ray_local
 from cluster.actors import sharded_index
 from cluster.broker.control import running_broker
-from cluster.kafka_admin import ensure_topics
-from cluster.kafka_io import WATCHLIST, KafkaSink, producing
+from cluster.kafka.admin import ensure_topics
+from cluster.kafka.producer import KafkaSink, producing
+from cluster.kafka.topics import WATCHLIST
 from cluster.plan import Plan, read_plan
 from cluster.settings import IndexSettings, Placement
 from cluster.status import READY
@@ -58,12 +59,12 @@ class ShardCluster:
         """A search of all shards, as a recogniser's."""
         layout = self.plan.settings.index.layout
         assert layout is not None  # noqa: S101 - `listed` has asked for shards
-        with deploy.connected(self.plan.settings):
+        with ray_driver.connected(self.plan.settings):
             yield sharded_index(layout).search
 
     def ready(self) -> dict[str, int]:
         """Replicas that answer, and their processes; only beside `search`."""
-        members = deploy.status_of_connected(self.plan.settings.cluster).members
+        members = asking.status_of_connected(self.plan.settings.cluster).members
         pids = {member.name: member.status.pid for member in members if member.state == READY and member.status}
         return {name: pid for name, pid in pids.items() if name.startswith("shard")}
 

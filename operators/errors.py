@@ -15,6 +15,7 @@
       SlotTaken               another process has taken this recogniser's place
       SourceUnavailable       a camera, video or folder that gives no pictures
       DeploymentFailed        Ray or the local broker could not be brought up
+        RayUnreachable        no Ray answers where there is to be one
 
 `retriable` says whether the same call may succeed later without anyone changing anything. Every constructor argument
 reaches the base class, so that an error keeps its type when it crosses a process boundary.
@@ -205,3 +206,9 @@ class SourceUnavailable(BeholdenError):
 
 class DeploymentFailed(BeholdenError):
     """Ray or the local broker could not be brought up or found."""
+
+
+class RayUnreachable(DeploymentFailed):
+    """No Ray answers where the cluster file says that there is one, or none of its nodes is on this machine."""
+
+    retriable = True

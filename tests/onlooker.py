@@ -78,8 +78,9 @@ class Onlooker:
 
 def main(file: Path) -> None:
     """Answer each line with one line of JSON, until nobody asks or nobody answers for the cluster."""
+    from cluster.asking import status_of_connected
     from cluster.cli.status_view import document
-    from cluster.deploy import connected, status_of_connected
+    from cluster.ray_driver import connected
 
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever else is printed is no answer

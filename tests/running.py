@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 from cluster.frame_publisher import KafkaFramePublisher
-from cluster.kafka_io import ALERTS, DEAD_LETTERS, WATCHLIST, TopicReader
+from cluster.kafka.reader import TopicReader
+from cluster.kafka.topics import ALERTS, DEAD_LETTERS, WATCHLIST
 from cluster.keys import read_keys
 from cluster.plan import Plan, open_vision, read_plan
 from cluster.policies.desk import put_in_force

@@ -18,7 +18,7 @@ import click
 
 from cluster import ray_local
 from cluster.broker import node, state
-from cluster.kafka_io import ALERTS
+from cluster.kafka.topics import ALERTS
 from cluster.watchlists.register import read_topic
 from tests.drawn import write_deployment
 from tests.faults.checker import Verdict, check
@@ -62,16 +62,18 @@ def ip(arguments: str, words: Sequence[str] = ()) -> None:
 
 
 @contextmanager
-def ray_node(words: Sequence[str], address: str, place: Sequence[str]) -> Iterator[None]:
-    """A Ray node with room for one recogniser, for the length of a block."""
+def ray_node(
+    words: Sequence[str], address: str, place: Sequence[str], cpus: int = 1
+) -> Iterator[subprocess.Popen[str]]:
+    """A Ray node with room for one recogniser, or for as many as it is said, for the length of a block."""
     command = [*words, str(Path(sys.executable).parent / "ray"), "start", "--block", f"--node-ip-address={address}"]
-    command += [*place, "--num-cpus=1", f"--object-store-memory={ray_local.OBJECT_STORE_BYTES}"]
+    command += [*place, f"--num-cpus={cpus}", f"--object-store-memory={ray_local.OBJECT_STORE_BYTES}"]
     environment = {**os.environ, **ray_local.HEALTH_CHECKS}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout
             assert any("Ray runtime started" in line for line in process.stdout), f"no Ray on {address}"
-            yield
+            yield process
         finally:
             process.terminate()
 

@@ -19,6 +19,7 @@ GROUPS = {
     "down": ("cluster.cli.lifecycle", "Take a cluster down; every recogniser finishes its frames first."),
     "drain": ("cluster.cli.lifecycle", "Take recognisers out of work without losing a frame, and bring them back."),
     "explain": ("cluster.cli.explain", "Decide an alert again from its records, step by step."),
+    "keys": ("cluster.cli.keys", "Make the secret keys of a deployment."),
     "ledger": ("cluster.cli.ledger", "Read the ledger, and prove that nothing was changed or taken out."),
     "notice": ("cluster.cli.notice", "Print the public notice of a deployment."),
     "observe": ("cluster.cli.observe", "Run Prometheus and a small collector on this machine, until Ctrl-C."),

@@ -19,7 +19,7 @@ from cluster.wire.alerts import is_canary
 
 if TYPE_CHECKING:
     from cluster.alert_reader import AlertReader
-    from cluster.kafka_io import TopicReader
+    from cluster.kafka.reader import TopicReader
     from cluster.ports import Record
 
 
@@ -102,7 +102,8 @@ class _Plain:
 
 def _reading(kafka: KafkaSettings, store: Path | None, from_beginning: bool) -> "AlertReader | _Plain":
     from cluster.alert_reader import AlertReader
-    from cluster.kafka_io import ALERTS, TopicReader
+    from cluster.kafka.reader import TopicReader
+    from cluster.kafka.topics import ALERTS
 
     return AlertReader(kafka, store) if store else _Plain(TopicReader(kafka, ALERTS, 0, 1, from_beginning))
 

@@ -91,7 +91,8 @@ def _round(probe: "Probe", permit: "Permit", within_s: float, every_s: float) ->
 def _walk(probe: "Probe", kafka: "KafkaSettings", within_s: float, every_s: float) -> float | None:
     """One passage, over connections of its own, and the wait for an alert that is too late."""
     from cluster.frame_publisher import KafkaFramePublisher
-    from cluster.kafka_io import ALERTS, TopicReader
+    from cluster.kafka.reader import TopicReader
+    from cluster.kafka.topics import ALERTS
 
     begun_s, took_s, is_over = time.monotonic(), None, False
     try:

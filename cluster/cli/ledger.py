@@ -85,7 +85,7 @@ def verify(
 @click.option("--json", "as_json", is_flag=True, help="For machines: each record as it stands, one a line.")
 def show_(file: Path, since: datetime | None, kind: str | None, writer: str | None, as_json: bool) -> None:
     """Print records, oldest first. 'verify' says whether they can be believed."""
-    from cluster.kafka_io import LEDGER
+    from cluster.kafka.topics import LEDGER
     from cluster.plan import read_plan
     from cluster.watchlists.register import read_topic
     from cluster.wire.ledger import LedgerInvalid, parse_record
@@ -185,7 +185,7 @@ def _merged(anchors: Iterator["Anchor"], files: Iterable[Path]) -> Iterator["Anc
 
 
 def _stored(plan: "Plan") -> Iterator[tuple[int, bytes]]:
-    from cluster.kafka_io import LEDGER
+    from cluster.kafka.topics import LEDGER
     from cluster.watchlists.register import read_topic
 
     return ((record.ref.offset, record.value) for record in read_topic(plan.settings.kafka, LEDGER))
@@ -193,7 +193,7 @@ def _stored(plan: "Plan") -> Iterator[tuple[int, bytes]]:
 
 def _published(plan: "Plan") -> Iterator["Anchor"]:
     """What stands in topic `ledger-heads` of this deployment."""
-    from cluster.kafka_io import LEDGER_HEADS
+    from cluster.kafka.topics import LEDGER_HEADS
     from cluster.watchlists.register import read_topic
     from cluster.wire.checkpoints import anchor_of
 

@@ -79,7 +79,7 @@ def show(which: str, file: Path, as_json: bool) -> None:
 @_json
 def at_(moment: datetime, camera: str | None, file: Path, as_json: bool) -> None:
     """Show by which policy each recogniser went at TIME, from the ledger alone: exit status 1 if by none."""
-    from cluster.kafka_io import LEDGER
+    from cluster.kafka.topics import LEDGER
     from cluster.ledger.settings_history import SettingsHistory
     from cluster.settings import read_cluster
     from cluster.watchlists.register import read_topic

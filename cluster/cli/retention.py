@@ -105,7 +105,8 @@ def report(ctx: click.Context, file: Path, as_json: bool) -> None:
 
 def _report(plan: "Plan", profile: "RetentionProfile") -> "list[Line]":
     from cluster.clocks import SystemClock
-    from cluster.kafka_io import LEDGER, WATCHLIST, read_extent
+    from cluster.kafka.reader import read_extent
+    from cluster.kafka.topics import LEDGER, WATCHLIST
     from cluster.privacy.retention_check import measure
     from cluster.privacy.retention_report import Told, report, withdrawn_since
     from cluster.watchlists.register import read_topic
@@ -163,7 +164,7 @@ def apply(file: Path, by: str) -> None:
     prefix: the topics are its own as well.
     """
     from cluster.clocks import SystemClock
-    from cluster.kafka_admin import apply_retention
+    from cluster.kafka.admin import apply_retention
     from cluster.ledger.desk import write_down
     from cluster.plan import read_plan
     from cluster.policies.desk import check_alone, plan_released
@@ -189,8 +190,8 @@ def shred(file: Path, key: str, by: str, why: str) -> None:
     Refused while no policy is in force.
     """
     from cluster.clocks import SystemClock
-    from cluster.kafka_admin import members_of
-    from cluster.kafka_io import EVIDENCE
+    from cluster.kafka.groups import members_of
+    from cluster.kafka.topics import EVIDENCE
     from cluster.ledger.desk import open_ledger
     from cluster.plan import read_plan
     from cluster.policies.desk import plan_released

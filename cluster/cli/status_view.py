@@ -11,7 +11,7 @@ from rich.table import Table
 
 from cluster.account import CANARY
 from cluster.privacy.nonmatches import p99_ms
-from cluster.recogniser import RecogniserStatus
+from cluster.recogniser_status import RecogniserStatus
 from cluster.shards.layout import Layout
 from cluster.status import READY, WATCHING, ClusterStatus, Member
 from cluster.watchlists.feed import FeedStatus

@@ -102,7 +102,7 @@ def one_place(folders: Mapping[str, Path | None], owners: Mapping[str, Sequence[
 
 def crc32c() -> list[Finding]:
     """Whether Kafka's checksums are computed in C."""
-    from cluster.kafka_io import has_fast_crc
+    from cluster.kafka.client import has_fast_crc
 
     if has_fast_crc():
         return [ok("kafka-python computes it in C")]

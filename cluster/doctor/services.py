@@ -15,7 +15,7 @@ from cluster.doctor.findings import Checks, Finding, Level, fault, ok, refused, 
 from operators.errors import BrokerUnavailable, DeploymentFailed, SettingsRefused
 
 if TYPE_CHECKING:
-    from cluster.kafka_admin import KafkaAnswer
+    from cluster.kafka.admin import KafkaAnswer
     from cluster.plan import Plan
     from cluster.settings import KafkaSettings
 
@@ -53,7 +53,7 @@ def ask_if_listening(asked: KafkaSettings) -> KafkaAnswer | None:
     """
     if not any(listens(address) for address in asked.bootstrap.split(",")):
         return None
-    from cluster.kafka_admin import ask_kafka
+    from cluster.kafka.admin import ask_kafka
 
     return ask_kafka(asked, KAFKA_S)
 
@@ -101,7 +101,7 @@ def kafka(
 
 
 def _topics(asked: KafkaSettings) -> list[str]:
-    from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, WATCHLIST
+    from cluster.kafka.topics import ALERTS, DEAD_LETTERS, FRAMES, WATCHLIST
 
     return [asked.topic_prefix + name for name in (FRAMES, ALERTS, WATCHLIST, DEAD_LETTERS)]
 

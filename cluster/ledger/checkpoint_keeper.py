@@ -11,7 +11,9 @@ from pathlib import Path
 
 from cluster.backoff import pause_s
 from cluster.clocks import SystemClock
-from cluster.kafka_io import LEDGER, LEDGER_HEADS, KafkaSink, TopicReader, producing
+from cluster.kafka.producer import KafkaSink, producing
+from cluster.kafka.reader import TopicReader
+from cluster.kafka.topics import LEDGER, LEDGER_HEADS
 from cluster.ledger.checkpoint_key import make_checkpoint_key, read_checkpoint_key
 from cluster.ledger.checkpoints import WRITER, Checkpointer, Sealed, sealed_in
 from cluster.ledger.writer import WRITE_TIMEOUT_S, Head, LedgerWriter

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cluster.keys import make_secret, read_secret
+from cluster.secret_files import make_secret, read_secret
 
 _FILE = "checkpoints.key"
 

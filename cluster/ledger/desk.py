@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from cluster.clocks import SystemClock
-from cluster.kafka_io import LEDGER, KafkaSink, producing
+from cluster.kafka.producer import KafkaSink, producing
+from cluster.kafka.topics import LEDGER
 from cluster.ledger.writer import LedgerWriter
 from cluster.plan import Plan
 

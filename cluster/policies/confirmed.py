@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from cluster.delivery import slot_named
-from cluster.kafka_io import LEDGER, TopicReader
+from cluster.kafka.reader import TopicReader
+from cluster.kafka.topics import LEDGER
 from cluster.policies.feed import Reader
 from cluster.ports import Clock
 from cluster.settings import KafkaSettings

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from functools import partial
 
 from cluster.clocks import SystemClock
-from cluster.kafka_admin import ensure_topics
-from cluster.kafka_io import LEDGER, POLICY, KafkaSink, producing
+from cluster.kafka.admin import ensure_topics
+from cluster.kafka.producer import KafkaSink, producing
+from cluster.kafka.topics import LEDGER, POLICY
 from cluster.ledger.writer import LedgerWriter
 from cluster.plan import Plan, with_release
 from cluster.policies.book import PolicyBook

@@ -8,7 +8,8 @@ from contextlib import closing
 from typing import Protocol
 
 from cluster.backoff import pause_s
-from cluster.kafka_io import POLICY, OffsetsUnknown, TopicReader
+from cluster.kafka.reader import OffsetsUnknown, TopicReader
+from cluster.kafka.topics import POLICY
 from cluster.policies.standing import Halt, Standing
 from cluster.policies.state import PolicyState, Refusal
 from cluster.ports import Clock, Record

@@ -12,8 +12,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cluster.folders import state_folder
-from cluster.keys import make_secret, secret_in
 from cluster.policies.signatures import Role
+from cluster.secret_files import make_secret, secret_in
 from operators.errors import SettingsRefused
 
 _NAME = re.compile(r"\w[\w .-]{0,99}")

@@ -10,7 +10,7 @@ from pathlib import Path
 import rfc8785
 
 from cluster.clocks import SystemClock
-from cluster.kafka_io import ALERTS, EVIDENCE, LEDGER
+from cluster.kafka.topics import ALERTS, EVIDENCE, LEDGER
 from cluster.keys import EvidenceKey, read_evidence_key
 from cluster.policies.book import PolicyBook
 from cluster.policies.desk import read_book

@@ -1,6 +1,6 @@
 """How long each topic keeps things under a policy."""
 
-from cluster.kafka_io import ALERTS, DEAD_LETTERS, EVIDENCE, FRAMES, LEDGER
+from cluster.kafka.topics import ALERTS, DEAD_LETTERS, EVIDENCE, FRAMES, LEDGER
 from operators.retention import Kept, RetentionProfile, lasts_ms
 
 

@@ -7,8 +7,8 @@ the oldest record is as old as all of that together, and a producer whose clock 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from cluster.kafka_admin import KafkaConfigs, read_configs
-from cluster.kafka_io import WATCHLIST
+from cluster.kafka.admin import KafkaConfigs, read_configs
+from cluster.kafka.topics import WATCHLIST
 from cluster.privacy.retention import topics_of
 from cluster.settings import KafkaSettings
 from operators.errors import SettingsRefused

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cluster.clocks import from_ms
-from cluster.kafka_io import EVIDENCE, WATCHLIST, Extent
+from cluster.kafka.reader import Extent
+from cluster.kafka.topics import EVIDENCE, WATCHLIST
 from cluster.ports import Record
 from cluster.privacy.retention_check import Age, readable
 from cluster.wire.deletions import DONE

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.keys import destroy_evidence_key, read_evidence_key
+from cluster.keys import check_may_destroy, destroy_evidence_key
 from cluster.ledger.writer import LedgerWriter
 from cluster.ports import Clock, Record
 from cluster.wire.deletions import (
@@ -57,11 +57,11 @@ def shred_evidence(
         why: For which reason.
 
     Raises:
-        SettingsRefused: There is no key.
+        SettingsRefused: There is no key, or it lies there for reading only.
         BrokerUnavailable: The ledger cannot be written. Where it could not be once the key was gone, the record that
             it was begun stands there.
     """
-    key = read_evidence_key(folder)
+    key = check_may_destroy(folder)
     documents = sum(record.headers.get("key_id") == key.id.encode() for record in sealed)
     deletion = Deletion(
         DataClass.ALERT_EVIDENCE, f"key {key.id}", by, why, Method.CRYPTO_SHRED, profile.profile, clock.now()

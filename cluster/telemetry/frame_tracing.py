@@ -4,7 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from cluster.kafka_io import ALERTS
+from cluster.kafka.topics import ALERTS
 from cluster.plan import Plan
 from cluster.telemetry.context import TraceContext
 from cluster.telemetry.frame_trace import FrameTrace, Place

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cluster.ledger.checkpoint_keeper import Sealing
-from cluster.recogniser import RecogniserStatus
+from cluster.recogniser_status import RecogniserStatus
 from cluster.status import Member, PolicyShown
 from cluster.telemetry.kept import Kept
 

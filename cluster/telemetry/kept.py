@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from cluster.kafka_io import WATCHLIST, Extent, read_extent
+from cluster.kafka.reader import Extent, read_extent
+from cluster.kafka.topics import WATCHLIST
 from cluster.privacy.retention_check import Age, measure
 from cluster.settings import ClusterSettings
 from cluster.traces import trace_of

@@ -6,7 +6,7 @@ from typing import Any
 
 from cluster.account import CANARY, CANDIDATE, NoMatch, Outcome, Shed
 from cluster.measures import Exemplar, Measured
-from cluster.recogniser import LEAVING, RecogniserStatus
+from cluster.recogniser_status import LEAVING, RecogniserStatus
 from cluster.shards.layout import replica_named
 from cluster.stages import Durations
 from cluster.status import DRAINED, READY, WATCHING, Member, PolicyShown

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.clocks import SystemClock
-from cluster.kafka_admin import ensure_topics
-from cluster.kafka_io import LEDGER, WATCHLIST, KafkaSink, producing
+from cluster.kafka.admin import ensure_topics
+from cluster.kafka.producer import KafkaSink, producing
+from cluster.kafka.topics import LEDGER, WATCHLIST
 from cluster.keys import DeploymentKeys, make_keys, read_keys
 from cluster.ledger.writer import LedgerWriter
 from cluster.plan import Plan

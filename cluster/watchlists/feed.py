@@ -12,8 +12,9 @@ from pathlib import Path
 
 from cluster.backoff import pause_s
 from cluster.clocks import SystemClock
-from cluster.kafka_admin import topic_id
-from cluster.kafka_io import WATCHLIST, OffsetsUnknown, TopicReader
+from cluster.kafka.admin import topic_id
+from cluster.kafka.reader import OffsetsUnknown, TopicReader
+from cluster.kafka.topics import WATCHLIST
 from cluster.ports import Record
 from cluster.settings import KafkaSettings
 from cluster.stages import Durations
@@ -33,7 +34,7 @@ from operators.types import Float32, Generation, Hit
 POLL_S = 0.2
 RETRY_S, LONGEST_RETRY_S = 1.0, 5.0
 CLOSE_S = 10.0
-# Kafka keeps withdrawals of compacted topics for a day (`delete.retention.ms` in kafka_admin.py), then forgets them.
+# Kafka keeps withdrawals of compacted topics for a day (`delete.retention.ms` in kafka/admin.py), then forgets them.
 FORGETS_AFTER = timedelta(hours=12)
 
 log = logging.getLogger("beholden.watchlist")

@@ -5,7 +5,8 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from cluster.kafka_io import LEDGER, WATCHLIST, TopicReader
+from cluster.kafka.reader import TopicReader
+from cluster.kafka.topics import LEDGER, WATCHLIST
 from cluster.ports import Record
 from cluster.settings import KafkaSettings
 from cluster.wire.entries import EntryInvalid, EntryRecord, parse_entry

@@ -32,3 +32,13 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     file: Path = folder / "cluster.yaml"
     file.write_text(json.dumps({"cluster": "drawn", **write_deployment(folder)}))
     return read_plan(file)
+
+
+@pytest.fixture(scope="session")
+def sharded(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """The same over two shards with two replicas each."""
+    folder = tmp_path_factory.mktemp("sharded")
+    index = {"placement": "sharded", "shards": 2, "replicas": 2}
+    file: Path = folder / "cluster.yaml"
+    file.write_text(json.dumps({"cluster": "drawn", **write_deployment(folder), "index": index}))
+    return read_plan(file)

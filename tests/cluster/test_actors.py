@@ -1,17 +1,26 @@
 """What an answer of Ray's means, without a Ray."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import ray
+from ray.actor import ActorClass
 from ray.exceptions import ActorDiedError, RayTaskError
 
-from cluster.actors import _RayCalls
+from cluster.actors import _RayCalls, start_lane, start_shard
+from cluster.plan import Plan, read_plan
 from cluster.shards.asked import AskedBook
 from cluster.shards.layout import Replica
 from cluster.wire.queries import encode_hits
 from operators.errors import IndexIncomplete
+from operators.onnx import Device
 from tests.builders import hit
+from tests.drawn import write_deployment
 
 
 def _gives(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
@@ -60,3 +69,58 @@ def test_who_was_asked_is_noted_with_what_came_of_it(monkeypatch: pytest.MonkeyP
     with pytest.raises(IndexIncomplete):
         calls.answer("second")
     assert [(asked.own_ns, asked.error) for asked in book.take()] == [(1_500, None), (None, "IndexIncomplete")]
+
+
+@pytest.fixture
+def plan(write_document: Any, tmp_path: Path) -> Plan:
+    """Two recognisers and two shards with two replicas each, on a Ray whose nodes are of several kinds."""
+    document = write_deployment(tmp_path) | {
+        "cluster": "drawn",
+        "ray": "head:6379",
+        "recognisers": {"resources": {"lane": 1}, "threads": 3},
+        "index": {"placement": "sharded", "shards": 2, "replicas": 2, "resources": {"index": 1}},
+    }
+    return read_plan(write_document(document))
+
+
+def _node(name: str, alive: bool = True, **resources: float) -> dict[str, Any]:
+    return {"NodeID": name * 56, "Alive": alive, "Resources": resources}
+
+
+def _made(monkeypatch: pytest.MonkeyPatch, nodes: list[dict[str, Any]], start: Callable[[], Any]) -> Any:
+    """What `start` asks of Ray for the actor that it makes."""
+    with monkeypatch.context() as there, patch.object(ActorClass, "_remote", autospec=True) as remote:
+        there.setattr(ray, "nodes", lambda: nodes)
+        start()
+    return remote.call_args.kwargs
+
+
+def test_replicas_of_a_shard_are_put_on_different_nodes_of_those_that_may_have_them(
+    monkeypatch: pytest.MonkeyPatch, plan: Plan
+) -> None:
+    """And where another has taken the place meanwhile, elsewhere: whoever waited there might wait for ever."""
+    nodes = [_node("a"), _node("b", index=1), _node("c", False, index=1), _node("d", lane=4), _node("e", index=1)]
+    asked = [_made(monkeypatch, nodes, partial(start_shard, plan, Replica(0, 2, number))) for number in (0, 1)]
+    places = [each["scheduling_strategy"] for each in asked]
+    assert [place.node_id[0] for place in places] == ["b", "e"]
+    assert all(place.soft and place._spill_on_unavailable for place in places)
+    assert [(each["num_cpus"], each["resources"]) for each in asked] == [(0, {"index": 1})] * 2
+
+
+def test_a_replica_may_ask_for_what_no_node_has_yet(monkeypatch: pytest.MonkeyPatch, plan: Plan) -> None:
+    """Ray's autoscaler makes a node for it."""
+    asked = _made(monkeypatch, [_node("a", lane=1)], lambda: start_shard(plan, Replica(0, 2, 0)))
+    assert asked["resources"] == {"index": 1}
+    assert asked.get("scheduling_strategy") is None
+
+
+def test_a_recogniser_asks_for_threads_a_part_of_a_card_and_what_its_nodes_are_named_by(
+    monkeypatch: pytest.MonkeyPatch, plan: Plan
+) -> None:
+    """As the cluster file says; no card where the models run on a processor."""
+    on_cards = replace(plan, settings=replace(plan.settings, device=Device.CUDA))
+    needs = [_made(monkeypatch, [], lambda of=of: start_lane(of, 0)) for of in (plan, on_cards)]
+    assert [(each["num_cpus"], each["num_gpus"], each["resources"]) for each in needs] == [
+        (3, 0, {"lane": 1}),
+        (3, 1.0, {"lane": 1}),
+    ]

@@ -10,7 +10,7 @@ import pytest
 from cluster import alert_reader
 from cluster.alert_reader import AlertReader
 from cluster.clocks import HandClock
-from cluster.kafka_io import OffsetsUnknown
+from cluster.kafka.reader import OffsetsUnknown
 from cluster.ports import Record
 from cluster.settings import KafkaSettings
 from tests.builders import NOW

@@ -9,7 +9,7 @@ from cluster import departures as module
 from cluster.actors import Silent
 from cluster.departures import Departures
 from cluster.plan import Plan
-from cluster.recogniser import Departure
+from cluster.recogniser_status import Departure
 from operators.errors import BrokerUnavailable
 
 LEFT, LATE = Departure(12, 3, 0.4, True), Departure(0, 0, 8.0, False)

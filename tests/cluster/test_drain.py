@@ -3,10 +3,10 @@
 import pytest
 
 from cluster.account import Account
-from cluster.drain import chosen
-from cluster.recogniser import RecogniserStatus
+from cluster.recogniser_status import RecogniserStatus
 from cluster.status import DRAINED, WATCHING, Member
 from operators.errors import DeploymentFailed
+from tests.untold import drain
 
 
 def lane(slot: int, node: str) -> Member:
@@ -26,10 +26,10 @@ MEMBERS = [
 
 def test_recognisers_are_chosen_by_name_and_by_machine() -> None:
     """In the order of the status, whatever the order of the names."""
-    assert chosen(MEMBERS, ["recogniser-3", "recogniser-1"], None) == ["recogniser-1", "recogniser-3"]
-    assert chosen(MEMBERS, [], "left") == ["recogniser-0", "recogniser-2"]
-    assert chosen(MEMBERS, ["recogniser-1"], "left") == ["recogniser-0", "recogniser-1", "recogniser-2"]
-    assert chosen(MEMBERS, [], None) == []
+    assert drain.chosen(MEMBERS, ["recogniser-3", "recogniser-1"], None) == ["recogniser-1", "recogniser-3"]
+    assert drain.chosen(MEMBERS, [], "left") == ["recogniser-0", "recogniser-2"]
+    assert drain.chosen(MEMBERS, ["recogniser-1"], "left") == ["recogniser-0", "recogniser-1", "recogniser-2"]
+    assert drain.chosen(MEMBERS, [], None) == []
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,12 @@ def test_recognisers_are_chosen_by_name_and_by_machine() -> None:
 def test_one_that_is_not_there_is_refused_with_those_that_are(names: list[str], node: str | None, words: str) -> None:
     """Nothing is done to the others that were named."""
     with pytest.raises(DeploymentFailed, match=words):
-        chosen(MEMBERS, names, node)
+        drain.chosen(MEMBERS, names, node)
 
 
 def test_a_machine_cannot_be_chosen_while_it_is_not_known_who_is_there() -> None:
     """One that says nothing might be; a name is enough for the others."""
     members = [*MEMBERS, Member("recogniser-4", "restarting")]
     with pytest.raises(DeploymentFailed, match="not known where recogniser-4 is: try again"):
-        chosen(members, [], "left")
-    assert chosen(members, ["recogniser-0"], None) == ["recogniser-0"]
+        drain.chosen(members, [], "left")
+    assert drain.chosen(members, ["recogniser-0"], None) == ["recogniser-0"]

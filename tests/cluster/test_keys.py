@@ -1,3 +1,4 @@
+import os
 import pickle
 from pathlib import Path
 
@@ -117,3 +118,14 @@ def test_a_destroyed_key_is_gone_from_its_file_before_the_file_is(tmp_path: Path
         read_evidence_key(tmp_path)
     with pytest.raises(SettingsRefused, match="is missing"):
         destroy_evidence_key(tmp_path)
+
+
+def test_a_key_that_lies_there_for_reading_only_is_destroyed_where_it_comes_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stays: the ledger must not say that a key is gone while the store of secrets gives it out again."""
+    make_evidence_key(tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path / "evidence.key")
+    with pytest.raises(SettingsRefused, match=r"evidence\.key is for reading only.*store of secrets"):
+        destroy_evidence_key(tmp_path)
+    assert read_evidence_key(tmp_path).secret != bytes(32)

@@ -12,14 +12,16 @@ from unittest.mock import Mock
 import pytest
 
 from cluster import recogniser as recogniser_module
+from cluster import slot as slot_module
 from cluster.memory_io import MemorySink
 from cluster.plan import Plan
 from cluster.policies.in_force import PolicyInForce
 from cluster.policies.standing import Halt, Standing
 from cluster.policies.state import Refusal
 from cluster.privacy.evidence import EvidenceSink
-from cluster.recogniser import FIRST_LOOK_S, LOOKS, SLOT_TAKEN, Recogniser
+from cluster.recogniser import Recogniser
 from cluster.results import Outlets
+from cluster.slot import FIRST_LOOK_S, LOOKS, SLOT_TAKEN
 from cluster.wire.ledger import parse_record
 from cluster.wire.order import Action, Order
 from operators.errors import BrokerUnavailable, PolicyUnknown, SlotTaken
@@ -150,10 +152,11 @@ class World:
 
         run = Recogniser._run
         fakes = {"open_vision": lambda _: None, "Pipeline": Flow, "open_delivery": open_delivery}
-        fakes |= {"PolicyFeed": lambda *_: Feed(self), "expel": lambda *_: 0, "has_member": self._has_member}
+        fakes |= {"PolicyFeed": lambda *_: Feed(self), "expel": lambda *_: 0}
         fakes |= {"read_evidence_key": lambda _: EVIDENCE_KEY}
         for name, fake in fakes.items():
             monkeypatch.setattr(recogniser_module, name, fake)
+        monkeypatch.setattr(slot_module, "has_member", self._has_member)
         monkeypatch.setattr(Recogniser, "_run", lambda _: None)
         self.recogniser = Recogniser(plan, 0, index=object(), on_failure=self._fail)  # type: ignore[arg-type]
         monkeypatch.setattr(Recogniser, "_run", run)

@@ -85,6 +85,13 @@ def test_the_anchor_file_starts_from_the_files_folder_as_well(write_document: An
         ({"recognisers": {"detect_batch": 0}}, "detect_batch: must be at least 1"),
         ({"recognisers": {"gpu_share": 0.0}}, "gpu_share: "),
         ({"recognisers": {"gpu_share": -0.5}}, "gpu_share: "),
+        ({"recognisers": {"resources": {"GPU": 1}}}, "recognisers: resources: 'GPU' is no name for one of your own"),
+        ({"recognisers": {"resources": {"": 1}}}, "resources: '' is no name"),
+        ({"recognisers": {"resources": {"lane": 0}}}, "resources.lane: must be above 0"),
+        ({"recognisers": {"resources": {"lane": 1.5}}}, "resources.lane: must be above 0, and whole from 1 on"),
+        ({"recognisers": {"resources": {"lane": 1}}}, "resources: a Ray of our own has none"),
+        ({"supervisor": {"resources": {"desk": 1}}}, "resources: a Ray of our own has none"),
+        ({"ray": "head:1", "index": {"resources": {"index": 1}}}, "resources: only 'placement: sharded'"),
         ({"recognisers": {"count": 3, "most": 2}}, "most: must be at least count (3), found 2"),
         ({"recognisers": {"most": 9}}, "recognisers.most: must not exceed kafka.frame_partitions"),
         ({"recognisers": {"more_after_s": -1.0}}, "more_after_s: must be at least 0"),
@@ -200,6 +207,15 @@ def test_only_shards_have_a_layout(write_document: Any) -> None:
     index = {"placement": "sharded", "shards": 3}
     assert read_cluster(write_document({**FILE, "index": index}), {}).index.layout == Layout(3, 1)
     assert read_cluster(write_document({**FILE, "index": index | {"replicas": 2}}), {}).index.layout == Layout(3, 2)
+
+
+def test_a_ray_that_exists_may_have_resources_for_each_kind_of_process(write_document: Any) -> None:
+    """Whole ones, or a part of one."""
+    index = {"placement": "sharded", "resources": {"index": 1}}
+    named = {"recognisers": {"resources": {"lane": 0.25}}, "index": index, "supervisor": {"resources": {"desk": 1}}}
+    found = read_cluster(write_document({**FILE, "ray": "head:6379", **named}), {})
+    assert (found.recognisers.resources, found.index.resources) == ({"lane": 0.25}, {"index": 1})
+    assert found.supervisor.resources == {"desk": 1}
 
 
 def test_security_is_read_as_written(write_document: Any) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from cluster.account import Account
 from cluster.cli.status_view import document, show
 from cluster.plan import Plan, read_plan
-from cluster.recogniser import Departure, RecogniserStatus
+from cluster.recogniser_status import Departure, RecogniserStatus
 from cluster.shards.layout import Layout, Replica
 from cluster.status import DRAINED, READY, WATCHING, ClusterStatus, Member, PolicyShown
 from cluster.watchlists.feed import FeedStatus

@@ -13,7 +13,7 @@ from cluster.account import Account
 from cluster.actors import Silent
 from cluster.patience import SILENT_S, STARTING_S, Patience
 from cluster.plan import Plan, read_plan
-from cluster.recogniser import RecogniserStatus
+from cluster.recogniser_status import RecogniserStatus
 from cluster.shards.layout import Layout, Replica, replica_named
 from cluster.status import Member, PolicyShown
 from cluster.supervisor import Supervisor

@@ -18,7 +18,7 @@ import psutil
 
 from cluster import ray_local
 from cluster.broker.control import BrokerSpec, start_broker, stop_broker
-from cluster.kafka_io import KafkaFrameSource
+from cluster.kafka.frame_source import KafkaFrameSource
 from cluster.plan import Plan
 from loadtests.temporary import Temporary
 

@@ -23,7 +23,7 @@ from typing import Any
 import click
 
 from cluster import ray_local
-from cluster.kafka_io import ALERTS
+from cluster.kafka.topics import ALERTS
 from cluster.settings import Delivery, KafkaSettings
 from cluster.watchlists.register import read_topic
 from loadtests.bench_report import machine

@@ -18,14 +18,15 @@ from typing import Any, cast
 
 from kafka import KafkaProducer
 
-from cluster import in_hand, kafka_io
+from cluster import in_hand
 from cluster import pipeline as pipeline_module
 from cluster.account import Account
 from cluster.clocks import HandClock
 from cluster.delivery import member_of, open_delivery
 from cluster.in_hand import InHand
-from cluster.kafka_admin import expel
-from cluster.kafka_io import KafkaFrameSource
+from cluster.kafka import frame_source
+from cluster.kafka.frame_source import KafkaFrameSource
+from cluster.kafka.groups import expel
 from cluster.pipeline import Pipeline
 from cluster.policies.in_force import PolicyInForce
 from cluster.settings import Delivery, KafkaSettings
@@ -131,7 +132,7 @@ def main(
     bootstrap: str, prefix: str, delivery: str, slot: str, notes: str = "", point: str = "", number: str = "0"
 ) -> None:
     """Process frames until killed. With a folder for notes it does what a recogniser does when it has one."""
-    kafka_io.SESSION_MS = 6_000  # the least the broker allows, so that the test need not wait longer
+    frame_source.SESSION_MS = 6_000  # the least the broker allows, so that the test need not wait longer
     pipeline_module.COMMIT_INTERVAL_S = 0.0  # as many commits as batches
     in_hand.LONGEST_S = 3.0  # a fake looks at once; a process of a busy machine may not be let run for a second
     if notes:

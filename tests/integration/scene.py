@@ -14,8 +14,8 @@ from types import MappingProxyType
 from kafka import KafkaConsumer, TopicPartition
 
 from cluster.frame_publisher import KafkaFramePublisher
-from cluster.kafka_admin import ensure_topics
-from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES
+from cluster.kafka.admin import ensure_topics
+from cluster.kafka.topics import ALERTS, DEAD_LETTERS, FRAMES
 from cluster.settings import Delivery, KafkaSettings
 from cluster.watchlists.register import read_topic
 from tests.builders import NOW, profile

@@ -15,18 +15,21 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
-from cluster import kafka_transactions
-from cluster import recogniser as recogniser_module
+from cluster import slot as slot_module
 from cluster.alert_reader import AlertReader
 from cluster.broker.state import load_state
-from cluster.kafka_admin import ensure_topics, expel
-from cluster.kafka_io import ALERTS, KafkaFrameSource
-from cluster.kafka_transactions import TransactionalFrameSource, TransactionalProducer
+from cluster.kafka import transactions
+from cluster.kafka.admin import ensure_topics
+from cluster.kafka.frame_source import KafkaFrameSource
+from cluster.kafka.groups import expel
+from cluster.kafka.topics import ALERTS
+from cluster.kafka.transactions import TransactionalFrameSource, TransactionalProducer
 from cluster.outbox import Letter, Outbox
 from cluster.plan import Plan
 from cluster.ports import Record
-from cluster.recogniser import SLOT_TAKEN, Recogniser
+from cluster.recogniser import Recogniser
 from cluster.settings import Delivery
+from cluster.slot import SLOT_TAKEN
 from cluster.watchlists.register import read_topic
 from loadtests.temporary import Temporary
 from operators.types import FrameRef
@@ -189,7 +192,7 @@ def test_a_broker_that_freezes_in_a_commit(plan: Plan, tmp_path: Path, monkeypat
     running.put(people)
     broker = load_state(tmp_path / "broker").pids[0]
     before(KafkaProducer, "commit_transaction", 1, lambda: os.kill(broker, signal.SIGSTOP), monkeypatch.setattr)
-    monkeypatch.setattr(kafka_transactions, "WATCH_S", 2.0)
+    monkeypatch.setattr(transactions, "WATCH_S", 2.0)
     failed = threading.Event()
     recogniser = Recogniser(plan, 0, None, failed.set)
     try:
@@ -213,13 +216,13 @@ def test_one_cluster_that_runs_twice(plan: Plan, tmp_path: Path, monkeypatch: py
     plan = replace(plan, settings=replace(plan.settings, delivery=Delivery.EXACTLY_ONCE))
     running = Running.begin(Temporary(tmp_path, plan.settings.kafka.bootstrap, tmp_path / "cluster.yaml", {}), plan)
     failed, looks = threading.Event(), []
-    look = recogniser_module.has_member
+    look = slot_module.has_member
 
     def noted(*arguments: Any) -> bool:
         looks.append(look(*arguments))
         return looks[-1]
 
-    monkeypatch.setattr(recogniser_module, "has_member", noted)
+    monkeypatch.setattr(slot_module, "has_member", noted)
     with ExitStack() as stack:
         earlier = Recogniser(plan, 0, None, failed.set)
         stack.callback(earlier.close, 20.0)

@@ -18,8 +18,8 @@ import pytest
 
 from cluster.clocks import from_ms
 from cluster.folders import temporary_folder
-from cluster.kafka_admin import read_configs
-from cluster.kafka_io import ALERTS, EVIDENCE, LEDGER, WATCHLIST
+from cluster.kafka.admin import read_configs
+from cluster.kafka.topics import ALERTS, EVIDENCE, LEDGER, WATCHLIST
 from cluster.keys import read_evidence_key
 from cluster.privacy.retention import topics_of
 from cluster.privacy.retention_check import ages
@@ -46,7 +46,7 @@ FRAMES_OF_CROWD = 8
 FILL = """
 import sys
 from pathlib import Path
-from cluster.deploy import connected
+from cluster.ray_driver import connected
 from cluster.settings import read_cluster
 import ray
 with connected(read_cluster(Path(sys.argv[1]))):

@@ -12,7 +12,8 @@ from importlib.resources import files
 import jsonschema
 import pytest
 
-from cluster.kafka_io import ALERTS, FRAMES, POLICY, producing
+from cluster.kafka.producer import producing
+from cluster.kafka.topics import ALERTS, FRAMES, POLICY
 from cluster.wire.entries import parse_entry
 from cluster.wire.release import parse_release
 from cluster.wire.text import parse_time

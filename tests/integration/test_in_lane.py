@@ -10,8 +10,8 @@ import pytest
 
 from cluster.broker.control import BrokerSpec, start_broker, stop_broker
 from cluster.frame_publisher import KafkaFramePublisher
-from cluster.kafka_admin import ensure_topics
-from cluster.kafka_io import TopicReader
+from cluster.kafka.admin import ensure_topics
+from cluster.kafka.reader import TopicReader
 from cluster.plan import Plan
 from cluster.recogniser import Recogniser
 from loadtests.temporary import Temporary

@@ -16,8 +16,9 @@ import yaml
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
 
-from cluster.kafka_admin import ensure_topics
-from cluster.kafka_io import LEDGER, LEDGER_HEADS, KafkaSink, producing
+from cluster.kafka.admin import ensure_topics
+from cluster.kafka.producer import KafkaSink, producing
+from cluster.kafka.topics import LEDGER, LEDGER_HEADS
 from cluster.ledger.settings_history import SettingsHistory
 from cluster.ledger.verify import Verifier
 from cluster.plan import Plan

@@ -21,7 +21,8 @@ import pytest
 import yaml
 
 from cluster.broker.state import free_port
-from cluster.kafka_io import ALERTS, POLICY, KafkaSink, producing
+from cluster.kafka.producer import KafkaSink, producing
+from cluster.kafka.topics import ALERTS, POLICY
 from cluster.observe.prometheus import HOW_TO_GET, Scraping, find_prometheus, running_prometheus
 from cluster.policies.desk import read_book, renumbered, whole_ms
 from cluster.policies.release import draft

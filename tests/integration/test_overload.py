@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cluster.frame_publisher import KafkaFramePublisher
-from cluster.kafka_io import ALERTS, DEAD_LETTERS, FRAMES, LEDGER
+from cluster.kafka.topics import ALERTS, DEAD_LETTERS, FRAMES, LEDGER
 from cluster.plan import Plan
 from cluster.policies.in_force import policy_of
 from cluster.ports import Record

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from cluster.kafka_io import DEAD_LETTERS, TopicReader
+from cluster.kafka.reader import TopicReader
+from cluster.kafka.topics import DEAD_LETTERS
 from cluster.settings import Delivery
 from tests.integration.lane_process import kafka_of
 from tests.integration.scene import ALERTS_DUE, FRAMES_SENT, LETTERS_DUE, Scene, await_results, counts, wait

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from cluster.kafka_io import ALERTS
+from cluster.kafka.topics import ALERTS
 from cluster.ports import Record
 from cluster.shards.layout import Layout
 from cluster.status import WATCHING
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.integration
 END_SUPERVISOR = """
 import sys
 from pathlib import Path
-from cluster.deploy import connected
+from cluster.ray_driver import connected
 from cluster.settings import read_cluster
 import ray
 with connected(read_cluster(Path(sys.argv[1]))):

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster.kafka_io import ALERTS, LEDGER, POLICY, KafkaSink, producing
+from cluster.kafka.producer import KafkaSink, producing
+from cluster.kafka.topics import ALERTS, LEDGER, POLICY
 from cluster.policies.desk import read_book, renumbered, whole_ms
 from cluster.policies.in_force import policy_of
 from cluster.policies.release import draft

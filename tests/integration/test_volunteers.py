@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from cluster.frame_publisher import KafkaFramePublisher
-from cluster.kafka_io import ALERTS, TopicReader
+from cluster.kafka.reader import TopicReader
+from cluster.kafka.topics import ALERTS
 from cluster.plan import open_vision, read_plan
 from cluster.settings import KafkaSettings
 from loadtests.demo import cluster_document, settle

@@ -12,7 +12,8 @@ from click.testing import CliRunner, Result
 
 from cluster.broker.control import running_broker
 from cluster.cli import beholden
-from cluster.kafka_io import WATCHLIST, write_one
+from cluster.kafka.producer import write_one
+from cluster.kafka.topics import WATCHLIST
 from cluster.keys import make_keys
 from cluster.plan import read_plan
 from cluster.wire.text import format_time

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster.kafka_admin import _topics
+from cluster.kafka.admin import _topics
 from cluster.policies.book import PolicyBook, Refused
 from cluster.policies.signatures import Role
 from cluster.settings import ClusterSettings, KafkaSettings

@@ -109,7 +109,7 @@ class Walked:
 @pytest.fixture
 def kafka(monkeypatch: pytest.MonkeyPatch) -> None:
     """None is asked."""
-    monkeypatch.setattr("cluster.kafka_io.TopicReader", lambda *_, **__: Mock(poll=lambda _: []))
+    monkeypatch.setattr("cluster.kafka.reader.TopicReader", lambda *_, **__: Mock(poll=lambda _: []))
     monkeypatch.setattr("cluster.frame_publisher.KafkaFramePublisher", lambda *_: Mock())
 
 

@@ -11,7 +11,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from cluster.cli.ledger import ledger as command
-from cluster.kafka_io import LEDGER, LEDGER_HEADS
+from cluster.kafka.topics import LEDGER, LEDGER_HEADS
 from cluster.ledger.checkpoint_key import make_checkpoint_key, read_checkpoint_key
 from cluster.ledger.checkpoints import Checkpointer
 from cluster.ports import Record

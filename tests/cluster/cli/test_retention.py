@@ -54,7 +54,7 @@ def done(monkeypatch: pytest.MonkeyPatch, topics: Topics) -> list[tuple[int, str
         found.append((len(topics.told("retention.applied")), profile.evidence.keep))
         return ["evidence"]
 
-    monkeypatch.setattr("cluster.kafka_admin.apply_retention", give)
+    monkeypatch.setattr("cluster.kafka.admin.apply_retention", give)
     monkeypatch.setattr("cluster.ledger.desk.open_ledger", lambda plan: nullcontext(chain(topics.ledger)))
     return found
 
@@ -83,7 +83,7 @@ def test_what_no_policy_in_force_asks_for_is_not_done(
     words: tuple[str, ...], file: Path, topics: Topics, done: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that names a deployment which has none would change what another one keeps."""
-    monkeypatch.setattr("cluster.kafka_admin.members_of", lambda *_: done.append("asked"))
+    monkeypatch.setattr("cluster.kafka.groups.members_of", lambda *_: done.append("asked"))
     refused = run(file, *words)
     assert "no policy of drawn is in force" in str(refused.exception)
     assert (done, topics.ledger.messages) == ([], [])

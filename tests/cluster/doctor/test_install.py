@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from cluster import kafka_io
 from cluster.doctor import install as doctor
 from cluster.doctor.findings import Finding, Level, guarded
+from cluster.kafka import client
 from operators import onnx
 from operators.errors import DeviceUnavailable
 from tests.cluster.doctor.values import FAULT, OK, WARNING, levels
@@ -80,7 +80,7 @@ def test_one_place(changed: Mapping[str, Path | None], owners: Mapping[str, list
 @pytest.mark.parametrize(("in_c", "level"), [(True, OK), (False, FAULT)])
 def test_crc32c(monkeypatch: pytest.MonkeyPatch, in_c: bool, level: Level) -> None:
     """Checksums computed in Python are a fault."""
-    monkeypatch.setattr(kafka_io, "has_fast_crc", lambda: in_c)
+    monkeypatch.setattr(client, "has_fast_crc", lambda: in_c)
     assert levels(doctor.crc32c()) == [level]
 
 

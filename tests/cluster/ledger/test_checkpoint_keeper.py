@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cluster.clocks import HandClock
-from cluster.kafka_io import LEDGER, LEDGER_HEADS
+from cluster.kafka.topics import LEDGER, LEDGER_HEADS
 from cluster.ledger import checkpoint_keeper
 from cluster.ledger.checkpoint_keeper import CheckpointKeeper, last_checkpoint, ready_key
 from cluster.ledger.checkpoint_key import make_checkpoint_key, read_checkpoint_key

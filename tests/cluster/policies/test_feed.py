@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cluster.clocks import HandClock
-from cluster.kafka_io import OffsetsUnknown
+from cluster.kafka.reader import OffsetsUnknown
 from cluster.policies import feed as policy_feed
 from cluster.policies.feed import ASK_S, CERTAIN_S, PolicyFeed, open_topic
 from cluster.policies.signatures import Role

@@ -15,7 +15,7 @@ from cluster.policies.feed import PolicyFeed
 from cluster.policies.spread import Case, Newest
 from cluster.policies.standing import Standing
 from cluster.policies.watch import AGAIN_S, PolicyWatch, tell_ledger
-from cluster.recogniser import RecogniserStatus
+from cluster.recogniser_status import RecogniserStatus
 from cluster.settings import KafkaSettings
 from cluster.status import WATCHING, Member
 from cluster.wire.ledger import parse_record

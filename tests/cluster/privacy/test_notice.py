@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cluster.kafka_admin import _topics
+from cluster.kafka.admin import _topics
 from cluster.policies.in_force import PolicyInForce
 from cluster.privacy.notice import as_html, as_markdown, notice
 from cluster.privacy.retention_check import ages

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.kafka_admin import FRAMES_AHEAD_MS, KafkaConfigs, _topics
-from cluster.kafka_io import ALERTS, FRAMES, POLICY
+from cluster.kafka.admin import FRAMES_AHEAD_MS, KafkaConfigs, _topics
+from cluster.kafka.topics import ALERTS, FRAMES, POLICY
 from cluster.privacy.retention import topics_of
 from cluster.privacy.retention_check import Age, ages, broken, readable
 from cluster.settings import KafkaSettings

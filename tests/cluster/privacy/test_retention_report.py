@@ -8,7 +8,8 @@ from click.testing import CliRunner
 
 from cluster import cli
 from cluster.cli import retention
-from cluster.kafka_io import EVIDENCE, Extent
+from cluster.kafka.reader import Extent
+from cluster.kafka.topics import EVIDENCE
 from cluster.ports import Record
 from cluster.privacy.retention_check import ages
 from cluster.privacy.retention_report import NONMATCHES, Line, Told, report, withdrawn_since

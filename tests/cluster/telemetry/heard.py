@@ -6,7 +6,7 @@ from typing import Any
 from cluster.account import Account, NoMatch, Outcome, Shed
 from cluster.ledger.checkpoint_keeper import Sealing
 from cluster.measures import Work
-from cluster.recogniser import RecogniserStatus
+from cluster.recogniser_status import RecogniserStatus
 from cluster.stages import Stage
 from cluster.status import READY, WATCHING, Member, PolicyShown
 from cluster.telemetry.gpu import Gpu

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from cluster.account import Account
-from cluster.kafka_io import Extent
+from cluster.kafka.reader import Extent
 from cluster.privacy.retention_check import Age
 from cluster.status import READY, WATCHING, Member
 from cluster.telemetry.heard import Processes

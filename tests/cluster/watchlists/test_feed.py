@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import pytest
 
-from cluster.kafka_io import OffsetsUnknown
+from cluster.kafka.reader import OffsetsUnknown
 from cluster.ports import Record
 from cluster.settings import KafkaSettings
 from cluster.watchlists import feed as watchlist_feed

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from cluster.kafka_io import LEDGER, WATCHLIST
+from cluster.kafka.topics import LEDGER, WATCHLIST
 from cluster.ports import Record
 from cluster.settings import KafkaSettings
 from cluster.watchlists import register

@@ -5,7 +5,7 @@ Python runs a module of this name when it starts. The suite has to find what thi
 
 from collections.abc import Mapping, Sequence
 
-from cluster.kafka_io import KafkaFrameSource
+from cluster.kafka.frame_source import KafkaFrameSource
 from cluster.ports import Record
 
 _poll, _commit = KafkaFrameSource.poll, KafkaFrameSource.commit

@@ -1,0 +1,50 @@
+"""What Helm says of the chart, in both of its lines."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from helm.tools.examples import CHART, EXAMPLES, names, render, template
+from tests.helm.needed import needed, ran
+
+pytestmark = pytest.mark.chart
+
+HELMS = ("helm3", "helm4")
+EACH = list(itertools.product(names(), HELMS))
+
+
+@pytest.mark.parametrize(("example", "helm"), EACH)
+def test_lint_finds_nothing_to_warn_of(example: str, helm: str) -> None:
+    """Strictly: a warning is an error."""
+    values = EXAMPLES / example / "values.yaml"
+    ran([needed("charts", helm), "lint", "--strict", "--quiet", CHART, "--values", values])
+
+
+@pytest.mark.parametrize("example", names())
+def test_both_lines_of_helm_render_the_same(example: str) -> None:
+    """Helm 3 and Helm 4, hooks and tests included."""
+    three, four = (ran(template(needed("charts", helm), EXAMPLES / example / "values.yaml")) for helm in HELMS)
+    assert sorted(three.split("\n---\n")) == sorted(four.split("\n---\n"))
+
+
+@pytest.mark.parametrize("example", names())
+def test_the_committed_rendering_is_what_the_chart_makes(example: str, tmp_path: Path) -> None:
+    """So a change of a template shows what it does in the same commit."""
+    render(needed("charts", "helm4"), example, tmp_path / "now")
+    committed = EXAMPLES / example / "rendered"
+    now = {path.name: path.read_text() for path in (tmp_path / "now").iterdir()}
+    then = {path.name: path.read_text() for path in committed.iterdir()}
+    assert then == now, "renderings are not what the chart makes now: python -m helm.tools.examples"
+
+
+def test_every_example_that_was_promised_is_there() -> None:
+    """The tests of this file run over what is there, and would be green over nothing."""
+    assert set(names()) >= {"minimal-cpu", "gpu-h200", "existing-kafka-mtls", "two-sites", "airgapped"}
+
+
+def test_unit_tests_of_templates_pass() -> None:
+    """helm-unittest's suites beside the templates."""
+    said = ran([needed("charts", "helm-unittest"), "--strict", "--file", "tests/**/*_test.yaml", CHART])
+    assert "Tests:" in said
+    assert " 0 passed" not in said

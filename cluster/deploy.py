@@ -75,10 +75,10 @@ def bring_up(plan: Plan, progress: Callable[[str], None]) -> None:
                 _make_ready(plan, is_new, progress)
                 _make(plan, progress)
             return
-        if is_new and named and not fits(at_work)(plan.in_force.policy):
+        at_work = _as_asked(plan, at_work, is_new and not named)
+        if is_new:
             _apply(plan, progress)
-            is_new = False
-        ray_driver.supervisor_of(plan, _as_asked(plan, at_work, is_new), progress)
+        ray_driver.supervisor_of(plan, at_work, progress)
 
 
 @contextmanager
@@ -112,7 +112,8 @@ def _as_asked(plan: Plan, at_work: Plan, is_new: bool) -> Plan:
             f"cluster {cluster} runs, and its file names policy {policy.policy}, which is not in force: 'beholden "
             "policy propose' and 'apply' put it in force while it runs"
         )
-    at_work = replace(at_work, in_force=plan.in_force, release=plan.release)  # it follows the policy topic
+    settings = replace(at_work.settings, policy=plan.settings.policy)  # it follows the policy topic, not a file
+    at_work = replace(at_work, settings=settings, in_force=plan.in_force, release=plan.release)
     if not plan.differs_in_layout_only(at_work):
         raise DeploymentFailed(f"cluster {cluster} runs with other settings: 'beholden down', then 'beholden up'")
     return at_work

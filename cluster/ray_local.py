@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -101,8 +101,18 @@ def _token() -> Path:
 
 @contextmanager
 def locked_cluster(cluster: str) -> Iterator[None]:
-    """One command at a time starts or ends a cluster."""
-    with locked(state_folder() / f"{cluster}.lock"):
+    """One command at a time starts or ends a cluster.
+
+    Raises:
+        DeploymentFailed: This user's folder for what runs cannot be written.
+    """
+    with ExitStack() as lock:
+        try:
+            lock.enter_context(locked(state_folder() / f"{cluster}.lock"))
+        except OSError as error:
+            raise DeploymentFailed(
+                f"{state_folder()} cannot be written ({error.strerror}): set XDG_STATE_HOME to a folder that can be"
+            ) from None
         yield
 
 

@@ -69,7 +69,7 @@ def _look_after(settings: ClusterSettings, say: Say, note: Note, stopping: Event
         try:
             found = status_if_led(settings.cluster)
         except DeploymentFailed as silent:
-            now, is_ready = {**before, settings.cluster: str(silent)}, False
+            now, is_ready = {**before, settings.cluster: str(silent).partition("\n")[0]}, False
         else:
             if found is None and not was_taken_down():
                 return

@@ -39,9 +39,6 @@ def up(file: Path, bootstrap: str | None, stays: bool, health: str | None) -> No
     release that the cluster file names in force, and starts a supervisor that is missing anew. SIGTERM ends it and
     nothing else; 'beholden down' takes the cluster down.
     """
-    from cluster import deploy
-    from cluster.cli.status_view import show
-
     if health and not stays:
         raise click.UsageError("--health needs --stay: nobody would be there to answer")
     plan = _read(file, bootstrap)
@@ -49,8 +46,11 @@ def up(file: Path, bootstrap: str | None, stays: bool, health: str | None) -> No
     click.echo(f"{policy.deployment}: policy {policy.policy}, digest {plan.in_force.digest}", err=True)
     if stays:
         _stay(partial(_read, file, bootstrap), health)
-    else:
-        show(deploy.up(plan, _say), Console())
+        return
+    from cluster import deploy
+    from cluster.cli.status_view import show
+
+    show(deploy.up(plan, _say), Console())
 
 
 def _read(file: Path, bootstrap: str | None) -> Plan:
@@ -62,7 +62,7 @@ def _read(file: Path, bootstrap: str | None) -> Plan:
 
 
 @contextmanager
-def _listening(listen: str) -> Iterator[Health]:
+def _listening(listen: str) -> Iterator["Health"]:
     from cluster.health import Health
 
     try:
@@ -76,13 +76,13 @@ def _listening(listen: str) -> Iterator[Health]:
 
 
 def _stay(read: Callable[[], Plan], listen: str | None) -> None:
-    from cluster.stay import stay
-
     stopping = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     with ExitStack() as stack:
         note = stack.enter_context(_listening(listen)).note if listen else lambda _, __: None
+        from cluster.stay import stay
+
         stay(read, _say, note, stopping)
     click.echo("ended; what runs goes on, and 'beholden down' takes it down", err=True)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -12,6 +13,7 @@ import ray
 from ray.actor import ActorClass
 from ray.exceptions import ActorDiedError, RayTaskError
 
+from cluster import actors
 from cluster.actors import _RayCalls, start_lane, start_shard
 from cluster.plan import Plan, read_plan
 from cluster.shards.asked import AskedBook
@@ -124,3 +126,20 @@ def test_a_recogniser_asks_for_threads_a_part_of_a_card_and_what_its_nodes_are_n
         (3, 0, {"lane": 1}),
         (3, 1.0, {"lane": 1}),
     ]
+
+
+def test_what_ray_keeps_of_a_cluster_is_that_clusters_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two may share a Ray."""
+    kept: dict[str, Any] = {}
+    here = SimpleNamespace(namespace="drawn")
+    monkeypatch.setattr(ray, "get_runtime_context", lambda: here)
+    monkeypatch.setattr(actors, "_internal_kv_get", kept.get)
+    monkeypatch.setattr(actors, "_internal_kv_put", lambda key, value, overwrite: kept.update({key: value}))
+    actors.note_taken_down(True)
+    actors.note_drained([1])
+    assert (actors.was_taken_down(), actors.drained_slots()) == (True, {1})
+    here.namespace = "other"
+    assert (actors.was_taken_down(), actors.drained_slots()) == (False, set())
+    here.namespace = "drawn"
+    actors.note_taken_down(False)
+    assert (actors.was_taken_down(), actors.drained_slots()) == (False, {1})

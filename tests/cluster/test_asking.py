@@ -2,6 +2,7 @@
 
 import pytest
 import ray
+from ray.exceptions import ActorUnavailableError
 
 from cluster.account import Account
 from cluster.plan import Plan
@@ -26,6 +27,22 @@ def test_a_cluster_without_a_supervisor_is_told_of_by_name(monkeypatch: pytest.M
         DeploymentFailed, match=r"supervisor .* is missing.* recogniser-0, shard-0-of-1-r0; 'beholden up'"
     ):
         asking.status_of_connected("drawn")
+
+
+def test_whoever_stays_tells_a_supervisor_that_is_missing_from_one_that_is_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first is started anew, the second by Ray."""
+    monkeypatch.setattr(asking, "find_actor", lambda name: None)
+    assert asking.status_if_led("drawn") is None
+
+    def silent(cluster: str) -> ClusterStatus:
+        raise ActorUnavailableError("restarting", None)
+
+    monkeypatch.setattr(asking, "find_actor", lambda name: "the supervisor")
+    monkeypatch.setattr(asking, "status_of_connected", silent)
+    with pytest.raises(DeploymentFailed, match="cluster drawn does not answer: ActorUnavailableError"):
+        asking.status_if_led("drawn")
 
 
 def _lane(asks: Layout, state: str = WATCHING) -> Member:

@@ -4,6 +4,7 @@ import json
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -196,7 +197,8 @@ def test_a_release_that_the_file_names_comes_into_force_while_the_cluster_runs(
     with pytest.raises(DeploymentFailed, match="policy 2, which is not in force: 'beholden policy propose'"):
         stayer.bring_up(replace(sharded, in_force=second.in_force))
     assert stayer.done == []
-    assert stayer.bring_up(with_release(sharded, second)) == ["apply 2", "lead under 2"]
+    elsewhere = replace(sharded, settings=replace(sharded.settings, policy=Path("2.release.json")))
+    assert stayer.bring_up(with_release(elsewhere, second)) == ["apply 2", "lead under 2"]
     book.releases[1] = second
     assert stayer.bring_up(with_release(sharded, second)) == ["lead under 2"]
     said = "policy 2 is in force, above the 1 of the cluster file"
@@ -213,6 +215,16 @@ def test_a_release_that_what_runs_cannot_follow_is_not_put_in_force(
     document["retention"]["evidence"]["keep"] = "1 min"
     second = draft(policy_of(document), first, "ada", NOW, "the test")
     with pytest.raises(DeploymentFailed, match="another retention than what runs: 'beholden down', then 'beholden up'"):
+        stayer.bring_up(with_release(sharded, second))
+    assert stayer.done == []
+
+
+def test_a_release_beside_other_settings_is_not_put_in_force(sharded: Plan, book: PolicyBook, stayer: Stayer) -> None:
+    """Either all that the files say comes about, or nothing."""
+    book.releases[0] = first = draft(sharded.in_force, None, "beholden up", NOW, "the test")
+    stayer.at_work = replace(sharded, settings=replace(sharded.settings, ray="else:1"))
+    second = draft(renumbered(sharded.in_force, 2), first, "ada", NOW, "the test")
+    with pytest.raises(DeploymentFailed, match="runs with other settings"):
         stayer.bring_up(with_release(sharded, second))
     assert stayer.done == []
 

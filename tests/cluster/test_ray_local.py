@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from cluster import ray_local
-from cluster.ray_local import LocalRay, find_ray, start_ray, stop_ray
+from cluster.ray_local import LocalRay, find_ray, locked_cluster, start_ray, stop_ray
+from operators.errors import DeploymentFailed
 
 
 def test_a_node_is_known_by_its_process_and_its_start() -> None:
@@ -47,3 +48,31 @@ def test_a_node_is_written_down_before_a_signal_ends_its_start(monkeypatch: pyte
     assert stop_ray("begun")
     started[0].wait(5)
     assert not psutil.pid_exists(started[0].pid)
+
+
+@pytest.mark.parametrize("named", ["RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"])
+def test_a_token_that_the_environment_names_is_used_and_none_is_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: str
+) -> None:
+    """As Ray's operator gives one to its pods, where this user's own would open nothing."""
+    for name in ("RAY_AUTH_MODE", "RAY_USAGE_STATS_ENABLED", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.setenv(name, "before")
+    for name in {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} - {named}:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    ray_local.authenticate()
+    assert (os.environ["RAY_AUTH_MODE"], os.environ[named]) == ("token", "before")
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_a_folder_that_cannot_be_written_is_told_of_by_the_variable_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As in a container; what fails within is another matter."""
+    (tmp_path / "beholden").write_text("no folder")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with pytest.raises(DeploymentFailed, match=r"cannot be written .*: set XDG_STATE_HOME"), locked_cluster("drawn"):
+        pass
+    (tmp_path / "beholden").unlink()
+    with pytest.raises(BlockingIOError), locked_cluster("drawn"):
+        raise BlockingIOError

@@ -127,12 +127,13 @@ def test_a_supervisor_that_is_missing_is_started_anew(world: World, sharded: Pla
 
 def test_one_that_is_silent_is_told_of_and_left(world: World, sharded: Plan) -> None:
     """Ray starts it anew; what was known of the others is not taken back."""
-    silent = DeploymentFailed("cluster drawn does not answer: ActorUnavailableError")
+    silent = DeploymentFailed("cluster drawn does not answer: ActorUnavailableError\nand what Ray says besides")
     world.looks = [_status(sharded, shard=READY), silent, _status(sharded, shard=READY)]
     world.stay()
     assert world.said.count("brought up") == 1
-    assert world.said[-2:] == [f"drawn: {silent}", "drawn: not ready"]
-    assert world.noted[1] == (False, str(silent))
+    first_line = "cluster drawn does not answer: ActorUnavailableError"
+    assert world.said[-2:] == [f"drawn: {first_line}", "drawn: not ready"]
+    assert world.noted[1] == (False, first_line)
 
 
 def test_what_a_person_has_taken_down_is_left_alone(world: World, sharded: Plan) -> None:

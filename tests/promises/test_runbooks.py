@@ -56,8 +56,8 @@ def test_every_command_exists_and_takes_its_options(where: str) -> None:
     assert {line: missing(line) for line in commands_in(PAGES.get(where) or ADVICE[where]) if missing(line)} == {}
 
 
-@pytest.mark.parametrize("page", ["metrics.md", "observability.md"])
-def test_every_command_of_the_pages_on_telemetry_exists_and_takes_its_options(page: str) -> None:
+@pytest.mark.parametrize("page", ["metrics.md", "observability.md", "pods.md"])
+def test_every_command_of_the_pages_for_operators_exists_and_takes_its_options(page: str) -> None:
     """Between backticks and on lines of their own."""
     text = (ROOT / "docs" / page).read_text()
     lines = set(re.findall(r"^ {4}beholden ([^#\n]+)", text, re.MULTILINE))

@@ -8,7 +8,7 @@
 #
 #   docker buildx imagetools inspect python:3.11-slim-bookworm    # shows the digest
 #   docker build --build-arg PYTHON_IMAGE=NAME@sha256:DIGEST ...
-ARG PYTHON_IMAGE=docker.io/library/python:3.11.16-slim-bookworm@sha256:528257d48c1da0dcecc2e725d1ae34498d60c965f1241e39cd6a85a8859bdf84
+ARG PYTHON_IMAGE=python:3.11.16-slim-bookworm@sha256:528257d48c1da0dcecc2e725d1ae34498d60c965f1241e39cd6a85a8859bdf84
 
 FROM ${PYTHON_IMAGE} AS pinned
 ARG PYTHON_IMAGE

@@ -64,7 +64,7 @@ def base() -> dict[str, Any]:
         "name": name,
         "version": tag,
         "hashes": [{"alg": "SHA-256", "content": digest}],
-        "purl": f"pkg:oci/{name.rpartition('/')[2]}@sha256%3A{digest}?repository_url={name}",
+        "purl": f"pkg:docker/{name}@sha256%3A{digest}",
     }
 
 

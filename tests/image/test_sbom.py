@@ -37,7 +37,7 @@ def test_it_names_every_locked_package_with_version_and_hashes(bill: tuple[str, 
     """No more and no less, under the address by which scanners know them."""
     kind, document = bill
     found: dict[str, Any] = {each["name"]: each for each in document["components"]}
-    del found["docker.io/library/python"]
+    del found["python"]
     hashes = {
         name: (each["version"], {one["content"] for ref in each["externalReferences"] for one in ref["hashes"]})
         for name, each in found.items()

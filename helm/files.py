@@ -17,7 +17,7 @@ def copies() -> Iterator[tuple[Path, Path]]:
 
 def copy() -> None:
     """Write the copies anew, and remove those of what is not there any more."""
-    wanted = dict((target, source) for source, target in copies())
+    wanted = {target: source for source, target in copies()}
     for folder in FOLDERS:
         (FILES / folder).mkdir(parents=True, exist_ok=True)
         for there in (FILES / folder).iterdir():

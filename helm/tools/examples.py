@@ -49,6 +49,7 @@ def render(helm: Path, example: str, target: Path) -> None:
 def document() -> str:
     """The chart's README, out of its values' comments."""
     options = ["--chart-search-root", str(CHART), "--dry-run", "--log-level", "error", "--skip-version-footer"]
+    options += ["--sort-values-order", "file"]
     done = subprocess.run([str(tool("charts", "helm-docs")), *options], check=True, capture_output=True, text=True)
     return done.stdout.strip() + "\n"
 

@@ -28,8 +28,10 @@ WAIT_S = 120.0  # whoever waits so long has failed; all of this shares two cores
 TOKEN = "of-a-test"  # noqa: S105
 CONTROLLERS = (
     "deployment-controller,replicaset-controller,job-controller,cronjob-controller,garbage-collector-controller,"
-    "namespace-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,disruption-controller"
+    "namespace-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,disruption-controller,"
+    "persistentvolume-binder-controller"
 )
+GPUS = {"nvidia.com/gpu": "8"}
 
 Command = list[str | Path]
 
@@ -96,8 +98,8 @@ def a_cluster(folder: Path) -> Iterator[Cluster]:
             cluster.kubectl("create", "--filename", str(each))
         cluster.kubectl("wait", "--for", "condition=Established", "crd", "--all", "--timeout", f"{WAIT_S:.0f}s")
         start(controllers(folder, cluster.kubeconfig))
-        for name, more in (("gpu", {"nvidia.com/gpu": "8"}), ("plain", {})):
-            cluster.kubectl("create", "--filename", "-", given=node(name, more))
+        for each in (node("gpu", GPUS), node("plain", {})):
+            cluster.kubectl("create", "--filename", "-", given=each)
         yield cluster
 
 
@@ -151,17 +153,20 @@ def controllers(folder: Path, kubeconfig: Path) -> dict[str, Command]:
     }
 
 
-def node(name: str, more: dict[str, str]) -> dict[str, Any]:
-    """A node of large machines that are not there."""
-    capacity = {"cpu": "64", "memory": "512Gi", "pods": "110", "ephemeral-storage": "1Ti"} | more
+def node(name: str, more: Mapping[str, str]) -> dict[str, Any]:
+    """A large machine that is not there; one with GPUs has the label and the taint that NVIDIA's operators give it."""
+    capacity = {"cpu": "64", "memory": "512Gi", "pods": "110", "ephemeral-storage": "1Ti", **more}
+    labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
+    taint = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
     return {
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {
             "name": name,
             "annotations": {"kwok.x-k8s.io/node": "fake"},
-            "labels": {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"},
+            "labels": labels | ({"nvidia.com/gpu.product": "NVIDIA-H200"} if more else {}),
         },
+        "spec": {"taints": [taint] if more else []},
         "status": {"capacity": capacity, "allocatable": capacity},
     }
 

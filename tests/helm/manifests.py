@@ -6,20 +6,22 @@ from typing import Any
 
 import yaml
 
-from helm.tools.examples import CHART, EXAMPLES, names
+from helm.tools.examples import EXAMPLES
 
 Manifest = dict[str, Any]
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @functools.cache
 def manifests(example: str) -> tuple[Manifest, ...]:
     """Every object of an example."""
-    return tuple(
-        document
-        for path in sorted((EXAMPLES / example / "rendered").glob("*.yaml"))
-        for document in yaml.load_all(path.read_text(), _LOADER)
-        if document
-    )
+    paths = sorted((EXAMPLES / example / "rendered").glob("*.yaml"))
+    return tuple(each for path in paths for each in documents(path.read_text()))
+
+
+def documents(text: str) -> list[Manifest]:
+    """Every object of a stream of YAML documents."""
+    return [each for each in yaml.load_all(text, _LOADER) if each]
 
 
 def of_kind(example: str, kind: str) -> list[Manifest]:
@@ -49,8 +51,3 @@ def _templates(value: Any, place: str) -> Iterator[tuple[str, Manifest]]:
 def containers(template: Manifest) -> list[Manifest]:
     """Every container of a pod, those that come before the others included."""
     return [*template["spec"].get("initContainers", []), *template["spec"]["containers"]]
-
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-__all__ = ["CHART", "EXAMPLES", "Manifest", "containers", "manifests", "names", "of_kind", "pods"]

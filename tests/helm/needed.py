@@ -1,5 +1,6 @@
 """Tools that judge the chart: a test that lacks one skips and says how to build it, unless they are required."""
 
+import functools
 import os
 import subprocess
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from helm.tools.build import definitions, tool
+from helm.tools.examples import EXAMPLES, template
 
 
 def needed(module: str, name: str) -> Path:
@@ -30,6 +32,12 @@ def _there(path: Path, module: str) -> Path:
     if os.environ.get("BEHOLDEN_CHART_TOOLS") == "required":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@functools.cache
+def rendered(example: str, helm: str = "helm4") -> str:
+    """What Helm makes of an example now."""
+    return ran(template(needed("charts", helm), EXAMPLES / example / "values.yaml"))
 
 
 def ran(command: Sequence[str | Path], standard_input: str | None = None) -> str:

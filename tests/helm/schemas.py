@@ -1,4 +1,4 @@
-"""JSON schemas for kubeconform out of custom resource definitions, closed as the API server closes them by pruning."""
+"""JSON schemas for kubeconform: Kubernetes' own kinds, and others out of their definitions, all closed."""
 
 import json
 from collections.abc import Iterable
@@ -24,6 +24,17 @@ def write_schemas(definitions: Iterable[Path], target: Path) -> None:
             schema = closed(version["schema"]["openAPIV3Schema"])
             schema["properties"] |= _METADATA
             (target / f"{kind}-{definition['spec']['group']}-{version['name']}.json").write_text(json.dumps(schema))
+
+
+def copy_schemas(package: Path, version: str, target: Path) -> None:
+    """Copy the closed schemas of Kubernetes' own kinds out of kubernetes-validate's folder.
+
+    There they refer to each other by an address that its own Python code alone resolves.
+    """
+    target.mkdir()
+    for path in (package / "kubernetes-json-schema" / f"v{version}-local-strict").iterdir():
+        schema = path.read_text().replace('"/api/_definitions.json', '"_definitions.json')
+        (target / path.name).write_text(schema.replace('"$id": "https://kubernetes.io/api/', '"$comment": "'))
 
 
 LAYOUT = "{{ .ResourceKind }}-{{ .Group }}-{{ .ResourceAPIVersion }}.json"

@@ -15,23 +15,50 @@ pytestmark = pytest.mark.chart
 
 EXAMPLE = EXAMPLES / "gpu-h200" / "values.yaml"
 RELEASE = "beholden"
-WORKERS = ("--selector", "ray.io/group=recognisers")
+OWN = 5  # of each namespace a ConfigMap with its authority's certificate and a ServiceAccount; and the claim
+MODELS: dict[str, Any] = {"accessModes": ["ReadOnlyMany"], "storageClassName": ""}
+# What whoever installs the example has made: two namespaces, a class of nodes' runtimes, and a volume with models.
+THERE: list[dict[str, Any]] = [
+    {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
+    },
+    {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kafka"}},
+    {
+        "apiVersion": "node.k8s.io/v1",
+        "kind": "RuntimeClass",
+        "metadata": {"name": "nvidia"},
+        "handler": "nvidia",
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": "models"},
+        "spec": MODELS | {"capacity": {"storage": "1Gi"}, "hostPath": {"path": "/models"}},
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "models", "namespace": NAMESPACE},
+        "spec": MODELS | {"resources": {"requests": {"storage": "1Gi"}}, "volumeName": "models"},
+    },
+]
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A Kubernetes whose namespace admits nothing that breaks the restricted Pod Security Standard."""
     with a_cluster(tmp_path_factory.mktemp("kubernetes")) as kubernetes:
-        labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
-        kubernetes.kubectl("create", "--filename", "-", given=namespace)
+        for each in THERE:
+            kubernetes.kubectl("create", "--filename", "-", given=each)
         yield kubernetes
 
 
 @pytest.fixture(scope="module")
 def before(cluster: Cluster) -> set[str]:
     """What the namespace holds before anything is installed."""
-    cluster.wait(lambda: len(everything(cluster)) >= 2, "a namespace's own objects")
+    cluster.wait(lambda: len(everything(cluster)) >= OWN, "two namespaces' own objects")
     return everything(cluster)
 
 
@@ -47,11 +74,14 @@ def installed(cluster: Cluster, before: set[str]) -> Cluster:
 
 
 def everything(cluster: Cluster) -> set[str]:
-    """Every object of the namespace that can be listed, but for what only tells of others."""
+    """Every object of the two namespaces that can be listed, but for what only tells of others."""
     kinds = cluster.kubectl("api-resources", "--verbs", "list,delete", "--namespaced", "--output", "name").split()
     told = {"events", "events.events.k8s.io", "leases.coordination.k8s.io"}
-    listed = cluster.kubectl("get", ",".join(set(kinds) - told), "--namespace", NAMESPACE, "--output", "name")
-    return set(listed.split())
+    listed = (
+        cluster.kubectl("get", ",".join(set(kinds) - told), "--namespace", namespace, "--output", "name")
+        for namespace in (NAMESPACE, "kafka")
+    )
+    return {f"{number}: {name}" for number, names in enumerate(listed) for name in names.split()}
 
 
 def pods(cluster: Cluster, *more: str) -> list[dict[str, Any]]:
@@ -163,11 +193,12 @@ def test_an_upgrade_with_another_policy_restarts_no_gpu_worker(installed: Cluste
 def upgrade(cluster: Cluster, folder: Path) -> None:
     """Upgrade the release to a policy with another number."""
     values = yaml.safe_load(EXAMPLE.read_text())
-    document = yaml.safe_load(values["policy"]["document"])
-    document["policy"] += 1
-    values["policy"]["document"] = yaml.safe_dump(document)
+    release = json.loads(values["policy"]["release"])
+    release["policy"]["policy"] += 1
+    values["policy"]["release"] = json.dumps(release)
     (folder / "values.yaml").write_text(json.dumps(values))
-    cluster.helm("upgrade", RELEASE, str(CHART), "--namespace", NAMESPACE, "--values", str(folder / "values.yaml"))
+    changed = ("--values", str(folder / "values.yaml"))
+    cluster.helm("upgrade", RELEASE, str(CHART), "--namespace", NAMESPACE, *changed)
 
 
 def controllers_uids(cluster: Cluster) -> set[str]:
@@ -182,10 +213,12 @@ def settings_of(cluster: Cluster) -> dict[str, str]:
 
 
 def test_nothing_is_left_when_it_is_uninstalled(installed: Cluster, before: set[str]) -> None:
-    """Not what the operator made either; what lay there before stays."""
+    """Not what the operator made either. Topics stay: what they hold is to be deleted in order, not by accident."""
+    topics = {each for each in everything(installed) if "kafkatopic." in each}
+    assert topics
     installed.helm("uninstall", RELEASE, "--namespace", NAMESPACE)
-    installed.wait(lambda: everything(installed) <= before, f"nothing but {sorted(before)}")
-    assert everything(installed) == before
+    installed.wait(lambda: everything(installed) <= before | topics, f"nothing but {sorted(before | topics)}")
+    assert everything(installed) == before | topics
     kinds = installed.kubectl("api-resources", "--verbs", "list", "--namespaced=false", "--output", "name").split()
     kinds = [kind for kind in kinds if not kind.startswith("componentstatuses")]
     owned = ("--selector", f"app.kubernetes.io/instance={RELEASE}", "--output", "name")

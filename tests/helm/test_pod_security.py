@@ -1,13 +1,14 @@
 """Every pod of every example against the restricted Pod Security Standard and a linter, and against our own rules."""
 
+import functools
 import json
 
 import pytest
 import yaml
 
-from helm.tools.examples import EXAMPLES, NAMESPACE, names, template
+from helm.tools.examples import NAMESPACE, names
 from tests.helm.manifests import Manifest, containers, manifests, of_kind, pods
-from tests.helm.needed import answered, needed, ran
+from tests.helm.needed import answered, needed, ran, rendered
 
 PERFECT = 10  # kube-score's best grade
 
@@ -24,8 +25,7 @@ EXCEPTIONS: dict[str, str] = {
 @pytest.mark.parametrize("example", names())
 def test_pods_keep_the_restricted_standard(example: str) -> None:
     """Judged by the code of the admission plugin, groups of the RayCluster included."""
-    rendered = ran(template(needed("charts", "helm4"), EXAMPLES / example / "values.yaml"))
-    said = ran([needed("charts", "podsecurity"), "restricted"], rendered)
+    said = ran([needed("charts", "podsecurity"), "restricted"], rendered(example))
     assert "pods keep the standard" in said
 
 
@@ -67,6 +67,7 @@ def test_no_secret_is_in_the_chart(example: str) -> None:
     assert of_kind(example, "Secret") == []
 
 
+@functools.cache
 def findings(example: str) -> dict[str, list[str]]:
     """What kube-score finds in an example, by check; pods of the RayCluster are shown to it as pods."""
     objects = [each for each in manifests(example) if each["kind"] != "RayCluster"]

@@ -9,12 +9,11 @@ import yaml
 
 from helm.tools.examples import CHART, EXAMPLES, document, names
 from tests.helm.needed import needed
-from tests.helm.values_read import described, is_used, leaves, mentioned, unknown
+from tests.helm.values_read import described, is_used, leaves, mentioned, spelt_out, unknown
 
 VALUES = (CHART / "values.yaml").read_text()
-TEMPLATES = "\n".join(
-    path.read_text() for path in sorted((CHART / "templates").rglob("*")) if path.suffix in (".yaml", ".tpl", ".txt")
-)
+FILES = [path for path in sorted((CHART / "templates").rglob("*")) if path.suffix in (".yaml", ".tpl", ".txt")]
+TEMPLATES = "\n".join(spelt_out(path.read_text()) for path in FILES)
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 
 
@@ -36,6 +35,17 @@ def test_a_value_below_one_that_is_handed_on_counts_only_where_its_name_is_taken
     named = mentioned(templates)
     assert is_used(("head", "nodeSelector"), templates, named)
     assert not is_used(("head", "tolerations"), templates, named)
+
+
+def test_a_variable_that_stands_for_values_is_seen_through() -> None:
+    """Templates write `$v := .Values` at their top."""
+    assert mentioned(spelt_out("{{- $v := .Values }}{{ $v.a.b }}")) == {("a", "b")}
+    assert mentioned(spelt_out("{{- $k := $.Values.kafka -}}{{ $k.name }}")) == {("kafka",), ("kafka", "name")}
+
+
+def test_a_value_that_is_described_counts_as_one_with_all_below_it() -> None:
+    """As resources do, which go to Kubernetes as they are."""
+    assert set(leaves("a:\n  # -- Of the pod.\n  resources:\n    limits: {memory: 1Gi}\n")) == {("a", "resources")}
 
 
 def test_every_value_is_used_by_a_template() -> None:
@@ -89,7 +99,7 @@ def test_the_schema_names_the_values_that_there_are_and_no_other() -> None:
             return {place}
         return {leaf for name, each in schema["properties"].items() for leaf in fields(each, (*place, name))}
 
-    allowed, offered = fields(SCHEMA, ()), set(leaves(VALUES))
+    allowed, offered = fields(SCHEMA, ()) - {("global",)}, set(leaves(VALUES))  # Helm itself puts `global` there
     assert _without_counterpart(offered, allowed) == []
     assert _without_counterpart(allowed, offered) == []
 

@@ -8,20 +8,21 @@ import yaml
 
 Place = tuple[str, ...]
 MENTIONED = re.compile(r"\bValues((?:\.\w+)+)")
+VARIABLE = re.compile(r"\$(\w+) := (\$?\.(?:root\.)?Values[.\w]*) *-?\}\}")
 
 
 def leaves(text: str) -> dict[Place, int]:
-    """Every value that has no named values below it, and the line where it stands, from 0."""
-    return dict(_leaves(yaml.compose(text, yaml.SafeLoader), ()))
+    """Every value that is described, or has no values below it, and the line where it stands, from 0."""
+    return dict(_leaves(yaml.compose(text, yaml.SafeLoader), (), text))
 
 
-def _leaves(node: Any, place: Place) -> Iterator[tuple[Place, int]]:
+def _leaves(node: Any, place: Place, text: str) -> Iterator[tuple[Place, int]]:
     for key, value in node.value:
-        here = (*place, key.value)
-        if isinstance(value, yaml.MappingNode) and value.value and not value.flow_style:
-            yield from _leaves(value, here)
+        here, line = (*place, key.value), key.start_mark.line
+        if isinstance(value, yaml.MappingNode) and value.value and not described(text, line):
+            yield from _leaves(value, here, text)
         else:
-            yield here, key.start_mark.line
+            yield here, line
 
 
 def described(text: str, line: int) -> bool:
@@ -35,6 +36,17 @@ def described(text: str, line: int) -> bool:
     return False
 
 
+def spelt_out(template: str) -> str:
+    """A template in which variables that stand for values are written as what they stand for, each within its block."""
+    return "".join(_spelt_out(block) for block in re.split(r"(?=\{\{-? *define )", template))
+
+
+def _spelt_out(block: str) -> str:
+    for name, value in VARIABLE.findall(block):
+        block = re.sub(rf"\${name}\.(?=\w)", f"{value}.", block)
+    return block
+
+
 def mentioned(templates: str) -> set[Place]:
     """Every value that templates name, wherever they are in the document when they do."""
     return {tuple(found.strip(".").split(".")) for found in MENTIONED.findall(templates)}
@@ -45,7 +57,7 @@ def is_used(place: Place, templates: str, named: set[Place]) -> bool:
     if any(each[: len(place)] == place for each in named):
         return True
     below = any(each == place[: len(each)] for each in named)
-    return below and re.search(rf"\.{re.escape(place[-1])}\b", templates) is not None
+    return below and re.search(rf"[.\"]{re.escape(place[-1])}\b", templates) is not None
 
 
 def unknown(named: set[Place], offered: set[Place]) -> set[Place]:

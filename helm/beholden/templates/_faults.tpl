@@ -1,8 +1,8 @@
 {{/* What is wrong with values, a line for each fault that says what to do; nothing where all is well. */}}
 
 {{- define "beholden.faults.cluster" -}}
-{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" (include "beholden.fullname" .)) }}
-fullnameOverride: {{ include "beholden.fullname" . }} cannot name a Service: begin with a letter, in lower case
+{{- if not (regexMatch "^[a-zA-Z]" (include "beholden.fullname" .)) }}
+fullnameOverride: {{ include "beholden.fullname" . }} cannot name a Service: it must begin with a letter
 {{- end }}
 {{- if and (eq $.Values.device "cuda") (not $.Values.gpu.resourceName) }}
 gpu.resourceName: device is cuda, and what the cluster calls a GPU is not said: `kubectl describe node` lists it, as nvidia.com/gpu
@@ -57,6 +57,12 @@ kafka.users.{{ . }}.existingSecret: protocol {{ $.Values.kafka.protocol }} needs
 {{- end }}
 {{- if and .Values.networkPolicy.enabled (not (or .Values.networkPolicy.kafka $.Values.kafka.strimzi.cluster)) }}
 networkPolicy.kafka: nothing may leave the pods but for where it is let: say where Kafka's brokers are, as [{ipBlock: {cidr: 10.0.0.0/24}}]
+{{- end }}
+{{- end }}
+
+{{- define "beholden.faults.monitoring" -}}
+{{- if and .Values.monitoring.podMonitor.enabled .Values.networkPolicy.enabled (not .Values.networkPolicy.prometheus) }}
+networkPolicy.prometheus: monitoring.podMonitor has Prometheus fetch metrics, and nothing lets it: say where it is, as [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]
 {{- end }}
 {{- end }}
 

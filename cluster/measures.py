@@ -1,8 +1,8 @@
 """What is measured of one recogniser's work, beside the account of its frames. Counting, and nothing else."""
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cluster.stages import Durations, Histogram, Stages, bucket_of
@@ -35,8 +35,8 @@ class Measured:
         latencies: From capture until an alert is handed over to be written.
         exemplars: The last of these with a trace, by the number of their bucket.
         late_alerts: Alerts that took longer than the objective.
-        alerts: By camera and list.
-        sightings: By camera, list and verdict.
+        alerts: Camera, list, and how many.
+        sightings: Camera, list, verdict, and how many.
         last_frames: When the newest decided frame of each camera was captured, Unix time.
     """
 
@@ -47,8 +47,8 @@ class Measured:
     latencies: Durations = field(default_factory=Durations)
     exemplars: Mapping[str, Exemplar] = field(default_factory=dict)
     late_alerts: int = 0
-    alerts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    sightings: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
+    alerts: Sequence[tuple[str, str, int]] = ()
+    sightings: Sequence[tuple[str, str, str, int]] = ()
     last_frames: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -130,21 +130,7 @@ class Measures:
             latencies=self._latencies.durations,
             exemplars=dict(self._exemplars),
             late_alerts=self._late_alerts,
-            alerts=_nested(self._alerts.copy().items()),
-            sightings=_nested_twice(self._sightings.copy().items()),
+            alerts=[(*key, count) for key, count in self._alerts.copy().items()],
+            sightings=[(*key, count) for key, count in self._sightings.copy().items()],
             last_frames=dict(self._last_frames),
         )
-
-
-def _nested(counts: Iterable[tuple[tuple[str, str], int]]) -> dict[str, dict[str, int]]:
-    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for (first, second), count in counts:
-        found[first][second] = count
-    return dict(found)
-
-
-def _nested_twice(counts: Iterable[tuple[tuple[str, str, str], int]]) -> dict[str, dict[str, dict[str, int]]]:
-    found: defaultdict[str, dict[str, dict[str, int]]] = defaultdict(dict)
-    for (first, second, third), count in counts:
-        found[first].setdefault(second, {})[third] = count
-    return dict(found)

@@ -202,7 +202,7 @@ class Recogniser:
         """Wait before the next try. It is called when nothing of the last one is held any more."""
         if self._is_taken:
             self._trouble = SLOT_TAKEN
-            wait_until_free(self._plan.settings.kafka, self._plan.group, member_of(self._slot), self._stopping)
+            wait_until_free(self._plan.settings.kafka, self._plan.group, self._slot, self._stopping)
             self._is_taken = False
             self._restarts += 1
         else:

@@ -3,6 +3,7 @@
 import logging
 import threading
 
+from cluster.delivery import member_of
 from cluster.kafka.frame_source import SESSION_MS
 from cluster.kafka.groups import has_member
 from cluster.settings import KafkaSettings
@@ -15,10 +16,10 @@ SLOT_TAKEN = (
     "one anew with 'beholden down' and 'beholden up'"
 )
 
-log = logging.getLogger("beholden.slot")
+log = logging.getLogger("beholden.recogniser")
 
 
-def wait_until_free(kafka: KafkaSettings, group: str, member: str, stopping: threading.Event) -> None:
+def wait_until_free(kafka: KafkaSettings, group: str, slot: int, stopping: threading.Event) -> None:
     """Wait for good while another process of this name is in the group; return when there is nobody, or to stop.
 
     A process that was frozen in a transaction is barred as well, by Kafka: then nobody of its name joins the group.
@@ -26,17 +27,17 @@ def wait_until_free(kafka: KafkaSettings, group: str, member: str, stopping: thr
     Args:
         kafka: Which Kafka.
         group: Consumer group of all recognisers.
-        member: The name.
+        slot: 0-based number of this recogniser.
         stopping: Set when there is nothing to wait for any more.
     """
     looks = 0
     stopping.wait(FIRST_LOOK_S)
     while looks < LOOKS and not stopping.is_set():
         try:
-            if has_member(kafka, group, member):
+            if has_member(kafka, group, member_of(slot)):
                 stopping.wait()
         except BrokerUnavailable as unavailable:
-            log.warning("%s: %s", member, unavailable)
+            log.warning("recogniser %d: %s", slot, unavailable)
         else:
             looks += 1
         stopping.wait(LOOK_S)

@@ -10,6 +10,7 @@ from typing import Any
 import rfc8785
 
 from cluster.strict_yaml import build, read_both
+from cluster.wire.text import format_time
 from operators.errors import SettingsRefused
 from operators.models import ModelManifest
 from operators.policy import ModelChoice, Policy, unaccepted_models, unfit_models
@@ -65,16 +66,24 @@ def check_period(policy: Policy, now: datetime) -> None:
     Raises:
         SettingsRefused: It has ended, or its review is overdue.
     """
+    if over := why_over(policy, now):
+        raise SettingsRefused(over)
+
+
+def why_over(policy: Policy, now: datetime) -> str | None:
+    """Why a policy decides nothing any more, and what to do; None: its time is not over.
+
+    Args:
+        policy: Which one.
+        now: UTC-aware.
+    """
     name = f"policy {policy.policy} of {policy.deployment}"
     if now >= policy.end:
-        raise SettingsRefused(
-            f"{name} ended at {policy.end:%Y-%m-%d %H:%M} UTC: whoever authorised it decides anew, as another policy"
-        )
+        return f"{name} ended at {format_time(policy.end)}: whoever authorised it decides anew, as another policy"
     if now >= policy.review_by:
-        raise SettingsRefused(
-            f"{name} was to be reviewed by {policy.review_by:%Y-%m-%d %H:%M} UTC: review what came of it, then release "
-            "a policy with another review_by"
-        )
+        due = format_time(policy.review_by)
+        return f"{name} was to be reviewed by {due}: review what came of it, then apply one with another review_by"
+    return None
 
 
 def read_pinned(path: Path) -> tuple[ModelManifest, str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cluster.account import Shed
+from cluster.policies.in_force import why_over
 from cluster.wire.order import Order
 from cluster.wire.release import Release
 from cluster.wire.text import format_time
@@ -75,12 +76,8 @@ class Standing:
         number, policy = self.release.number, self.release.in_force.policy
         if self.release.is_expired(now):
             return Halt(Shed.LAPSED, f"policy {number} was looser for a time, which is over: apply a stricter one")
-        if now >= policy.end:
-            return Halt(Shed.LAPSED, f"policy {number} ended at {format_time(policy.end)}: apply another one")
-        if now >= policy.review_by:
-            due = format_time(policy.review_by)
-            return Halt(Shed.LAPSED, f"policy {number} was to be reviewed by {due}: review it, then apply another one")
-        return None
+        over = why_over(policy, now)
+        return Halt(Shed.LAPSED, over) if over else None
 
     def _closed(self, now: datetime) -> Halt | None:
         """Why the policy decides nothing at this hour."""

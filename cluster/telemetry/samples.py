@@ -190,14 +190,11 @@ def _alerts(measured: Measured, labels: _Labels) -> Iterator[Sample]:
     latencies, exemplars = measured.latencies, measured.exemplars
     yield Sample("beholden_alert_latency_seconds", labels, durations=latencies, exemplars=exemplars)
     yield Sample("beholden_alerts_late_total", labels, measured.late_alerts)
-    for camera, lists in measured.alerts.items():
-        for name, alerts in lists.items():
-            yield Sample("beholden_alerts_total", {**labels, "camera": camera, "list": name}, alerts)
-    for camera, sighted in measured.sightings.items():
-        for name, verdicts in sighted.items():
-            for verdict, count in verdicts.items():
-                where = {**labels, "camera": camera, "list": name, "outcome": verdict}
-                yield Sample("beholden_sightings_total", where, count)
+    for camera, name, alerts in measured.alerts:
+        yield Sample("beholden_alerts_total", {**labels, "camera": camera, "list": name}, alerts)
+    for camera, name, verdict, count in measured.sightings:
+        where = {**labels, "camera": camera, "list": name, "outcome": verdict}
+        yield Sample("beholden_sightings_total", where, count)
 
 
 def _work(status: RecogniserStatus, labels: _Labels) -> Iterator[Sample]:

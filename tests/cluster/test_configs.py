@@ -1,16 +1,22 @@
 """The files in configs/ are accepted as they are, and say what they are for."""
 
 import hashlib
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from cluster.plan import Plan, read_plan
+from cluster.settings import read_cluster
+from cluster.shards.layout import Layout
 from cluster.strict_yaml import read
 from operators.models import People, read_model
 from operators.retention import RetentionProfile
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ROOT / "configs"
 CLUSTERS = sorted((CONFIGS / "clusters").glob("*.yaml"))
 
 
@@ -60,3 +66,12 @@ def test_a_shipped_policy_keeps_things_as_the_profile_that_it_names() -> None:
     for file in CLUSTERS:
         found = read_plan(file).in_force.policy.retention
         assert found == read(CONFIGS / "retention" / f"{found.profile}.yaml", RetentionProfile)
+
+
+def test_what_the_page_on_pods_shows_of_a_cluster_file_can_be_read(write_document: Any) -> None:
+    """Beside what every cluster file has."""
+    [shown] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "pods.md").read_text(), re.DOTALL)
+    others = {"cluster": "shown", "policy": "p.yaml", "models": {"manifests": "m", "files": "f"}}
+    found = read_cluster(write_document(others | yaml.safe_load(shown)), {})
+    assert found.index.layout == Layout(2, 2)
+    assert (found.recognisers.resources, found.supervisor.resources) == ({"recogniser": 1}, {"controller": 1})

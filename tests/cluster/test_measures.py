@@ -33,7 +33,7 @@ def test_alerts_are_counted_by_camera_and_list_and_held_against_the_objective() 
     for seconds in (0.3, 1.0, 1.5):
         account.alerted(frame(f"00-{TRACE}-b7ad6b7169203331-01"), MATCH, NOW + timedelta(seconds=seconds))
     found = account.measures.measured
-    assert (found.alerts, found.late_alerts, found.latencies.count) == ({"gate": {"sought": 3}}, 1, 3)
+    assert (found.alerts, found.late_alerts, found.latencies.count) == ([("gate", "sought", 3)], 1, 3)
     assert found.exemplars[str(bucket_of(1.5))] == Exemplar(TRACE, 1.5, NOW.timestamp() + 1.5)
     assert len(found.exemplars) == 3
 
@@ -79,7 +79,7 @@ def test_all_of_it_stands_in_a_status_as_json() -> None:
     measures.sighted("gate", "sought", "alert")
     measures.alerted("gate", "sought", 0.5, 1.0, TRACE)
     found = json.loads(json.dumps(asdict(measures.measured)))
-    assert found["sightings"] == {"gate": {"sought": {"alert": 1}}}
+    assert found["sightings"] == [["gate", "sought", "alert", 1]]
 
 
 def test_every_stage_is_gone_through_and_counted() -> None:
@@ -91,7 +91,7 @@ def test_every_stage_is_gone_through_and_counted() -> None:
     assert counts == {"topic": 4, "turn": 3, "search": 1, "decide": 2, "evidence": 1, "publish": 3}
     assert {stage: n for stage, n in measured.stage_errors.items() if n} == {"topic": 1, "decode": 1, "search": 1}
     assert (measured.ages.count, measured.lives.count) == (2, 1)
-    assert measured.sightings == {"gate": {"sought": {"alert": 1}}}
+    assert measured.sightings == [("gate", "sought", "alert", 1)]
 
 
 def test_what_the_models_say_of_themselves_is_counted() -> None:
@@ -130,5 +130,5 @@ def test_a_canary_is_alerted_about_and_counted_nowhere() -> None:
     lane.run([record(b"anna")])
     measured = lane.account.measures.measured
     assert [is_canary(message.value) for message in lane.alerts.messages] == [True]
-    assert (lane.account.alerts, measured.alerts, measured.sightings, measured.latencies.count) == (0, {}, {}, 0)
+    assert (lane.account.alerts, measured.alerts, measured.sightings, measured.latencies.count) == (0, [], [], 0)
     assert dict(lane.account.frames_out) == {("alerted", "canary"): 1}

@@ -100,7 +100,7 @@ def test_once_stopped_what_was_decided_before_is_readable_at_once(monkeypatch: p
     twice = SightingSettings(2, 3, 0.3, 60000, 0)
     topic = [record(b"bert", 0, key=b"hall"), record(b"anna", 1), record(b"anna", 2), record(b"bert", 3, key=b"hall")]
     source, pipeline = lane(topic[:3], {}, [], twice, lambda _: orders[0] if orders else None)
-    pipeline._committed_at = 1e18
+    pipeline._endings.committed_at = 1e18
     pipeline.step(0)
     pipeline.step(0)
     assert (source.readable, source.stored) == ([], {})

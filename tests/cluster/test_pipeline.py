@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster import intake, searching
 from cluster import pipeline as pipeline_module
 from cluster.memory_io import MemorySource
 from cluster.ports import Record
@@ -37,7 +38,7 @@ FRAMES = ("frames", 0)
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Searches are repeated at once."""
-    monkeypatch.setattr(pipeline_module, "RETRY_SEARCH_S", 0.0)
+    monkeypatch.setattr(searching, "RETRY_SEARCH_S", 0.0)
 
 
 def _bodies(lane: Lane) -> list[dict[str, Any]]:
@@ -304,7 +305,8 @@ def test_time_that_is_waited_for_frames_is_not_work(monkeypatch: pytest.MonkeyPa
     now_s = [0.0]
     times = SimpleNamespace(perf_counter=lambda: now_s[0], monotonic=time.monotonic, sleep=time.sleep)
     monkeypatch.setattr(pipeline_module, "time", times)
-    monkeypatch.setattr(pipeline_module, "POLL_FRAMES", 2)
+    monkeypatch.setattr(intake, "time", times)
+    monkeypatch.setattr(intake, "POLL_FRAMES", 2)
     lane = Lane(poll_records=2)
     pipeline = lane.pipeline()
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cluster import pipeline as pipeline_module
+from cluster import intake
 from cluster.account import Shed
 from operators.errors import BrokerUnavailable
 from operators.freshness import CameraFreshness, FreshnessRule, Rule
@@ -123,7 +123,7 @@ def test_a_gap_in_what_was_shed_is_two_intervals() -> None:
 
 def test_frames_that_wait_are_not_committed_and_a_full_queue_is_not_polled(monkeypatch: pytest.MonkeyPatch) -> None:
     """The partition is held until it has been worked off; others are polled."""
-    monkeypatch.setattr(pipeline_module, "QUEUE_BYTES", 12)
+    monkeypatch.setattr(intake, "QUEUE_BYTES", 12)
     lane = Lane(poll_records=1)
     pipeline = lane.pipeline()
     lane.source.records.extend([at(0), at(1), at(2), at(3)])
@@ -165,7 +165,7 @@ def test_waiting_frames_of_a_partition_that_stays_are_looked_at_once() -> None:
 
 def test_a_lane_far_behind_jumps_to_what_is_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it jumped over is counted by offsets, told of for the partition's cameras, and committed after that."""
-    monkeypatch.setattr(pipeline_module, "POLL_FRAMES", 1)
+    monkeypatch.setattr(intake, "POLL_FRAMES", 1)
     lane = Lane()
     lane.run([at(offset, 20_000 - 1000 * offset) for offset in range(21)])
     assert outcomes(lane.account) == {("shed", "too_old"): 1, ("shed", "skipped"): 18, ("no_match", "no_face"): 2}
@@ -178,7 +178,7 @@ def test_a_lane_far_behind_jumps_to_what_is_fresh(monkeypatch: pytest.MonkeyPatc
 
 def test_what_was_seen_before_a_rebalance_is_not_counted_as_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     """The offsets come again and are jumped over: they have their end already."""
-    monkeypatch.setattr(pipeline_module, "POLL_FRAMES", 2)
+    monkeypatch.setattr(intake, "POLL_FRAMES", 2)
     lane = Lane(policy=policy(max_frame_age_ms=5000))
     pipeline = lane.pipeline()
     lane.source.records.extend([at(0, 3000), at(1, 3000), at(2, 3000)])

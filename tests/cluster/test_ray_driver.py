@@ -9,7 +9,7 @@ from ray.exceptions import ActorUnavailableError
 
 from cluster.plan import Plan
 from cluster.shards.layout import Layout
-from operators.errors import DeploymentFailed
+from operators.errors import RayUnreachable
 from tests.untold import ray_driver
 
 ASKED, OLD = Layout(2, 2), Layout(3, 1)
@@ -136,6 +136,6 @@ def test_only_what_is_done_is_said(
 def test_a_ray_that_is_not_there_is_said_at_once(sharded: Plan, address: str) -> None:
     """Ray would go on trying for many minutes."""
     settings = replace(sharded.settings, ray=address)
-    refused = pytest.raises(DeploymentFailed, match=f"nothing answers at {address} .*: start Ray there")
+    refused = pytest.raises(RayUnreachable, match=f"nothing answers at {address} .*: start Ray there")
     with refused, ray_driver.connected(settings):
         pass

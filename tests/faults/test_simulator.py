@@ -22,9 +22,13 @@ PART = 500
 class CommitsEarly(Pipeline):
     """With a bug: offsets are committed while alerts are still on their way."""
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._endings.settle = self._settle  # type: ignore[method-assign]
+
     def _settle(self, pending: Any) -> None:
         for each in pending:
-            self._finish(each.frames)
+            self._endings.finish(each.frames)
 
 
 class ForgetsPassages(Pipeline):
@@ -32,7 +36,7 @@ class ForgetsPassages(Pipeline):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._holds.keep = lambda *_: []  # type: ignore[method-assign]
+        self._decisions.holds.keep = lambda *_: []  # type: ignore[method-assign]
 
 
 class ForgetsAlerts(Pipeline):

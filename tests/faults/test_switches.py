@@ -19,9 +19,9 @@ class Mixes(Pipeline):
     """With a bug: thresholds are those of the first policy for ever."""
 
     def _decide_by(self, policy: Any, context: Any) -> None:
-        first = getattr(self, "_policy", policy)
+        first = self._scope.policy
         super()._decide_by(policy, context)
-        self._policy = first
+        self._scope.policy = first
 
 
 class CountsOn(Pipeline):
@@ -29,7 +29,7 @@ class CountsOn(Pipeline):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._sightings.adopt = lambda _: None  # type: ignore[method-assign]
+        self._decisions.sightings.adopt = lambda _: None  # type: ignore[method-assign]
 
 
 class Forgets(Pipeline):
@@ -38,7 +38,7 @@ class Forgets(Pipeline):
     def switch(self, *arguments: Any) -> None:
         """And forget."""
         super().switch(*arguments)
-        self._sightings = Sightings(self._policy.sightings)
+        self._decisions.sightings = Sightings(self._scope.policy.sightings)
 
 
 class Loses(Pipeline):
@@ -46,8 +46,7 @@ class Loses(Pipeline):
 
     def switch(self, *arguments: Any) -> None:
         """And drop."""
-        for _, frame in self._queue.empty():
-            self._offsets.finish(frame.ref)
+        self._endings.finish([frame.ref for _, frame in self._intake.take_out()])
         super().switch(*arguments)
 
 

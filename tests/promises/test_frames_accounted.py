@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster import pipeline as pipeline_module
 from cluster.account import NoMatch, Outcome, Shed
+from cluster.endings import Endings
 from operators.errors import BrokerUnavailable, FrameReason, IndexIncomplete
 from tests.builders import NOW, FakeIndex, Lane, record, shed_in_ledger
 
@@ -106,7 +106,7 @@ def test_each_way_is_reached() -> None:
 
 def test_a_frame_that_vanished_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The positive control: a pipeline that drops shed frames silently leaves the account open."""
-    monkeypatch.setattr(pipeline_module.Pipeline, "_shed", lambda self, dropped: None)
+    monkeypatch.setattr(Endings, "shed", lambda self, dropped: None)
     lane = Lane()
     lane.run([record(b"anna", 0, timestamp_ms=0), record(b"empty", 1)])
     assert lane.account.open == 1

@@ -20,7 +20,7 @@ from tests.builders import FakeIndex, FakeVision, Lane, entry, record, unit
 
 ROOT = Path(__file__).resolve().parents[2]
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
-NUMBERS = {"_slot", "_shard", "_shards", "extra", "deaths", "faces", "lived_ms", "_ceiling_ms"}
+NUMBERS = {"_slot", "slot", "_shard", "_shards", "extra", "deaths", "faces", "lived_ms", "_ceiling_ms"}
 PLACES = {"name", "ref", "shown", "path", "node_id", "camera", "_layout"}  # processes, frames, files, cameras
 PLACES |= {"listen", "otlp"}  # addresses of the cluster file
 # Texts of our own, of Kafka, Ray and the file system: none of them is given a face or the reference of a person.

@@ -130,7 +130,7 @@ def test_no_alert_is_written_behind_a_broken_chain(steps: Any) -> None:
 
     lane.alerts = Alerts()
     pipeline = lane.pipeline()
-    ledger = pipeline._outlets.ledger
+    ledger = pipeline._ledger
     for offset, (value, is_lost, is_old) in enumerate(steps):
         at_ms = int(NOW.timestamp() * 1000) - (2000 if is_old else 0)
         lane.source.records.append(record(value, offset, timestamp_ms=at_ms))
@@ -143,7 +143,7 @@ def test_no_alert_is_written_behind_a_broken_chain(steps: Any) -> None:
             pipeline.drain()
         except BrokerUnavailable:
             pipeline = lane.pipeline()
-            ledger = pipeline._outlets.ledger
+            ledger = pipeline._ledger
     assert not any(broken)
 
 

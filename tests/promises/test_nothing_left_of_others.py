@@ -216,11 +216,16 @@ class Leaky(Pipeline):
 
     place, folder = "", Path()
 
+    def __init__(self, source: Any, outlets: Outlets, *arguments: Any, **others: Any) -> None:
+        super().__init__(source, outlets, *arguments, **others)
+        self._outlets, self._complete = outlets, self._searching.search
+        self._searching.search = self._search  # type: ignore[method-assign]
+
     def _search(self, seen: Any) -> Any:
         for one in seen:
             for row in range(len(one.vectors)):
                 self._leak(one, row)
-        return super()._search(seen)
+        return self._complete(seen)
 
     def _leak(self, seen: Seen, row: int) -> None:
         vector, crop, ref = seen.vectors[row], seen.origin.crops[row].tobytes(), FrameRef("frames", 0, 0)

@@ -213,7 +213,7 @@ def test_who_was_not_alerted_about_because_of_a_stop_is_after_a_resume(confirm: 
     assert (lane.alerts.messages, shed_in_ledger(lane)) == ([], {})
     assert outcomes(lane.account)["shed", "stopped"] == 1
     lane.halting = orders
-    pipeline._halting = orders
+    pipeline._scope._halting = orders
     for offset in range(confirm, confirm + 2):
         lane.source.records.append(record(b"anna", offset))
         pipeline.step(0)

@@ -221,8 +221,8 @@ def test_a_loosening_whose_time_is_over_halts_everything() -> None:
     ("times", "seconds", "expected"),
     [
         (("11:00:00", "12:00:10", "12:00:10"), 9, None),
-        (("11:00:00", "12:00:10", "12:00:10"), 10, "policy 8 ended at 2026-01-31T12:00:10.000Z: apply another one"),
-        (("11:00:00", "12:00:20", "12:00:10"), 10, "policy 8 was to be reviewed by 2026-01-31T12:00:10.000Z"),
+        (("11:00:00", "12:00:10", "12:00:10"), 10, "policy 8 of test ended at 2026-01-31T12:00:10.000Z: whoever"),
+        (("11:00:00", "12:00:20", "12:00:10"), 10, "policy 8 of test was to be reviewed by 2026-01-31T12:00:10.000Z"),
         (("12:00:10", "12:00:20", "12:00:20"), 9, "policy 8 begins at 2026-01-31T12:00:10.000Z"),
         (("12:00:10", "12:00:20", "12:00:20"), 10, None),
     ],

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cluster import intake
 from cluster import pipeline as pipeline_module
 from cluster.account import Account
 from cluster.memory_io import MemorySink
@@ -40,6 +41,7 @@ def stalled(lane: Lane, stall_s: float, monkeypatch: pytest.MonkeyPatch) -> None
     now_s = [0.0]
     times = SimpleNamespace(perf_counter=lambda: now_s[0], monotonic=time.monotonic, sleep=time.sleep)
     monkeypatch.setattr(pipeline_module, "time", times)
+    monkeypatch.setattr(intake, "time", times)
     search = lane.index.search
 
     def slow(vectors: Float32, k: int, at_least: float) -> list[list[Hit]]:

@@ -200,8 +200,8 @@ def test_everything_that_is_said_is_on_the_list() -> None:
 
 def test_a_search_that_failed_first_says_how_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its time includes all tries."""
-    monkeypatch.setattr("cluster.pipeline.RETRY_SEARCH_S", 0.0)
-    monkeypatch.setattr("cluster.pipeline.LONGEST_RETRY_SEARCH_S", 0.0)
+    monkeypatch.setattr("cluster.searching.RETRY_SEARCH_S", 0.0)
+    monkeypatch.setattr("cluster.searching.LONGEST_RETRY_SEARCH_S", 0.0)
     traced = Traced()
     lane(traced, index=FakeIndex(silent=2)).run([record(b"stranger")])
     search = _one(traced.spans(), "search")

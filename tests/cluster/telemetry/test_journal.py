@@ -42,8 +42,8 @@ def test_alerts_errors_late_frames_and_what_the_camera_says_are_kept(
     frame: Any, changes: dict[str, Any], kept: Kept | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The objective is 500 ms; half a second is in time. Shed frames count by their camera's word alone."""
-    monkeypatch.setattr("cluster.pipeline.RETRY_SEARCH_S", 0.0)
-    monkeypatch.setattr("cluster.pipeline.LONGEST_RETRY_SEARCH_S", 0.0)
+    monkeypatch.setattr("cluster.searching.RETRY_SEARCH_S", 0.0)
+    monkeypatch.setattr("cluster.searching.LONGEST_RETRY_SEARCH_S", 0.0)
     traced = Traced()
     lane(traced, **changes).run([frame])
     assert [entry.kept for entry in traced.kept] == ([] if kept is None else [kept])

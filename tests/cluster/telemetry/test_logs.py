@@ -84,13 +84,13 @@ def test_lines_about_a_frame_name_its_trace() -> None:
     stream, traced = _written(), Traced()
     there = lane(traced)
     pipeline = there.pipeline()
-    barred = pipeline._is_barred
+    barred = pipeline._intake.is_barred
 
     def says(admitted: Any) -> bool:
         log.info("deciding")
         return barred(admitted)
 
-    pipeline._is_barred = says  # type: ignore[method-assign]
+    pipeline._intake.is_barred = says  # type: ignore[method-assign]
     there.source.records.append(record(b"stranger", headers={"traceparent": str(context).encode()}))
     pipeline.step(0)
     log.info("idle")

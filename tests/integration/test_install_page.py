@@ -29,8 +29,8 @@ def test_the_first_alert_comes_by_the_commands_of_the_page() -> None:
     with temporary(cluster) as run:
         run.beholden("up", "-f", str(run.file))
         for role, line in COMMAND.findall(PAGE):
-            here = line.replace("/etc/beholden/clusters/beholden.yaml", str(run.file))
-            here = here.replace("/tmp/", f"{run.folder}/{role}-")  # noqa: S108 - the words of the page
+            here = line.replace("/tmp/", f"{run.folder}/{role}-")  # noqa: S108 - the words of the page
+            here = here.replace("/etc/beholden/clusters/beholden.yaml", str(run.file))
             here = here.replace("--timeout 60", f"--timeout {WAIT_S}")
             said[f"{role} {line.split(' -')[0]}"] = run.beholden(*shlex.split(here))
         listed = run.beholden("watchlist", "list", "-f", str(run.file), "--list", "sought", "--json")

@@ -82,7 +82,7 @@ def in_pod(environment: Path, root: Path, *command: str, **variables: str) -> su
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from helm.tools.examples import EXAMPLES
+from helm.tools.examples import committed
 
 Manifest = dict[str, Any]
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -15,7 +15,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 @functools.cache
 def manifests(example: str) -> tuple[Manifest, ...]:
     """Every object of an example."""
-    paths = sorted((EXAMPLES / example / "rendered").glob("*.yaml"))
+    paths = sorted(committed(example).glob("*.yaml"))
     return tuple(each for path in paths for each in documents(path.read_text()))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from helm.tools.build import definitions, tool
-from helm.tools.examples import EXAMPLES, template
+from helm.tools.examples import template
 
 
 def needed(module: str, name: str) -> Path:
@@ -37,7 +37,7 @@ def _there(path: Path, module: str) -> Path:
 @functools.cache
 def rendered(example: str, helm: str = "helm4") -> str:
     """What Helm makes of an example now."""
-    return ran(template(needed("charts", helm), EXAMPLES / example / "values.yaml"))
+    return ran(template(needed("charts", helm), example))
 
 
 def ran(command: Sequence[str | Path], standard_input: str | None = None) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from helm.tools.examples import EXAMPLES, names
+from helm.tools.examples import EXAMPLES, committed, names
 from tests.helm.needed import needed, needed_definitions, ran, refused
 from tests.helm.schemas import LAYOUT, STRIMZI, copy_schemas, write_schemas
 
@@ -48,7 +48,7 @@ def kubeconform(*schemas: str) -> list[str | Path]:
 @pytest.mark.parametrize("example", names())
 def test_every_object_is_one_that_its_reader_knows(example: str, built_in: str, schemas: str) -> None:
     """For the oldest KubeRay, too: what it does not know it would leave out in silence."""
-    said = ran([*kubeconform(built_in, schemas), EXAMPLES / example / "rendered"])
+    said = ran([*kubeconform(built_in, schemas), committed(example)])
     assert "Skipped: 0" in said
 
 

@@ -1,13 +1,15 @@
 """Every value is used, described and in the schema; every value that a template names is offered."""
 
+import functools
 import json
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
 
-from helm.tools.examples import CHART, EXAMPLES, document, names
+from helm.tools.examples import CHART, document, names, values
 from tests.helm.needed import needed
 from tests.helm.values_read import described, is_used, leaves, mentioned, spelt_out, unknown
 
@@ -119,9 +121,11 @@ def _resolved(reference: str) -> dict[str, Any]:
 @pytest.mark.parametrize("example", names())
 def test_an_example_says_only_what_the_schema_knows(example: str) -> None:
     """Over the chart's own values, as Helm lays it."""
-    values = _laid_over(yaml.safe_load(VALUES), yaml.safe_load((EXAMPLES / example / "values.yaml").read_text()))
+    said = functools.reduce(
+        _laid_over, [yaml.safe_load(text) for text in (VALUES, *map(Path.read_text, values(example)))]
+    )
     validator = jsonschema.validators.validator_for(SCHEMA)(SCHEMA)
-    assert [error.message for error in validator.iter_errors(values)] == []
+    assert [error.message for error in validator.iter_errors(said)] == []
 
 
 def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

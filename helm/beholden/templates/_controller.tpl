@@ -14,9 +14,6 @@
       --disable-usage-stats
   env:
     {{- include "beholden.ray.env" .root | nindent 4 }}
-    {{- if .root.Values.ray.gcs.redisAddress }}
-    - {name: RAY_gcs_rpc_server_reconnect_timeout_s, value: "600"} # as KubeRay gives its workers
-    {{- end }}
     {{- .env | nindent 4 }}
   {{- include "beholden.ray.probes" (dict "port" 6380 "patience" 120) | nindent 2 }}
   volumeMounts:
@@ -37,6 +34,9 @@
 
 {{- define "beholden.controllerEnv" -}}
 {{ include "beholden.ray.tokenEnv" . }}
+{{- if .Values.ray.gcs.redisAddress }}
+- {name: RAY_gcs_rpc_server_reconnect_timeout_s, value: "600"} # as KubeRay gives its workers
+{{- end }}
 {{- include "beholden.kafka.env" (dict "root" . "user" "cluster") }}
 {{- end }}
 

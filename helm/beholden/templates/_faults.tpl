@@ -4,27 +4,37 @@
 {{- if not (regexMatch "^[a-zA-Z]" (include "beholden.fullname" .)) }}
 fullnameOverride: {{ include "beholden.fullname" . }} cannot name a Service: it must begin with a letter
 {{- end }}
-{{- if and (eq $.Values.device "cuda") (not $.Values.gpu.resourceName) }}
+{{- if and (eq .Values.device "cuda") (not .Values.gpu.resourceName) }}
 gpu.resourceName: device is cuda, and what the cluster calls a GPU is not said: `kubectl describe node` lists it, as nvidia.com/gpu
 {{- end }}
-{{- if and (eq $.Values.device "cpu") $.Values.gpu.resourceName }}
-gpu.resourceName: {{ $.Values.gpu.resourceName }} is named and device is cpu: set device to cuda, or leave the name empty
+{{- if and (eq .Values.device "cpu") .Values.gpu.resourceName }}
+gpu.resourceName: {{ .Values.gpu.resourceName }} is named and device is cpu: set device to cuda, or leave the name empty
 {{- end }}
-{{- $each := $.Values.recognisers.perPod | int }}
-{{- $cards := $.Values.gpu.perPod | int }}
-{{- if and (eq $.Values.device "cuda") (ne 0 (mod $each $cards)) (ne 0 (mod $cards $each)) }}
+{{- $each := .Values.recognisers.perPod | int }}
+{{- $cards := .Values.gpu.perPod | int }}
+{{- if and (eq .Values.device "cuda") (ne 0 (mod $each $cards)) (ne 0 (mod $cards $each)) }}
 gpu.perPod: {{ $cards }} cannot be shared by {{ $each }} recognisers of a pod: one must be a multiple of the other
 {{- end }}
-{{- if and $.Values.recognisers.most (lt ($.Values.recognisers.most | int) ($.Values.recognisers.count | int)) }}
-recognisers.most: must be 0, or at least count ({{ $.Values.recognisers.count }}), found {{ $.Values.recognisers.most }}
+{{- if and .Values.recognisers.most (lt (.Values.recognisers.most | int) (.Values.recognisers.count | int)) }}
+recognisers.most: must be 0, or at least count ({{ .Values.recognisers.count }}), found {{ .Values.recognisers.most }}
 {{- end }}
-{{- if gt (max $.Values.recognisers.most $.Values.recognisers.count | int) ($.Values.kafka.framePartitions | int) }}
-recognisers: more than kafka.framePartitions ({{ $.Values.kafka.framePartitions }}) would have nothing to do
+{{- if and (gt (.Values.recognisers.most | int) (.Values.recognisers.count | int)) (not .Values.ray.autoscaler.enabled) }}
+recognisers.most: without ray.autoscaler.enabled no pod comes for more than count ({{ .Values.recognisers.count }}): enable it, or set most to 0
 {{- end }}
-{{- if and (eq $.Values.index.placement "sharded") (gt ($.Values.index.shards | int) ($.Values.kafka.watchlistPartitions | int)) }}
-index.shards: must not exceed kafka.watchlistPartitions ({{ $.Values.kafka.watchlistPartitions }}), found {{ $.Values.index.shards }}
+{{- if gt (max .Values.recognisers.most .Values.recognisers.count | int) (.Values.kafka.framePartitions | int) }}
+recognisers: more than kafka.framePartitions ({{ .Values.kafka.framePartitions }}) would have nothing to do
 {{- end }}
-{{- if not $.Values.keys.existingSecret }}
+{{- if and (eq .Values.index.placement "sharded") (gt (.Values.index.shards | int) (.Values.kafka.watchlistPartitions | int)) }}
+index.shards: must not exceed kafka.watchlistPartitions ({{ .Values.kafka.watchlistPartitions }}), found {{ .Values.index.shards }}
+{{- end }}
+{{- $onClaim := or (hasPrefix "/models" .Values.models.manifests) (hasPrefix "/models" .Values.models.files) }}
+{{- if and .Values.models.existingClaim (not $onClaim) }}
+models.files: claim {{ .Values.models.existingClaim }} is mounted at /models, and nothing is read there: set files, and manifests where they lie there too, to /models
+{{- end }}
+{{- if and $onClaim (not .Values.models.existingClaim) }}
+models.existingClaim: models are looked for at /models: name the claim that is mounted there
+{{- end }}
+{{- if not .Values.keys.existingSecret }}
 keys.existingSecret: name the Secret with evidence.key and checkpoints.key: `beholden keys make FOLDER`, then `kubectl create secret generic NAME --from-file=FOLDER`
 {{- end }}
 {{- end }}
@@ -39,13 +49,13 @@ ray.auth.existingSecret: KubeRay {{ $oldest }} (kuberay.minVersion) would leave 
 {{- end }}
 
 {{- define "beholden.faults.kafka" -}}
-{{- if not (or $.Values.kafka.bootstrap $.Values.kafka.strimzi.cluster) }}
+{{- if not (or .Values.kafka.bootstrap .Values.kafka.strimzi.cluster) }}
 kafka.bootstrap: name a Kafka, HOST:PORT, or a `Kafka` of Strimzi in kafka.strimzi.cluster
 {{- end }}
-{{- if and (ne $.Values.kafka.protocol "PLAINTEXT") (not (include "beholden.kafka.caSecret" .)) }}
-kafka.caSecret: protocol {{ $.Values.kafka.protocol }} needs the Secret that holds the certificates (ca.crt) of Kafka's brokers; one in another namespace must be copied
+{{- if and (ne .Values.kafka.protocol "PLAINTEXT") (not (include "beholden.kafka.caSecret" .)) }}
+kafka.caSecret: protocol {{ .Values.kafka.protocol }} needs the Secret that holds the certificates (ca.crt) of Kafka's brokers; one in another namespace must be copied
 {{- end }}
-{{- if ne $.Values.kafka.protocol "PLAINTEXT" }}
+{{- if ne .Values.kafka.protocol "PLAINTEXT" }}
 {{- $users := list "cluster" "retention" }}
 {{- if .Values.canary.schedule }}{{ $users = append $users "canary" }}{{ end }}
 {{- if .Values.loadTest.enabled }}{{ $users = append $users "load" }}{{ end }}
@@ -55,7 +65,7 @@ kafka.users.{{ . }}.existingSecret: protocol {{ $.Values.kafka.protocol }} needs
 {{- end }}
 {{- end }}
 {{- end }}
-{{- if and .Values.networkPolicy.enabled (not (or .Values.networkPolicy.kafka $.Values.kafka.strimzi.cluster)) }}
+{{- if and .Values.networkPolicy.enabled (not (or .Values.networkPolicy.kafka .Values.kafka.strimzi.cluster)) }}
 networkPolicy.kafka: nothing may leave the pods but for where it is let: say where Kafka's brokers are, as [{ipBlock: {cidr: 10.0.0.0/24}}]
 {{- end }}
 {{- end }}
@@ -96,6 +106,6 @@ loadTest.cameras: {{ . }} is no camera of policy {{ $policy.policy }}, and its f
 keda.alertReaders.group: name the consumer group of {{ .Values.keda.alertReaders.deployment }}
 {{- end }}
 {{- if and .Values.keda.alertReaders.deployment (ne .Values.kafka.protocol "PLAINTEXT") (not (and .Values.keda.alertReaders.user .Values.keda.alertReaders.existingSecret)) }}
-keda.alertReaders: protocol {{ $.Values.kafka.protocol }} needs user and existingSecret, for KEDA to see how many alerts wait
+keda.alertReaders: protocol {{ .Values.kafka.protocol }} needs user and existingSecret, for KEDA to see how many alerts wait
 {{- end }}
 {{- end }}

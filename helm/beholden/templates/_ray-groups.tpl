@@ -54,12 +54,12 @@ template:
       {{- end }}
 {{- end }}
 
-{{/* How many pods a group has: as many as the autoscaler has given it, or an upgrade would take some away. */}}
+{{/* How many pods a group has: as many as the autoscaler has given it, or an upgrade would take some away; else the least. */}}
 {{- define "beholden.ray.replicas" -}}
 {{- $replicas := .least -}}
 {{- $there := lookup "ray.io/v1" "RayCluster" .root.Release.Namespace (include "beholden.fullname" .root) -}}
 {{- range dig "spec" "workerGroupSpecs" list $there -}}
-{{- if eq .groupName $.name }}{{ $replicas = .replicas | default 0 | int | max $.least | min $.most }}{{ end -}}
+{{- if and (eq .groupName $.name) $.root.Values.ray.autoscaler.enabled }}{{ $replicas = .replicas | default 0 | int | max $.least | min $.most }}{{ end -}}
 {{- end -}}
 {{ $replicas }}
 {{- end }}

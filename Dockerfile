@@ -50,6 +50,7 @@ RUN pip --python /opt/beholden/bin/python install --no-deps --no-index /tmp/beho
     && chmod -R a+rX /opt/beholden
 
 FROM pinned AS runtime
+ARG PYTHON_IMAGE
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="beholden" \

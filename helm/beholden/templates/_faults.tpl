@@ -4,6 +4,9 @@
 {{- if not (regexMatch "^[a-zA-Z]" (include "beholden.fullname" .)) }}
 fullnameOverride: {{ include "beholden.fullname" . }} cannot name a Service: it must begin with a letter
 {{- end }}
+{{- if not (regexMatch "^([^/]*[.:][^/]*|localhost)/" .Values.image.repository) }}
+image.repository: {{ .Values.image.repository | default "it" }} names no registry, and would be looked for in a public one: say yours, as registry.example/beholden
+{{- end }}
 {{- if and (eq .Values.device "cuda") (not .Values.gpu.resourceName) }}
 gpu.resourceName: device is cuda, and what the cluster calls a GPU is not said: `kubectl describe node` lists it, as nvidia.com/gpu
 {{- end }}

@@ -54,10 +54,10 @@ securityContext:
   capabilities: {drop: [ALL]}
 {{- end }}
 
-{{/* The one place where anything can be written: memory, gone with the pod. */}}
+{{/* The one place where anything can be written: memory, gone with the pod, and counted to the memory of who writes. */}}
 {{- define "beholden.scratchVolumes" -}}
 - name: scratch
-  emptyDir: {medium: Memory, sizeLimit: 1Gi}
+  emptyDir: {medium: Memory, sizeLimit: 256Mi}
 {{- end }}
 
 {{- define "beholden.scratchMounts" -}}

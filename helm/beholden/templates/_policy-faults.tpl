@@ -3,7 +3,7 @@
 {{- define "beholden.faults.policy" -}}
 {{- $policy := include "beholden.policy" . | fromYaml }}
 {{- if and .Values.policy.document .Values.policy.release }}
-policy: document and release are both given: a release holds its policy, leave the document empty
+policy: document and release are both given: a release holds its policy, so leave the document empty (--set policy.document=)
 {{- else if not (or .Values.policy.document .Values.policy.release) }}
 policy: there is none, and there is no default for numbers that decide about people: --set-file policy.release=1.release.json, as `beholden policy approve` leaves it, or policy.document where nobody exists whom the cameras show
 {{- else if not (kindIs "float64" $policy.policy) }}

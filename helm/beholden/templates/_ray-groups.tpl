@@ -83,6 +83,8 @@ autoscalerOptions:
     {{- toYaml .Values.ray.autoscaler.resources | nindent 4 }}
   env:
     - {name: RAY_USAGE_STATS_ENABLED, value: "0"}
+    - {name: RAY_ROTATION_MAX_BYTES, value: "10000000"}
+    - {name: RAY_ROTATION_BACKUP_COUNT, value: "1"}
   {{- include "beholden.containerSecurity" . | nindent 2 }}
   volumeMounts:
     {{- include "beholden.scratchMounts" . | nindent 4 }}
@@ -123,7 +125,7 @@ template:
     volumes:
       {{- include "beholden.ray.volumes" . | nindent 6 }}
       - name: ray-logs # KubeRay would put it on a disk
-        emptyDir: {medium: Memory, sizeLimit: 512Mi}
+        emptyDir: {medium: Memory, sizeLimit: 256Mi}
       {{- if .Values.ray.autoscaler.enabled }}
       - name: api-token
         projected:

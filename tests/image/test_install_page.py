@@ -95,7 +95,8 @@ def test_a_roles_pod_is_as_narrow_as_a_job_of_the_chart() -> None:
     for field in ("securityContext", "serviceAccountName", "automountServiceAccountToken", "enableServiceLinks"):
         assert role[field] == job[field]
     own, others = role["containers"][0], job["containers"][0]
-    assert own["securityContext"] == others["securityContext"]
+    assert (own["image"], own["securityContext"]) == (others["image"], others["securityContext"])
+    assert f"docker push {own['image']}\n" in PAGE
     assert [mount for mount in own["volumeMounts"] if mount["name"] != "keys"] == others["volumeMounts"]
     volumes = [
         {each["name"]: each for each in yaml.safe_load(yaml.safe_dump(spec["volumes"]).replace(user, "USER"))}

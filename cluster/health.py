@@ -10,6 +10,7 @@ from cluster.telemetry.settings import host_and_port
 
 SILENT_S = 300.0  # longer than any step may take, a wait for another command that holds the cluster's lock included
 ASKER_S = 5.0  # whoever asks and then says nothing
+NOTICES_S = 0.1  # that it is to be closed
 
 
 class Health(ThreadingHTTPServer):
@@ -28,7 +29,7 @@ class Health(ThreadingHTTPServer):
     def __init__(self, listen: str) -> None:
         self._noted = time.monotonic(), False, "starting"
         super().__init__(host_and_port(listen), _Handler)
-        self._thread = threading.Thread(target=self.serve_forever, name="health", daemon=True)
+        self._thread = threading.Thread(target=self.serve_forever, args=(NOTICES_S,), name="health", daemon=True)
         self._thread.start()
 
     def note(self, is_ready: bool, why: str) -> None:

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from cluster.policies.files import policy_in, read_named
 from cluster.policies.in_force import PolicyInForce, read_manifests
 from cluster.settings import ClusterSettings, read_cluster
+from cluster.software import software
 from cluster.wire.alerts import AlertContext
 from cluster.wire.release import Release
 from operators.align import TEMPLATE_NAME
@@ -69,7 +69,7 @@ class Plan:
             detector=self.detector.sha256,
             embedder=self.embedder.sha256,
             contract=self.contract.digest,
-            software=version("beholden"),
+            software=software(),
             confirm_frames=policy.sightings.confirm_frames,
             of_frames=policy.sightings.of_frames,
         )

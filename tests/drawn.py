@@ -5,7 +5,10 @@ under every white mark; the embedder sees the fields.
 """
 
 import hashlib
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
@@ -13,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
+from cluster.plan import Plan
 from cluster.policies.in_force import read_pinned
 from cluster.strict_yaml import load
 from operators.align import TEMPLATE, TEMPLATE_NAME
@@ -68,18 +72,28 @@ def build_detector() -> bytes:
 
 def write_deployment(folder: Path) -> dict[str, Any]:
     """Models, manifests and a policy in `folder`; the content of a cluster file that names them."""
-    models = {"drawn-detector": build_detector(), "drawn-embedder": build_embedder(dimension=DIMENSION)}
-    for name, data in models.items():
-        (folder / f"{name}.onnx").write_bytes(data)
-        (folder / f"{name}.yaml").write_text(yaml.safe_dump(_manifest(name, data)))
-    chosen = {name: choice_of(folder / f"{name}.yaml") for name in models}
-    (folder / "policy.yaml").write_text(yaml.safe_dump(_policy(chosen), allow_unicode=True))
+    for name, data in _files().items():
+        (folder / name).write_bytes(data)
     return {
         "policy": str(folder / "policy.yaml"),
         "models": {"manifests": str(folder), "files": str(folder)},
         "recognisers": {"count": 2, "threads": 1},
         "index": {"placement": "sharded", "shards": 2},
     }
+
+
+@cache
+def _files() -> dict[str, bytes]:
+    """Models, manifests and a policy, by the names of their files."""
+    models = {"drawn-detector": build_detector(), "drawn-embedder": build_embedder(dimension=DIMENSION)}
+    found, chosen = {}, {}
+    with TemporaryDirectory() as folder:
+        for name, data in models.items():
+            manifest = Path(folder, f"{name}.yaml")
+            manifest.write_text(yaml.safe_dump(_manifest(name, data)))
+            found |= {f"{name}.onnx": data, manifest.name: manifest.read_bytes()}
+            chosen[name] = choice_of(manifest)
+    return found | {"policy.yaml": yaml.safe_dump(_policy(chosen), allow_unicode=True).encode()}
 
 
 def _manifest(name: str, data: bytes) -> dict[str, Any]:
@@ -99,6 +113,12 @@ def _manifest(name: str, data: bytes) -> dict[str, Any]:
         "scale": [1.0] * 3 if detects else [127.5] * 3,
     }
     return manifest if detects else {**manifest, "dimension": DIMENSION, "template": TEMPLATE_NAME}
+
+
+def indexed(plan: Plan, **index: Any) -> Plan:
+    """A plan with other settings of its index."""
+    settings = replace(plan.settings, index=replace(plan.settings.index, **index))
+    return replace(plan, settings=settings)
 
 
 def choice_of(file: Path) -> dict[str, str]:

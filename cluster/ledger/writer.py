@@ -5,10 +5,10 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 from cluster.ports import Clock, Delivery, MessageSink
+from cluster.software import software
 from cluster.wire.ledger import ALIVE, CHAIN_BEGUN, CHAIN_ENDED, GENESIS, LedgerRecord, encode_record
 from operators.errors import BrokerUnavailable
 
@@ -103,7 +103,7 @@ class LedgerWriter:
         with self._lock:
             if self._seq == 0:
                 after = self._after and {"chain": self._after.chain, "seq": self._after.seq, "hash": self._after.hash}
-                self._send(CHAIN_BEGUN, {"software": version("beholden"), "after": after})
+                self._send(CHAIN_BEGUN, {"software": software(), "after": after})
             return self._send(kind, body)
 
     def end(self, timeout_s: float = WRITE_TIMEOUT_S) -> None:

@@ -6,8 +6,8 @@ histograms cannot be told what was counted elsewhere.
 
 import logging
 from collections.abc import Iterable, Sequence
-from importlib.metadata import version
 
+from cluster.software import software
 from cluster.telemetry.otel_environment import forget_variables
 
 forget_variables()
@@ -95,9 +95,8 @@ def metrics_data(samples: Iterable[Sample], started_ns: int, at_ns: int) -> Metr
     for sample in samples:
         by_name.setdefault(sample.name, []).append(sample)
     metrics = [_metric(CATALOGUE[name], found, started_ns, at_ns) for name, found in by_name.items()]
-    software = version("beholden")
-    scope = ScopeMetrics(InstrumentationScope("beholden", software), metrics, "")
-    resource = Resource({"service.name": "beholden", "service.version": software})
+    scope = ScopeMetrics(InstrumentationScope("beholden", software()), metrics, "")
+    resource = Resource({"service.name": "beholden", "service.version": software()})
     return MetricsData([ResourceMetrics(resource, [scope], "")])
 
 

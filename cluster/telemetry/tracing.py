@@ -9,8 +9,8 @@ import os
 import socket
 import threading
 from collections.abc import Sequence
-from importlib.metadata import version
 
+from cluster.software import software
 from cluster.telemetry.otel_environment import forget_variables
 
 forget_variables()
@@ -57,7 +57,7 @@ class Tracer:
         self._counting = _Counting(exporter)
         self._processor = BatchSpanProcessor(self._counting, 2 * QUEUE_SPANS, EVERY_MS, BATCH_SPANS, TIMEOUT_S * 1000)
         self._resource = _resource(service, instance, cluster)
-        self._scope = InstrumentationScope("beholden", version("beholden"), SCHEMA)
+        self._scope = InstrumentationScope("beholden", software(), SCHEMA)
 
     @property
     def dropped(self) -> int:
@@ -155,7 +155,7 @@ def _resource(service: str, instance: str, cluster: str) -> Resource:
         names.NAMESPACE: "beholden",
         names.SERVICE: service,
         names.INSTANCE: instance,
-        names.VERSION: version("beholden"),
+        names.VERSION: software(),
         names.HOST: socket.gethostname(),
         names.PID: os.getpid(),
         names.CLUSTER: cluster,

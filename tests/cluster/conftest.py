@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cluster.plan import Plan, read_plan
-from tests.drawn import write_deployment
+from tests.drawn import indexed, write_deployment
 
 Write = Callable[..., Path]
 
@@ -35,10 +35,6 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Plan:
 
 
 @pytest.fixture(scope="session")
-def sharded(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+def sharded(drawn: Plan) -> Plan:
     """The same over two shards with two replicas each."""
-    folder = tmp_path_factory.mktemp("sharded")
-    index = {"placement": "sharded", "shards": 2, "replicas": 2}
-    file: Path = folder / "cluster.yaml"
-    file.write_text(json.dumps({"cluster": "drawn", **write_deployment(folder), "index": index}))
-    return read_plan(file)
+    return indexed(drawn, replicas=2)

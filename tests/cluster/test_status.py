@@ -3,31 +3,28 @@
 import dataclasses
 import json
 from io import StringIO
-from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
 
 from cluster.account import Account
 from cluster.cli.status_view import document, show
-from cluster.plan import Plan, read_plan
+from cluster.plan import Plan
 from cluster.recogniser_status import Departure, RecogniserStatus
 from cluster.shards.layout import Layout, Replica
 from cluster.status import DRAINED, READY, WATCHING, ClusterStatus, Member, PolicyShown
 from cluster.watchlists.feed import FeedStatus
 from cluster.wire.text import dump
 from operators.types import Generation
-from tests.drawn import write_deployment
+from tests.drawn import indexed
 
 ASKED, OLD = Layout(2, 2), Layout(3, 1)
 
 
 @pytest.fixture
-def plan(write_document: Any, tmp_path: Path) -> Plan:
+def plan(drawn: Plan) -> Plan:
     """Two recognisers over two shards with two replicas each."""
-    index = {"placement": "sharded", "shards": ASKED.shards, "replicas": ASKED.replicas}
-    return read_plan(write_document({"cluster": "drawn", **write_deployment(tmp_path), "index": index}))
+    return indexed(drawn, shards=ASKED.shards, replicas=ASKED.replicas)
 
 
 def shard(replica: Replica, state: str = READY) -> Member:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
@@ -12,14 +11,14 @@ from cluster import supervisor as supervisor_module
 from cluster.account import Account
 from cluster.actors import Silent
 from cluster.patience import SILENT_S, STARTING_S, Patience
-from cluster.plan import Plan, read_plan
+from cluster.plan import Plan
 from cluster.recogniser_status import RecogniserStatus
 from cluster.shards.layout import Layout, Replica, replica_named
 from cluster.status import Member, PolicyShown
 from cluster.supervisor import Supervisor
 from cluster.watchlists.feed import FeedStatus
 from operators.types import Generation
-from tests.drawn import write_deployment
+from tests.drawn import indexed
 
 OLD, NEW = Layout(2, 1), Layout(3, 1)
 LATE = Silent("starting, or too busy to answer", is_late=True)
@@ -156,10 +155,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 @pytest.fixture
-def plan(write_document: Any, tmp_path: Path) -> Plan:
+def plan(drawn: Plan) -> Plan:
     """Two recognisers over three shards."""
-    index = {"placement": "sharded", "shards": NEW.shards, "replicas": NEW.replicas}
-    return read_plan(write_document({"cluster": "drawn", **write_deployment(tmp_path), "index": index}))
+    return indexed(drawn, shards=NEW.shards, replicas=NEW.replicas)
 
 
 def shown(supervisor: Supervisor) -> dict[str, str]:

@@ -4,6 +4,7 @@ A slope is a straight line through the samples of the second half of the run, wh
 far chance alone may take it.
 """
 
+import math
 import sys
 import tempfile
 import threading
@@ -15,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import numpy as np
 import psutil
 from rich.console import Console
 from rich.table import Table
-from scipy.stats import linregress
 
 from tests.faults.suite import Bench, bench
 from tests.faults.traffic import FPS, FRAMES_A_PASSAGE, Passage, publish
@@ -66,8 +67,8 @@ class Trend:
 def trend(samples: Sequence[Sample]) -> Trend:
     """Of at least six samples, in their order."""
     late = samples[len(samples) // 2 :]
-    line = linregress([each.minute for each in late], [each.kib for each in late])
-    return Trend(line.slope, 1.96 * line.stderr, (late[0].files, late[-1].files))
+    line, covariance = np.polyfit([each.minute for each in late], [each.kib for each in late], 1, cov=True)
+    return Trend(line[0], 1.96 * math.sqrt(covariance[0, 0]), (late[0].files, late[-1].files))
 
 
 def watch(processes: Mapping[str, int], until_s: float) -> dict[str, list[Sample]]:

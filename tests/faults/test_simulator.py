@@ -14,7 +14,7 @@ from operators.types import FrameRef
 from tests.faults.simulator import NO_FAULTS, Faults, simulate
 
 FIRST = int(os.environ.get("BEHOLDEN_FAULTS_SEED", "1"))
-SCHEDULES = int(os.environ.get("BEHOLDEN_FAULTS_SCHEDULES", "60"))
+SCHEDULES = int(os.environ.get("BEHOLDEN_FAULTS_SCHEDULES", "30"))
 PART = 500
 """Schedules of one test: pytest-xdist gives parts to all cores."""
 

@@ -11,7 +11,7 @@ from tests.faults.simulator import NO_FAULTS, Faults
 from tests.faults.switches import simulate_switches
 
 FIRST = int(os.environ.get("BEHOLDEN_FAULTS_SEED", "1"))
-SCHEDULES = int(os.environ.get("BEHOLDEN_FAULTS_SCHEDULES", "60"))
+SCHEDULES = int(os.environ.get("BEHOLDEN_FAULTS_SCHEDULES", "30"))
 PART = 500
 
 

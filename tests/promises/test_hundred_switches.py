@@ -84,7 +84,7 @@ class Street:
 
     def poll(self, max_records: int, timeout_s: float, finished: Mapping[tuple[str, int], int]) -> Sequence[Record]:
         """See `FrameSource`."""
-        time.sleep(0.002)
+        time.sleep(0.005)
         self.offset += 1
         at_ms = int(time.time() * 1000)
         key = CAMERAS[self.slot].encode()

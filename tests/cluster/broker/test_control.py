@@ -4,6 +4,7 @@ import json
 import socket
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -62,6 +63,7 @@ def _wait_for_files(home: Path) -> Callable[[str, int, float, Callable[[], None]
     def wait(bootstrap: str, nodes: int, timeout_s: float, still_starting: Callable[[], None]) -> None:
         while not all((home / f"up-{node}").exists() for node in range(1, nodes + 1)):
             still_starting()
+            time.sleep(0.002)
 
     return wait
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cluster.plan import Plan, read_plan
+from cluster.plan import Plan
 from cluster.ports import Record
 from cluster.shards.index_shard import FAILING_S, IndexShard
 from cluster.shards.layout import Replica
@@ -20,7 +20,7 @@ from cluster.wire.entries import encode_entry
 from operators.errors import IndexIncomplete
 from operators.types import FrameRef
 from tests.builders import NOW, entry_record, random_units
-from tests.drawn import write_deployment
+from tests.drawn import indexed
 
 REPLICA = Replica(0, 2, 1)
 
@@ -71,10 +71,9 @@ class World:
 
 
 @pytest.fixture
-def plan(write_document: Any, tmp_path: Path) -> Plan:
+def plan(sharded: Plan, tmp_path: Path) -> Plan:
     """Two shards with two replicas, which keep what they read."""
-    index = {"placement": "sharded", "shards": 2, "replicas": 2, "snapshots": str(tmp_path / "kept")}
-    return read_plan(write_document({"cluster": "drawn", **write_deployment(tmp_path), "index": index}))
+    return indexed(sharded, snapshots=tmp_path / "kept")
 
 
 @pytest.fixture

@@ -6,21 +6,18 @@ from typing import Any
 
 import pytest
 
-from cluster.plan import Plan, read_plan
+from cluster.plan import Plan
 from cluster.settings import Placement
 from cluster.shards.snapshots import holders, sweep
 from operators.errors import DeploymentFailed
-from tests.drawn import write_deployment
 
 OTHERS = {"shard-0-of-2-r0x", "recogniser-", "my-data", "supervisor"}
 
 
 @pytest.fixture
-def plan(write_document: Any, tmp_path: Path) -> Plan:
+def plan(sharded: Plan, tmp_path: Path) -> Plan:
     """Two shards with two replicas, and three recognisers."""
-    index = {"placement": "sharded", "shards": 2, "replicas": 2, "snapshots": str(tmp_path / "kept")}
-    content = {"cluster": "drawn", **write_deployment(tmp_path), "index": index, "recognisers": {"count": 3}}
-    return read_plan(write_document(content))
+    return changed(sharded, snapshots=tmp_path / "kept")
 
 
 def changed(plan: Plan, count: int = 3, **index: Any) -> Plan:

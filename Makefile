@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test unit faults chart examples check fix bench train lock clean
+.PHONY: help install demo test unit faults chart examples check fix bench train lock sbom clean
 
 help: ## Show what each target does.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,13 +60,17 @@ train: ## Train the models for people who do not exist anew (two hours; a .venv-
 	@.venv-train/bin/python -m loadtests.training
 
 lock: $(STAMP) ## Resolve the newest versions that pyproject.toml allows into requirements/.
-	@for set in "cpu --extra cpu" "gpu --extra gpu" "dev --extra cpu --extra evaluate --extra dev" \
-		"train --extra cpu --extra train"; do \
+	@for set in "cpu pyproject.toml --extra cpu" "gpu pyproject.toml --extra gpu" \
+		"dev pyproject.toml --extra cpu --extra evaluate --extra dev" "train pyproject.toml --extra cpu --extra train" \
+		"build --group build"; do \
 		name=$${set%% *}; \
-		$(BIN)/uv pip compile pyproject.toml $${set#* } --universal --python-version 3.11 --upgrade --quiet \
+		$(BIN)/uv pip compile $${set#* } --universal --python-version 3.11 --upgrade --quiet \
 			--generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements/$$name.txt; \
 		echo "requirements/$$name.txt"; \
 	done
+
+sbom: $(STAMP) ## Write what the images hold, as CycloneDX: build/sbom-cpu.json and build/sbom-gpu.json.
+	@$(BIN)/python -m image.sbom
 
 clean: ## Remove the virtual environment and caches.
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test unit faults check fix bench train lock clean
+.PHONY: help install demo test unit faults chart examples check fix bench train lock sbom clean
 
 help: ## Show what each target does.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,16 +19,27 @@ demo: $(STAMP) ## Run it all on this machine until Ctrl-C, or for SECONDS=60: ev
 
 test: $(STAMP) ## Run every test: unit, promises, and integration with a real broker and a real Ray.
 	@echo "== unit tests and promises"
-	@$(BIN)/python -m pytest -q -n logical --maxprocesses=8 -m "not integration and not testdata"
+	@$(BIN)/python -m pytest -q -n logical --maxprocesses=8 -m "not integration and not testdata and not chart"
+	@echo "== the chart, with such of its tools as 'make chart' has built"
+	@$(BIN)/python -m pytest -q -n 2 -m chart --tb=short
 	@echo "== integration tests: real broker, real Ray, real models if BEHOLDEN_TESTDATA names them"
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "integration or testdata" --durations=5
 
 unit: $(STAMP) ## Run the unit tests alone, in seconds.
-	@$(BIN)/python -m pytest -q -n logical --maxprocesses=8 -m "not integration and not testdata"
+	@$(BIN)/python -m pytest -q -n logical --maxprocesses=8 -m "not integration and not testdata and not chart"
 
 faults: $(STAMP) ## Ten thousand seeded schedules, simulated; then 48 faults on a real cluster (under 20 minutes).
 	@BEHOLDEN_FAULTS_SCHEDULES=10000 $(BIN)/python -m pytest -q -n logical --maxprocesses=8 tests/faults
 	@for mode in at-least-once exactly-once; do $(BIN)/python -m tests.faults.suite --runs 24 --delivery $$mode || exit 1; done
+
+chart: $(STAMP) ## Judge the Helm chart, also on a real API server; the tools are built first (Go 1.26, once, a while).
+	@$(BIN)/python -m helm.tools.build charts score monitoring kuberay-1.5 kuberay-1.6 cluster
+	@BEHOLDEN_CHART_TOOLS=required $(BIN)/python -m pytest -q tests/helm
+
+examples: $(STAMP) ## Copy what the chart has of configs/, render its examples and its README anew.
+	@$(BIN)/python -m helm.tools.build charts
+	@$(BIN)/python -m helm.files
+	@$(BIN)/python -m helm.tools.examples
 
 check: $(STAMP) ## Style, types, import contracts.
 	@$(BIN)/ruff check .
@@ -49,13 +60,17 @@ train: ## Train the models for people who do not exist anew (two hours; a .venv-
 	@.venv-train/bin/python -m loadtests.training
 
 lock: $(STAMP) ## Resolve the newest versions that pyproject.toml allows into requirements/.
-	@for set in "cpu --extra cpu" "gpu --extra gpu" "dev --extra cpu --extra evaluate --extra dev" \
-		"train --extra cpu --extra train"; do \
+	@for set in "cpu pyproject.toml --extra cpu" "gpu pyproject.toml --extra gpu" \
+		"dev pyproject.toml --extra cpu --extra evaluate --extra dev" "train pyproject.toml --extra cpu --extra train" \
+		"build --group build"; do \
 		name=$${set%% *}; \
-		$(BIN)/uv pip compile pyproject.toml $${set#* } --universal --python-version 3.11 --upgrade --quiet \
+		$(BIN)/uv pip compile $${set#* } --universal --python-version 3.11 --upgrade --quiet \
 			--generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements/$$name.txt; \
 		echo "requirements/$$name.txt"; \
 	done
+
+sbom: $(STAMP) ## Write what the images hold, as CycloneDX: build/sbom-cpu.json and build/sbom-gpu.json.
+	@$(BIN)/python -m image.sbom
 
 clean: ## Remove the virtual environment and caches.
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

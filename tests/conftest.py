@@ -41,3 +41,8 @@ def ends_its_threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
 def pytest_collection_finish() -> None:
     """What was collected stays: whoever collects garbage, as recognisers do, need not look through all of it."""
     gc.freeze()
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """No test is named by raw bytes: packed ones hold the second, and processes that share tests name them alike."""
+    return argname if isinstance(val, bytes) and not val.isascii() else None

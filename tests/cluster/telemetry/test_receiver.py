@@ -86,20 +86,20 @@ def test_metrics_are_handed_on(listening: Listening) -> None:
     assert listening.metrics == [METRICS]
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "headers", "status"),
-    [
-        ("/v1/logs", b"", {}, 404),
-        ("/", b"", {}, 404),
-        ("/v1/traces", b"{}", {"Content-Type": "application/json"}, 415),
-        ("/v1/traces", b"no protobuf", {}, 400),
-        ("/v1/traces", b"not packed", {"Content-Encoding": "gzip"}, 400),
-        ("/v1/traces", gzip.compress(MUCH, mtime=0), {"Content-Encoding": "gzip"}, 400),
-        ("/v1/traces", bytes(1_001), {}, 413),
-        ("/v1/traces", b"", {"Content-Length": "many"}, 411),
-        ("/v1/traces", b"", {}, 200),
-    ],
-)
+REFUSED: dict[str, tuple[str, bytes, dict[str, str], int]] = {
+    "another signal": ("/v1/logs", b"", {}, 404),
+    "another path": ("/", b"", {}, 404),
+    "another type": ("/v1/traces", b"{}", {"Content-Type": "application/json"}, 415),
+    "no protobuf": ("/v1/traces", b"no protobuf", {}, 400),
+    "not packed": ("/v1/traces", b"not packed", {"Content-Encoding": "gzip"}, 400),
+    "too much when unpacked": ("/v1/traces", gzip.compress(MUCH, mtime=0), {"Content-Encoding": "gzip"}, 400),
+    "too much": ("/v1/traces", bytes(1_001), {}, 413),
+    "no length": ("/v1/traces", b"", {"Content-Length": "many"}, 411),
+    "nothing, which is well": ("/v1/traces", b"", {}, 200),
+}
+
+
+@pytest.mark.parametrize(("path", "body", "headers", "status"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_taken_is_refused(
     listening: Listening, monkeypatch: pytest.MonkeyPatch, path: str, body: bytes, headers: dict[str, str], status: int
 ) -> None:

@@ -32,6 +32,7 @@ CONTROLLERS = (
     "persistentvolume-binder-controller"
 )
 GPUS = {"nvidia.com/gpu": "8"}
+STAGES = Path(__file__).with_name("stages.yaml")
 
 Command = list[str | Path]
 
@@ -120,6 +121,7 @@ def store_and_server(folder: Path, store: str, server: str) -> dict[str, Command
             *("--bind-address", "127.0.0.1", "--secure-port", server.rsplit(":")[-1]),
             *("--cert-dir", folder / "certificates", "--endpoint-reconciler-type", "none"),
             *("--authorization-mode", "RBAC", "--token-auth-file", folder / "tokens.csv"),
+            *("--disable-admission-plugins", "TaintNodesByCondition"),  # nobody would take the taint away
             *(
                 "--service-cluster-ip-range",
                 "10.0.0.0/24",
@@ -144,7 +146,7 @@ def controllers(folder: Path, kubeconfig: Path) -> dict[str, Command]:
         "kube-scheduler": [needed("cluster", "kube-scheduler"), *alone],
         "kwok": [
             *(needed("cluster", "kwok"), "--kubeconfig", kubeconfig),
-            *("--manage-all-nodes", "--server-address", kubelet),
+            *("--manage-all-nodes", "--server-address", kubelet, "--config", STAGES),
         ],
         "kuberay-operator": [
             *(needed("kuberay-1.6", "kuberay-operator"), "--enable-leader-election=false"),

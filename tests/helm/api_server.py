@@ -97,11 +97,17 @@ def a_cluster(folder: Path) -> Iterator[Cluster]:
         cluster.wait(lambda: "ok" in cluster.kubectl("get", "--raw", "/readyz", may_fail=True), "an API server")
         for each in definitions:
             cluster.kubectl("create", "--filename", str(each))
-        cluster.kubectl("wait", "--for", "condition=Established", "crd", "--all", "--timeout", f"{WAIT_S:.0f}s")
+        cluster.wait(lambda: all(map(is_established, cluster.get("crd"))), "definitions that are in use")
         start(controllers(folder, cluster.kubeconfig))
         for each in (node("gpu", GPUS), node("plain", {})):
             cluster.kubectl("create", "--filename", "-", given=each)
         yield cluster
+
+
+def is_established(definition: dict[str, Any]) -> bool:
+    """Whether objects of a custom resource definition can be made."""
+    conditions = definition.get("status", {}).get("conditions") or ()
+    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
 
 
 def store_and_server(folder: Path, store: str, server: str) -> dict[str, Command]:

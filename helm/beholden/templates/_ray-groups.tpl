@@ -6,7 +6,7 @@
 {{- $root := .root -}}
 {{- $user := dict "root" $root "user" "cluster" -}}
 groupName: {{ .name }}
-replicas: {{ include "beholden.ray.replicas" . }}
+replicas: {{ .least }}
 minReplicas: {{ .least }}
 maxReplicas: {{ .most }}
 rayStartParams:
@@ -52,16 +52,6 @@ template:
       {{- if .keys }}
       {{- include "beholden.keyVolumes" (dict "root" $root "files" .keys) | nindent 6 }}
       {{- end }}
-{{- end }}
-
-{{/* How many pods a group has: as many as the autoscaler has given it, or an upgrade would take some away; else the least. */}}
-{{- define "beholden.ray.replicas" -}}
-{{- $replicas := .least -}}
-{{- $there := lookup "ray.io/v1" "RayCluster" .root.Release.Namespace (include "beholden.fullname" .root) -}}
-{{- range dig "spec" "workerGroupSpecs" list $there -}}
-{{- if and (eq .groupName $.name) $.root.Values.ray.autoscaler.enabled }}{{ $replicas = .replicas | default 0 | int | max $.least | min $.most }}{{ end -}}
-{{- end -}}
-{{ $replicas }}
 {{- end }}
 
 {{/* Resources of a group's container, GPUs included. */}}

@@ -98,7 +98,8 @@ template:
       {{- toYaml . | nindent 6 }}
     {{- end }}
   spec:
-    {{- include "beholden.pod" (dict "root" . "account" "head" "of" .Values.head) | nindent 4 }}
+    # KubeRay makes its service account, which goes after the RayCluster: the job that clears Redis at the end needs it.
+    {{- include "beholden.pod" (dict "root" . "of" .Values.head) | nindent 4 }}
     terminationGracePeriodSeconds: {{ add .Values.ray.drainSeconds 30 }}
     containers:
       - name: ray-head

@@ -53,6 +53,8 @@ TYPES: dict[str, tuple[str, ...]] = {
         "github.com/kedacore/keda/v2/apis/keda/v1alpha1",
     ),
 }
+# As KubeRay's own Makefile has it: without the second, labels of pods' templates would be left out by the API server.
+GENERATOR = "crd:maxDescLen=0,generateEmbeddedObjectMeta=true,allowDangerousTypes=true"
 # Without these the API server says that it is v0.0.0, and a chart that names its Kubernetes is refused.
 LINKED: dict[str, str] = {
     "cluster": "-X k8s.io/component-base/version.gitVersion={version} "
@@ -72,7 +74,8 @@ def definitions(module: str) -> Path:
 
 def folder(module: str) -> Path:
     """The folder of a module in the user's cache, named by what decides about its content."""
-    digest = hashlib.sha256(repr((MODULES[module], TYPES.get(module), LINKED.get(module))).encode())
+    definition = (GENERATOR, TYPES[module]) if module in TYPES else None
+    digest = hashlib.sha256(repr((MODULES[module], definition, LINKED.get(module))).encode())
     for path in sorted((HERE / module).rglob("*")):
         if path.name in ("go.mod", "go.sum") or path.suffix == ".go":
             digest.update(path.read_bytes())
@@ -113,10 +116,9 @@ def linked(module: str) -> str:
 
 
 def define(module: str, generator: Path, target: Path) -> None:
-    """Generate custom resource definitions, without their descriptions, which are most of them."""
+    """Generate custom resource definitions, without their descriptions, which are most of what they say."""
     paths = [f"paths={each}" for each in TYPES[module]]
-    options = ["crd:maxDescLen=0,allowDangerousTypes=true", f"output:crd:dir={target}"]
-    run([str(generator), *paths, *options], HERE / module)
+    run([str(generator), *paths, GENERATOR, f"output:crd:dir={target}"], HERE / module)
 
 
 def run_go(module: str, *arguments: str) -> str:

@@ -32,6 +32,7 @@ CONTROLLERS = (
     "persistentvolume-binder-controller"
 )
 GPUS = {"nvidia.com/gpu": "8"}
+STAGES = Path(__file__).with_name("stages.yaml")
 
 Command = list[str | Path]
 
@@ -96,11 +97,17 @@ def a_cluster(folder: Path) -> Iterator[Cluster]:
         cluster.wait(lambda: "ok" in cluster.kubectl("get", "--raw", "/readyz", may_fail=True), "an API server")
         for each in definitions:
             cluster.kubectl("create", "--filename", str(each))
-        cluster.kubectl("wait", "--for", "condition=Established", "crd", "--all", "--timeout", f"{WAIT_S:.0f}s")
+        cluster.wait(lambda: all(map(is_established, cluster.get("crd"))), "definitions that are in use")
         start(controllers(folder, cluster.kubeconfig))
         for each in (node("gpu", GPUS), node("plain", {})):
             cluster.kubectl("create", "--filename", "-", given=each)
         yield cluster
+
+
+def is_established(definition: dict[str, Any]) -> bool:
+    """Whether objects of a custom resource definition can be made."""
+    conditions = definition.get("status", {}).get("conditions") or ()
+    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
 
 
 def store_and_server(folder: Path, store: str, server: str) -> dict[str, Command]:
@@ -120,6 +127,7 @@ def store_and_server(folder: Path, store: str, server: str) -> dict[str, Command
             *("--bind-address", "127.0.0.1", "--secure-port", server.rsplit(":")[-1]),
             *("--cert-dir", folder / "certificates", "--endpoint-reconciler-type", "none"),
             *("--authorization-mode", "RBAC", "--token-auth-file", folder / "tokens.csv"),
+            *("--disable-admission-plugins", "TaintNodesByCondition"),  # nobody would take the taint away
             *(
                 "--service-cluster-ip-range",
                 "10.0.0.0/24",
@@ -144,7 +152,7 @@ def controllers(folder: Path, kubeconfig: Path) -> dict[str, Command]:
         "kube-scheduler": [needed("cluster", "kube-scheduler"), *alone],
         "kwok": [
             *(needed("cluster", "kwok"), "--kubeconfig", kubeconfig),
-            *("--manage-all-nodes", "--server-address", kubelet),
+            *("--manage-all-nodes", "--server-address", kubelet, "--config", STAGES),
         ],
         "kuberay-operator": [
             *(needed("kuberay-1.6", "kuberay-operator"), "--enable-leader-election=false"),

@@ -54,6 +54,6 @@ def closed(schema: Schema) -> Schema:
         result["additionalProperties"] = closed(schema["additionalProperties"])
     if "properties" in schema:
         result["properties"] = {name: closed(each) for name, each in schema["properties"].items()}
-        if not schema.get("x-kubernetes-preserve-unknown-fields"):
-            result["additionalProperties"] = False
+    if schema.get("type") == "object" and not schema.get("x-kubernetes-preserve-unknown-fields"):
+        result.setdefault("additionalProperties", False)
     return result

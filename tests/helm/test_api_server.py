@@ -15,6 +15,8 @@ pytestmark = pytest.mark.chart
 
 EXAMPLE = EXAMPLES / "gpu-h200" / "values.yaml"
 RELEASE = "beholden"
+WHERE = ("--namespace", NAMESPACE)
+CLIENT_SIDE = "--server-side=false"  # how Helm 3 does it: the autoscaler, too, writes into a list of the RayCluster
 OWN = 5  # of each namespace a ConfigMap with its authority's certificate and a ServiceAccount; and the claim
 MODELS: dict[str, Any] = {"accessModes": ["ReadOnlyMany"], "storageClassName": ""}
 # What whoever installs the example has made: two namespaces, a class of nodes' runtimes, and a volume with models.
@@ -66,7 +68,7 @@ def before(cluster: Cluster) -> set[str]:
 def installed(cluster: Cluster, before: set[str]) -> Cluster:
     """The chart, with pods for the head, every recogniser and every shard."""
     del before
-    cluster.helm("install", RELEASE, str(CHART), "--namespace", NAMESPACE, "--values", str(EXAMPLE))
+    cluster.helm("install", RELEASE, str(CHART), *WHERE, "--values", str(EXAMPLE), CLIENT_SIDE)
     least = sum(group["minReplicas"] for group in ray_cluster(cluster)["spec"]["workerGroupSpecs"])
     cluster.wait(lambda: len(pods(cluster, "--selector", "ray.io/cluster")) > least, "pods of the RayCluster")
     cluster.wait(lambda: all(each["status"].get("phase") == "Running" for each in pods(cluster)), "running pods")
@@ -176,7 +178,8 @@ def test_policies_of_the_network_cover_every_pod(installed: Cluster) -> None:
 
 
 def test_an_upgrade_with_another_policy_restarts_no_gpu_worker(installed: Cluster, tmp_path: Path) -> None:
-    """Nor the head or a shard; the controller starts anew, since it reads the file. A rollback does the same back."""
+    """Nor the head, nor a worker that Ray's autoscaler added: the controller alone starts anew. A rollback, too."""
+    add_worker(installed)
     workers, controller = uids(pods(installed, "--selector", "ray.io/cluster")), controllers_uids(installed)
     settings = settings_of(installed)
     upgrade(installed, tmp_path)
@@ -184,10 +187,19 @@ def test_an_upgrade_with_another_policy_restarts_no_gpu_worker(installed: Cluste
     assert settings_of(installed) != settings
     assert uids(pods(installed, "--selector", "ray.io/cluster")) == workers
     second = controllers_uids(installed)
-    installed.helm("rollback", RELEASE, "1", "--namespace", NAMESPACE)
+    installed.helm("rollback", RELEASE, "1", *WHERE, CLIENT_SIDE)
     installed.wait(lambda: controllers_uids(installed).isdisjoint(second), "the controller of before")
     assert settings_of(installed) == settings
     assert uids(pods(installed, "--selector", "ray.io/cluster")) == workers
+
+
+def add_worker(cluster: Cluster) -> None:
+    """Ask for one more recogniser's pod, as Ray's autoscaler does, and wait until it runs."""
+    there = len(pods(cluster, "--selector", "ray.io/cluster"))
+    more = ray_cluster(cluster)["spec"]["workerGroupSpecs"][0]["replicas"] + 1
+    patch = [{"op": "replace", "path": "/spec/workerGroupSpecs/0/replicas", "value": more}]
+    cluster.kubectl("patch", "raycluster", RELEASE, *WHERE, "--type", "json", "--patch", json.dumps(patch))
+    cluster.wait(lambda: len(pods(cluster, "--selector", "ray.io/cluster")) > there, "one more pod")
 
 
 def upgrade(cluster: Cluster, folder: Path) -> None:
@@ -198,7 +210,7 @@ def upgrade(cluster: Cluster, folder: Path) -> None:
     values["policy"]["release"] = json.dumps(release)
     (folder / "values.yaml").write_text(json.dumps(values))
     changed = ("--values", str(folder / "values.yaml"))
-    cluster.helm("upgrade", RELEASE, str(CHART), "--namespace", NAMESPACE, *changed)
+    cluster.helm("upgrade", RELEASE, str(CHART), *WHERE, *changed, CLIENT_SIDE)
 
 
 def controllers_uids(cluster: Cluster) -> set[str]:
@@ -216,7 +228,7 @@ def test_nothing_is_left_when_it_is_uninstalled(installed: Cluster, before: set[
     """Not what the operator made either. Topics stay: what they hold is to be deleted in order, not by accident."""
     topics = {each for each in everything(installed) if "kafkatopic." in each}
     assert topics
-    installed.helm("uninstall", RELEASE, "--namespace", NAMESPACE)
+    installed.helm("uninstall", RELEASE, *WHERE)
     installed.wait(lambda: everything(installed) <= before | topics, f"nothing but {sorted(before | topics)}")
     assert everything(installed) == before | topics
     kinds = installed.kubectl("api-resources", "--verbs", "list", "--namespaced=false", "--output", "name").split()

@@ -40,6 +40,12 @@ def test_a_field_that_keeps_what_it_does_not_know_stays_open() -> None:
     assert accepts(closed(FIELD | {"x-kubernetes-preserve-unknown-fields": True}), {"other": 1})
 
 
+def test_an_object_of_which_nothing_is_said_holds_nothing() -> None:
+    """Labels of a pod's template were lost so, where a definition says `metadata: {type: object}`."""
+    assert not accepts(closed({"type": "object"}), {"labels": {}})
+    assert accepts(closed({"type": "object", "additionalProperties": {"type": "string"}}), {"labels": "any"})
+
+
 def test_numbers_that_may_be_text_are_both() -> None:
     """Kubernetes marks such a field, in place of a type."""
     schema = closed({"x-kubernetes-int-or-string": True, "anyOf": [{"type": "integer"}, {"type": "string"}]})

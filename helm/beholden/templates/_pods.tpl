@@ -2,8 +2,10 @@
 
 {{/* Of every pod: (dict "root" $ "account" NAME "of" .Values.head). */}}
 {{- define "beholden.pod" -}}
-serviceAccountName: {{ include "beholden.fullname" .root }}-{{ .account }}
 automountServiceAccountToken: false
+{{- with .account }}
+serviceAccountName: {{ include "beholden.fullname" $.root }}-{{ . }}
+{{- end }}
 enableServiceLinks: false
 securityContext:
   runAsNonRoot: true

@@ -6,7 +6,7 @@
 {{- $root := .root -}}
 {{- $user := dict "root" $root "user" "cluster" -}}
 groupName: {{ .name }}
-replicas: {{ include "beholden.ray.replicas" . }}
+replicas: {{ .least }}
 minReplicas: {{ .least }}
 maxReplicas: {{ .most }}
 rayStartParams:
@@ -54,16 +54,6 @@ template:
       {{- end }}
 {{- end }}
 
-{{/* How many pods a group has: as many as the autoscaler has given it, or an upgrade would take some away; else the least. */}}
-{{- define "beholden.ray.replicas" -}}
-{{- $replicas := .least -}}
-{{- $there := lookup "ray.io/v1" "RayCluster" .root.Release.Namespace (include "beholden.fullname" .root) -}}
-{{- range dig "spec" "workerGroupSpecs" list $there -}}
-{{- if and (eq .groupName $.name) $.root.Values.ray.autoscaler.enabled }}{{ $replicas = .replicas | default 0 | int | max $.least | min $.most }}{{ end -}}
-{{- end -}}
-{{ $replicas }}
-{{- end }}
-
 {{/* Resources of a group's container, GPUs included. */}}
 {{- define "beholden.ray.groupResources" -}}
 {{- $limits := .of.resources.limits | default dict | deepCopy }}
@@ -108,7 +98,8 @@ template:
       {{- toYaml . | nindent 6 }}
     {{- end }}
   spec:
-    {{- include "beholden.pod" (dict "root" . "account" "head" "of" .Values.head) | nindent 4 }}
+    # KubeRay makes its service account, which goes after the RayCluster: the job that clears Redis at the end needs it.
+    {{- include "beholden.pod" (dict "root" . "of" .Values.head) | nindent 4 }}
     terminationGracePeriodSeconds: {{ add .Values.ray.drainSeconds 30 }}
     containers:
       - name: ray-head

@@ -46,8 +46,8 @@ def connected(settings: ClusterSettings) -> Iterator[None]:
         ray.init(address=address, namespace=settings.cluster, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, RuntimeError) as error:
         raise RayUnreachable(
-            f"Ray at {address} cannot be joined: {error}; is it there, does a node of it run on this machine, where 'ps' "
-            "of this container shows it, and is RAY_AUTH_TOKEN or the file RAY_AUTH_TOKEN_PATH its token?"
+            f"Ray at {address} cannot be joined: {error}; is it there, does a node of it run on this machine, where "
+            "'ps' of this container shows it, and is RAY_AUTH_TOKEN or the file RAY_AUTH_TOKEN_PATH its token?"
         ) from None
     try:
         if threading.current_thread() is threading.main_thread():

@@ -33,7 +33,7 @@ policy:
   partitions: 1
   config:
     {{ $safe }}
-    retention.ms: -1
+    {{- include "beholden.topics.for-ever" . | nindent 4 }}
     message.timestamp.type: LogAppendTime
 ledger:
   partitions: 1
@@ -45,7 +45,7 @@ ledger-heads:
   partitions: 1
   config:
     {{ $safe }}
-    retention.ms: -1
+    {{- include "beholden.topics.for-ever" . | nindent 4 }}
 dead-letters:
   partitions: 1
   config:
@@ -59,4 +59,10 @@ cleanup.policy: delete
 retention.ms: {{ mul 1000 (include "beholden.seconds" .keep | int64) }}
 retention.bytes: -1
 segment.ms: {{ mul 1000 (include "beholden.seconds" .roll | int64) }}
+{{- end }}
+
+{{- define "beholden.topics.for-ever" -}}
+cleanup.policy: delete
+retention.ms: -1
+retention.bytes: -1
 {{- end }}

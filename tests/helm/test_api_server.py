@@ -180,6 +180,7 @@ def test_policies_of_the_network_cover_every_pod(installed: Cluster) -> None:
 def test_an_upgrade_with_another_policy_restarts_no_gpu_worker(installed: Cluster, tmp_path: Path) -> None:
     """Nor the head, nor a worker that Ray's autoscaler added: the controller alone starts anew. A rollback, too."""
     add_worker(installed)
+    replicas = ray_cluster(installed)["spec"]["workerGroupSpecs"][0]["replicas"]
     workers, controller = uids(pods(installed, "--selector", "ray.io/cluster")), controllers_uids(installed)
     settings = settings_of(installed)
     upgrade(installed, tmp_path)
@@ -191,6 +192,14 @@ def test_an_upgrade_with_another_policy_restarts_no_gpu_worker(installed: Cluste
     installed.wait(lambda: controllers_uids(installed).isdisjoint(second), "the controller of before")
     assert settings_of(installed) == settings
     assert uids(pods(installed, "--selector", "ray.io/cluster")) == workers
+    assert ray_cluster(installed)["spec"]["workerGroupSpecs"][0]["replicas"] == replicas
+
+
+def test_helm_4s_own_way_is_refused_once_the_autoscaler_has_written(installed: Cluster, tmp_path: Path) -> None:
+    """So the notes are right to ask for the other: two may not write one list."""
+    add_worker(installed)
+    with pytest.raises(AssertionError, match=r"conflict with .*\.spec\.workerGroupSpecs"):
+        upgrade(installed, tmp_path, "--server-side=true")
 
 
 def add_worker(cluster: Cluster) -> None:
@@ -202,7 +211,7 @@ def add_worker(cluster: Cluster) -> None:
     cluster.wait(lambda: len(pods(cluster, "--selector", "ray.io/cluster")) > there, "one more pod")
 
 
-def upgrade(cluster: Cluster, folder: Path) -> None:
+def upgrade(cluster: Cluster, folder: Path, how: str = CLIENT_SIDE) -> None:
     """Upgrade the release to a policy with another number."""
     values = yaml.safe_load(EXAMPLE.read_text())
     release = json.loads(values["policy"]["release"])
@@ -210,7 +219,7 @@ def upgrade(cluster: Cluster, folder: Path) -> None:
     values["policy"]["release"] = json.dumps(release)
     (folder / "values.yaml").write_text(json.dumps(values))
     changed = ("--values", str(folder / "values.yaml"))
-    cluster.helm("upgrade", RELEASE, str(CHART), *WHERE, *changed, CLIENT_SIDE)
+    cluster.helm("upgrade", RELEASE, str(CHART), *WHERE, *changed, how)
 
 
 def controllers_uids(cluster: Cluster) -> set[str]:

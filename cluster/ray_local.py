@@ -35,6 +35,10 @@ HEALTH_CHECKS = {
 # SIGTERM to `ray start --block` marks the node as ending first; within this time recognisers leave it (its own 30 s are
 # more than `down` waits).
 DRAIN = {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "10"}
+# What one thread asks for and another gives back, as Ray's do with each call, scatters over glibc's heaps, one for each
+# thread: a process that asks others grew by 93 bytes a search without end, with a single heap it does not. See
+# docs/decisions/0007-actors-and-local-ray.md.
+HEAPS = {"MALLOC_ARENA_MAX": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +204,7 @@ def _popen_node(place: Sequence[str], cpus: int, log: Path) -> subprocess.Popen[
     with log.open("wb") as output:
         return subprocess.Popen(
             command,
-            env={**os.environ, **HEALTH_CHECKS, **DRAIN},
+            env={**os.environ, **HEALTH_CHECKS, **DRAIN, **HEAPS},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

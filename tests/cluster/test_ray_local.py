@@ -77,3 +77,19 @@ def test_a_folder_that_cannot_be_written_is_told_of_by_the_variable_that_names_i
     (tmp_path / "beholden").unlink()
     with pytest.raises(BlockingIOError), locked_cluster("drawn"):
         raise BlockingIOError
+
+
+def test_processes_of_a_node_have_one_heap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With glibc's heaps for each thread a process that asks others grows with each call, and without end."""
+    environments: list[dict[str, str]] = []
+
+    def popen(*_: Any, env: dict[str, str], **__: Any) -> subprocess.Popen[bytes]:
+        environments.append(env)
+        raise OSError("no node is started in this test")
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "8")
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    with pytest.raises(OSError, match="no node"):
+        start_ray("heaps", 1, lambda _: None)
+    assert [each["MALLOC_ARENA_MAX"] for each in environments] == ["1"]

@@ -9,6 +9,7 @@
 - {name: RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S, value: {{ .Values.ray.drainSeconds | int | quote }}}
 - {name: RAY_AUTH_MODE, value: token} # without a token Ray does not start: no KubeRay may forget it in silence
 - {name: RAY_USAGE_STATS_ENABLED, value: "0"}
+- {name: MALLOC_ARENA_MAX, value: "1"} # with a heap for each thread whoever asks others grows with each call
 - {name: RAY_LOG_TO_STDERR, value: "1"} # else logs of actors lie in the pod's memory alone
 - {name: RAY_ROTATION_MAX_BYTES, value: "10000000"} # what lies there nevertheless
 - {name: RAY_ROTATION_BACKUP_COUNT, value: "1"}

@@ -48,6 +48,30 @@ def render(records: Sequence[dict[str, Any]], source: str) -> str:
     return "\n".join(parts)
 
 
+def render_soaks(soaks: Sequence[dict[str, Any]]) -> str:
+    """What grows, of soaks as `tests/faults/soak.py` records them; each is a section."""
+    parts = []
+    for each in soaks:
+        rows = [
+            f"| {name} | {found['kib_a_minute']:+.1f} ± {found['error']:.1f} | {first} to {last} |"
+            for name, found in each["processes"].items()
+            for first, last in [found["files"]]
+        ]
+        parts += [
+            f"## {each['minutes']:g} minutes without a fault",
+            "",
+            "`python -m tests.faults.soak`: the same cluster and the same traffic all the time. The slope of each",
+            "process' own memory in the second half, with its error of 95 %.",
+            f"{each['at']}, seed {each['seed']}; {each['machine']}.",
+            "",
+            "| process | KiB a minute | open files |",
+            "| --- | ---: | ---: |",
+            *rows,
+            "",
+        ]
+    return "\n".join(parts)
+
+
 def _table(runs: Sequence[dict[str, Any]]) -> list[str]:
     by_fault = defaultdict(list)
     for each in runs:
@@ -80,10 +104,15 @@ def _common(values: Any) -> str:
 
 @click.command()
 @click.argument("records", type=click.Path(exists=True, path_type=Path))
+@click.option("--soaks", type=click.Path(path_type=Path), default="docs/soaks.jsonl", show_default=True)
 @click.option("--page", type=click.Path(path_type=Path), default="docs/reliability.md", show_default=True)
-def main(records: Path, page: Path) -> None:
+def main(records: Path, soaks: Path, page: Path) -> None:
     """Write the page."""
-    page.write_text(render([json.loads(line) for line in records.read_text().splitlines()], str(records)))
+    page.write_text("\n".join((render(_read(records), str(records)), render_soaks(_read(soaks)))))
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 if __name__ == "__main__":

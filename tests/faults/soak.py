@@ -4,6 +4,7 @@ A slope is a straight line through the samples of the second half of the run, wh
 far chance alone may take it.
 """
 
+import json
 import math
 import sys
 import tempfile
@@ -12,7 +13,8 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -21,7 +23,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from tests.faults.suite import Bench, bench
+from tests.faults.suite import Bench, bench, machine_text
 from tests.faults.traffic import FPS, FRAMES_A_PASSAGE, Passage, publish
 
 EVERY_S = 5.0
@@ -104,7 +106,8 @@ def _show(found: Mapping[str, Trend], minutes: float) -> None:
 @click.command()
 @click.option("--minutes", default=30.0, show_default=True)
 @click.option("--seed", default=1, show_default=True)
-def main(minutes: float, seed: int) -> None:
+@click.option("--records", type=click.Path(path_type=Path), help="Append what was found as a line of JSON.")
+def main(minutes: float, seed: int, records: Path | None) -> None:
     """Exit with 1 when something grows."""
     frames_a_second = FPS * FRAMES_A_PASSAGE / (FRAMES_A_PASSAGE + 1)
     click.echo(f"{frames_a_second:.0f} frames a second with a face, {minutes:g} minutes, seed {seed}")
@@ -115,6 +118,10 @@ def main(minutes: float, seed: int) -> None:
         found = {name: trend(samples) for name, samples in watch(cluster.processes(), until_s).items()}
         traffic.join()
     _show(found, minutes)
+    if records:
+        about = {"minutes": minutes, "seed": seed, "machine": machine_text(), "at": f"{datetime.now(UTC):%Y-%m-%d}"}
+        with records.open("a") as lines:
+            lines.write(json.dumps({**about, "processes": {name: asdict(each) for name, each in found.items()}}) + "\n")
     sys.exit(1 if any(each.grows for each in found.values()) else 0)
 
 

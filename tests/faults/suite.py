@@ -179,7 +179,7 @@ def main(
             bad += not run.verdict.is_good or (delivery == Delivery.EXACTLY_ONCE and run.verdict.repeated > 0)
             click.echo(f"{number + 1}/{runs} {run.fault}: {_line(run)}")
             if records:
-                about = {"delivery": delivery, "machine": _machine(), "at": f"{datetime.now(UTC):%Y-%m-%d}"}
+                about = {"delivery": delivery, "machine": machine_text(), "at": f"{datetime.now(UTC):%Y-%m-%d}"}
                 with records.open("a") as file:
                     file.write(json.dumps({**asdict(run), **about}, default=str) + "\n")
             if bad and until_bad:
@@ -187,7 +187,8 @@ def main(
     sys.exit(1 if bad else 0)
 
 
-def _machine() -> str:
+def machine_text() -> str:
+    """The machine and the versions that matter, as records name them."""
     parts = {**machine(), **{name: version(name) for name in ("ray", "kafka-python")}}
     return ", ".join(f"{name} {value}" for name, value in parts.items())
 

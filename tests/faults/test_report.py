@@ -1,6 +1,6 @@
 from typing import Any
 
-from tests.faults.report import render
+from tests.faults.report import render, render_soaks
 
 
 def run(fault: str, seed: int, recovery_s: float, **verdict: Any) -> dict[str, Any]:
@@ -24,3 +24,13 @@ def test_each_mode_has_a_table() -> None:
     """What one promises is not held against the other."""
     page = render([run("kill", 1, 1.0), {**run("kill", 2, 1.0), "delivery": "exactly-once"}], "records.jsonl")
     assert page.index("## `delivery: at-least-once`") < page.index("## `delivery: exactly-once`")
+
+
+def test_a_soak_is_a_table_of_its_processes() -> None:
+    """Slope, error, and files at the beginning and the end."""
+    found = {"kib_a_minute": 12.34, "error": 5.0, "files": [40, 41]}
+    page = render_soaks(
+        [{"minutes": 30.0, "seed": 1, "machine": "two cores", "at": "2026-01-31", "processes": {"raylet 0": found}}]
+    )
+    assert "## 30 minutes without a fault" in page
+    assert "| raylet 0 | +12.3 ± 5.0 | 40 to 41 |" in page

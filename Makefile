@@ -21,7 +21,7 @@ test: $(STAMP) ## Run every test: unit, promises, and integration with a real br
 	@echo "== unit tests and promises"
 	@$(BIN)/python -m pytest -q -n logical --maxprocesses=8 -m "not integration and not testdata and not chart"
 	@echo "== the chart, with such of its tools as 'make chart' has built"
-	@$(BIN)/python -m pytest -q -n 2 -m chart --tb=short
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m chart
 	@echo "== integration tests: real broker, real Ray, real models if BEHOLDEN_TESTDATA names them"
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "integration or testdata" --durations=5
 

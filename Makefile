@@ -21,7 +21,7 @@ test: $(STAMP) ## Run every test: unit, promises, and integration with a real br
 	@echo "== unit tests and promises"
 	@$(BIN)/python -m pytest -q -n logical --maxprocesses=8 -m "not integration and not testdata and not chart"
 	@echo "== the chart, with Helm and its linters (built once, in minutes), and with what else 'make chart' has built"
-	@$(BIN)/python -m helm.tools.build charts || echo "without them, what needs them is skipped"
+	@timeout 900 $(BIN)/python -m helm.tools.build charts || echo "without them, what needs them is skipped"
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m chart
 	@echo "== integration tests: real broker, real Ray, real models if BEHOLDEN_TESTDATA names them"
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "integration or testdata" --durations=5

@@ -21,6 +21,7 @@ from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
 from ray.util import list_named_actors
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from cluster.cycles import collect_only_what_comes
 from cluster.delivery import member_of
 from cluster.folders import notes_folder
 from cluster.plan import Plan
@@ -269,6 +270,7 @@ class ShardActor(IndexShard):
 
     def __init__(self, plan: Plan, replica: Replica) -> None:
         no_core_dumps()
+        collect_only_what_comes()
         write_logs(plan.settings.telemetry.logs, "shard", str(replica))
         super().__init__(plan, replica, on_failure=lambda: os._exit(1))
         self._tracing = ShardTracing(plan.settings, replica)
@@ -298,6 +300,7 @@ class RecogniserActor(Recogniser):
 
     def __init__(self, plan: Plan, slot: int) -> None:
         no_core_dumps()
+        collect_only_what_comes()
         layout = plan.settings.index.layout
         calls = _RayCalls(AskedBook(is_on=plan.settings.telemetry.traces.otlp is not None))
         self._shards = sharded_index(layout, slot, calls) if layout else None

@@ -20,6 +20,7 @@ import ray
 from ray.exceptions import RayError
 
 from cluster.actors import UNTOLD, find_actor
+from cluster.cycles import collect_only_what_comes
 from cluster.plan import Plan
 from cluster.settings import ClusterSettings
 from cluster.supervisor import SUPERVISOR, Supervisor, close_members, members_there
@@ -108,6 +109,14 @@ def supervisor_of(plan: Plan, at_work: Plan, progress: Callable[[str], None]) ->
     return make_supervisor(plan)
 
 
+class SupervisorActor(Supervisor):
+    """A supervisor in a process of its own."""
+
+    def __init__(self, plan: Plan) -> None:
+        collect_only_what_comes()
+        super().__init__(plan)
+
+
 def make_supervisor(plan: Plan) -> Any:
     """A supervisor; the name of one that was killed is free after a moment."""
     options = {"name": SUPERVISOR, "lifetime": "detached", "max_restarts": -1, "num_cpus": 0, "max_concurrency": 4}
@@ -115,7 +124,7 @@ def make_supervisor(plan: Plan) -> Any:
     deadline = time.monotonic() + CALL_TIMEOUT_S
     while True:
         try:
-            return ray.remote(Supervisor).options(**options).remote(plan)
+            return ray.remote(SupervisorActor).options(**options).remote(plan)
         except ValueError as taken:
             if time.monotonic() > deadline:
                 raise DeploymentFailed(f"the supervisor before does not end: {taken}") from None

@@ -35,9 +35,8 @@ HEALTH_CHECKS = {
 # SIGTERM to `ray start --block` marks the node as ending first; within this time recognisers leave it (its own 30 s are
 # more than `down` waits).
 DRAIN = {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "10"}
-# What one thread asks for and another gives back, as Ray's do with each call, scatters over glibc's heaps, one for each
-# thread: a process that asks others grew by 93 bytes a search without end, with a single heap it does not. See
-# docs/decisions/0007-actors-and-local-ray.md.
+# What one thread allocates and another frees, as with each call of Ray, scatters over the heaps that glibc gives each
+# thread: who asks others grew by 90 bytes a search, in a line. See docs/decisions/0007-actors-and-local-ray.md.
 HEAPS = {"MALLOC_ARENA_MAX": "1"}
 
 

@@ -37,7 +37,7 @@ class Sample:
 
     Attributes:
         minute: Since the beginning.
-        kib: Its own memory (unique set size), KiB.
+        kib: Memory that no file backs, KiB: pages of a library become its own when the last other user of it ends.
         files: Open file descriptors.
     """
 
@@ -80,8 +80,8 @@ def watch(processes: Mapping[str, int], until_s: float) -> dict[str, list[Sample
         for name, pid in processes.items():
             with suppress(psutil.NoSuchProcess):
                 process = psutil.Process(pid)
-                minute = (time.monotonic() - begun) / 60
-                found[name].append(Sample(minute, process.memory_full_info().uss / 1024, process.num_fds()))
+                minute, memory = (time.monotonic() - begun) / 60, process.memory_info()
+                found[name].append(Sample(minute, (memory.rss - memory.shared) / 1024, process.num_fds()))
         time.sleep(EVERY_S)
     return found
 

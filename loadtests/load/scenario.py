@@ -197,6 +197,17 @@ class Scenario:
         """The same with so many frames a second of all cameras: cameras send faster or slower."""
         return replace(self, fps=fps / self.cameras)
 
+    def changed(self, seconds: float | None, plant: Plant | None) -> "Scenario":
+        """The same for another time, or with a planted fault; None: as it is.
+
+        Raises:
+            SettingsRefused: A fault would come after the end.
+        """
+        try:
+            return replace(self, seconds=seconds or self.seconds, plant=plant or self.plant)
+        except ValueError as error:
+            raise SettingsRefused(f"--seconds: {error}") from None
+
 
 def read_scenario(path: Path) -> Scenario:
     """The scenario in a file.

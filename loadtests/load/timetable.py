@@ -5,7 +5,9 @@ group of people; group after group, in the upper and in the lower half of the pi
 for a continuation of whoever was there before.
 """
 
+import itertools
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +15,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from cluster.kafka.partitions import partition_of
 from loadtests.load.scenario import Scenario
 from loadtests.load.shapes import Shape, due_times
 from loadtests.people.draws import Draw, draw_of
@@ -61,7 +64,7 @@ class Showing:
     ends_s: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Timetable:
     """What all cameras send.
 
@@ -102,7 +105,7 @@ class Timetable:
         """What is shown in a frame; None: it is not of this timetable."""
         passages = self._showings.get(camera, ())
         at = seq // self.passage_frames
-        return passages[at] if 0 <= seq and at < len(passages) and seq < passages[at].until else None
+        return passages[at] if seq >= 0 and at < len(passages) and seq < passages[at].until else None
 
     @property
     def showings(self) -> Iterator[Showing]:
@@ -122,16 +125,29 @@ class Timetable:
                 yield Showing(camera, int(group), self.listed.get(int(group)), first, until, begins_s, ends_s)
 
 
-def camera_names(count: int) -> tuple[str, ...]:
-    """Ids of so many cameras."""
-    return tuple(f"camera-{number:04d}" for number in range(1, count + 1))
+def camera_names(count: int, partitions: int) -> tuple[str, ...]:
+    """Ids of so many cameras, which are spread over the partitions of the frames topic as evenly as can be."""
+    room = Counter(dict.fromkeys(range(partitions), -(-count // partitions)))
+    names: list[str] = []
+    for number in itertools.count(1):
+        if len(names) == count:
+            return tuple(names)
+        name = f"camera-{number:05d}"
+        partition = partition_of(name.encode(), partitions)
+        if room[partition]:
+            room[partition] -= 1
+            names.append(name)
+    raise AssertionError("there are numbers enough")
 
 
-def plan(scenario: Scenario, listed: Mapping[int, str], strangers: int, again_after_s: float) -> Timetable:
+def plan(
+    scenario: Scenario, cameras: tuple[str, ...], listed: Mapping[int, str], strangers: int, again_after_s: float
+) -> Timetable:
     """The timetable of a scenario.
 
     Args:
         scenario: What is asked for.
+        cameras: Their ids.
         listed: Who is listed in which group of the pool, the first groups.
         strangers: How many groups follow in which nobody is.
         again_after_s: A listed person is not shown again to the same camera within this time, so that no cool-down
@@ -140,7 +156,6 @@ def plan(scenario: Scenario, listed: Mapping[int, str], strangers: int, again_af
     length = scenario.passage_frames
     draw = draw_of(scenario.seed, 60)
     groups = {}
-    cameras = camera_names(scenario.cameras)
     for number, camera in enumerate(cameras):
         due = due_times(scenario.shape, scenario.fps, scenario.seconds, number / len(cameras))
         begins = due[::length]

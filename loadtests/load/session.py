@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -130,7 +131,7 @@ def documents(scenario: Scenario) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     asked = scenario.cluster
     cluster = cluster_document(asked.file)
-    policy: dict[str, Any] = load(cluster.pop("policy"))
+    policy: dict[str, Any] = load(Path(cluster.pop("policy")))
     if policy.get("people") != People.SYNTHETIC:
         raise SettingsRefused(f"{asked.file}: its policy is for real people; a load test shows people who do not exist")
     kafka = cluster.get("kafka", {})

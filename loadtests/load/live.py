@@ -9,7 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from loadtests.load.machine_watch import GROUPS, OTHERS
+from loadtests.load.machine_watch import GROUPS
 from loadtests.load.result import Result
 from loadtests.load.samples import Sample
 from loadtests.load.scenario import Scenario
@@ -93,17 +93,7 @@ def summary(result: Result) -> Group:
         table.add_row(
             each.name, Text(each.asked, _QUIET), each.found, Text("kept" if each.is_kept else "broken", colour)
         )
-    lines = [Text(each, "yellow") for each in remarks(result)]
+    lines = [Text(each, "yellow") for each in result.remarks]
     good = result.verdict.is_good
     word = "as it should be" if good else "not as it should be"
     return Group(table, Text(), *lines, Text(word, "bold green" if good else "bold red"))
-
-
-def remarks(result: Result) -> list[str]:
-    """What to know when the figures are read."""
-    found = [f"sending was the limit: {result.sent.limit}"] if result.sent.limit else []
-    if (others := result.cores.get(OTHERS, 0.0)) > 0.15:
-        found.append(f"other programs used {others:.2f} core: times would be better without them")
-    if not result.ledger.is_whole:
-        found.append("a recogniser was replaced and took its counts with it: frames are judged by what was committed")
-    return found

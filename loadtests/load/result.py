@@ -1,7 +1,7 @@
 """What a run came to, and everything that is needed to repeat it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -11,12 +11,14 @@ from cluster.wire.shed import ShedInterval
 from cluster.wire.text import format_time
 from loadtests.load.accounts import Ledger, Stages
 from loadtests.load.harms import Harm
-from loadtests.load.machine_watch import RECOGNISERS
+from loadtests.load.machine_watch import OTHERS, RECOGNISERS
 from loadtests.load.samples import Sample
 from loadtests.load.scenario import Scenario
 from loadtests.load.sending import Sent
+from loadtests.load.timetable import Showing
 from loadtests.load.truth import Judged, Judgement, Truth, percentile
 from loadtests.load.verdict import Found, Verdict, judge
+from loadtests.quiet import LIMIT_CORES
 
 FORM = "beholden.load.v1"
 PERCENTILES = (50, 90, 95, 99, 99.9, 100)
@@ -100,17 +102,30 @@ class Result:
         names = {name for cores in inside for name in cores}
         return {name: sum(each.get(name, 0.0) for each in inside) / len(inside) for name in sorted(names)}
 
+    @property
+    def remarks(self) -> list[str]:
+        """What to know when the figures are read."""
+        found = [f"sending was the limit: {self.sent.limit}"] if self.sent.limit else []
+        if (others := self.cores.get(OTHERS, 0.0)) > LIMIT_CORES:
+            found.append(f"other programs used {others:.2f} core: times would be better without them")
+        if not self.ledger.is_whole:
+            found.append("a recogniser was replaced and took its counts along: frames are judged by what was committed")
+        return found
+
     def as_json(self) -> dict[str, Any]:
         """Everything, for machines and for the report. It names nobody."""
         verdict, truth = self.verdict, self.truth
+        missed = set(truth.missed())
         reads, writes, enters = (
             [getattr(each, name) for each in self.right] for name in ("read_ms", "written_ms", "entered_ms")
         )
         return {
             "form": FORM,
+            "name": self.scenario.name,
+            "remarks": self.remarks,
             "begin": format_time(self.begin),
             "about": dict(self.about),
-            "scenario": json.loads(json.dumps(asdict(self.scenario), default=str)),
+            "scenario": _plain(self.scenario),
             "verdict": {
                 "good": verdict.is_good,
                 "text": str(verdict),
@@ -120,7 +135,7 @@ class Result:
             "passages": {
                 "expected": len(truth.expected),
                 **{str(each): truth.count(each) for each in Judgement},
-                "missed": len(truth.missed()),
+                "missed": len(missed),
                 "written_again": truth.again,
             },
             "latency_ms": {
@@ -142,13 +157,16 @@ class Result:
             "sender": asdict(self.sent),
             "faults": [asdict(each) for each in self.harms],
             "alerts": [_alert(each) for each in truth.judged],
-            "missed": [
-                {"camera": each.camera, "begins_s": round(each.begins_s, 3), "ends_s": round(each.ends_s, 3)}
-                for each in truth.missed()
-            ],
+            "listed": [_listed(each, missed) for each in truth.expected],
             "shed": [_interval(each, self.begin) for each in self.shed],
             "samples": [each.as_json() for each in self.samples],
         }
+
+
+def _plain(scenario: Scenario) -> dict[str, Any]:
+    """As in its file."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(scenario), default=str))
+    return {name: value for name, value in plain.items() if name not in ("name", "digest")}
 
 
 def _percentiles(values: Sequence[float]) -> dict[str, float | None]:
@@ -164,6 +182,11 @@ def _alert(each: Judged) -> dict[str, Any]:
         "written_ms": round(each.written_ms, 1),
         "entered_ms": None if each.entered_ms is None else round(each.entered_ms, 1),
     }
+
+
+def _listed(each: Showing, missed: Set[Showing]) -> dict[str, Any]:
+    begins_s, ends_s = round(each.begins_s, 3), round(each.ends_s, 3)
+    return {"camera": each.camera, "begins_s": begins_s, "ends_s": ends_s, "found": each not in missed}
 
 
 def _interval(each: ShedInterval, begin: datetime) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A cluster that is up: frames go in, and alerts, commits, the ledger and the machine are watched from outside."""
 
+import hashlib
 import json
 import shlex
 import sys
@@ -60,6 +61,7 @@ class Running:
         self.about: dict[str, Any] = {
             "command": shlex.join(["beholden-load", *sys.argv[1:]]),
             "policy": plan.in_force.digest,
+            "cluster": hashlib.sha256(run.file.read_bytes()).hexdigest(),
             "detector": plan.detector.sha256,
             "embedder": plan.embedder.sha256,
             **machine(),

@@ -1,5 +1,6 @@
 """Scenarios: what is shown to the cluster, and what it must make of it. One YAML file each, in loadtests/scenarios/."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -159,6 +160,8 @@ class Scenario:
         faults: What is broken meanwhile.
         plant: What the reader of alerts does wrong on purpose; null: nothing.
         limits: What makes a verdict.
+        name: Of its file, and not written in it.
+        digest: SHA-256 of its file; the same.
     """
 
     about: str
@@ -174,6 +177,8 @@ class Scenario:
     faults: tuple[Disturbance, ...]
     plant: Plant | None
     limits: Limits
+    name: str = ""
+    digest: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < MOST_SEEDS:
@@ -216,10 +221,13 @@ def read_scenario(path: Path) -> Scenario:
         SettingsRefused: With every fault found, by file, line and key.
     """
     found = read(path, Scenario)
+    if found.name or found.digest:
+        raise SettingsRefused(f"{path}: name, digest: are those of the file; remove them")
     file = (path.parent / found.cluster.file).resolve()
     if not file.is_file():
         raise SettingsRefused(f"{path}: cluster.file: {found.cluster.file} is not there; name a cluster file")
-    return replace(found, cluster=replace(found.cluster, file=file))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return replace(found, cluster=replace(found.cluster, file=file), name=path.stem, digest=digest)
 
 
 def find_scenario(name: str) -> Path:

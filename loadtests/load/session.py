@@ -51,7 +51,7 @@ class Session:
         self._listed = listed
         self._partitions = running.plan.settings.kafka.frame_partitions
         self._cameras = camera_names(scenario.cameras, self._partitions)
-        self.about = running.about | {"pool": pool.digest, "picture_bytes": round(pool.mean_bytes)}
+        running.about |= {"scenario": scenario.digest, "pool": pool.digest}
 
     def run(self, scenario: Scenario, told: Told = lambda _: None, seen: Seen = lambda _: None) -> Result:
         """Show a scenario once, and judge what came of it.

@@ -17,7 +17,11 @@ Document = Mapping[str, Any]
 
 _CHARTS = (
     ("latency", "Capture to alert, over time", "Each alert at the moment at which its frame was to be captured."),
-    ("distribution", "Capture to alert, by percentile", "Rare values are spread out; a step is one alert."),
+    (
+        "distribution",
+        "Capture to alert, by percentile",
+        "Rare values are spread out. Until the alert is read, and until Kafka has it; and from when the person came.",
+    ),
     ("throughput", "Frames a second", "Due, sent, and finished by whoever looks at them."),
     ("lag", "Frames that wait or are in hand", "Sent and not finished."),
     ("stages", "Stages", "How long each takes, on the mean over the times it was gone through."),
@@ -27,9 +31,9 @@ _CHARTS = (
     ("gpu", "GPU", "How much of the time it works."),
 )
 _KINDS = {
-    "capture_to_read": "capture to alert read",
-    "capture_to_written": "capture to Kafka's time of the alert",
-    "entrance_to_read": "entrance of the person to alert read",
+    "capture_to_read": "capture to read",
+    "capture_to_written": "capture to Kafka",
+    "entrance_to_read": "entrance to read",
 }
 _DIGESTS = ("policy", "cluster", "scenario", "detector", "embedder", "pool")
 

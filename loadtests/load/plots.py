@@ -72,26 +72,26 @@ def truth(document: Document, axes: Axes) -> None:
     """Every passage of somebody listed, and every alert."""
     rows = _rows(document)
     for each in document["listed"]:
-        colour = GOOD if each["found"] else BAD
-        at = rows[each["camera"]]
-        axes.plot(
-            [each["begins_s"], each["ends_s"]], [at, at], color=colour, linewidth=5, alpha=0.35, solid_capstyle="butt"
-        )
+        if each["camera"] in rows:
+            row, colour = rows[each["camera"]], GOOD if each["found"] else BAD
+            axes.plot([each["begins_s"], each["ends_s"]], [row, row], color=colour, **_BAR)
     for judgement, (colour, marker) in _JUDGED.items():
-        found = [each for each in document["alerts"] if each["judgement"] == judgement and each["camera"] in rows]
-        at = [rows[each["camera"]] for each in found]
-        shown = [each["captured_s"] + each["read_ms"] / 1000 for each in found]
-        label = f"{judgement} alert, when it was read ({len(found)})"
-        axes.plot(shown, at, marker, color=colour, markersize=5, label=label, linestyle="none")
+        found = [each for each in document["alerts"] if each["judgement"] == judgement]
+        there = [each for each in found if each["camera"] in rows]
+        shown = [each["captured_s"] + each["read_ms"] / 1000 for each in there]
+        label = f"{judgement} alert, as read ({len(found)})" if found else None
+        places = [rows[each["camera"]] for each in there]
+        axes.plot(shown, places, marker, color=colour, markersize=5, label=label, linestyle="none")
     missed = sum(not each["found"] for each in document["listed"])
     axes.plot([], [], color=GOOD, **_BAR, label="somebody listed in view")
-    axes.plot([], [], color=BAD, **_BAR, label=f"and missed ({missed})")
+    if missed:
+        axes.plot([], [], color=BAD, **_BAR, label=f"and missed ({missed})")
     axes.set_yticks(list(rows.values()), list(rows))
     axes.set_ylim(-0.7, len(rows) - 0.3)
     axes.grid(visible=False, axis="y")
     axes.invert_yaxis()
     _time(document, axes)
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=5, borderaxespad=0.2, handletextpad=0.6)
+    _legend(axes, 5)
 
 
 def latency(document: Document, axes: Axes) -> None:
@@ -99,24 +99,22 @@ def latency(document: Document, axes: Axes) -> None:
     for judgement, (colour, marker) in _JUDGED.items():
         found = [each for each in document["alerts"] if each["judgement"] == judgement]
         x, y = [each["captured_s"] for each in found], [each["read_ms"] for each in found]
-        axes.plot(
-            x, y, marker, color=colour, markersize=4, alpha=0.75, linestyle="none", label=judgement if found else None
-        )
+        label = judgement if found else None
+        axes.plot(x, y, marker, color=colour, markersize=4, alpha=0.75, linestyle="none", label=label)
     _limits(document, axes)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(_as_ms)
     _time(document, axes)
-    if document["alerts"]:
-        _legend(axes)
+    _legend(axes)
 
 
 def distribution(document: Document, axes: Axes) -> None:
     """Latencies by percentile, rare ones spread out."""
     right = [each for each in document["alerts"] if each["judgement"] == "right"]
     for colour, name, label in (
-        (SERIES[0], "read_ms", "capture to alert read"),
-        (SERIES[1], "written_ms", "capture to Kafka's time of the alert"),
-        (SERIES[2], "entered_ms", "entrance of the person to alert read"),
+        (SERIES[0], "read_ms", "capture to read"),
+        (SERIES[1], "written_ms", "capture to Kafka"),
+        (SERIES[2], "entered_ms", "entrance to read"),
     ):
         values = np.sort([each[name] for each in right])
         if len(values):
@@ -252,10 +250,14 @@ def _time(document: Document, axes: Axes) -> None:
         axes.axvspan(each["at_s"], max(each["healed_s"], each["at_s"] + 0.3), color=BAD, alpha=0.18, linewidth=0)
 
 
-def _legend(axes: Axes) -> None:
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2, columnspacing=1.4, handlelength=1.4
-    )
+def _legend(axes: Axes, columns: int = 3) -> None:
+    """A legend above the plot, which takes its height from it and nothing from its width."""
+    names = axes.get_legend_handles_labels()[1]
+    if names:
+        axes.set_title("\n" * ((len(names) - 1) // columns) + " ", fontsize=11)
+        place: Any = {"loc": "lower left", "bbox_to_anchor": (-0.02, 1.0), "borderaxespad": 0.1}
+        legend = axes.legend(ncols=columns, columnspacing=1.3, handlelength=1.3, handletextpad=0.6, **place)
+        legend.set_in_layout(False)
 
 
 def _rows(document: Document) -> dict[str, int]:

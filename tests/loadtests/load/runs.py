@@ -101,7 +101,16 @@ def result(of: Scenario, reads: list[Read], sent: Sent | None = None) -> Result:
     )
     share = [min(1.0, at / of.seconds) for at in seconds]
     samples = [
-        Sample(float(at), replace(done, frames=int(part * total), due=int(part * total)), int(part * total), 0, 0, 0, 0, usage)
+        Sample(
+            float(at),
+            replace(done, frames=int(part * total), due=int(part * total)),
+            int(part * total),
+            0,
+            0,
+            0,
+            0,
+            usage,
+        )
         for at, part in zip(seconds, share, strict=True)
     ]
     ended = {("alerted", "candidate"): len(reads), ("no_match", "below_threshold"): total - len(reads) - 5}

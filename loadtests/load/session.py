@@ -28,6 +28,7 @@ from loadtests.people.draws import draw_of
 from loadtests.sought import enrol_all, portraits, sought, strangers
 from operators.errors import SettingsRefused
 from operators.models import People
+from operators.sightings import SightingSettings
 
 STRANGER_GROUPS = 24  # of people who are not listed; the more people in view, the more faces each shows
 ENROL_S = 60.0
@@ -64,7 +65,7 @@ class Session:
         Raises:
             SettingsRefused: Frames are so far apart that nobody could be confirmed.
         """
-        check_pace(scenario, self._running.plan)
+        check_pace(scenario, self._running.plan.in_force.policy.sightings)
         if scenario.warm_up_s:
             told("warming up: nobody listed is in view")
             calm = replace(scenario, seconds=scenario.warm_up_s, shape=Shape(Course.CONSTANT), faults=())
@@ -146,13 +147,12 @@ def documents(scenario: Scenario) -> tuple[dict[str, Any], dict[str, Any]]:
     return cluster | {"recognisers": lanes, "delivery": str(asked.delivery)}, policy
 
 
-def check_pace(scenario: Scenario, at_work: Plan) -> None:
+def check_pace(scenario: Scenario, sightings: SightingSettings) -> None:
     """Make sure that everybody listed can be confirmed, and that nobody is taken for whoever was there before.
 
     Raises:
         SettingsRefused: With what to change.
     """
-    sightings = at_work.in_force.policy.sightings
     slowest_ms = 1000 / (scenario.fps * scenario.shape.lowest)
     if slowest_ms >= sightings.passage_gap_ms:
         raise SettingsRefused(

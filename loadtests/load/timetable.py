@@ -134,8 +134,8 @@ def camera_names(count: int, partitions: int) -> tuple[str, ...]:
             return tuple(names)
         name = f"camera-{number:05d}"
         partition = partition_of(name.encode(), partitions)
-        if room[partition]:
-            room[partition] -= 1
+        if taken[partition] == len(names) // partitions:
+            taken[partition] += 1
             names.append(name)
     raise AssertionError("there are numbers enough")
 

@@ -127,7 +127,7 @@ class Timetable:
 
 def camera_names(count: int, partitions: int) -> tuple[str, ...]:
     """Ids of so many cameras, which are spread over the partitions of the frames topic as evenly as can be."""
-    room = Counter(dict.fromkeys(range(partitions), -(-count // partitions)))
+    taken = Counter[int]()
     names: list[str] = []
     for number in itertools.count(1):
         if len(names) == count:

@@ -1,5 +1,6 @@
 """A broker, a cluster and a watchlist for any number of runs of one scenario."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -50,6 +51,7 @@ class Session:
         self._running = running
         self._pool = pool
         self._listed = listed
+        self._not_before_s = 0.0
         self._partitions = running.plan.settings.kafka.frame_partitions
         self._cameras = camera_names(scenario.cameras, self._partitions)
         running.about |= {"scenario": scenario.digest, "pool": pool.digest}
@@ -71,13 +73,21 @@ class Session:
             calm = replace(scenario, seconds=scenario.warm_up_s, shape=Shape(Course.CONSTANT), faults=())
             nobody = replace(calm, people=replace(calm.people, listed_share=0.0))
             self._running.warm_up(self._timetable(nobody), self._pool)
-        told(f"{scenario.seconds:g} s of {scenario.full_fps:g} frames a second")
         timetable = self._timetable(scenario)
-        return self._running.show(scenario, timetable, self._pool, seen)
+        time.sleep(max(0.0, self._not_before_s - time.monotonic()))
+        told(f"{scenario.seconds:g} s of {scenario.full_fps:g} frames a second")
+        try:
+            return self._running.show(scenario, timetable, self._pool, seen)
+        finally:
+            self._not_before_s = time.monotonic() + self._again_s
+
+    @property
+    def _again_s(self) -> float:
+        """Until somebody may alert again, of one run and of the next."""
+        return self._running.plan.in_force.policy.sightings.cool_down_s + 1
 
     def _timetable(self, scenario: Scenario) -> Timetable:
-        again_s = self._running.plan.in_force.policy.sightings.cool_down_s + 1
-        return plan(scenario, self._cameras, self._listed, STRANGER_GROUPS, again_s)
+        return plan(scenario, self._cameras, self._listed, STRANGER_GROUPS, self._again_s)
 
 
 @contextmanager

@@ -5,12 +5,12 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+from cluster.clocks import SystemClock
 from cluster.kafka.reader import TopicReader
 from cluster.kafka.topics import LEDGER
 from cluster.plan import Plan
@@ -20,26 +20,20 @@ from loadtests.bench_commits import Commits
 from loadtests.bench_report import machine
 from loadtests.load.accounts import Ledger, told
 from loadtests.load.alert_watch import AlertWatch
+from loadtests.load.follow import SETTLE_S, Follow, Seen
 from loadtests.load.harms import Harms
 from loadtests.load.machine_watch import MachineWatch
-from loadtests.load.plants import planted
 from loadtests.load.pool import Pool
 from loadtests.load.result import Result
-from loadtests.load.samples import Sample
-from loadtests.load.scenario import Plant, Scenario
+from loadtests.load.scenario import Scenario
 from loadtests.load.sending import Sender
 from loadtests.load.simple_sender import SimpleSender
 from loadtests.load.timetable import Timetable
-from loadtests.load.truth import Judgement, Truth
+from loadtests.load.truth import Truth
 from loadtests.temporary import Temporary
 from operators.errors import DeploymentFailed
 
-SETTLE_S = 60.0
-LAST_S = 3.0  # for the alert of the last frame that is finished, and for the ledger's last intervals
-GRACE_S = 5.0  # a passage that is over for less is not missed yet, on the screen
-STEP_S, SAMPLE_S = 0.1, 1.0
-
-Seen = Callable[[Sample], None]
+STEP_S = 0.1
 
 
 class Running:
@@ -104,7 +98,8 @@ class Running:
             machine_watch, begin = MachineWatch(self._leader), sender.begin()
             faults = Harms(self._run, self.plan, scenario.faults, begin, scenario.seed)
             harms = open_.enter_context(closing(faults))
-            follow = _Follow(Truth(timetable, stream, begin), alerts, scenario.plant, sender, machine_watch, begin)
+            truth = Truth(timetable, stream, begin)
+            follow = Follow(truth, alerts, scenario.plant, sender, machine_watch, begin, SystemClock())
             while not (follow.is_over and harms.are_done):
                 self._commits.read(STEP_S)
                 follow.step(self._commits.total - base, seen)
@@ -114,7 +109,7 @@ class Running:
                 scenario=scenario,
                 begin=begin,
                 about=self.about,
-                truth=follow.truth,
+                truth=truth,
                 ledger=Ledger(sent.frames, since.frames, self._commits.total - base, is_whole),
                 stages=since.stages,
                 shed=list(_shed(ledger)),
@@ -129,48 +124,6 @@ class Running:
 
     def _sender(self, timetable: Timetable, pool: Pool, stream: str) -> Sender:
         return SimpleSender(timetable, pool, self._kafka, stream)
-
-
-class _Follow:
-    """Follows one run from second to second, until every frame has ended or nothing more can be expected."""
-
-    def __init__(
-        self,
-        truth: Truth,
-        alerts: AlertWatch,
-        plant: Plant | None,
-        sender: Sender,
-        machine_watch: MachineWatch,
-        begin: datetime,
-    ) -> None:
-        self.truth = truth
-        self.samples: list[Sample] = []
-        self._alerts = alerts
-        self._planted = planted(plant)
-        self._sender = sender
-        self._machine = machine_watch
-        self._begin = begin
-        self._next_s = 0.0
-        self._sent_at_s = self._ended_at_s = float("inf")
-        self.is_over = False
-
-    def step(self, ended: int, seen: Seen) -> None:
-        """Take in what has come; `ended` frames have been finished so far."""
-        for each in self._planted(self._alerts.take()):
-            self.truth.take(each)
-        now_s, sent = (datetime.now(UTC) - self._begin).total_seconds(), self._sender.look()
-        if sent.is_done:
-            self._sent_at_s = min(now_s, self._sent_at_s)
-            if ended >= sent.frames:
-                self._ended_at_s = min(now_s, self._ended_at_s)
-        if now_s >= self._next_s:
-            self._next_s = max(self._next_s + SAMPLE_S, now_s)
-            truth = self.truth
-            counts = {str(each): truth.count(each) for each in Judgement}
-            missed = len(truth.missed(now_s - GRACE_S))
-            self.samples.append(Sample(now_s, sent, ended, missed=missed, usage=self._machine.look(), **counts))
-            seen(self.samples[-1])
-        self.is_over = now_s > min(self._ended_at_s + LAST_S, self._sent_at_s + SETTLE_S)
 
 
 def _shed(ledger: TopicReader) -> Iterator[ShedInterval]:

@@ -1,13 +1,19 @@
-"""Pictures of people who do not exist, drawn and encoded before the first is sent."""
+"""Pictures of people who do not exist, drawn and encoded before the first is sent, and kept for the next run."""
 
 import hashlib
+import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from itertools import cycle, islice
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from cluster.folders import cache_folder
 from loadtests.load.timetable import VIEWS
 from loadtests.people.compose import paste
 from loadtests.people.draws import draw_of
@@ -74,9 +80,33 @@ class Pool:
         return self.pictures[picture]
 
 
-def open_pool(spec: PoolSpec) -> Pool:
-    """Draw all pictures."""
-    return Pool([jpeg for group in range(len(spec.listed) + spec.groups) for jpeg in _group(spec, group)])
+def open_pool(spec: PoolSpec, folder: Path | None = None) -> Pool:
+    """All pictures: those of an earlier run that were drawn from the same by the same code, else drawn now.
+
+    Args:
+        spec: What is to be drawn.
+        folder: Where they are kept; the user's cache when None.
+    """
+    file = (folder or cache_folder() / "load") / f"{_digest(spec)}.zip"
+    count = VIEWS * (len(spec.listed) + spec.groups)
+    with suppress(OSError, zipfile.BadZipFile, KeyError), zipfile.ZipFile(file) as kept:
+        return Pool([kept.read(f"{number}.jpg") for number in range(count)])
+    drawn = Pool([jpeg for group in range(count // VIEWS) for jpeg in _group(spec, group)])
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as written, zipfile.ZipFile(written, "w") as keeps:
+        for number, jpeg in enumerate(drawn.pictures):
+            keeps.writestr(f"{number}.jpg", jpeg)
+    Path(written.name).replace(file)
+    return drawn
+
+
+def _digest(spec: PoolSpec) -> str:
+    """Of what is drawn and of the code that draws it."""
+    package = files("loadtests")
+    people = package.joinpath("people").iterdir()
+    code = sorted((each for each in people if each.name.endswith(".py")), key=lambda each: each.name)
+    parts = [repr(spec).encode(), *(each.read_bytes() for each in [*code, package.joinpath("load", "pool.py")])]
+    return hashlib.sha256(b"".join(hashlib.sha256(each).digest() for each in parts)).hexdigest()
 
 
 def _group(spec: PoolSpec, group: int) -> Iterator[bytes]:

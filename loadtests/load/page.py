@@ -20,7 +20,7 @@ _CHARTS = (
     (
         "distribution",
         "Capture to alert, by percentile",
-        "Rare values are spread out. Until the alert is read, and until Kafka has it; and from when the person came.",
+        "Rare values are spread out; a step is one alert.",
     ),
     ("throughput", "Frames a second", "Due, sent, and finished by whoever looks at them."),
     ("lag", "Frames that wait or are in hand", "Sent and not finished."),

@@ -59,10 +59,11 @@ def line(before: Sample | None, now: Sample) -> str:
 
 
 def rates(before: Sample | None, now: Sample) -> tuple[float, float]:
-    """Frames a second that were sent and that reached their end, from one sample to the next."""
-    begin = (before.at_s, before.sent.frames, before.ended) if before else (0.0, 0, 0)
-    lasted_s = max(1e-3, now.at_s - begin[0])
-    return (now.sent.frames - begin[1]) / lasted_s, (now.ended - begin[2]) / lasted_s
+    """Frames a second that were sent and that reached their end, from one sample to the next; 0 at first."""
+    if before is None:
+        return 0.0, 0.0
+    lasted_s = now.at_s - before.at_s
+    return (now.sent.frames - before.sent.frames) / lasted_s, (now.ended - before.ended) / lasted_s
 
 
 def view(scenario: Scenario, before: Sample | None, now: Sample) -> Group:

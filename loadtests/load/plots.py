@@ -44,6 +44,7 @@ _STYLE: Any = {
 }
 _JUDGED = {"right": (GOOD, "o"), "repeated": (WARN, "D"), "wrong": (BAD, "X")}
 _BAR: Any = {"linewidth": 5, "alpha": 0.35, "solid_capstyle": "butt"}
+_FAR = 3.0  # times the highest value: limits above are not drawn
 _MOST_ROWS = 40  # cameras that each have a row of their own
 _IDS = re.compile(r' id="(?:text|patch|line2d|axes|figure|matplotlib|[xy]tick|legend|FillBetween\w*)[._]?[\w.]*"')
 _WAITS = ("topic", "turn")
@@ -233,10 +234,15 @@ def _stack(document: Document, axes: Axes, name: str, unit: float, groups: Seque
 
 
 def _limits(document: Document, axes: Axes) -> None:
+    """Limits as lines; one far above everything is named alone, so that there is something to see below it."""
+    highest = max((each["read_ms"] for each in document["alerts"]), default=0.0)
     for name, style in (("p50_ms", ":"), ("p95_ms", "-."), ("p99_ms", "--")):
         most = document["scenario"]["limits"][name]
-        if most is not None:
-            axes.axhline(most, color=WARN, linestyle=style, linewidth=1.2, label=f"limit of {name[:3]}")
+        look: Any = {"color": WARN, "linestyle": style, "linewidth": 1.2}
+        if most is not None and most <= _FAR * highest:
+            axes.axhline(most, label=f"limit of {name[:3]}", **look)
+        elif most is not None:
+            axes.plot([], [], label=f"limit of {name[:3]}: {_ms(most)}", **look)
 
 
 def _time(document: Document, axes: Axes) -> None:
@@ -282,7 +288,7 @@ def _words(reason: str) -> str:
 
 
 def _ms(value: float, _: int | None = None) -> str:
-    return f"{value / 1000:g} s" if value >= 10_000 else f"{value:g} ms"
+    return f"{value / 1000:g} s" if value >= 1000 else f"{value:g} ms"
 
 
 _as_ms = FuncFormatter(_ms)

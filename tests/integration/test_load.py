@@ -1,6 +1,4 @@
-"""Load with a verdict on a real cluster: a whole run is good, and a planted fault makes one that is not."""
-
-from dataclasses import replace
+"""Load with a verdict on a real cluster: of all that is asked, the planted fault alone is found."""
 
 import pytest
 
@@ -31,7 +29,7 @@ def small() -> Scenario:
         people=People(in_view=1, passage_s=2.0, listed=4, listed_share=0.6, list_size=20),
         cluster=Cluster(CONFIGS / "clusters" / "demo.yaml", 1, 1, Delivery.AT_LEAST_ONCE, int(LATEST_MS), Rule.EVERY),
         faults=(),
-        plant=None,
+        plant=Plant.SWALLOW,
         limits=Limits(
             lost=0,
             wrong=0,
@@ -48,18 +46,17 @@ def small() -> Scenario:
     )
 
 
-def test_a_whole_run_is_good_and_a_swallowed_alert_is_not() -> None:
-    """On one cluster, one after the other; every frame is accounted for in both."""
+def test_a_swallowed_alert_is_all_that_is_wrong_with_a_run() -> None:
+    """Every frame is accounted for, every alert is right, and the verdict is that somebody was missed."""
     told: list[str] = []
     with open_session(small(), told.append) as session:
-        whole = session.run(small())
-        spoiled = session.run(replace(small(), plant=Plant.SWALLOW))
-    for each in (whole, spoiled):
-        assert each.ledger.lost == 0
-        assert sum(each.ledger.ended.values()) == each.ledger.sent == 84
-        assert {"decode", "detect", "embed", "search"} <= each.stages.keys()
-    assert whole.verdict.broken == [], str(whole.verdict)  # on a busy machine sending may be the limit
-    assert len(whole.right) == len(whole.truth.expected) >= 3
-    assert [each.name for each in spoiled.verdict.broken] == ["passages missed"]
+        found = session.run(small())
     assert "starting the cluster" in told
-    assert "Two small cameras." in render(whole.as_json())
+    assert found.ledger.lost == 0
+    assert sum(found.ledger.ended.values()) == found.ledger.sent == 84
+    assert {"decode", "detect", "embed", "search"} <= found.stages.keys()
+    assert [each.name for each in found.verdict.broken] == ["passages missed"], str(found.verdict)
+    assert not found.verdict.is_good
+    assert len(found.truth.missed()) == 1
+    assert len(found.right) == len(found.truth.expected) - 1 >= 2
+    assert "Two small cameras." in render(found.as_json())

@@ -27,10 +27,10 @@ from cluster.kafka.topics import ALERTS
 from cluster.settings import Delivery, KafkaSettings
 from cluster.watchlists.register import read_topic
 from loadtests.bench_report import machine
+from loadtests.faults import CPUS, FAULTS, LASTS_S, NODES, Target
 from operators.errors import BeholdenError
 from tests.drawn import write_deployment
 from tests.faults.checker import Verdict, check
-from tests.faults.inject import CPUS, FAULTS, LASTS_S, NODES, Target
 from tests.faults.traffic import FPS, FRAMES_A_PASSAGE, PEOPLE, Pair, Passage, pairs, publish, ref_of
 from tests.running import Running, prepared
 

@@ -32,8 +32,8 @@ from cluster.telemetry.metric import Kind
 from cluster.telemetry.span_store import SpanStore
 from cluster.wire.alerts import is_canary
 from cluster.wire.release import encode_release
+from loadtests.faults import Target
 from tests.drawn import CAMERAS, scene, write_deployment
-from tests.faults.inject import Target
 from tests.running import Running, Shot, prepared, showing
 
 pytestmark = [

@@ -1,0 +1,5 @@
+"""`python -m loadtests.load` is `beholden-load`."""
+
+from loadtests.load import main
+
+main()

@@ -1,0 +1,101 @@
+"""`beholden-load`: scenarios of load, each with a verdict."""
+
+import json
+import signal
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from loadtests.load.scenario import Plant, find_scenario, read_scenario, scenarios
+from operators.errors import BeholdenError
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_EXISTING = click.Path(path_type=Path, dir_okay=False, exists=True)
+
+
+@click.group()
+def load() -> None:
+    """Show a cluster what people who do not exist do, in numbers, and judge what comes of it."""
+
+
+@load.command()
+@click.argument("scenario")
+@click.option("--json", "file", type=_FILE, help="Write everything there.")
+@click.option("--html", type=_FILE, help="Write a report there that opens without a network.")
+@click.option("--seconds", type=click.FloatRange(1), help="Another length.")
+@click.option("--plant", type=click.Choice([str(each) for each in Plant]), help="Have the verdict find a fault.")
+def run(scenario: str, file: Path | None, html: Path | None, seconds: float | None, plant: str | None) -> None:
+    """Run a SCENARIO, one that comes along (see `scenarios`) or a file, on this machine.
+
+    Exits with 0 when all is as the scenario asks, with 1 when it is not, with 2 when it could not be run.
+    """
+    from loadtests.load.live import following, summary
+    from loadtests.load.session import open_session
+
+    if html:
+        _require_plots()
+    console = Console()
+    asked = read_scenario(find_scenario(scenario)).changed(seconds, Plant(plant) if plant else None)
+
+    def told(what: str) -> None:
+        console.print(f"[bold]{what}", highlight=False)
+
+    told(asked.about)
+    with open_session(asked, told) as session, following(asked, console) as seen:
+        result = session.run(asked, told, seen)
+    console.print(summary(result))
+    document = result.as_json()
+    if file:
+        file.write_text(json.dumps(document, indent=1) + "\n")
+    if html:
+        from loadtests.load.page import render
+
+        html.write_text(render(document))
+    raise SystemExit(0 if result.verdict.is_good else 1)
+
+
+@load.command("scenarios")
+def list_scenarios() -> None:
+    """List the scenarios that come along."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bright_black")
+    for name in ("scenario", "cameras", "frames/s", "seconds", "about"):
+        table.add_column(name, justify="right" if name in ("cameras", "frames/s", "seconds") else "left")
+    for path in scenarios():
+        each = read_scenario(path)
+        table.add_row(path.stem, str(each.cameras), f"{each.full_fps:g}", f"{each.seconds:g}", each.about)
+    Console().print(table)
+
+
+@load.command()
+@click.argument("file", type=_EXISTING)
+@click.option("-o", "html", type=_FILE, required=True, help="Where to.")
+def report(file: Path, html: Path) -> None:
+    """Write the report of a run from the FILE that `run --json` wrote."""
+    _require_plots()
+    from loadtests.load.page import read_result, render
+
+    html.write_text(render(read_result(file)))
+
+
+def _require_plots() -> None:
+    if find_spec("matplotlib") is None:
+        raise click.ClickException("matplotlib not installed; add the extra: pip install 'beholden[cpu,evaluate]'")
+
+
+def main() -> None:
+    """Entry point: what cannot be run is told in a line, with exit status 2; a termination is taken as Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        sys.exit(load.main(prog_name="beholden-load", standalone_mode=False) or 0)
+    except BeholdenError as error:
+        click.secho(f"error: {error}", fg="red", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)

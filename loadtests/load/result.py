@@ -1,0 +1,194 @@
+"""What a run came to, and everything that is needed to repeat it."""
+
+import json
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from cluster.account import Outcome
+from cluster.wire.shed import ShedInterval
+from cluster.wire.text import format_time
+from loadtests.load.accounts import Ledger, Stages
+from loadtests.load.harms import Harm
+from loadtests.load.machine_watch import OTHERS, RECOGNISERS
+from loadtests.load.samples import Sample
+from loadtests.load.scenario import Scenario
+from loadtests.load.sending import Sent
+from loadtests.load.timetable import Showing
+from loadtests.load.truth import Judged, Judgement, Truth, percentile
+from loadtests.load.verdict import Found, Verdict, judge
+from loadtests.quiet import LIMIT_CORES
+
+FORM = "beholden.load.v1"
+PERCENTILES = (50, 90, 95, 99, 99.9, 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One run.
+
+    Attributes:
+        scenario: What was asked for.
+        begin: When its first frame was due, UTC-aware.
+        about: Machine, versions, digests.
+        truth: Alerts, judged.
+        ledger: Where its frames went.
+        stages: What stages took.
+        shed: When which frames were shed, from the ledger.
+        samples: One a second.
+        sent: How sending went.
+        harms: What was broken.
+    """
+
+    scenario: Scenario
+    begin: datetime
+    about: Mapping[str, Any]
+    truth: Truth
+    ledger: Ledger
+    stages: Stages
+    shed: Sequence[ShedInterval]
+    samples: Sequence[Sample]
+    sent: Sent
+    harms: Sequence[Harm]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether it was as the scenario asks."""
+        return judge(self.found, self.scenario.limits)
+
+    @property
+    def found(self) -> Found:
+        """What is judged."""
+        truth, sent = self.truth, max(1, self.ledger.sent)
+        times = [each.read_ms for each in self.right]
+        return Found(
+            lost=self.ledger.lost,
+            wrong=truth.count(Judgement.WRONG),
+            repeated=truth.count(Judgement.REPEATED),
+            missed_share=len(truth.missed()) / max(1, len(truth.expected)),
+            shed_share=self.ledger.shed / sent,
+            p50_ms=percentile(times, 50),
+            p95_ms=percentile(times, 95),
+            p99_ms=percentile(times, 99),
+            fps=self.throughput_fps,
+            memory_mib=max((each.usage.memory_bytes.get(RECOGNISERS, 0) for each in self.samples), default=0) / 2**20,
+            limit=self.sent.limit,
+        )
+
+    @property
+    def right(self) -> list[Judged]:
+        """The right alerts: what percentiles are of. Who was missed has a limit of its own."""
+        return [each for each in self.truth.judged if each.judgement is Judgement.RIGHT]
+
+    @property
+    def throughput_fps(self) -> float:
+        """Frames a second that reached their end while frames were due."""
+        inside = [each for each in self.samples if 0 <= each.at_s <= self.scenario.seconds]
+        if len(inside) < 2:
+            return 0.0
+        return (inside[-1].ended - inside[0].ended) / (inside[-1].at_s - inside[0].at_s)
+
+    @property
+    def lag_end(self) -> int:
+        """Frames that waited or were in hand when the last one was due."""
+        inside = [each for each in self.samples if each.at_s <= self.scenario.seconds]
+        return inside[-1].lag if inside else 0
+
+    @property
+    def cores(self) -> Mapping[str, float]:
+        """By group, on the mean over all samples while frames were due."""
+        inside = [each.usage.cores for each in self.samples if 0 < each.at_s <= self.scenario.seconds]
+        names = {name for cores in inside for name in cores}
+        return {name: sum(each.get(name, 0.0) for each in inside) / len(inside) for name in sorted(names)}
+
+    @property
+    def remarks(self) -> list[str]:
+        """What to know when the figures are read."""
+        found = [f"sending was the limit: {self.sent.limit}"] if self.sent.limit else []
+        if (others := self.cores.get(OTHERS, 0.0)) > LIMIT_CORES:
+            found.append(f"other programs used {others:.2f} core: times would be better without them")
+        if not self.ledger.is_whole:
+            found.append("a recogniser was replaced and took its counts along: frames are judged by what was committed")
+        return found
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, for machines and for the report. It names nobody."""
+        verdict, truth = self.verdict, self.truth
+        missed = set(truth.missed())
+        reads, writes, enters = (
+            [getattr(each, name) for each in self.right] for name in ("read_ms", "written_ms", "entered_ms")
+        )
+        return {
+            "form": FORM,
+            "name": self.scenario.name,
+            "remarks": self.remarks,
+            "begin": format_time(self.begin),
+            "about": dict(self.about),
+            "scenario": _plain(self.scenario),
+            "verdict": {
+                "good": verdict.is_good,
+                "text": str(verdict),
+                "limit": verdict.limit,
+                "findings": [asdict(each) for each in verdict.findings],
+            },
+            "passages": {
+                "expected": len(truth.expected),
+                **{str(each): truth.count(each) for each in Judgement},
+                "missed": len(missed),
+                "written_again": truth.again,
+            },
+            "latency_ms": {
+                "capture_to_read": _percentiles(reads),
+                "capture_to_written": _percentiles(writes),
+                "entrance_to_read": _percentiles(enters),
+            },
+            "frames": {
+                "sent": self.ledger.sent,
+                **{str(outcome): self.ledger.of(outcome) for outcome in Outcome},
+                "committed": self.ledger.committed,
+                "lost": self.ledger.lost,
+                "is_whole": self.ledger.is_whole,
+            },
+            "throughput_fps": self.throughput_fps,
+            "lag_end": self.lag_end,
+            "cores": dict(self.cores),
+            "stages": {name: {"times": times, "seconds": round(s, 4)} for name, (times, s) in self.stages.items()},
+            "sender": asdict(self.sent),
+            "faults": [asdict(each) for each in self.harms],
+            "alerts": [_alert(each) for each in truth.judged],
+            "listed": [_listed(each, missed) for each in truth.expected],
+            "shed": [_interval(each, self.begin) for each in self.shed],
+            "samples": [each.as_json() for each in self.samples],
+        }
+
+
+def _plain(scenario: Scenario) -> dict[str, Any]:
+    """As in its file."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(scenario), default=str))
+    return {name: value for name, value in plain.items() if name not in ("name", "digest")}
+
+
+def _percentiles(values: Sequence[float]) -> dict[str, float | None]:
+    return {f"p{each:g}": percentile(values, each) for each in PERCENTILES}
+
+
+def _alert(each: Judged) -> dict[str, Any]:
+    return {
+        "judgement": str(each.judgement),
+        "camera": each.camera,
+        "captured_s": round(each.captured_s, 3),
+        "read_ms": round(each.read_ms, 1),
+        "written_ms": round(each.written_ms, 1),
+        "entered_ms": None if each.entered_ms is None else round(each.entered_ms, 1),
+    }
+
+
+def _listed(each: Showing, missed: Set[Showing]) -> dict[str, Any]:
+    begins_s, ends_s = round(each.begins_s, 3), round(each.ends_s, 3)
+    return {"camera": each.camera, "begins_s": begins_s, "ends_s": ends_s, "found": each not in missed}
+
+
+def _interval(each: ShedInterval, begin: datetime) -> dict[str, Any]:
+    begins_s, ends_s = ((at - begin).total_seconds() for at in (each.begin, each.end))
+    return {"reason": str(each.reason), "frames": each.frames, "begins_s": begins_s, "ends_s": ends_s}

@@ -1,0 +1,134 @@
+"""A cluster that is up: frames go in, and alerts, commits, the ledger and the machine are watched from outside."""
+
+import hashlib
+import json
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from itertools import count
+from typing import Any
+
+from cluster.clocks import SystemClock
+from cluster.kafka.reader import TopicReader
+from cluster.kafka.topics import LEDGER
+from cluster.plan import Plan
+from cluster.wire.shed import ShedInterval, parse_shed
+from loadtests.bench_cluster import lanes_of
+from loadtests.bench_commits import Commits
+from loadtests.bench_report import machine
+from loadtests.load.accounts import Ledger, told
+from loadtests.load.alert_watch import AlertWatch
+from loadtests.load.follow import SETTLE_S, Follow, Seen
+from loadtests.load.harms import Harms
+from loadtests.load.machine_watch import MachineWatch
+from loadtests.load.pool import Pool
+from loadtests.load.result import Result
+from loadtests.load.scenario import Scenario
+from loadtests.load.sending import Sender
+from loadtests.load.simple_sender import SimpleSender
+from loadtests.load.timetable import Timetable
+from loadtests.load.truth import Truth
+from loadtests.temporary import Temporary
+from operators.errors import DeploymentFailed
+
+STEP_S = 0.1
+
+
+class Running:
+    """A cluster that is up, with nothing else to do.
+
+    Args:
+        run: Where it runs.
+        plan: What it runs.
+    """
+
+    def __init__(self, run: Temporary, plan: Plan) -> None:
+        self.plan = plan
+        self._run = run
+        self._kafka = plan.settings.kafka
+        self._numbers = count(1)
+        state = run.folder / "beholden" / "clusters" / plan.settings.cluster / "ray.json"
+        self._leader = int(json.loads(state.read_text())["pid"])
+        self._commits = Commits(plan)
+        self.about: dict[str, Any] = {
+            "command": shlex.join(["beholden-load", *sys.argv[1:]]),
+            "policy": plan.in_force.digest,
+            "cluster": hashlib.sha256(run.file.read_bytes()).hexdigest(),
+            "detector": plan.detector.sha256,
+            "embedder": plan.embedder.sha256,
+            **machine(),
+        }
+
+    def warm_up(self, timetable: Timetable, pool: Pool) -> None:
+        """Show a timetable and judge nothing.
+
+        Raises:
+            DeploymentFailed: Its frames were not finished in time.
+        """
+        until = self._commits.total + timetable.frames_total
+        with closing(self._sender(timetable, pool, "warm-up")) as sender:
+            sender.begin()
+            deadline = time.monotonic() + timetable.seconds + SETTLE_S
+            while self._commits.total < until:
+                sender.look()
+                self._commits.read(STEP_S)
+                if time.monotonic() > deadline:
+                    raise DeploymentFailed(f"the warm-up was not finished in {SETTLE_S:.0f} s; send fewer frames")
+
+    def show(self, scenario: Scenario, timetable: Timetable, pool: Pool, seen: Seen) -> Result:
+        """Show a timetable, break what is to be broken, and tell what came of it.
+
+        Args:
+            scenario: What was asked for.
+            timetable: What is shown.
+            pool: Its pictures.
+            seen: Is shown a sample each second.
+
+        Raises:
+            BeholdenError: Frames could not be sent, or alerts not be read.
+        """
+        stream = f"load-{next(self._numbers)}"
+        with ExitStack() as open_:
+            alerts = open_.enter_context(closing(AlertWatch(self._kafka)))
+            ledger = open_.enter_context(closing(TopicReader(self._kafka, LEDGER, 0, 1, from_beginning=False)))
+            before, base = told(lanes_of(self._run)), self._commits.total
+            sender = open_.enter_context(closing(self._sender(timetable, pool, stream)))
+            machine_watch, begin = MachineWatch(self._leader), sender.begin()
+            faults = Harms(self._run, self.plan, scenario.faults, begin, scenario.seed)
+            harms = open_.enter_context(closing(faults))
+            truth = Truth(timetable, stream, begin)
+            follow = Follow(truth, alerts, scenario.plant, sender, machine_watch, begin, SystemClock())
+            while not (follow.is_over and harms.are_done):
+                self._commits.read(STEP_S)
+                follow.step(self._commits.total - base, seen)
+            after, sent = told(lanes_of(self._run)), sender.look()
+            is_whole, since = before.processes <= after.processes, after.since(before)
+            return Result(
+                scenario=scenario,
+                begin=begin,
+                about=self.about,
+                truth=truth,
+                ledger=Ledger(sent.frames, since.frames, self._commits.total - base, is_whole),
+                stages=since.stages,
+                shed=list(_shed(ledger)),
+                samples=follow.samples,
+                sent=sent,
+                harms=harms.all(),
+            )
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        self._commits.close()
+
+    def _sender(self, timetable: Timetable, pool: Pool, stream: str) -> Sender:
+        return SimpleSender(timetable, pool, self._kafka, stream)
+
+
+def _shed(ledger: TopicReader) -> Iterator[ShedInterval]:
+    """When frames were not looked at, as far as the ledger says by now."""
+    while not ledger.is_current():
+        for record in ledger.poll(STEP_S):
+            if found := parse_shed(record.value):
+                yield found

@@ -1,0 +1,62 @@
+"""Load with a verdict on a real cluster: of all that is asked, the planted fault alone is found."""
+
+import pytest
+
+from cluster.settings import Delivery
+from loadtests.load.page import render
+from loadtests.load.scenario import Cluster, Limits, People, Picture, Plant, Scenario
+from loadtests.load.session import open_session
+from loadtests.load.shapes import Course, Shape
+from loadtests.temporary import CONFIGS
+from operators.freshness import Rule
+
+pytestmark = pytest.mark.integration
+
+LATEST_MS = 60_000.0  # a busy machine must not fail it: whether times are judged is a unit test
+
+
+def small() -> Scenario:
+    """Two cameras that see little, for a machine that does other things beside."""
+    return Scenario(
+        about="Two small cameras.",
+        seed=1,
+        cameras=2,
+        fps=3.0,
+        seconds=14.0,
+        warm_up_s=2.0,
+        shape=Shape(Course.CONSTANT),
+        picture=Picture(480, 360, 85),
+        people=People(in_view=1, passage_s=2.0, listed=4, listed_share=0.6, list_size=20),
+        cluster=Cluster(CONFIGS / "clusters" / "demo.yaml", 1, 1, Delivery.AT_LEAST_ONCE, int(LATEST_MS), Rule.EVERY),
+        faults=(),
+        plant=Plant.SWALLOW,
+        limits=Limits(
+            lost=0,
+            wrong=0,
+            repeated=0,
+            missed_share=0.0,
+            shed_share=0.0,
+            p50_ms=None,
+            p95_ms=None,
+            p99_ms=LATEST_MS,
+            least_fps=None,
+            memory_mib=None,
+        ),
+        name="small",
+    )
+
+
+def test_a_swallowed_alert_is_all_that_is_wrong_with_a_run() -> None:
+    """Every frame is accounted for, every alert is right, and the verdict is that somebody was missed."""
+    told: list[str] = []
+    with open_session(small(), told.append) as session:
+        found = session.run(small())
+    assert "starting the cluster" in told
+    assert found.ledger.lost == 0
+    assert sum(found.ledger.ended.values()) == found.ledger.sent == 84
+    assert {"decode", "detect", "embed", "search"} <= found.stages.keys()
+    assert [each.name for each in found.verdict.broken] == ["passages missed"], str(found.verdict)
+    assert not found.verdict.is_good
+    assert len(found.truth.missed()) == 1
+    assert len(found.right) == len(found.truth.expected) - 1 >= 2
+    assert "Two small cameras." in render(found.as_json())

@@ -1,0 +1,42 @@
+"""Where frames went."""
+
+from typing import Any
+
+from cluster.account import Outcome
+from loadtests.load.accounts import Ledger, told
+
+
+def lane(pid: int, alerted: int, shed: int, detect: int) -> dict[str, Any]:
+    """What a recogniser says of itself, in the parts that count here."""
+    account = {Outcome.ALERTED: {"candidate": alerted}, Outcome.SHED: {"superseded": shed}}
+    stages = {"detect": {"counts": [detect, 0], "total_s": 0.01 * detect}}
+    whole = {**{outcome: {} for outcome in Outcome}, **account}
+    return {"pid": pid, "account": whole, "measured": {"stages": stages}}
+
+
+def test_what_was_told_before_is_taken_off() -> None:
+    """Recognisers count from their start, a run from its own."""
+    before = told([lane(1, 5, 1, 10), lane(2, 0, 0, 0)])
+    since = told([lane(1, 7, 1, 30), lane(2, 3, 2, 10)]).since(before)
+    assert since.frames == {("alerted", "candidate"): 5, ("shed", "superseded"): 2}
+    assert since.stages["detect"][0] == 30
+    assert round(since.stages["detect"][1], 6) == 0.3
+
+
+def test_a_frame_that_nobody_accounts_for_is_lost() -> None:
+    """Also when its offset was committed: that is how frames are lost quietly."""
+    ended = {("alerted", "candidate"): 5, ("shed", "superseded"): 3, ("shed", "too_old"): 1}
+    ledger = Ledger(10, ended, 10, is_whole=True)
+    assert (ledger.lost, ledger.shed) == (1, 4)
+    assert ledger.of(Outcome.SHED) == {"superseded": 3, "too_old": 1}
+
+
+def test_where_a_recogniser_took_its_counts_along_commits_decide() -> None:
+    """Frames that nobody finished are lost, those that nobody is left to tell of are not."""
+    assert Ledger(10, {("alerted", "candidate"): 2}, 10, is_whole=False).lost == 0
+    assert Ledger(10, {("alerted", "candidate"): 2}, 8, is_whole=False).lost == 2
+
+
+def test_a_frame_that_was_looked_at_twice_is_not_lost() -> None:
+    """After partitions changed hands the last frames are done again."""
+    assert Ledger(10, {("no_match", "no_face"): 12}, 10, is_whole=True).lost == 0

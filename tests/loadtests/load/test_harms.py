@@ -1,0 +1,52 @@
+"""Faults on request, and what the machine is used for."""
+
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from cluster.plan import Plan
+from loadtests.load.harms import Harms
+from loadtests.load.machine_watch import BROKER, LOAD, RECOGNISERS, MachineWatch
+from loadtests.load.scenario import Disturbance
+from loadtests.temporary import Temporary
+
+
+class Empty:
+    """A cluster in which there is nobody."""
+
+    def status(self) -> list[dict[str, Any]]:
+        """See `Temporary`."""
+        return []
+
+
+def harms(*faults: Disturbance) -> Harms:
+    """Of a run that has just begun."""
+    begin = datetime.now(UTC) - timedelta(seconds=1)
+    return Harms(cast("Temporary", Empty()), cast("Plan", None), faults, begin, 1)
+
+
+def test_faults_come_one_after_the_other() -> None:
+    """In the order of their times, whatever that in the file is."""
+    with closing(harms(Disturbance(1.02, "none"), Disturbance(1.01, "none"))) as made:
+        found = made.all()
+        assert made.are_done
+    assert [each.at_s >= asked for each, asked in zip(found, (1.01, 1.02), strict=True)] == [True, True]
+    assert all(each.healed_s >= each.at_s for each in found)
+
+
+def test_a_fault_that_cannot_be_made_fails_the_run() -> None:
+    """Else a run without it would pass for one that bore it."""
+    with closing(harms(Disturbance(0.0, "kill -9 a recogniser"))) as made, pytest.raises(LookupError):
+        made.all()
+
+
+def test_this_process_counts_as_the_load_test() -> None:
+    """And nobody as a recogniser, where there is none of this run."""
+    watch = MachineWatch(leader=0)
+    sum(number * number for number in range(200_000))
+    used = watch.look()
+    assert used.cores[LOAD] > 0
+    assert used.memory_bytes[LOAD] > 10 << 20
+    assert not {RECOGNISERS, BROKER} & used.cores.keys()

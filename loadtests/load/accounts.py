@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.account import Outcome
+from operators.errors import DeploymentFailed
 
 Stages = Mapping[str, tuple[int, float]]
 """By stage: how often it was gone through, and seconds of all together."""
@@ -49,6 +50,17 @@ def told(lanes: Sequence[Mapping[str, Any]]) -> Told:
     return Told(frames, stages, frozenset(int(lane["pid"]) for lane in lanes))
 
 
+def told_by_all(lanes: Sequence[Mapping[str, Any]], recognisers: int) -> Told:
+    """See `told`.
+
+    Raises:
+        DeploymentFailed: One of so many recognisers says nothing.
+    """
+    if len(lanes) < recognisers:
+        raise DeploymentFailed(f"{len(lanes)} of {recognisers} recognisers say what they have done; run it again")
+    return told(lanes)
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """The frames of a run: sent = alerted + no match + shed + dead-lettered + lost.
@@ -66,15 +78,24 @@ class Ledger:
     is_whole: bool
 
     @property
-    def lost(self) -> int:
-        """Frames that nobody accounts for; where a recogniser has taken its counts with it, those not finished."""
-        unfinished = max(0, self.sent - self.committed)
-        return max(unfinished, self.sent - sum(self.ended.values())) if self.is_whole else unfinished
+    def twice(self) -> int:
+        """Frames processed a second time, as far as counts show: they may stand for others that vanished."""
+        return max(0, sum(self.ended.values()) - self.committed)
 
     @property
-    def shed(self) -> int:
-        """Frames that were passed over unseen."""
-        return sum(self.of(Outcome.SHED).values())
+    def lost(self) -> int | None:
+        """Frames that nobody accounts for; where a recogniser has taken its counts with it, those not finished.
+
+        None: not known, since frames were processed twice.
+        """
+        unfinished = max(0, self.sent - self.committed)
+        if not self.is_whole:
+            return unfinished
+        return None if self.twice else max(unfinished, self.sent - sum(self.ended.values()))
+
+    def count(self, outcome: Outcome) -> int:
+        """Frames of one outcome."""
+        return sum(self.of(outcome).values())
 
     def of(self, outcome: Outcome) -> dict[str, int]:
         """Frames of one outcome by reason."""

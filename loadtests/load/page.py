@@ -94,15 +94,14 @@ def _word(document: Document) -> str:
 def _tiles(document: Document) -> str:
     passages, frames = document["passages"], document["frames"]
     read = document["latency_ms"]["capture_to_read"]
-    shed = sum(frames["shed"].values())
     tiles = (
         (f"{passages['right']:,} of {passages['expected']:,}", "passages of listed people alerted", passages["missed"]),
         (f"{passages['wrong']:,}", "wrong alerts", passages["wrong"]),
         (_time(read["p50"]), "capture to alert, median", 0),
-        (_time(read["p99"]), "capture to alert, p99", 0),
+        (_time(read["p99"]), f"capture to alert, p99 of {passages['right']:,} alerts", 0),
         (f"{document['throughput_fps']:,.1f}/s", f"frames finished, {frames['sent']:,} sent", 0),
-        (f"{shed / max(1, frames['sent']):.1%}", "of frames shed", 0),
-        (f"{frames['lost']:,}", "frames lost", frames["lost"]),
+        (f"{frames['shed_share']:.1%}", "of frames shed", 0),
+        (_count(frames["lost"]), "frames lost", frames["lost"] != 0),
     )
     cells = (f'<div><b class="{"bad" if bad else ""}">{big}</b><span>{small}</span></div>' for big, small, bad in tiles)
     return f'<div class="tiles">{"".join(cells)}</div>'
@@ -139,7 +138,8 @@ def _frames(document: Document) -> str:
         for reason, count in frames[outcome].items():
             name = f"{outcome}: {reason}".replace("_", " ")
             rows.append((name, f"{count:,}", f"{100 * count / sent:.1f} %"))
-    rows.append(("lost", f"{frames['lost']:,}", f"{100 * frames['lost'] / sent:.1f} %"))
+    share = "" if frames["lost"] is None else f"{100 * frames['lost'] / sent:.1f} %"
+    rows.append(("lost", _count(frames["lost"]), share))
     return _table(("", "frames", "share"), rows)
 
 
@@ -182,6 +182,10 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[str]], kind: str = "") 
     head = f"<thead><tr>{head}</tr></thead>" if head.replace("<th></th>", "") else ""
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f'<table class="{kind}">{head}<tbody>{body}</tbody></table>'
+
+
+def _count(frames: int | None) -> str:
+    return "not known" if frames is None else f"{frames:,}"
 
 
 def _time(ms: float | None) -> str:

@@ -5,14 +5,30 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 
-from loadtests.load.scenario import Plant
+from loadtests.load.scenario import Plant, Scenario
 from loadtests.load.truth import Read
+from operators.errors import SettingsRefused
 
-EVERY = 10  # the first alert and every tenth after it
+EVERY = 5  # the first alert and every fifth after it
 DELAY = timedelta(seconds=5)
 NOBODY = "nobody"
 
 Planted = Callable[[Iterable[Read]], Iterator[Read]]
+
+
+def check_plant(scenario: Scenario) -> None:
+    """Make sure that a planted fault breaks a limit.
+
+    Raises:
+        SettingsRefused: With the limit that allows it.
+    """
+    limits = scenario.limits
+    if scenario.plant is Plant.SWALLOW and limits.missed_share >= 1 / EVERY:
+        raise SettingsRefused(f"limits.missed_share: must be below {1 / EVERY:g} for plant swallow to be found")
+    most_ms = DELAY.total_seconds() * 1000
+    asked = [each for each in (limits.p50_ms, limits.p95_ms, limits.p99_ms) if each is not None]
+    if scenario.plant is Plant.DELAY and not any(each < most_ms for each in asked):
+        raise SettingsRefused(f"limits: p50_ms, p95_ms or p99_ms must be below {most_ms:g} for plant delay to be found")
 
 
 def planted(plant: Plant | None) -> Planted:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from cluster.account import Outcome
+from cluster.settings import Delivery
 from cluster.wire.shed import ShedInterval
 from cluster.wire.text import format_time
 from loadtests.load.accounts import Ledger, Stages
@@ -36,6 +37,7 @@ class Result:
         ledger: Where its frames went.
         stages: What stages took.
         shed: When which frames were shed, from the ledger.
+        dead_letters: Frames put aside, from their topic.
         samples: One a second.
         sent: How sending went.
         harms: What was broken.
@@ -48,6 +50,7 @@ class Result:
     ledger: Ledger
     stages: Stages
     shed: Sequence[ShedInterval]
+    dead_letters: int
     samples: Sequence[Sample]
     sent: Sent
     harms: Sequence[Harm]
@@ -60,19 +63,23 @@ class Result:
     @property
     def found(self) -> Found:
         """What is judged."""
-        truth, sent = self.truth, max(1, self.ledger.sent)
+        truth = self.truth
         times = [each.read_ms for each in self.right]
         return Found(
             lost=self.ledger.lost,
             wrong=truth.count(Judgement.WRONG),
             repeated=truth.count(Judgement.REPEATED),
             missed_share=len(truth.missed()) / max(1, len(truth.expected)),
-            shed_share=self.ledger.shed / sent,
+            dead_lettered=self.dead_lettered,
+            expected=len(truth.expected),
+            again=truth.again if self.scenario.cluster.delivery is Delivery.EXACTLY_ONCE else None,
+            is_replaced=not self.ledger.is_whole and not self.scenario.faults,
+            shed_share=self.shed_share,
             p50_ms=percentile(times, 50),
             p95_ms=percentile(times, 95),
             p99_ms=percentile(times, 99),
             fps=self.throughput_fps,
-            memory_mib=max((each.usage.memory_bytes.get(RECOGNISERS, 0) for each in self.samples), default=0) / 2**20,
+            memory_mib=self.memory_mib,
             limit=self.sent.limit,
         )
 
@@ -80,6 +87,24 @@ class Result:
     def right(self) -> list[Judged]:
         """The right alerts: what percentiles are of. Who was missed has a limit of its own."""
         return [each for each in self.truth.judged if each.judgement is Judgement.RIGHT]
+
+    @property
+    def shed_share(self) -> float:
+        """Frames shed, as a share of those sent: as recognisers count, or as the ledger says where one died."""
+        counted = self.ledger.count(Outcome.SHED)
+        shed = counted if self.ledger.is_whole else max(counted, sum(each.frames for each in self.shed))
+        return shed / max(1, self.ledger.sent)
+
+    @property
+    def dead_lettered(self) -> int:
+        """Frames put aside, as recognisers count them or as their topic has them."""
+        return max(self.ledger.count(Outcome.DEAD_LETTERED), self.dead_letters)
+
+    @property
+    def memory_mib(self) -> float | None:
+        """The most that all recognisers had together; None: none was found among the processes."""
+        used = [each.usage.memory_bytes[RECOGNISERS] for each in self.samples if RECOGNISERS in each.usage.memory_bytes]
+        return max(used) / 2**20 if used else None
 
     @property
     def throughput_fps(self) -> float:
@@ -109,7 +134,9 @@ class Result:
         if (others := self.cores.get(OTHERS, 0.0)) > LIMIT_CORES:
             found.append(f"other programs used {others:.2f} core: times would be better without them")
         if not self.ledger.is_whole:
-            found.append("a recogniser was replaced and took its counts along: frames are judged by what was committed")
+            found.append("a recogniser was replaced and took its counts along: committed frames count as not lost")
+        elif self.ledger.twice:
+            found.append(f"{self.ledger.twice} frames were processed twice: how many were lost is not known")
         return found
 
     def as_json(self) -> dict[str, Any]:
@@ -148,6 +175,8 @@ class Result:
                 **{str(outcome): self.ledger.of(outcome) for outcome in Outcome},
                 "committed": self.ledger.committed,
                 "lost": self.ledger.lost,
+                "processed_twice": self.ledger.twice,
+                "shed_share": self.shed_share,
                 "is_whole": self.ledger.is_whole,
             },
             "throughput_fps": self.throughput_fps,

@@ -5,20 +5,21 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from itertools import count
 from typing import Any
 
 from cluster.clocks import SystemClock
 from cluster.kafka.reader import TopicReader
-from cluster.kafka.topics import LEDGER
+from cluster.kafka.topics import DEAD_LETTERS, LEDGER
 from cluster.plan import Plan
-from cluster.wire.shed import ShedInterval, parse_shed
+from cluster.ports import Record
+from cluster.wire.shed import parse_shed
 from loadtests.bench_cluster import lanes_of
 from loadtests.bench_commits import Commits
 from loadtests.bench_report import machine
-from loadtests.load.accounts import Ledger, told
+from loadtests.load.accounts import Ledger, told, told_by_all
 from loadtests.load.alert_watch import AlertWatch
 from loadtests.load.follow import SETTLE_S, Follow, Seen
 from loadtests.load.harms import Harms
@@ -87,13 +88,15 @@ class Running:
             seen: Is shown a sample each second.
 
         Raises:
-            BeholdenError: Frames could not be sent, or alerts not be read.
+            BeholdenError: Frames could not be sent, alerts not be read, or a recogniser does not say what it has done.
         """
         stream = f"load-{next(self._numbers)}"
         with ExitStack() as open_:
             alerts = open_.enter_context(closing(AlertWatch(self._kafka)))
             ledger = open_.enter_context(closing(TopicReader(self._kafka, LEDGER, 0, 1, from_beginning=False)))
-            before, base = told(lanes_of(self._run)), self._commits.total
+            dead = open_.enter_context(closing(TopicReader(self._kafka, DEAD_LETTERS, 0, 1, from_beginning=False)))
+            lanes, base = lanes_of(self._run), self._commits.total
+            before = told_by_all(lanes, scenario.cluster.recognisers)
             sender = open_.enter_context(closing(self._sender(timetable, pool, stream)))
             machine_watch, begin = MachineWatch(self._leader), sender.begin()
             faults = Harms(self._run, self.plan, scenario.faults, begin, scenario.seed)
@@ -112,7 +115,8 @@ class Running:
                 truth=truth,
                 ledger=Ledger(sent.frames, since.frames, self._commits.total - base, is_whole),
                 stages=since.stages,
-                shed=list(_shed(ledger)),
+                shed=[found for each in _new(ledger) if (found := parse_shed(each.value))],
+                dead_letters=frames_of(each.value for each in _new(dead)),
                 samples=follow.samples,
                 sent=sent,
                 harms=harms.all(),
@@ -126,9 +130,13 @@ class Running:
         return SimpleSender(timetable, pool, self._kafka, stream)
 
 
-def _shed(ledger: TopicReader) -> Iterator[ShedInterval]:
-    """When frames were not looked at, as far as the ledger says by now."""
-    while not ledger.is_current():
-        for record in ledger.poll(STEP_S):
-            if found := parse_shed(record.value):
-                yield found
+def frames_of(dead_letters: Iterable[bytes]) -> int:
+    """How many frames dead letters are about: one that is read a second time may be put aside a second time."""
+    bodies = [json.loads(each) for each in dead_letters]
+    return len({(each["partition"], each["offset"]) for each in bodies})
+
+
+def _new(reader: TopicReader) -> Iterator[Record]:
+    """What has come since a reader was opened."""
+    while not reader.is_current():
+        yield from reader.poll(STEP_S)

@@ -21,8 +21,8 @@ class Plant(StrEnum):
     """A fault that the load test's own reader plants, to show that the verdict finds it."""
 
     DELAY = "delay"  # alerts are read late
-    SWALLOW = "swallow"  # one of ten alerts is not seen
-    WRONG = "wrong"  # one of ten alerts is taken to be about somebody else
+    SWALLOW = "swallow"  # one of five alerts is not seen
+    WRONG = "wrong"  # one of five alerts is taken to be about somebody else
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +109,12 @@ class Limits:
         wrong: Most alerts about somebody who was not in view.
         repeated: Most alerts beyond the first about one passage, under another id.
         missed_share: Most listed passages without an alert, as a share of all.
+        dead_lettered: Most frames that were put aside as dead letters.
         p50_ms: From the intended capture of the frame until the alert is read, the median.
         p95_ms: The same, 95th percentile.
         p99_ms: The same, 99th percentile.
         shed_share: Most frames shed, as a share of those sent.
-        least_fps: Fewest frames a second that reach their end while frames are sent.
+        least_fps: Fewest frames a second that reach their end while frames are sent, shed ones and dead letters too.
         memory_mib: Most memory of all recognisers together.
     """
 
@@ -121,6 +122,7 @@ class Limits:
     wrong: int
     repeated: int
     missed_share: float
+    dead_lettered: int
     shed_share: float | None
     p50_ms: float | None
     p95_ms: float | None

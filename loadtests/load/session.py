@@ -18,6 +18,7 @@ from loadtests.bench_frames import random_record
 from loadtests.bench_run import temporary_run
 from loadtests.demo import cluster_document
 from loadtests.faults import FAULTS
+from loadtests.load.plants import check_plant
 from loadtests.load.pool import Pool, PoolSpec, open_pool
 from loadtests.load.result import Result
 from loadtests.load.running import Running
@@ -103,6 +104,7 @@ def open_session(scenario: Scenario, told: Told) -> Iterator[Session]:
     """
     if unknown := [each.fault for each in scenario.faults if each.fault not in FAULTS]:
         raise SettingsRefused(f"faults: {unknown[0]!r} is not known; name one of {', '.join(FAULTS)}")
+    check_plant(scenario)
     cluster, policy = documents(scenario)
     people = sought(scenario.seed, scenario.people.listed)
     told("drawing people who do not exist")

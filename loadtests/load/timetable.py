@@ -88,7 +88,11 @@ class Timetable:
 
     def due(self, camera: str) -> npt.NDArray[np.float64]:
         """When each frame of a camera is due, seconds after the begin: cameras are evenly behind one another."""
-        return due_times(self.shape, self.fps, self.seconds, self.cameras.index(camera) / len(self.cameras))
+        return self._due[camera]
+
+    def due_s(self, camera: str, seq: int) -> float:
+        """When one frame is due, seconds after the begin."""
+        return float(self._due[camera][seq])
 
     def frames(self, camera: str) -> Iterator[Due]:
         """Every frame of a camera, in order."""
@@ -111,6 +115,11 @@ class Timetable:
     def showings(self) -> Iterator[Showing]:
         """Every passage."""
         return (each for passages in self._showings.values() for each in passages)
+
+    @cached_property
+    def _due(self) -> dict[str, npt.NDArray[np.float64]]:
+        phases = {camera: number / len(self.cameras) for number, camera in enumerate(self.cameras)}
+        return {name: due_times(self.shape, self.fps, self.seconds, phase) for name, phase in phases.items()}
 
     @cached_property
     def _showings(self) -> dict[str, list[Showing]]:

@@ -11,12 +11,14 @@ import numpy as np
 from cluster.wire.text import parse_time
 from loadtests.load.timetable import Showing, Timetable
 
+TOLERANCE_S = 0.001  # alerts say milliseconds
+
 
 class Judgement(StrEnum):
     """What an alert is worth."""
 
     RIGHT = "right"  # the first about a passage of somebody listed
-    WRONG = "wrong"  # about somebody who was not in view
+    WRONG = "wrong"  # about somebody who was not in view, of another time, or another under an id that was used
     REPEATED = "repeated"  # another one about the same passage, under another id
 
 
@@ -42,7 +44,8 @@ class Judged:
     Attributes:
         judgement: What it is worth.
         camera: Where.
-        captured_s: When its frame was to be captured, seconds after the begin.
+        captured_s: When its frame was to be captured, seconds after the begin: as the timetable says, whatever the
+            alert does; that of a frame that never was, as the alert says.
         read_ms: From there until it was read.
         written_ms: From there until Kafka's time of the record.
         entered_ms: From the first frame of the passage until it was read; None of a wrong one.
@@ -73,7 +76,7 @@ class Truth:
         self._timetable = timetable
         self._stream = stream
         self._begin = begin
-        self._ids: set[str] = set()
+        self._entries: dict[str, str] = {}
         self._found: set[tuple[str, int]] = set()
         self.expected = [each for each in timetable.showings if each.entry is not None]
         self.judged: list[Judged] = []
@@ -82,16 +85,19 @@ class Truth:
     def take(self, read: Read) -> None:
         """Take in one alert."""
         alert = read.alert
-        if alert["alert_id"] in self._ids:
+        if alert["alert_id"] in self._entries:
             self.again += 1
-            return
-        self._ids.add(alert["alert_id"])
-        showing, captured_at = self._showing(alert), parse_time(alert["captured_at"])
-        judgement = self._judge(alert["entry"], showing)
-        captured_s = (captured_at - self._begin).total_seconds()
+            if self._entries[alert["alert_id"]] == alert["entry"]:
+                return
+        self._entries.setdefault(alert["alert_id"], alert["entry"])
+        said_s = (parse_time(alert["captured_at"]) - self._begin).total_seconds()
+        showing = self._showing(alert)
+        captured_s = said_s if showing is None else self._timetable.due_s(showing.camera, alert["frame"]["seq"])
+        is_in_time = abs(said_s - captured_s) <= TOLERANCE_S
+        judgement = self._judge(alert["entry"], showing) if is_in_time else Judgement.WRONG
         read_s = (read.read_at - self._begin).total_seconds()
         entered_ms = None if judgement is Judgement.WRONG or showing is None else (read_s - showing.begins_s) * 1000
-        written_ms = (read.written_at - captured_at).total_seconds() * 1000
+        written_ms = ((read.written_at - self._begin).total_seconds() - captured_s) * 1000
         read_ms = (read_s - captured_s) * 1000
         self.judged.append(Judged(judgement, alert["camera"], captured_s, read_ms, written_ms, entered_ms))
 
@@ -120,5 +126,5 @@ class Truth:
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:
-    """A percentile; None without values."""
-    return float(np.percentile(np.asarray(values), percent)) if values else None
+    """The least value that was found and that so many percent do not exceed; None without values."""
+    return float(np.percentile(np.asarray(values), percent, method="higher")) if values else None

@@ -11,29 +11,37 @@ class Found:
     """What a run came to.
 
     Attributes:
-        lost: See `Limits`; all others, too.
+        lost: See `Limits`; all others, too. None: not known.
         wrong: .
         repeated: .
         missed_share: .
+        dead_lettered: .
+        expected: Passages of listed people that were shown.
+        again: Records of alerts beyond the first under one id; None: the delivery allows them.
+        is_replaced: Whether a recogniser was replaced though nothing was to be broken.
         shed_share: .
         p50_ms: None: there was no alert.
         p95_ms: .
         p99_ms: .
         fps: Frames a second that reached their end.
-        memory_mib: .
+        memory_mib: None: no recogniser was found among the processes.
         limit: Why the sender and not the cluster was the limit; None: it was not.
     """
 
-    lost: int
+    lost: int | None
     wrong: int
     repeated: int
     missed_share: float
+    dead_lettered: int
+    expected: int
+    again: int | None
+    is_replaced: bool
     shed_share: float
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
     fps: float
-    memory_mib: float
+    memory_mib: float | None
     limit: str | None
 
 
@@ -91,6 +99,8 @@ def judge(found: Found, limits: Limits) -> Verdict:
         ("wrong alerts", found.wrong, limits.wrong, "{:.0f}"),
         ("repeated alerts", found.repeated, limits.repeated, "{:.0f}"),
         ("passages missed", found.missed_share, limits.missed_share, "{:.1%}"),
+        ("frames dead-lettered", found.dead_lettered, limits.dead_lettered, "{:.0f}"),
+        ("records written twice", found.again, None if found.again is None else 0, "{:.0f}"),
         ("frames shed", found.shed_share, limits.shed_share, "{:.1%}"),
         ("capture to alert, p50", found.p50_ms, limits.p50_ms, "{:.0f} ms"),
         ("capture to alert, p95", found.p95_ms, limits.p95_ms, "{:.0f} ms"),
@@ -100,12 +110,16 @@ def judge(found: Found, limits: Limits) -> Verdict:
     findings = [_at_most(*each) for each in most if each[2] is not None]
     if limits.least_fps is not None:
         asked, is_kept = f"at least {limits.least_fps:.1f}/s", found.fps >= limits.least_fps
-        findings.append(Finding("frames ended", asked, f"{found.fps:.1f}/s", is_kept))
+        findings.append(Finding("frames ended, whatever became of them", asked, f"{found.fps:.1f}/s", is_kept))
+    if not found.expected:
+        findings.append(Finding("passages of listed people", "at least 1", "0", is_kept=False))
+    if found.is_replaced:
+        findings.append(Finding("recognisers replaced", "none", "some", is_kept=False))
     return Verdict(tuple(findings), found.limit)
 
 
 def _at_most(name: str, found: float | None, most: float | None, form: str) -> Finding:
     asked = "at most " + form.format(most)
     if found is None or most is None:
-        return Finding(name, asked, "no alert came", False)
+        return Finding(name, asked, "no alert came" if form.endswith(" ms") else "not known", False)
     return Finding(name, asked, form.format(found), found <= most)

@@ -3,16 +3,19 @@
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from cluster.settings import Delivery
 from loadtests.load.command import load
 from loadtests.load.live import following, summary
-from loadtests.load.page import read_result
+from loadtests.load.page import read_result, render
 from loadtests.load.result import Result
 from loadtests.load.scenario import Disturbance
 from loadtests.load.sending import Sent
@@ -47,6 +50,64 @@ def test_a_sender_that_is_the_limit_makes_no_good_verdict() -> None:
     found = result(SCENARIO, RIGHT, Sent(600, 600, 1, is_done=True, limit="one core was not enough"))
     assert not found.verdict.is_good
     assert "sending was the limit: one core was not enough" in found.remarks
+
+
+def test_a_recogniser_that_nobody_asked_to_be_replaced_makes_no_good_verdict() -> None:
+    """Its counts are gone; where a fault was asked for it is judged by what is left outside."""
+    unasked, asked = result(scenario(), RIGHT), result(SCENARIO, RIGHT)
+    assert not of_ledger(unasked, is_whole=False).found.lost
+    assert [each.name for each in of_ledger(unasked, is_whole=False).verdict.broken] == ["recognisers replaced"]
+    assert of_ledger(asked, is_whole=False).verdict.is_good
+
+
+def test_what_a_recogniser_that_died_has_shed_and_put_aside_is_taken_from_topics(whole: Result) -> None:
+    """Those that are left count only their own."""
+    more = [replace(each, frames=400) for each in whole.shed]
+    found = of_ledger(replace(whole, shed=more, dead_letters=3), is_whole=False)
+    assert (found.found.shed_share, found.found.dead_lettered) == (pytest.approx(2 / 3), 3)
+    assert {each.name for each in found.verdict.broken} == {"frames shed", "frames dead-lettered"}
+    assert found.as_json()["frames"]["shed_share"] == pytest.approx(2 / 3)
+
+
+def test_frames_put_aside_make_no_good_verdict(whole: Result) -> None:
+    """They have an end, and nobody has looked at them."""
+    found = of_ledger(whole, ended={("no_match", "no_face"): 520, ("dead_lettered", "undecodable"): 80})
+    assert [each.name for each in found.verdict.broken] == ["frames dead-lettered"]
+
+
+def test_frames_looked_at_twice_leave_open_what_was_lost(whole: Result) -> None:
+    """It is said everywhere, and the verdict is not good."""
+    found = of_ledger(whole, ended={("no_match", "no_face"): 605})
+    assert [each.name for each in found.verdict.broken] == ["frames lost"]
+    assert any("5 frames were processed twice" in each for each in found.remarks)
+    assert found.as_json()["frames"]["lost"] is None
+    assert "not known" in render(found.as_json())
+
+
+def test_exactly_once_forbids_a_record_written_twice() -> None:
+    """At-least-once allows it: a reader gives each id once."""
+    once = replace(SCENARIO, cluster=replace(SCENARIO.cluster, delivery=Delivery.EXACTLY_ONCE))
+    assert result(SCENARIO, [*RIGHT, RIGHT[0]]).verdict.is_good
+    assert [each.name for each in result(once, [*RIGHT, RIGHT[0]]).verdict.broken] == ["records written twice"]
+
+
+def test_memory_of_nobody_is_not_known(whole: Result) -> None:
+    """And not 0."""
+    usage = replace(whole.samples[0].usage, memory_bytes={"ray": 1 << 30})
+    found = replace(whole, samples=[replace(each, usage=usage) for each in whole.samples])
+    assert whole.found.memory_mib == pytest.approx(500)
+    assert found.found.memory_mib is None
+
+
+def test_a_run_that_showed_nobody_listed_is_not_good() -> None:
+    """It would miss nobody."""
+    nobody = replace(scenario(), people=replace(SCENARIO.people, listed_share=0.0))
+    assert "passages of listed people" in [each.name for each in result(nobody, []).verdict.broken]
+
+
+def of_ledger(found: Result, **changes: Any) -> Result:
+    """The same with other counts."""
+    return replace(found, ledger=replace(found.ledger, **changes))
 
 
 def test_it_can_be_kept_as_json_and_names_nobody(whole: Result) -> None:

@@ -200,10 +200,6 @@ class Scenario:
         """Frames a second of all cameras at the full rate."""
         return self.cameras * self.fps
 
-    def at_fps(self, fps: float) -> "Scenario":
-        """The same with so many frames a second of all cameras: cameras send faster or slower."""
-        return replace(self, fps=fps / self.cameras)
-
     def changed(self, seconds: float | None, plant: Plant | None) -> "Scenario":
         """The same for another time, or with a planted fault; None: as it is.
 

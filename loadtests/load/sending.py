@@ -10,7 +10,7 @@ class Sent:
     """How far sending has come.
 
     Attributes:
-        frames: Acknowledged by Kafka.
+        frames: Given to a producer; once `is_done`, acknowledged by Kafka.
         due: Should have been given to Kafka by now.
         bytes: Of the frames.
         late_s: How late the latest frame was given.

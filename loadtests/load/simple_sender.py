@@ -10,23 +10,23 @@ import numpy as np
 
 from cluster.frame_publisher import KafkaFramePublisher
 from cluster.settings import KafkaSettings
+from loadtests.load.lateness import Lateness
 from loadtests.load.pool import Pool
 from loadtests.load.sending import Sent
 from loadtests.load.timetable import Timetable
 
 LEAD_S = 0.5
-LATE_S = 0.25
 
 
 class SimpleSender:
     """See `sending.Sender`."""
 
-    def __init__(self, timetable: Timetable, pool: Pool, kafka: KafkaSettings, stream: str, processes: int = 1) -> None:
+    def __init__(self, timetable: Timetable, pool: Pool, kafka: KafkaSettings, stream: str) -> None:
         self._timetable, self._pool, self._kafka, self._stream = timetable, pool, kafka, stream
         self._due = np.sort(np.concatenate([timetable.due(camera) for camera in timetable.cameras]))
         self._thread = threading.Thread(target=self._send, name="sender", daemon=True)
         self._ends = threading.Event()
-        self._late: list[float] = []
+        self._late = Lateness()
         self._bytes, self._used_s = 0, 0.0
         self._failure: BaseException | None = None
         self._is_done = False
@@ -42,19 +42,17 @@ class SimpleSender:
         """See `sending.Sender`."""
         if self._failure is not None:
             raise self._failure
-        late = np.array(self._late or [0.0])
         at_s = time.monotonic() - self._begin_s
-        p99 = float(np.percentile(late, 99))
         return Sent(
-            frames=len(self._late),
+            frames=self._late.frames,
             due=int(np.searchsorted(self._due, at_s)),
             bytes=self._bytes,
-            late_s=float(late[-1]),
-            latest_s=float(late.max()),
-            late_p99_s=p99,
+            late_s=self._late.latest_s,
+            latest_s=self._late.most_s,
+            late_p99_s=self._late.p99_s,
             cores=self._used_s / max(at_s, 1e-3),
             is_done=self._is_done,
-            limit=f"frames were sent up to {late.max():.1f} s after they were due" if p99 > LATE_S else None,
+            limit=self._late.limit,
         )
 
     def close(self) -> None:
@@ -74,7 +72,7 @@ class SimpleSender:
                     jpeg = self._pool.jpeg(each.picture)
                     at = self._begin + timedelta(seconds=each.due_s)
                     publisher.publish(each.camera, jpeg, at, self._stream, each.seq)
-                    self._late.append(max(0.0, time.monotonic() - self._begin_s - each.due_s))
+                    self._late.add(max(0.0, time.monotonic() - self._begin_s - each.due_s))
                     self._bytes += len(jpeg)
                     self._used_s = time.thread_time()
             self._is_done = True

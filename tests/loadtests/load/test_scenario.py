@@ -78,12 +78,6 @@ def test_a_scenario_that_is_not_there_is_refused_with_those_that_are() -> None:
         find_scenario("smok")
 
 
-def test_another_rate_is_that_of_all_cameras_together(changed: Changed) -> None:
-    """What a search for the capacity asks for."""
-    found = read_scenario(changed("seed: 1", "seed: 1")).at_fps(60.0)
-    assert (found.fps, found.full_fps, found.passage_frames) == (15.0, 60.0, 24)
-
-
 def test_another_length_keeps_faults_within(changed: Changed) -> None:
     """A shorter run that would end before its fault is refused."""
     found = read_scenario(changed("faults: []", "faults: [{at_s: 30, fault: none}]"))

@@ -70,22 +70,23 @@ class Tracer:
 
     @property
     def dropped(self) -> int:
-        """Spans that were not sent: there was no room, or nobody took them."""
+        """Spans that were not sent: there was no room, nobody took them, or they came after the end."""
         return self._dropped
 
     def send(self, spans: Sequence[Span]) -> None:
-        """Have spans sent as soon as may be. Returns at once."""
+        """Have spans sent as soon as may be. Returns at once. After `close` they are dropped."""
         with self._lock:
-            room = max(0, min(len(spans), QUEUE_SPANS - self._waiting))
+            room = 0 if self._closing.is_set() else max(0, min(len(spans), QUEUE_SPANS - self._waiting))
             self._waiting += room
             self._dropped += len(spans) - room
-        self._queue.extend(spans[:room])
+            self._queue.extend(spans[:room])
         if len(self._queue) >= BATCH_SPANS:
             self._wake.set()
 
     def close(self, timeout_s: float) -> None:
         """Send what is queued, and wait for that no longer than `timeout_s`."""
-        self._closing.set()
+        with self._lock:
+            self._closing.set()
         self._wake.set()
         self._thread.join(timeout_s)
 

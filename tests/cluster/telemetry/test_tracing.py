@@ -116,6 +116,15 @@ def test_what_is_given_just_before_the_end_is_sent() -> None:
     assert len(collector.bodies) == 1
 
 
+def test_what_is_given_after_the_end_is_counted_as_dropped() -> None:
+    """Nobody is left to send it."""
+    collector = Taken()
+    tracer = _tracer(collector.take)
+    tracer.close(PATIENCE_S)
+    tracer.send([_span(), _span()])
+    assert (tracer.dropped, collector.bodies) == (2, [])
+
+
 class _Stuck:
     """Takes the first spans and never returns until it is let go."""
 

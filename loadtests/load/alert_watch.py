@@ -12,7 +12,7 @@ from cluster.kafka.topics import ALERTS
 from cluster.settings import KafkaSettings
 from cluster.wire.alerts import is_canary
 from loadtests.load.truth import Read
-from operators.errors import BeholdenError, BrokerUnavailable
+from operators.errors import BrokerUnavailable
 
 _POLL_S = 0.2
 
@@ -37,7 +37,7 @@ class AlertWatch:
         """What has come since the last call.
 
         Raises:
-            BeholdenError: Reading has failed.
+            Exception: What kept alerts from being read.
         """
         if self._failure is not None:
             raise self._failure
@@ -52,17 +52,20 @@ class AlertWatch:
         self._thread.join()
 
     def _read(self) -> None:
-        with closing(self._reader):
-            while not self._is_over.is_set():
-                try:
-                    records = self._reader.poll(_POLL_S)
-                except BrokerUnavailable:  # a broker that is away comes back, or the run fails for want of alerts
-                    self._is_over.wait(_POLL_S)
-                    continue
-                except BeholdenError as failure:
-                    self._failure = failure
-                    return
-                now = datetime.now(UTC)
-                for each in records:
-                    if not is_canary(each.value):
-                        self._came.put(Read(json.loads(each.value), from_ms(each.timestamp_ms), now))
+        try:
+            with closing(self._reader):
+                while not self._is_over.is_set():
+                    self._poll()
+        except BaseException as failure:  # noqa: BLE001 - whoever takes alerts is told
+            self._failure = failure
+
+    def _poll(self) -> None:
+        try:
+            records = self._reader.poll(_POLL_S)
+        except BrokerUnavailable:  # a broker that is away comes back, or the run fails for want of alerts
+            self._is_over.wait(_POLL_S)
+            return
+        now = datetime.now(UTC)
+        for each in records:
+            if not is_canary(each.value):
+                self._came.put(Read(json.loads(each.value), from_ms(each.timestamp_ms), now))

@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+import traceback
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def run(scenario: str, file: Path | None, html: Path | None, seconds: float | No
 
     if html:
         _require_plots()
+    for each in filter(None, (file, html)):
+        _require_writable(each)
     console = Console()
     asked = read_scenario(find_scenario(scenario)).changed(seconds, Plant(plant) if plant else None)
 
@@ -47,10 +50,10 @@ def run(scenario: str, file: Path | None, html: Path | None, seconds: float | No
     told(asked.about)
     with open_session(asked, told) as session, following(asked, console) as seen:
         result = session.run(asked, told, seen)
-    console.print(summary(result))
     document = result.as_json()
     if file:
         file.write_text(json.dumps(document, indent=1) + "\n")
+    console.print(summary(result))
     if html:
         from loadtests.load.page import render
 
@@ -81,13 +84,23 @@ def report(file: Path, html: Path) -> None:
     html.write_text(render(read_result(file)))
 
 
+def _require_writable(file: Path) -> None:
+    is_there = file.exists()
+    try:
+        file.open("a").close()
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be written: {error.strerror}") from None
+    if not is_there:
+        file.unlink()
+
+
 def _require_plots() -> None:
     if find_spec("matplotlib") is None:
         raise click.ClickException("matplotlib not installed; add the extra: pip install 'beholden[cpu,evaluate]'")
 
 
 def main() -> None:
-    """Entry point: what cannot be run is told in a line, with exit status 2; a termination is taken as Ctrl-C."""
+    """Entry point: what cannot be run ends with exit status 2; a termination is taken as Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(load.main(prog_name="beholden-load", standalone_mode=False) or 0)
@@ -99,3 +112,6 @@ def main() -> None:
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
+    except Exception:  # noqa: BLE001 - 1 would say that the cluster is not as asked
+        traceback.print_exc()
+        sys.exit(2)

@@ -1,11 +1,11 @@
 """Faults on request: a thread breaks what a scenario asks to be broken, when it asks for it."""
 
 import random
-import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from threading import Event
 
 from cluster.plan import Plan
 from loadtests.faults import FAULTS, Target
@@ -47,6 +47,7 @@ class Harms:
         self._plan = plan
         self._begin = begin
         self._random = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+        self._ends = Event()
         self._pool = ThreadPoolExecutor(1, "faults")
         ordered = sorted(faults, key=lambda each: each.at_s)
         self._made: list[Future[Harm]] = [self._pool.submit(self._make, each) for each in ordered]
@@ -65,7 +66,8 @@ class Harms:
         return [each.result(LONGEST_S) for each in self._made]
 
     def close(self) -> None:
-        """Make no more faults; the one that is being made ends first."""
+        """Make no more faults, and wait for none; the one that is being made ends first."""
+        self._ends.set()
         self._pool.shutdown(cancel_futures=True)
 
     def _make(self, asked: Disturbance) -> Harm:
@@ -76,7 +78,8 @@ class Harms:
         return Harm(asked.fault, at_s, self._since_begin(FAULTS[asked.fault](target)))
 
     def _await(self, at_s: float) -> None:
-        time.sleep(max(0.0, at_s - self._since_begin(datetime.now(UTC))))
+        if self._ends.wait(max(0.0, at_s - self._since_begin(datetime.now(UTC)))):
+            raise CancelledError
 
     def _since_begin(self, at: datetime) -> float:
         return (at - self._begin).total_seconds()

@@ -1,5 +1,6 @@
 """Faults on request, and what the machine is used for."""
 
+from concurrent.futures import CancelledError
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -39,6 +40,14 @@ def test_faults_come_one_after_the_other() -> None:
 def test_a_fault_that_cannot_be_made_fails_the_run() -> None:
     """Else a run without it would pass for one that bore it."""
     with closing(harms(Disturbance(0.0, "kill -9 a recogniser"))) as made, pytest.raises(LookupError):
+        made.all()
+
+
+def test_no_fault_is_waited_for_or_made_after_the_end() -> None:
+    """Who presses Ctrl-C does not wait for a fault of the seventh hour."""
+    made = harms(Disturbance(20.0, "none"))
+    made.close()
+    with pytest.raises(CancelledError):
         made.all()
 
 

@@ -24,16 +24,18 @@ set -eu
 root=$1 environment=$2 prefix=$3 packages=$4; shift 4
 mount -t tmpfs -o mode=755 tmpfs "$root"
 cd "$root"
-mkdir -p usr etc/ssl proc dev opt/beholden {" ".join(WRITABLE)} ".$prefix" ".$packages"
+mkdir -p usr etc/ssl proc dev opt/beholden {" ".join(WRITABLE)}
 for each in bin lib lib64 sbin; do ln -s "usr/$each" "$each"; done
 cp /etc/hosts /etc/nsswitch.conf /etc/ld.so.cache etc/
 echo "beholden:x:{UID}:{UID}::/home/beholden:/usr/sbin/nologin" > etc/passwd
 echo "beholden:x:{UID}:" > etc/group
 for each in usr etc/ssl; do mount --bind "/$each" "$each"; mount -o remount,bind,ro "$each"; done
 mount --bind "$environment" opt/beholden; mount -o remount,bind,ro opt/beholden
-for each in "$prefix" "$packages"; do mount --bind "$each" ".$each"; mount -o remount,bind,ro ".$each"; done
 for each in proc dev; do mount --rbind "/$each" "$each"; done
 for each in {" ".join(WRITABLE)}; do mount -t tmpfs -o mode=700,uid={UID},gid={UID} tmpfs "$each"; done
+for each in "$prefix" "$packages"; do  # last: the tests may themselves lie below /tmp
+    mkdir -p ".$each"; mount --bind "$each" ".$each"; mount -o remount,bind,ro ".$each"
+done
 mount -o remount,ro "$root"
 exec /usr/sbin/chroot "$root" \\
     /usr/bin/setpriv --reuid {UID} --regid {UID} --clear-groups --bounding-set=-all --no-new-privs "$@"

@@ -31,6 +31,7 @@ def test_it_holds_the_four_packages_as_they_are_in_the_repository(wheel: Path) -
         ".txt",
         ".xml",
         ".properties",
+        ".yaml",  # scenarios of load tests: who may be shown, not whom anybody alerts about
     }
 
 
@@ -41,12 +42,13 @@ def test_its_files_are_those_of_the_repository_to_the_byte(wheel: Path) -> None:
 
 
 def test_it_says_what_it_is_and_asks_for(wheel: Path) -> None:
-    """Name, version, licence with its text, one command, the extras for either kind of device."""
+    """Name, version, licence with its text, its commands, the extras for either kind of device."""
     archive = zipfile.ZipFile(wheel)
     metadata = archive.read("beholden-0.1.0.dist-info/METADATA").decode()
     assert "License-Expression: Apache-2.0" in metadata
     assert archive.read("beholden-0.1.0.dist-info/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
     assert "beholden = cluster.cli:main" in archive.read("beholden-0.1.0.dist-info/entry_points.txt").decode()
+    assert "beholden-load = loadtests.load:main" in archive.read("beholden-0.1.0.dist-info/entry_points.txt").decode()
     assert all(f"Provides-Extra: {extra}\n" in metadata for extra in ("cpu", "gpu"))
 
 

@@ -45,4 +45,5 @@ def test_a_planted_bug_is_found() -> None:
     done = suite(["kill -9 all amid a backlog"], *arguments, path=f"{PLANTED}{os.pathsep}{ROOT}")
     lost = [int(count) for count in re.findall(r"(\d+) lost", done.stdout)]
     assert done.returncode == 1, done.stdout
+    assert lost, done.stderr
     assert lost[-1] > 0

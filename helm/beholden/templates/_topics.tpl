@@ -1,4 +1,4 @@
-{{/* The topics, as `beholden up` makes them where they are missing (cluster/kafka_admin.py); a test holds one against
+{{/* The topics, as `beholden up` makes them where they are missing (cluster/kafka/admin.py); a test holds one against
 the other. */}}
 
 {{- define "beholden.topics" -}}

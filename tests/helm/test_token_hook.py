@@ -1,4 +1,4 @@
-"""`helm test`, its pod that asks Ray: run with a `ray` of three lines, since what it must tell apart is what Ray answers."""
+"""`helm test`, its pod that asks Ray: run with a `ray` of two lines, since what Ray answers is what it tells apart."""
 
 import subprocess
 from pathlib import Path

@@ -4,6 +4,7 @@ import threading
 import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from typing import Any
 
 from cluster.telemetry.settings import host_and_port
@@ -14,7 +15,7 @@ NOTICES_S = 0.1  # that it is to be closed
 
 
 class Health(ThreadingHTTPServer):
-    """Answers `/livez` and `/readyz` until closed; the body says why.
+    """Answers `/livez` and `/readyz` until closed; the body says why to whoever asks from this machine.
 
     Args:
         listen: HOST:PORT; port 0 takes any that is free.
@@ -36,8 +37,14 @@ class Health(ThreadingHTTPServer):
         """Answer so from now on."""
         self._noted = time.monotonic(), is_ready, why
 
-    def answer(self, path: str) -> tuple[HTTPStatus, str]:
-        """What is said to whoever asks there."""
+    def answer(self, path: str, asker: str) -> tuple[HTTPStatus, str]:
+        """What is said to whoever asks there from this address; why names others, and is for this machine alone."""
+        status, why = self._answer(path)
+        if status == HTTPStatus.NOT_FOUND or ip_address(asker).is_loopback:
+            return status, why
+        return status, "well" if status == HTTPStatus.OK else "not well: the log says why"
+
+    def _answer(self, path: str) -> tuple[HTTPStatus, str]:
         noted_s, is_ready, why = self._noted
         is_alive = time.monotonic() - noted_s < SILENT_S
         if path == "/livez" or not is_alive:
@@ -58,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer one question."""
-        status, why = self.server.answer(self.path)
+        status, why = self.server.answer(self.path, self.client_address[0])
         body = f"{why}\n".encode()
         self.send_response(status)
         self.send_header("Content-Type", "text/plain; charset=utf-8")

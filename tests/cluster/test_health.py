@@ -38,7 +38,16 @@ def test_whoever_has_not_looked_for_long_is_neither(served: Health, monkeypatch:
     """What it said last is no longer known."""
     served.note(True, "ready")
     monkeypatch.setattr(health, "SILENT_S", 0.0)
-    assert [served.answer(path)[0] for path in ("/livez", "/readyz")] == [503, 503]
+    assert [served.answer(path, "127.0.0.1")[0] for path in ("/livez", "/readyz")] == [503, 503]
+
+
+@pytest.mark.parametrize("asker", ["10.0.0.7", "2001:db8::7", "::ffff:10.0.0.7"])
+def test_only_this_machine_is_told_why(served: Health, asker: str) -> None:
+    """What is waited for names addresses, and whoever reaches the port may ask."""
+    served.note(False, "waits: nothing answers at head:6379")
+    assert served.answer("/readyz", asker) == (503, "not well: the log says why")
+    assert served.answer("/livez", asker) == (200, "well")
+    assert served.answer("/readyz", "::1") == (503, "waits: nothing answers at head:6379")
 
 
 def test_nothing_else_is_told(served: Health) -> None:

@@ -43,13 +43,23 @@ def test_a_pod_mounts_no_token_of_its_service_account(pod: Manifest) -> None:
 
 @pytest.mark.parametrize("pod", ALL_PODS)
 def test_what_lies_in_tmp_and_shared_memory_lies_in_memory(pod: Manifest) -> None:
-    """Faces and vectors pass there; they must not reach a disk."""
-    media = {volume["name"]: volume.get("emptyDir", {}).get("medium") for volume in pod["spec"].get("volumes", [])}
-    mounts = {mount["mountPath"]: mount["name"] for each in containers(pod) for mount in each.get("volumeMounts", [])}
-    assert {path: media[name] for path, name in mounts.items() if path in ("/tmp", "/dev/shm")}.items() <= {  # noqa: S108
-        "/tmp": "Memory",  # noqa: S108
-        "/dev/shm": "Memory",  # noqa: S108
-    }.items()
+    """Faces and vectors pass there; they must not reach a disk. Every container mounts /tmp, Ray's /dev/shm as well."""
+    in_memory = {each["name"] for each in pod["spec"]["volumes"] if each.get("emptyDir", {}).get("medium") == "Memory"}
+    for each in containers(pod):
+        mounts = {mount["mountPath"]: mount["name"] for mount in each["volumeMounts"]}
+        needed_here = {"/tmp", "/dev/shm"} if "ray" in each["name"] else {"/tmp"}  # noqa: S108
+        assert {path for path in needed_here if mounts.get(path) in in_memory} == needed_here, each["name"]
+
+
+@pytest.mark.parametrize("example", names())
+def test_whoever_joins_ray_sees_the_processes_of_the_node_beside_it(example: str) -> None:
+    """Ray's driver finds its node among them: without, `beholden up` and `down` wait for it in vain."""
+    beside = [
+        (place, pod["spec"].get("shareProcessNamespace"))
+        for place, pod in pods(example)
+        if {"ray", "beholden"} <= {each["name"] for each in containers(pod)}
+    ]
+    assert [place.partition("/")[0] for place, shared in beside if shared is True] == ["Deployment", "Job"], beside
 
 
 @pytest.mark.parametrize("example", names())

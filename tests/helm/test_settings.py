@@ -75,6 +75,13 @@ def test_topics_are_made_as_the_program_makes_them(example: str, tmp_path: Path)
     }
 
 
+def test_every_profile_keeps_the_ledger_alike() -> None:
+    """The chart refuses less than the profile's, and the file names its profile: no profile may be a way around."""
+    profiles = [yaml.safe_load(path.read_text()) for path in (CONFIGS / "retention").glob("*.yaml")]
+    assert len(profiles) > 1
+    assert {each["ledger"]["keep"] for each in profiles} == {"730 d"}
+
+
 def test_files_of_the_chart_are_those_of_configs() -> None:
     """A chart reads its own folder alone, so it has copies."""
     pairs = list(copies())

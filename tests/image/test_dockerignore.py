@@ -50,6 +50,11 @@ def test_what_reaches_a_build_is_this_list() -> None:
         "requirements/dev.txt",
         "cluster/__pycache__/cli.cpython-311.pyc",
         "cluster/left.pyc",
+        "configs/clusters/keys/evidence.key",
+        "configs/policies/2.release.json",
+        "loadtests/site/checkpoints.key",
+        "configs/kafka/user.pem",
+        "cluster/.env",
     ],
 )
 def test_what_may_lie_beside_it_stays_out(path: str) -> None:

@@ -16,7 +16,7 @@ CHART = ROOT / "helm" / "beholden"
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 EXAMPLE = CHART / "examples" / "minimal-cpu"
 LINES = re.findall(r"^(?: {4}| {8})(\S.*)$", PAGE, re.MULTILINE)
-ROLE = yaml.safe_load((ROOT / "docs" / "install" / "role.yaml").read_text())
+ROLE = yaml.safe_load((ROOT / "docs" / "install" / "role.yaml").read_text().replace("POLICY", "1.yaml"))
 
 
 def rendered(name: str) -> list[Any]:
@@ -57,7 +57,7 @@ def test_every_value_it_names_is_one_of_the_charts() -> None:
 def test_what_it_links_to_and_applies_is_there() -> None:
     """Pages, examples and files, from where the page and its reader are."""
     links = re.findall(r"\]\((?!https)([^)#]+)\)", PAGE)
-    files = re.findall(r"(?:-f|ROLE/\S+) ((?:docs|helm)/\S+)", PAGE)
+    files = re.findall(r"(?:-f|/') ((?:docs|helm)/\S+)", PAGE)
     assert len(files) >= 5
     assert [link for link in links if not (ROOT / "docs" / link).exists()] == []
     assert [file for file in files if not (ROOT / file).exists()] == []
@@ -106,6 +106,30 @@ def test_a_roles_pod_is_as_narrow_as_a_job_of_the_chart() -> None:
     assert volumes[0] == volumes[1]
 
 
+def test_a_roles_pod_finds_the_policy_whatever_it_is_called_now() -> None:
+    """After an upgrade, and for real people, it is another file: a pod that names one that is gone never starts."""
+    text = (ROOT / "docs" / "install" / "role.yaml").read_text()
+    assert "{key: POLICY, path: policies/POLICY}" in text
+    assert all("s/POLICY/1.yaml/" in line for line in LINES if "docs/install/role.yaml" in line)
+
+
+def test_every_upgrade_has_a_policy() -> None:
+    """Helm forgets what was given before as soon as anything is given again."""
+    upgrades = [line for line in LINES if line.startswith(("helm upgrade", "helm template"))]
+    assert len(upgrades) >= 5
+    assert [line for line in upgrades if "--reuse-values" not in line and "--set-file policy." not in line] == []
+
+
+def test_a_cluster_goes_down_only_for_what_helm_takes_and_comes_up_in_the_new_controller() -> None:
+    """Values that are refused are found before, and the old controller is gone before `up` is asked for."""
+    (down,) = [place for place, line in enumerate(LINES) if "-- beholden down" in line]
+    (up,) = [place for place, line in enumerate(LINES) if "-- beholden up" in line]
+    upgrade = next(line for line in LINES[down:up] if line.startswith("helm upgrade"))
+    assert upgrade.replace("upgrade", "template", 1) in LINES[:down]
+    waits = [line for line in LINES[down:up] if " wait " in line]
+    assert ["--for=delete" in line for line in waits] == [True, False], "for the old to go, for the new to come"
+
+
 @pytest.mark.chart
 def test_a_roles_pod_keeps_the_restricted_standard() -> None:
     """Or the namespace of the page would refuse it. Judged by the code of the admission plugin."""
@@ -130,14 +154,16 @@ def test_a_roles_pod_is_let_to_kafka_and_nowhere_else() -> None:
     labels = ROLE["metadata"]["labels"]
 
     def chosen(name: str) -> bool:
-        (policy,) = rendered(f"network-{name}.yaml")
+        (policy,) = rendered(name)
         return bool(policy["spec"]["podSelector"]["matchLabels"].items() <= labels.items())
 
-    assert [name for name in ("default-deny", "dns", "kafka", "ray", "api-server") if chosen(name)] == [
-        "default-deny",
-        "dns",
-        "kafka",
+    policies = sorted(path.name for path in (EXAMPLE / "rendered").glob("network-*.yaml"))
+    assert [name for name in policies if chosen(name)] == [
+        "network-default-deny.yaml",
+        "network-dns.yaml",
+        "network-kafka.yaml",
     ]
+    assert "network-ray.yaml" in policies
 
 
 def test_its_table_of_users_says_what_each_may_do() -> None:

@@ -73,6 +73,21 @@ networkPolicy.kafka: nothing may leave the pods but for where it is let: say whe
 {{- end }}
 {{- end }}
 
+{{/* A way out that leads anywhere is none of ours: whoever has Ray's token could send pictures along it. */}}
+{{- define "beholden.faults.network" -}}
+{{- if .Values.networkPolicy.enabled }}
+{{- if and .Values.ray.autoscaler.enabled (not .Values.networkPolicy.apiServer) }}
+networkPolicy.apiServer: ray.autoscaler.enabled needs the Kubernetes API server, and nothing lets it: `kubectl get service,endpoints kubernetes` says where it is, as [{ipBlock: {cidr: 10.96.0.1/32}}, {ipBlock: {cidr: 192.0.2.10/32}}]; or disable the autoscaler
+{{- end }}
+{{- if and .Values.telemetry.traces.otlp (not .Values.networkPolicy.collector) }}
+networkPolicy.collector: traces go to {{ .Values.telemetry.traces.otlp }}, and nothing lets them: say where it is, as [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]
+{{- end }}
+{{- if and .Values.ray.gcs.redisAddress (not .Values.networkPolicy.redis) }}
+networkPolicy.redis: Ray's head keeps what it knows at {{ .Values.ray.gcs.redisAddress }}, and nothing lets it: say where it is, as [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: redis}}}]
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "beholden.faults.monitoring" -}}
 {{- if and .Values.monitoring.podMonitor.enabled .Values.networkPolicy.enabled (not .Values.networkPolicy.prometheus) }}
 networkPolicy.prometheus: monitoring.podMonitor has Prometheus fetch metrics, and nothing lets it: say where it is, as [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]

@@ -65,7 +65,8 @@ def bring_up(plan: Plan, progress: Callable[[str], None]) -> None:
     policy apply'. A cluster that a person has taken down stays down.
 
     Raises:
-        RayUnreachable: No Ray answers. Otherwise see `up`; what runs goes on.
+        RayUnreachable: No Ray answers.
+        ClusterSilent: The supervisor does not, as while Ray starts it anew. Otherwise see `up`; what runs goes on.
     """
     named = plan.release
     with _joined(plan, progress) as (plan, is_new):

@@ -10,7 +10,7 @@ import pytest
 
 from cluster.plan import Plan
 from cluster.status import READY, ClusterStatus, Member, PolicyShown
-from operators.errors import BrokerUnavailable, DeploymentFailed, RayUnreachable, SettingsRefused
+from operators.errors import BrokerUnavailable, ClusterSilent, DeploymentFailed, RayUnreachable, SettingsRefused
 from tests.untold import stay
 
 DIGEST = "d" * 64
@@ -146,7 +146,14 @@ def test_what_a_person_has_taken_down_is_left_alone(world: World, sharded: Plan)
     assert "drawn: not ready" in world.said
 
 
-@pytest.mark.parametrize("absent", [RayUnreachable("nothing answers at head:6379"), BrokerUnavailable("no broker")])
+@pytest.mark.parametrize(
+    "absent",
+    [
+        RayUnreachable("nothing answers at head:6379"),
+        BrokerUnavailable("no broker"),
+        ClusterSilent("cluster drawn does not answer: ActorUnavailableError"),
+    ],
+)
 def test_whoever_is_still_starting_is_waited_for_and_that_is_said_once(
     world: World, sharded: Plan, absent: Exception
 ) -> None:

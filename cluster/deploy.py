@@ -27,7 +27,7 @@ from cluster.shards.snapshots import sweep
 from cluster.status import DRAINED, ClusterStatus
 from cluster.supervisor import SUPERVISOR, members_there
 from cluster.wire.models import ACCEPTED, accepted_body
-from operators.errors import DeploymentFailed
+from operators.errors import BeholdenError, DeploymentFailed
 
 SWEEP_TIMEOUT_S = 30.0
 
@@ -62,12 +62,21 @@ def bring_up(plan: Plan, progress: Callable[[str], None]) -> None:
     """Start what `plan` asks for, or the supervisor that is missing, for whoever stays to look: nobody waits.
 
     A release that the cluster file names comes into force while the cluster runs, by the same checks as by 'beholden
-    policy apply'. A cluster that a person has taken down stays down.
+    policy apply'. A cluster that a person has taken down stays down, and is refused nothing. One that runs without its
+    supervisor gets one, by the plan that it has, even if what `plan` asks for is refused.
 
     Raises:
         RayUnreachable: No Ray answers.
         ClusterSilent: The supervisor does not, as while Ray starts it anew. Otherwise see `up`; what runs goes on.
     """
+    try:
+        _bring_up(plan, progress)
+    except BeholdenError:
+        if not _is_left_down(plan.settings, progress):
+            raise
+
+
+def _bring_up(plan: Plan, progress: Callable[[str], None]) -> None:
     named = plan.release
     with _joined(plan, progress) as (plan, is_new):
         at_work = _plan_at_work()
@@ -80,6 +89,20 @@ def bring_up(plan: Plan, progress: Callable[[str], None]) -> None:
         if is_new:
             _apply(plan, progress)
         ray_driver.supervisor_of(plan, at_work, progress)
+
+
+def _is_left_down(settings: ClusterSettings, progress: Callable[[str], None]) -> bool:
+    """Whether a person has taken a cluster down; what runs without a supervisor gets one."""
+    try:
+        with ray_local.locked_cluster(settings.cluster), ray_driver.connected(settings):
+            at_work = _plan_at_work()
+            if at_work is None:
+                return was_taken_down()
+            if find_actor(SUPERVISOR) is None:
+                ray_driver.supervisor_of(at_work, at_work, progress)
+    except DeploymentFailed:
+        pass  # the refusal is what must be said
+    return False
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from cluster.clocks import SystemClock
 from cluster.delivery import slot_named
 from cluster.kafka.admin import ensure_topics
 from cluster.kafka.client import has_fast_crc
+from cluster.kafka.topics import WATCHLIST
 from cluster.keys import make_evidence_key
 from cluster.ledger.checkpoint_keeper import ready_key
 from cluster.ledger.desk import open_ledger
@@ -26,6 +27,7 @@ from cluster.settings import ClusterSettings
 from cluster.shards.snapshots import sweep
 from cluster.status import DRAINED, ClusterStatus
 from cluster.supervisor import SUPERVISOR, members_there
+from cluster.watchlists.places import check_places
 from cluster.wire.models import ACCEPTED, accepted_body
 from operators.errors import BeholdenError, DeploymentFailed
 
@@ -40,8 +42,9 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
-        SettingsRefused: The policy's time is over, a topic has other partitions than the cluster file says, or
-            something would be kept for longer than the policy promises, or for less than it asks for.
+        SettingsRefused: The policy's time is over, a topic has other partitions than the cluster file says, the
+            watchlist was given more after entries had been written, or something would be kept for longer than the
+            policy promises, or for less than it asks for.
         ReleaseRefused: The policy may not come into force.
         DeploymentFailed: Ray or an actor did not start; the message says which and why. What this call had started is
             taken down again; a cluster that ran before goes on.
@@ -118,9 +121,13 @@ def _joined(plan: Plan, progress: Callable[[str], None]) -> Iterator[tuple[Plan,
         progress(f"made the key that seals evidence in {plan.settings.key_folder}: whoever destroys it deletes that")
     with ray_local.locked_cluster(plan.settings.cluster), ExitStack() as ray_there:
         plan, is_new = _settled(plan, progress)
-        for topic in ensure_topics(plan.settings.kafka, plan.in_force.policy.retention):
+        kafka = plan.settings.kafka
+        made = ensure_topics(kafka, plan.in_force.policy.retention)
+        for topic in made:
             progress(f"made topic {topic}")
-        retention_check.check(plan.settings.kafka, plan.in_force.policy.retention)
+        if kafka.topic_prefix + WATCHLIST not in made:
+            check_places(kafka)
+        retention_check.check(kafka, plan.in_force.policy.retention)
         ray_there.enter_context(_rays(plan, progress))
         ray_there.enter_context(ray_driver.connected(plan.settings))
         yield plan, is_new

@@ -28,6 +28,7 @@ def book(monkeypatch: pytest.MonkeyPatch, sharded: Plan) -> PolicyBook:
     """What the policy topic says to `up`; neither Kafka nor Ray is there."""
     found = PolicyBook(sharded.in_force.policy.deployment, sharded.settings.people)
     monkeypatch.setattr(deploy, "ensure_topics", lambda kafka, profile: [])
+    monkeypatch.setattr(deploy, "check_places", lambda kafka: None)
     monkeypatch.setattr(deploy, "make_evidence_key", lambda folder: False)
     monkeypatch.setattr(deploy.retention_check, "measure", lambda kafka, profile: [])
     monkeypatch.setattr(deploy, "read_book", lambda settings, deployment: found)
@@ -49,6 +50,24 @@ def test_a_cluster_that_would_keep_things_for_too_long_is_not_started(
         deploy.up(sharded, lambda _: None)
     assert "beholden retention apply" in str(refused.value)
     assert not book.releases
+
+
+def test_a_watchlist_whose_partitions_grew_is_not_followed(
+    book: PolicyBook, sharded: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused before anything is started; a topic that was made a moment ago holds nobody, and is not asked."""
+
+    def grew(kafka: Any) -> None:
+        raise SettingsRefused("topic watchlist grew")
+
+    monkeypatch.setattr(deploy, "check_places", grew)
+    monkeypatch.setattr(deploy, "_plan_at_work", lambda: None)
+    monkeypatch.setattr(deploy, "_start", lambda plan, is_new, progress: None)
+    with pytest.raises(SettingsRefused, match="topic watchlist grew"):
+        deploy.up(sharded, print)
+    made = sharded.settings.kafka.topic_prefix + "watchlist"
+    monkeypatch.setattr(deploy, "ensure_topics", lambda kafka, profile: [made])
+    deploy.up(sharded, print)
 
 
 def test_the_ledger_says_which_models_a_cluster_was_started_with(

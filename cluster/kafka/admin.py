@@ -64,7 +64,10 @@ def topic_shape(kafka: KafkaSettings, topic: str) -> tuple[str, int]:
     with translated(kafka, f"asking for {name}"), closing(KafkaAdminClient(**client_settings(kafka))) as admin:
         found = [found for found in admin.describe_topics([name]) if found["name"] == name]
     if not found:
-        raise BrokerUnavailable(f"topic {name} does not exist at {kafka.bootstrap}: 'beholden up' makes it")
+        raise BrokerUnavailable(
+            f"topic {name} does not exist at {kafka.bootstrap}: 'beholden up' makes it, by a user of Kafka that may "
+            "create topics"
+        )
     return str(found[0]["topic_id"]), len(found[0]["partitions"])
 
 

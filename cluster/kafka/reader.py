@@ -78,7 +78,10 @@ class TopicReader:
             numbers = self._consumer.partitions_for_topic(name)
             if not numbers:
                 self._consumer.close()
-                raise TopicMissing(f"topic {name} does not exist at {kafka.bootstrap}: 'beholden up' makes it")
+                raise TopicMissing(
+                    f"topic {name} does not exist at {kafka.bootstrap}: 'beholden up' makes it, by a user of Kafka "
+                    "that may create topics"
+                )
             self._partitions = [TopicPartition(name, number) for number in sorted(numbers) if number % shards == shard]
             self._consumer.assign(self._partitions)
             self._ends = self._consumer.end_offsets(self._partitions)

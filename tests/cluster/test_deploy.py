@@ -48,7 +48,7 @@ def test_a_cluster_that_would_keep_things_for_too_long_is_not_started(
     monkeypatch.setattr(deploy.retention_check, "measure", lambda kafka, profile: [age])
     with pytest.raises(SettingsRefused, match=r"evidence: 1 d is promised.*38 d old") as refused:
         deploy.up(sharded, lambda _: None)
-    assert "beholden retention apply" in str(refused.value)
+    assert "'beholden retention apply', by a user of Kafka that may alter topics," in str(refused.value)
     assert not book.releases
 
 

@@ -71,7 +71,7 @@ lock: $(STAMP) ## Resolve the newest versions that pyproject.toml allows into re
 	done
 
 sbom: $(STAMP) ## Write what the images hold, as CycloneDX: build/sbom-cpu.json and build/sbom-gpu.json.
-	@$(BIN)/python -m image.sbom
+	@$(BIN)/python -m image.sbom $(PYTHON_IMAGE)
 
 clean: ## Remove the virtual environment and caches.
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -13,6 +13,7 @@ from cluster.clocks import SystemClock
 from cluster.delivery import slot_named
 from cluster.kafka.admin import ensure_topics
 from cluster.kafka.client import has_fast_crc
+from cluster.kafka.topics import WATCHLIST
 from cluster.keys import make_evidence_key
 from cluster.ledger.checkpoint_keeper import ready_key
 from cluster.ledger.desk import open_ledger
@@ -26,8 +27,9 @@ from cluster.settings import ClusterSettings
 from cluster.shards.snapshots import sweep
 from cluster.status import DRAINED, ClusterStatus
 from cluster.supervisor import SUPERVISOR, members_there
+from cluster.watchlists.places import check_places
 from cluster.wire.models import ACCEPTED, accepted_body
-from operators.errors import DeploymentFailed
+from operators.errors import BeholdenError, DeploymentFailed
 
 SWEEP_TIMEOUT_S = 30.0
 
@@ -40,8 +42,9 @@ def up(plan: Plan, progress: Callable[[str], None]) -> ClusterStatus:
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
-        SettingsRefused: The policy's time is over, a topic has other partitions than the cluster file says, or
-            something would be kept for longer than the policy promises, or for less than it asks for.
+        SettingsRefused: The policy's time is over, a topic has other partitions than the cluster file says, the
+            watchlist was given more after entries had been written, or something would be kept for longer than the
+            policy promises, or for less than it asks for.
         ReleaseRefused: The policy may not come into force.
         DeploymentFailed: Ray or an actor did not start; the message says which and why. What this call had started is
             taken down again; a cluster that ran before goes on.
@@ -62,11 +65,21 @@ def bring_up(plan: Plan, progress: Callable[[str], None]) -> None:
     """Start what `plan` asks for, or the supervisor that is missing, for whoever stays to look: nobody waits.
 
     A release that the cluster file names comes into force while the cluster runs, by the same checks as by 'beholden
-    policy apply'. A cluster that a person has taken down stays down.
+    policy apply'. A cluster that a person has taken down stays down, and is refused nothing. One that runs without its
+    supervisor gets one, by the plan that it has, even if what `plan` asks for is refused.
 
     Raises:
-        RayUnreachable: No Ray answers. Otherwise see `up`; what runs goes on.
+        RayUnreachable: No Ray answers.
+        ClusterSilent: The supervisor does not, as while Ray starts it anew. Otherwise see `up`; what runs goes on.
     """
+    try:
+        _bring_up(plan, progress)
+    except BeholdenError:
+        if not _is_left_down(plan.settings, progress):
+            raise
+
+
+def _bring_up(plan: Plan, progress: Callable[[str], None]) -> None:
     named = plan.release
     with _joined(plan, progress) as (plan, is_new):
         at_work = _plan_at_work()
@@ -79,6 +92,20 @@ def bring_up(plan: Plan, progress: Callable[[str], None]) -> None:
         if is_new:
             _apply(plan, progress)
         ray_driver.supervisor_of(plan, at_work, progress)
+
+
+def _is_left_down(settings: ClusterSettings, progress: Callable[[str], None]) -> bool:
+    """Whether a person has taken a cluster down; what runs without a supervisor gets one."""
+    try:
+        with ray_local.locked_cluster(settings.cluster), ray_driver.connected(settings):
+            at_work = _plan_at_work()
+            if at_work is None:
+                return was_taken_down()
+            if find_actor(SUPERVISOR) is None:
+                ray_driver.supervisor_of(at_work, at_work, progress)
+    except DeploymentFailed:
+        pass  # the refusal is what must be said
+    return False
 
 
 @contextmanager
@@ -94,9 +121,13 @@ def _joined(plan: Plan, progress: Callable[[str], None]) -> Iterator[tuple[Plan,
         progress(f"made the key that seals evidence in {plan.settings.key_folder}: whoever destroys it deletes that")
     with ray_local.locked_cluster(plan.settings.cluster), ExitStack() as ray_there:
         plan, is_new = _settled(plan, progress)
-        for topic in ensure_topics(plan.settings.kafka, plan.in_force.policy.retention):
+        kafka = plan.settings.kafka
+        made = ensure_topics(kafka, plan.in_force.policy.retention)
+        for topic in made:
             progress(f"made topic {topic}")
-        retention_check.check(plan.settings.kafka, plan.in_force.policy.retention)
+        if kafka.topic_prefix + WATCHLIST not in made:
+            check_places(kafka)
+        retention_check.check(kafka, plan.in_force.policy.retention)
         ray_there.enter_context(_rays(plan, progress))
         ray_there.enter_context(ray_driver.connected(plan.settings))
         yield plan, is_new

@@ -24,7 +24,7 @@ _EVIDENCE_ELSEWHERE = (
     "for one that exists, copy evidence.key to the same folder of every machine that runs recognisers (mode 600, from "
     "a store of secrets, never into the cluster file). If it was destroyed on purpose, what it sealed is gone"
 )
-_MEMBERS, _PICTURES, _EVIDENCE = "members.key", "pictures.key", "evidence.key"
+KEY_FILES = _MEMBERS, _PICTURES, _EVIDENCE = "members.key", "pictures.key", "evidence.key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def new_keys() -> DeploymentKeys:
 
 def make_keys(folder: Path) -> bool:
     """Make the keys that are missing in `folder`; whether there were any."""
-    made = [make_secret(folder / name) for name in (_MEMBERS, _PICTURES, _EVIDENCE)]
+    made = [make_secret(folder / name) for name in KEY_FILES]
     return any(made)
 
 

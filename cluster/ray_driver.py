@@ -17,14 +17,14 @@ ray_local.authenticate()  # Ray reads its authentication settings when it is imp
 
 # ruff: noqa: E402
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import GetTimeoutError, RayActorError, RayError
 
 from cluster.actors import UNTOLD, find_actor
 from cluster.cycles import collect_only_what_comes
 from cluster.plan import Plan
 from cluster.settings import ClusterSettings
 from cluster.supervisor import SUPERVISOR, Supervisor, close_members, members_there
-from operators.errors import DeploymentFailed, RayUnreachable
+from operators.errors import ClusterSilent, DeploymentFailed, RayUnreachable
 
 CLOSE_TIMEOUT_S = 30.0
 CALL_TIMEOUT_S = 15.0
@@ -65,12 +65,15 @@ def answering(cluster: str) -> Iterator[None]:
     """What Ray raises within a block becomes an error of ours.
 
     Raises:
-        DeploymentFailed: Somebody does not answer.
+        ClusterSilent: An actor does not answer: Ray starts it anew, or it is busy.
+        DeploymentFailed: Ray itself does not, or an actor answers by an error.
     """
     try:
         yield
     except RayError as error:
-        raise DeploymentFailed(f"cluster {cluster} does not answer: {type(error).__name__}: {error}") from None
+        may_come = isinstance(error, RayActorError | GetTimeoutError)
+        failed = ClusterSilent if may_come else DeploymentFailed
+        raise failed(f"cluster {cluster} does not answer: {type(error).__name__}: {error}") from None
 
 
 def _refuse_unreachable(address: str) -> None:

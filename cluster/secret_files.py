@@ -7,6 +7,7 @@ root, for one group to read.
 import os
 import secrets
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from operators.errors import SettingsRefused
 
@@ -17,15 +18,23 @@ _ELSEWHERE = "for one that exists, copy its folder of keys here"
 def make_secret(file: Path) -> bool:
     """Make a key that only its owner may read, if it is missing, and its folder; whether it was.
 
+    It is there whole or not at all, and of two who make one at once the first one's stays.
+
     Raises:
         SettingsRefused: It is missing and cannot be made.
     """
-    if file.exists():
-        return False
     try:
+        if file.exists():
+            return False
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file.touch(mode=0o600, exist_ok=False)
-        file.write_text(secrets.token_hex(KEY_BYTES) + "\n")
+        with NamedTemporaryFile("w", dir=file.parent, prefix=".") as made:  # with mode 600
+            made.write(secrets.token_hex(KEY_BYTES) + "\n")
+            made.flush()
+            os.fsync(made.fileno())
+            try:
+                os.link(made.name, file)
+            except FileExistsError:
+                return False
     except OSError as error:
         raise SettingsRefused(
             f"{file} is missing and cannot be made here ({error.strerror}): 'beholden keys make FOLDER' makes the keys "

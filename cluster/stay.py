@@ -40,8 +40,11 @@ def stay(read: Callable[[], Plan], say: Say, note: Note, stopping: Event) -> Non
         _patiently(lambda: bring_up(read(), say), say, note, stopping)
         if not stopping.is_set():
             settings = read().settings
-            with ray_driver.connected(settings):
-                _look_after(settings, say, note, stopping)
+            try:
+                with ray_driver.connected(settings):
+                    _look_after(settings, say, note, stopping)
+            except DeploymentFailed as gone:  # bringing it up shows whether time mends that
+                _wait(str(gone), say, note, stopping)
 
 
 def _patiently(act: Callable[[], None], say: Say, note: Note, stopping: Event) -> None:
@@ -53,13 +56,16 @@ def _patiently(act: Callable[[], None], say: Say, note: Note, stopping: Event) -
         except BeholdenError as error:
             if not error.retriable or time.monotonic() > deadline_s:
                 raise
-            note(False, str(error))
-            if str(error) != said:
-                said = str(error)
-                say(f"waits: {said}")
-            stopping.wait(RETRY_S)
+            _wait(str(error), say if str(error) != said else lambda _: None, note, stopping)
+            said = str(error)
         else:
             return
+
+
+def _wait(why: str, say: Say, note: Note, stopping: Event) -> None:
+    note(False, why)
+    say(f"waits: {why}")
+    stopping.wait(RETRY_S)
 
 
 def _look_after(settings: ClusterSettings, say: Say, note: Note, stopping: Event) -> None:
@@ -68,17 +74,22 @@ def _look_after(settings: ClusterSettings, say: Say, note: Note, stopping: Event
     while not stopping.is_set():
         try:
             found = status_if_led(settings.cluster)
+            if found is None and not _is_left_down(settings):
+                return
         except DeploymentFailed as silent:
             now, is_ready = {**before, settings.cluster: str(silent).partition("\n")[0]}, False
         else:
-            if found is None and not was_taken_down():
-                return
             now, is_ready = (shown(found), found.is_ready) if found else ({settings.cluster: TAKEN_DOWN}, False)
         for line in changes(before, now):
             say(line)
         before = now
         note(is_ready, now[settings.cluster])
         stopping.wait(LOOK_S)
+
+
+def _is_left_down(settings: ClusterSettings) -> bool:
+    with ray_driver.answering(settings.cluster):
+        return was_taken_down()
 
 
 def shown(found: ClusterStatus) -> dict[str, str]:

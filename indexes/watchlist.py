@@ -141,6 +141,10 @@ class Watchlist:
         elif entry is not None:
             self.foreign.add(ref)
 
+    def skip(self, partition: int, offset: int) -> None:
+        """Take in one record that says nothing of anybody."""
+        self._next_offsets[partition] = offset + 1
+
     def generation(self) -> WatchlistGeneration:
         """The present state, as an immutable whole that is ready to be searched."""
         parts = [held.part() for held in self._held]

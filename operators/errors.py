@@ -208,6 +208,12 @@ class DeploymentFailed(BeholdenError):
     """Ray or the local broker could not be brought up or found."""
 
 
+class ClusterSilent(DeploymentFailed):
+    """An actor does not answer; one that is being started anew will."""
+
+    retriable = True
+
+
 class RayUnreachable(DeploymentFailed):
     """No Ray answers where the cluster file says that there is one, or none of its nodes is on this machine."""
 

@@ -46,7 +46,12 @@ def ask_kafka(kafka: KafkaSettings, timeout_s: float) -> KafkaAnswer:
 
 
 def topic_id(kafka: KafkaSettings, topic: str) -> str:
-    """What Kafka calls a topic inside: another one of the same name, made later, has another.
+    """What Kafka calls a topic inside: see `topic_shape`."""
+    return topic_shape(kafka, topic)[0]
+
+
+def topic_shape(kafka: KafkaSettings, topic: str) -> tuple[str, int]:
+    """What Kafka calls a topic inside, and how many partitions it has. Another one of the same name has another id.
 
     Args:
         kafka: Which Kafka.
@@ -59,8 +64,11 @@ def topic_id(kafka: KafkaSettings, topic: str) -> str:
     with translated(kafka, f"asking for {name}"), closing(KafkaAdminClient(**client_settings(kafka))) as admin:
         found = [found for found in admin.describe_topics([name]) if found["name"] == name]
     if not found:
-        raise BrokerUnavailable(f"topic {name} does not exist at {kafka.bootstrap}: 'beholden up' makes it")
-    return str(found[0]["topic_id"])
+        raise BrokerUnavailable(
+            f"topic {name} does not exist at {kafka.bootstrap}: 'beholden up' makes it, by a user of Kafka that may "
+            "create topics"
+        )
+    return str(found[0]["topic_id"]), len(found[0]["partitions"])
 
 
 def ensure_topics(kafka: KafkaSettings, profile: RetentionProfile) -> list[str]:

@@ -63,7 +63,7 @@ class TopicReader:
     ) -> None:
         self._kafka = kafka
         self._asked: Mapping[TopicPartition, int] | None = None
-        name = kafka.topic_prefix + topic
+        self._name = name = kafka.topic_prefix + topic
         with translated(kafka, f"reading {name}"):
             self._consumer = KafkaConsumer(
                 group_id=None,
@@ -78,7 +78,10 @@ class TopicReader:
             numbers = self._consumer.partitions_for_topic(name)
             if not numbers:
                 self._consumer.close()
-                raise TopicMissing(f"topic {name} does not exist at {kafka.bootstrap}: 'beholden up' makes it")
+                raise TopicMissing(
+                    f"topic {name} does not exist at {kafka.bootstrap}: 'beholden up' makes it, by a user of Kafka "
+                    "that may create topics"
+                )
             self._partitions = [TopicPartition(name, number) for number in sorted(numbers) if number % shards == shard]
             self._consumer.assign(self._partitions)
             self._ends = self._consumer.end_offsets(self._partitions)
@@ -97,6 +100,16 @@ class TopicReader:
     def ends(self) -> dict[int, int]:
         """By partition, where it ended when this reader began."""
         return {at.partition: end for at, end in self._ends.items()}
+
+    @property
+    def partitions(self) -> int:
+        """How many the topic has, of this shard or not, by what the broker last said: it is asked every few minutes.
+
+        Raises:
+            BrokerUnavailable: The topic is gone, and the broker does not say so.
+        """
+        with translated(self._kafka, "reading"):
+            return len(self._consumer.partitions_for_topic(self._name))
 
     def _offsets_at(self, moment: datetime) -> dict[int, int]:
         found = self._consumer.offsets_for_times(dict.fromkeys(self._partitions, int(moment.timestamp() * 1000)))

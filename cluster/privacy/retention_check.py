@@ -179,8 +179,9 @@ def check(kafka: KafkaSettings, profile: RetentionProfile) -> list[Age]:
     found = measure(kafka, profile)
     if faults := list(broken(found)):
         advice = (
-            "'beholden retention apply' gives the topics what the profile asks for; what the brokers are set to, their "
-            "administrator changes; 'beholden retention check' shows all of it"
+            "'beholden retention apply', by a user of Kafka that may alter topics, gives the topics what the profile "
+            "asks for; what the brokers are set to, their administrator changes; 'beholden retention check' shows all "
+            "of it"
         )
         raise SettingsRefused("\n".join([*faults, advice]))
     return found

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cluster.backoff import pause_s
 from cluster.clocks import SystemClock
-from cluster.kafka.admin import topic_id
+from cluster.kafka.admin import topic_shape
 from cluster.kafka.reader import OffsetsUnknown, TopicReader
 from cluster.kafka.topics import WATCHLIST
 from cluster.ports import Record
@@ -20,6 +20,7 @@ from cluster.settings import KafkaSettings
 from cluster.stages import Durations
 from cluster.telemetry.process import Process
 from cluster.watchlists.aside import Aside
+from cluster.watchlists.places import is_misplaced
 from cluster.watchlists.timing import Timing
 from cluster.wire.entries import EntryInvalid, parse_entry
 from indexes.backends import best_backend
@@ -27,7 +28,7 @@ from indexes.columns import microseconds
 from indexes.generation import WatchlistGeneration
 from indexes.snapshot import SnapshotRefused, read
 from indexes.watchlist import Watchlist
-from operators.errors import IndexIncomplete
+from operators.errors import BeholdenError, IndexIncomplete
 from operators.onnx import Device
 from operators.types import Float32, Generation, Hit
 
@@ -48,7 +49,7 @@ class FeedStatus:
         generation: Which state of the list is searched; None until the topic has been read to its end.
         entries: Entries searched.
         foreign: Entries made by another embedding contract; they are not searched.
-        invalid: Records that were no entries.
+        invalid: Records that were no entries, or lie in another partition than their key's.
         restored: Entries that the snapshot had at the start; 0 when the topic was read from its beginning.
         trouble: Why the topic cannot be read; None when it can.
         pid: Process that holds the index.
@@ -75,6 +76,10 @@ class FeedStatus:
     waiting_s: Mapping[str, float] = field(default_factory=dict)
     process: Process | None = None
     spans_dropped: int = 0
+
+
+class PartitionsAdded(BeholdenError):
+    """The topic has more partitions than when it was begun to be read: nobody reads the new ones."""
 
 
 class WatchlistFeed:
@@ -175,12 +180,15 @@ class WatchlistFeed:
         identity = self._identity() if self._folder else {}
         caught_up = False
         with closing(self._open(watchlist, identity)) as reader, ThreadPoolExecutor(1, "watchlist-build") as pool:
+            partitions = int(identity.get("partitions", reader.partitions))
             aside = Aside(watchlist, self._backend, pool, self._folder, identity)
             while not self._stopping.is_set():
                 records = reader.poll(POLL_S)
                 self._timing.has_come([record for record in records if self._is_news(record)])
                 for record in records:
-                    self._apply(watchlist, record)
+                    self._apply(watchlist, record, partitions)
+                if reader.partitions > partitions:
+                    raise PartitionsAdded(f"its topic has {reader.partitions} partitions by now, and had {partitions}")
                 if not caught_up and reader.is_caught_up():
                     caught_up = True
                     watchlist.merge_all()
@@ -208,7 +216,8 @@ class WatchlistFeed:
     def _identity(self) -> dict[str, str]:
         """What a snapshot must belong to."""
         shard = f"{self._shard} of {self._shards}"
-        return {"topic": topic_id(self._kafka, WATCHLIST), "shard": shard, "contract": self._contract}
+        named, partitions = topic_shape(self._kafka, WATCHLIST)
+        return {"topic": named, "partitions": str(partitions), "shard": shard, "contract": self._contract}
 
     def _is_news(self, record: Record) -> bool:
         """Whether it is read for the first time, and was written since there is a list to search."""
@@ -217,7 +226,11 @@ class WatchlistFeed:
         self._read[partition] = max(self._read.get(partition, 0), offset + 1)
         return is_new and self._current is not None
 
-    def _apply(self, watchlist: Watchlist, record: Record) -> None:
+    def _apply(self, watchlist: Watchlist, record: Record, partitions: int) -> None:
+        if is_misplaced(record, partitions):
+            self._invalid += bool(record.value)
+            watchlist.skip(record.ref.partition, record.ref.offset)
+            return
         ref = (record.key or b"").decode(errors="replace")
         try:
             entry = parse_entry(record.key, record.value).entry if record.value else None

@@ -18,7 +18,7 @@ from cluster.policies.release import draft
 from cluster.privacy.retention_check import Age
 from cluster.status import ClusterStatus
 from cluster.wire.ledger import parse_record
-from operators.errors import DeploymentFailed, SettingsRefused
+from operators.errors import BrokerUnavailable, DeploymentFailed, RayUnreachable, SettingsRefused
 from tests.builders import NOW, chain
 from tests.untold import deploy
 
@@ -28,6 +28,7 @@ def book(monkeypatch: pytest.MonkeyPatch, sharded: Plan) -> PolicyBook:
     """What the policy topic says to `up`; neither Kafka nor Ray is there."""
     found = PolicyBook(sharded.in_force.policy.deployment, sharded.settings.people)
     monkeypatch.setattr(deploy, "ensure_topics", lambda kafka, profile: [])
+    monkeypatch.setattr(deploy, "check_places", lambda kafka: None)
     monkeypatch.setattr(deploy, "make_evidence_key", lambda folder: False)
     monkeypatch.setattr(deploy.retention_check, "measure", lambda kafka, profile: [])
     monkeypatch.setattr(deploy, "read_book", lambda settings, deployment: found)
@@ -47,8 +48,26 @@ def test_a_cluster_that_would_keep_things_for_too_long_is_not_started(
     monkeypatch.setattr(deploy.retention_check, "measure", lambda kafka, profile: [age])
     with pytest.raises(SettingsRefused, match=r"evidence: 1 d is promised.*38 d old") as refused:
         deploy.up(sharded, lambda _: None)
-    assert "beholden retention apply" in str(refused.value)
+    assert "'beholden retention apply', by a user of Kafka that may alter topics," in str(refused.value)
     assert not book.releases
+
+
+def test_a_watchlist_whose_partitions_grew_is_not_followed(
+    book: PolicyBook, sharded: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused before anything is started; a topic that was made a moment ago holds nobody, and is not asked."""
+
+    def grew(kafka: Any) -> None:
+        raise SettingsRefused("topic watchlist grew")
+
+    monkeypatch.setattr(deploy, "check_places", grew)
+    monkeypatch.setattr(deploy, "_plan_at_work", lambda: None)
+    monkeypatch.setattr(deploy, "_start", lambda plan, is_new, progress: None)
+    with pytest.raises(SettingsRefused, match="topic watchlist grew"):
+        deploy.up(sharded, print)
+    made = sharded.settings.kafka.topic_prefix + "watchlist"
+    monkeypatch.setattr(deploy, "ensure_topics", lambda kafka, profile: [made])
+    deploy.up(sharded, print)
 
 
 def test_the_ledger_says_which_models_a_cluster_was_started_with(
@@ -146,6 +165,7 @@ class Stayer:
 
     at_work: Plan | None = None
     is_taken_down: bool = False
+    is_led: bool = True
     done: list[str] = field(default_factory=list)
 
     def bring_up(self, plan: Plan) -> list[str]:
@@ -166,12 +186,17 @@ def stayer(monkeypatch: pytest.MonkeyPatch, book: PolicyBook) -> Stayer:
     def lead(plan: Plan, at_work: Plan, progress: Any) -> None:
         found.done.append(f"lead under {at_work.in_force.policy.policy}")
 
+    def find(name: str) -> object | None:
+        assert name == deploy.SUPERVISOR
+        return object() if found.is_led else None
+
     monkeypatch.setattr(deploy, "_plan_at_work", lambda: found.at_work)
     monkeypatch.setattr(deploy, "was_taken_down", lambda: found.is_taken_down)
     monkeypatch.setattr(deploy, "ready_key", lambda plan: False)
     monkeypatch.setattr(deploy, "_make", lambda plan, progress: found.done.append("make"))
     monkeypatch.setattr(deploy, "_apply", apply)
     monkeypatch.setattr(deploy.ray_driver, "supervisor_of", lead)
+    monkeypatch.setattr(deploy, "find_actor", find)
     return found
 
 
@@ -184,6 +209,53 @@ def test_what_a_person_took_down_stays_down(sharded: Plan, stayer: Stayer) -> No
     """Whatever starts the process that stays anew."""
     stayer.is_taken_down = True
     assert stayer.bring_up(sharded) == []
+
+
+@pytest.mark.parametrize("is_refused", ["its time is over", "no Kafka"])
+def test_what_a_person_took_down_is_refused_nothing(
+    sharded: Plan, stayer: Stayer, monkeypatch: pytest.MonkeyPatch, is_refused: str
+) -> None:
+    """What its files say by now concerns whoever brings it up, and who stays says that it is down."""
+    stayer.is_taken_down = True
+    if is_refused == "no Kafka":
+        monkeypatch.setattr(deploy, "read_book", _no_kafka)
+        assert stayer.bring_up(sharded) == []
+    assert stayer.bring_up(_ended(sharded)) == []
+    stayer.is_taken_down = False
+    with pytest.raises(BrokerUnavailable if is_refused == "no Kafka" else SettingsRefused):
+        stayer.bring_up(_ended(sharded))
+    assert stayer.done == []
+
+
+def _no_kafka(*_: Any) -> PolicyBook:
+    raise BrokerUnavailable("no broker")
+
+
+def test_what_runs_is_led_whatever_its_files_say_by_now(sharded: Plan, book: PolicyBook, stayer: Stayer) -> None:
+    """By the plan that it has; then the refusal. One that has its supervisor is left to it."""
+    stayer.at_work = sharded
+    for refused in (_ended(sharded), replace(sharded, settings=replace(sharded.settings, ray="else:1"))):
+        stayer.is_led = False
+        with pytest.raises((SettingsRefused, DeploymentFailed)):
+            stayer.bring_up(refused)
+        assert stayer.done == ["lead under 1"]
+        stayer.is_led = True
+        with pytest.raises((SettingsRefused, DeploymentFailed)):
+            stayer.bring_up(refused)
+        assert stayer.done == []
+
+
+def test_a_refusal_is_not_hidden_by_a_ray_that_is_gone(
+    sharded: Plan, stayer: Stayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever stays would wait for that Ray, and say nothing of what must be mended."""
+
+    def gone(settings: Any) -> Any:
+        raise RayUnreachable("nothing answers")
+
+    monkeypatch.setattr(deploy.ray_driver, "connected", gone)
+    with pytest.raises(SettingsRefused, match="ended at 2026-01-02"):
+        stayer.bring_up(_ended(sharded))
 
 
 def test_a_release_that_the_file_names_comes_into_force_while_the_cluster_runs(

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 import ray
-from ray.exceptions import ActorUnavailableError
+from ray.exceptions import ActorUnavailableError, GetTimeoutError, RaySystemError
 
 from cluster.plan import Plan
 from cluster.shards.layout import Layout
-from operators.errors import RayUnreachable
+from operators.errors import DeploymentFailed, RayUnreachable
 from tests.untold import ray_driver
 
 ASKED, OLD = Layout(2, 2), Layout(3, 1)
@@ -139,3 +139,19 @@ def test_a_ray_that_is_not_there_is_said_at_once(sharded: Plan, address: str) ->
     refused = pytest.raises(RayUnreachable, match=f"nothing answers at {address} .*: start Ray there")
     with refused, ray_driver.connected(settings):
         pass
+
+
+@pytest.mark.parametrize(
+    ("raised", "may_come"),
+    [
+        (ActorUnavailableError("restarting", None), True),
+        (GetTimeoutError("nothing within 15 s"), True),
+        (RaySystemError("out of order"), False),
+    ],
+)
+def test_an_actor_that_is_started_anew_may_answer_later(raised: Exception, may_come: bool) -> None:
+    """Whoever stays waits for it: after each replacement of its pod the supervisor is somewhere else for a while."""
+    refused = pytest.raises(DeploymentFailed, match="cluster drawn does not answer")
+    with refused as silent, ray_driver.answering("drawn"):
+        raise raised
+    assert silent.value.retriable is may_come

@@ -52,3 +52,47 @@ def test_a_key_of_somebody_else_says_whose_it_must_be(tmp_path: Path, monkeypatc
     monkeypatch.setattr(Path, "read_text", refuse)
     with pytest.raises(SettingsRefused, match=r"some\.key cannot be read by user \d+: .* mode 440"):
         read_secret(file, "a command")
+
+
+def test_a_key_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is ended while it is written leaves none that no command mends; the next makes it."""
+
+    def ended(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    file = tmp_path / "some.key"
+    for name in ("fsync", "link"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, ended)
+            with pytest.raises(KeyboardInterrupt):
+                make_secret(file)
+        assert list(tmp_path.iterdir()) == []
+    assert make_secret(file)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in tmp_path.iterdir()] == ["some.key"]
+    assert len(read_secret(file, "a command")) == 32
+    assert not make_secret(file)
+
+
+def test_two_who_make_one_key_at_once_have_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first stays; the other finds it."""
+    file, link = tmp_path / "some.key", os.link
+
+    def late(made: str, there: Path) -> None:
+        file.write_text("f" * 64)
+        link(made, there)
+
+    monkeypatch.setattr(os, "link", late)
+    assert not make_secret(file)
+    assert file.read_text() == "f" * 64
+
+
+def test_a_folder_that_may_not_be_searched_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that cannot be written."""
+
+    def refuse(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    with pytest.raises(SettingsRefused, match=r"cannot be made here \(Permission denied\)"):
+        make_secret(tmp_path / "some.key")

@@ -7,10 +7,11 @@ from threading import Event
 from typing import Any
 
 import pytest
+from ray.exceptions import RpcError
 
 from cluster.plan import Plan
 from cluster.status import READY, ClusterStatus, Member, PolicyShown
-from operators.errors import BrokerUnavailable, DeploymentFailed, RayUnreachable, SettingsRefused
+from operators.errors import BrokerUnavailable, ClusterSilent, DeploymentFailed, RayUnreachable, SettingsRefused
 from tests.untold import stay
 
 DIGEST = "d" * 64
@@ -25,6 +26,7 @@ class World:
     starts: list[Any] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     noted: list[tuple[bool, str]] = field(default_factory=list)
+    joins: list[Any] = field(default_factory=list)
     is_taken_down: bool = False
     now_s: float = 0.0
     stopping: Event = field(default_factory=Event)
@@ -62,6 +64,8 @@ def world(monkeypatch: pytest.MonkeyPatch, sharded: Plan) -> World:
 
     @contextmanager
     def connected(_: Any) -> Iterator[None]:
+        if found.joins and (error := found.joins.pop(0)):
+            raise error
         found.said.append("joined")
         yield
 
@@ -146,7 +150,14 @@ def test_what_a_person_has_taken_down_is_left_alone(world: World, sharded: Plan)
     assert "drawn: not ready" in world.said
 
 
-@pytest.mark.parametrize("absent", [RayUnreachable("nothing answers at head:6379"), BrokerUnavailable("no broker")])
+@pytest.mark.parametrize(
+    "absent",
+    [
+        RayUnreachable("nothing answers at head:6379"),
+        BrokerUnavailable("no broker"),
+        ClusterSilent("cluster drawn does not answer: ActorUnavailableError"),
+    ],
+)
 def test_whoever_is_still_starting_is_waited_for_and_that_is_said_once(
     world: World, sharded: Plan, absent: Exception
 ) -> None:
@@ -155,6 +166,31 @@ def test_whoever_is_still_starting_is_waited_for_and_that_is_said_once(
     world.stay()
     assert [line for line in world.said if line.startswith("waits")] == [f"waits: {absent}"]
     assert world.noted[:2] == [(False, str(absent))] * 2
+
+
+@pytest.mark.parametrize("gone", [RayUnreachable("nothing answers at head:6379"), DeploymentFailed("no such actor")])
+def test_a_ray_that_is_gone_before_the_first_look_is_waited_for(world: World, sharded: Plan, gone: Exception) -> None:
+    """Its head may be started anew at any moment; whether that mends it shows when the cluster is brought up."""
+    world.joins, world.looks = [gone, None], [_status(sharded)]
+    world.stay()
+    assert world.said[:4] == ["brought up", f"waits: {gone}", "brought up", "joined"]
+    assert world.noted[0] == (False, str(gone))
+    assert world.now_s == stay.RETRY_S + stay.LOOK_S
+
+
+def test_a_ray_that_does_not_say_whether_all_was_taken_down_is_asked_again(
+    world: World, sharded: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told of as any other silence, and nothing is started meanwhile."""
+
+    def lost() -> bool:
+        raise RpcError("no GCS")
+
+    monkeypatch.setattr(stay, "was_taken_down", lost)
+    world.looks = [None, _status(sharded)]
+    world.stay()
+    assert world.said.count("brought up") == 1
+    assert world.noted[0] == (False, "cluster drawn does not answer: RpcError: no GCS")
 
 
 def test_patience_ends(world: World) -> None:

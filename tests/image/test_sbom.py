@@ -10,6 +10,7 @@ import pytest
 from image import sbom
 from tests.image.dockerfile import DOCKERFILE, locked, read_dockerfile
 
+MIRRORED = "mirror.example:5000/python:3.11.17-slim@sha256:" + "a" * 64
 HAS_CYCLONEDX = importlib.util.find_spec("cyclonedx_py") is not None
 LOCK = """\
 numpy==2.4.6 ; python_full_version < '3.12' \\
@@ -29,7 +30,7 @@ def bill(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     """A target and its bill; some seconds each."""
     if not HAS_CYCLONEDX:
         pytest.skip("cyclonedx-bom is not installed: make install")
-    return request.param, sbom.bill(request.param)
+    return request.param, sbom.bill(request.param, sbom.base_in(DOCKERFILE.read_text()))
 
 
 @pytest.mark.integration
@@ -60,7 +61,8 @@ def test_it_says_what_the_image_is_and_not_when_it_was_asked(bill: tuple[str, di
 def test_it_names_the_base_by_its_digest() -> None:
     """The one that the Dockerfile starts from."""
     image = read_dockerfile(DOCKERFILE.read_text()).arguments["PYTHON_IMAGE"]
-    found = sbom.base()
+    assert sbom.base_in(DOCKERFILE.read_text()) == image
+    found = sbom.base(image)
     assert image == f"{found['name']}:{found['version']}@sha256:{found['hashes'][0]['content']}"
     assert found["hashes"][0]["content"] in found["purl"]
 
@@ -79,7 +81,26 @@ def test_both_bills_are_written(
 ) -> None:
     """Into build/, which is no part of the repository."""
     monkeypatch.setattr(sbom, "ROOT", tmp_path)
-    monkeypatch.setattr(sbom, "bill", lambda kind: {"of": kind})
-    sbom.main()
+    monkeypatch.setattr(sbom, "bill", lambda kind, image: {"of": kind, "base": image})
+    (tmp_path / "Dockerfile").write_text(f"ARG PYTHON_IMAGE={MIRRORED}\n")
+    sbom.main([])
     assert capsys.readouterr().out.split() == ["build/sbom-cpu.json", "build/sbom-gpu.json"]
-    assert json.loads((tmp_path / "build" / "sbom-gpu.json").read_text()) == {"of": "gpu"}
+    assert json.loads((tmp_path / "build" / "sbom-gpu.json").read_text()) == {"of": "gpu", "base": MIRRORED}
+    other = MIRRORED.replace("a", "b")
+    sbom.main([other])
+    assert json.loads((tmp_path / "build" / "sbom-cpu.json").read_text()) == {"of": "cpu", "base": other}
+
+
+def test_an_image_on_another_base_is_told_by_that_one() -> None:
+    """As it was given to the build, a mirror's port included; its tag says which Python takes which packages."""
+    found = sbom.base(MIRRORED)
+    assert (found["name"], found["version"]) == ("mirror.example:5000/python", "3.11.17-slim")
+    assert found["hashes"][0]["content"] == "a" * 64
+    assert sbom.python_version(MIRRORED) == "3.11.17"
+
+
+@pytest.mark.parametrize("image", ["python:3.11.16", "python@sha256:" + "a" * 64, "python:latest@sha256:" + "a" * 64])
+def test_a_base_that_does_not_say_what_it_is_is_refused(image: str) -> None:
+    """The bill would say what nobody knows."""
+    with pytest.raises(SystemExit, match="NAME:TAG@sha256:DIGEST"):
+        sbom.base(image)

@@ -84,3 +84,13 @@ def test_a_kafka_that_says_no_is_heard(client: type[Client], monkeypatch: pytest
     monkeypatch.setattr(client, "refused", "not authorised")
     with pytest.raises(BrokerUnavailable, match=r"refuses settings of topics: here\.alerts: not authorised"):
         apply_retention(KAFKA, profile())
+
+
+def test_a_topic_that_is_missing_says_who_can_make_it(client: type[Client], monkeypatch: pytest.MonkeyPatch) -> None:
+    """In pods no user that the program has can; one that is there is told by its id and its partitions."""
+    found: list[dict[str, Any]] = []
+    monkeypatch.setattr(client, "describe_topics", lambda self, names: found)
+    with pytest.raises(BrokerUnavailable, match=r"here\.alerts does not exist .* user of Kafka that may create topics"):
+        admin.topic_id(KAFKA, "alerts")
+    found.append({"name": "here.alerts", "topic_id": "one", "partitions": [{}, {}]})
+    assert admin.topic_shape(KAFKA, "alerts") == ("one", 2)

@@ -32,6 +32,8 @@ POLL_S = 0.005
 class Reader:
     """Five entries, once it is let go."""
 
+    partitions = 1
+
     def __init__(self, records: list[Record]) -> None:
         self.go, self.is_searched = threading.Event(), threading.Event()
         self._records = records
@@ -92,7 +94,7 @@ def world(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         is_kept.set()
 
     monkeypatch.setattr(watchlist_feed, "TopicReader", lambda *_, **__: reader)
-    monkeypatch.setattr(watchlist_feed, "topic_id", lambda *_: "topic-1")
+    monkeypatch.setattr(watchlist_feed, "topic_shape", lambda *_: ("topic-1", 1))
     monkeypatch.setattr(watchlist_feed, "POLL_S", POLL_S)
     monkeypatch.setattr(watchlist_aside, "write", keep)
     shard = IndexShard(plan, REPLICA, lambda: found.failures.append(found.now_s), lambda: found.now_s)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import pytest
 
+from cluster.kafka.partitions import partition_of
 from cluster.kafka.reader import OffsetsUnknown
 from cluster.ports import Record
 from cluster.settings import KafkaSettings
@@ -51,9 +52,10 @@ class Topic:
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.opened: list[int] = []
+        self.partitions = 1
 
     def add(self, ref: str, value: bytes) -> None:
-        """One record more."""
+        """One record more in the first partition, whatever its key."""
         at = FrameRef("watchlist", 0, len(self.records))
         self.records.append(Record(at, ref.encode(), value, {}, 0))
 
@@ -79,6 +81,11 @@ class Reader:
         time.sleep(0.005)
         return found
 
+    @property
+    def partitions(self) -> int:
+        """Those of the topic by now."""
+        return self._topic.partitions
+
     def is_caught_up(self) -> bool:
         """Whether all was polled."""
         return self._at >= len(self._topic.records)
@@ -92,7 +99,7 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> Topic:
     """A topic in the place of Kafka's."""
     found = Topic()
     monkeypatch.setattr(watchlist_feed, "TopicReader", found.reader)
-    monkeypatch.setattr(watchlist_feed, "topic_id", lambda *_: "topic-1")
+    monkeypatch.setattr(watchlist_feed, "topic_shape", lambda *_: ("topic-1", found.partitions))
     return found
 
 
@@ -140,7 +147,7 @@ def test_a_snapshot_of_no_use_is_left_and_the_topic_read(
     elif harm == "old":
         monkeypatch.setattr(watchlist_feed, "FORGETS_AFTER", timedelta(0))
     elif harm == "other topic":
-        monkeypatch.setattr(watchlist_feed, "topic_id", lambda *_: "topic-2")
+        monkeypatch.setattr(watchlist_feed, "topic_shape", lambda *_: ("topic-2", 1))
     else:
         del topic.records[2:]
     status = _followed(topic, folder, 2 if harm == "ahead" else 4)
@@ -189,3 +196,41 @@ def test_a_withdrawal_that_waited_for_the_topic_to_be_read_anew_is_counted_with_
         feed.close()
     assert {kind: each.count for kind, each in done.effects.items()} == {"enrolled": 0, "withdrawn": 1}
     assert done.waiting_s["withdrawn"] == 0.0
+
+
+OWN = next(ref for ref in (f"e{at}" for at in range(99)) if not partition_of(ref.encode(), 2))
+OTHER = next(ref for ref in (f"e{at}" for at in range(99)) if partition_of(ref.encode(), 2))
+
+
+def test_an_entry_in_another_partition_than_its_keys_is_not_searched(topic: Topic, tmp_path: Path) -> None:
+    """Whoever is withdrawn is withdrawn in the other; it is counted, and neither it nor a withdrawal there counts."""
+    topic.partitions = 2
+    topic.add(OTHER, _record(OTHER, 0))
+    topic.add(OTHER, b"")
+    topic.add(OWN, _record(OWN, 1))
+    status = _followed(topic, tmp_path / "shard-0", 1)
+    assert status.invalid == 1
+    assert status.generation
+    assert status.generation.number == 3
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_partitions_that_are_added_while_it_follows_have_the_topic_read_anew(
+    topic: Topic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keeps: bool
+) -> None:
+    """Nobody would read the new ones, and withdrawals go there; what a snapshot has of before is of no use."""
+    monkeypatch.setattr(watchlist_feed, "RETRY_S", 0.01)
+    topic.add(OTHER, _record(OTHER, 0))
+    topic.add(OWN, _record(OWN, 1))
+    folder = tmp_path / "shard-0" if keeps else None
+    feed = WatchlistFeed(KafkaSettings(), 0, 1, CONTRACT, 1, folder)
+    try:
+        wait_until(lambda: feed.status().entries == 2, feed.status)
+        if folder:
+            wait_until((folder / "manifest.json").exists, feed.status)
+        topic.partitions = 2
+        wait_until(lambda: feed.status().entries == 1, feed.status)
+        wait_until(lambda: feed.status().trouble is None, feed.status)
+    finally:
+        feed.close()
+    assert topic.opened == [0, 0]

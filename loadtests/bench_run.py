@@ -19,8 +19,6 @@ import yaml
 from rich.console import Console
 
 from cluster.frame_publisher import KafkaFramePublisher
-from cluster.kafka.producer import KafkaSink, producing
-from cluster.kafka.topics import WATCHLIST
 from cluster.keys import make_evidence_key
 from cluster.plan import Plan, open_vision, read_plan
 from cluster.policies.desk import put_in_force
@@ -43,6 +41,7 @@ from loadtests.bench_report import (
 )
 from loadtests.quiet import Gate, Load, Snapshot, load, look, used_s
 from loadtests.temporary import Temporary, temporary
+from loadtests.write_entries import write_entries
 
 PICTURES = 240
 ENTRIES = 10_000
@@ -251,13 +250,9 @@ def _sides(plan: Plan, known: Sequence[tuple[str, bytes]], shown: Show) -> Itera
 
 def fill(plan: Plan, known: Sequence[tuple[str, bytes]], jpeg: bytes, names: Sequence[str]) -> list[str]:
     """Make the topics, put the policy in force, write the watchlist, and choose the cameras among `names`."""
-    kafka = plan.settings.kafka
     put_in_force(plan)
     make_evidence_key(plan.settings.key_folder)
-    with producing(kafka, "bench") as producer:
-        sink = KafkaSink(kafka, producer, WATCHLIST)
-        for delivery in [sink.send(ref, record, []) for ref, record in known]:
-            delivery.wait(30.0)
+    write_entries(plan.settings.kafka, known)
     return choose_cameras(plan, names, jpeg, datetime.now(UTC))
 
 

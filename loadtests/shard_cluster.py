@@ -13,8 +13,6 @@ from cluster import asking, deploy, ray_driver, ray_local
 from cluster.actors import sharded_index
 from cluster.broker.control import running_broker
 from cluster.kafka.admin import ensure_topics
-from cluster.kafka.producer import KafkaSink, producing
-from cluster.kafka.topics import WATCHLIST
 from cluster.plan import Plan, read_plan
 from cluster.settings import IndexSettings, Placement
 from cluster.status import READY
@@ -26,13 +24,13 @@ from loadtests.bench_frames import random_record
 from loadtests.bench_shards import Search
 from loadtests.quiet import Snapshot, look
 from loadtests.temporary import CONFIGS
+from loadtests.write_entries import write_entries
 from operators.align import TEMPLATE_NAME
 from operators.models import EmbeddingContract
 from operators.onnx import Device
 from operators.types import Float32
 
 NODES = 4
-_WRITTEN_AT_ONCE = 2_000
 _SETTLE_S = 3.0  # until every node knows of the others: before that Ray puts actors where it likes
 
 
@@ -147,9 +145,4 @@ def _records(rows: Float32, plan: Plan) -> list[bytes]:
 def _write(plan: Plan, records: Sequence[bytes]) -> None:
     kafka = plan.settings.kafka
     ensure_topics(kafka, plan.in_force.policy.retention)
-    with producing(kafka, "bench") as producer:
-        sink = KafkaSink(kafka, producer, WATCHLIST)
-        for start in range(0, len(records), _WRITTEN_AT_ONCE):
-            part = enumerate(records[start : start + _WRITTEN_AT_ONCE], start)
-            for delivery in [sink.send(f"case-{number}", record, []) for number, record in part]:
-                delivery.wait(30.0)
+    write_entries(kafka, ((f"case-{number}", record) for number, record in enumerate(records)))

@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from cluster.kafka.producer import KafkaSink, producing
-from cluster.kafka.topics import WATCHLIST
 from cluster.plan import Plan, open_vision, read_plan
 from cluster.strict_yaml import load
 from loadtests.bench_frames import random_record
@@ -28,12 +26,12 @@ from loadtests.load.shapes import Course, Shape
 from loadtests.load.timetable import Timetable, camera_names, plan
 from loadtests.people.draws import draw_of
 from loadtests.sought import enrol_all, portraits, sought, strangers
+from loadtests.write_entries import write_entries
 from operators.errors import SettingsRefused
 from operators.models import People
 from operators.sightings import SightingSettings
 
 STRANGER_GROUPS = 24  # of people who are not listed; the more people in view, the more faces each shows
-ENROL_S = 60.0
 Told = Callable[[str], None]
 Seen = Callable[[Sample], None]
 
@@ -179,15 +177,12 @@ def check_pace(scenario: Scenario, sightings: SightingSettings) -> None:
 
 def fill_up(at_work: Plan, count: int, seed: int) -> None:
     """Put so many random vectors on the list, as unlike each other and everybody as chance has it."""
-    if count <= 0:
-        return
     now, draw = datetime.now(UTC), draw_of(seed, 62)
-    with producing(at_work.settings.kafka, "load") as producer:
-        sink = KafkaSink(at_work.settings.kafka, producer, WATCHLIST)
-        deliveries = []
-        for number in range(count):
-            vector = draw.standard_normal(at_work.embedder.dimension or 0).astype(np.float32)
-            ref = f"random-{number:07d}"
-            deliveries.append(sink.send(ref, random_record(ref, vector / np.linalg.norm(vector), at_work, now), []))
-        for delivery in deliveries:
-            delivery.wait(ENROL_S)
+
+    def entry(number: int) -> tuple[str, bytes]:
+        vector = draw.standard_normal(at_work.embedder.dimension or 0).astype(np.float32)
+        ref = f"random-{number:07d}"
+        return ref, random_record(ref, vector / np.linalg.norm(vector), at_work, now)
+
+    if count > 0:
+        write_entries(at_work.settings.kafka, map(entry, range(count)))

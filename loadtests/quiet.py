@@ -9,6 +9,8 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import TypeVar
 
 import psutil
@@ -21,7 +23,7 @@ LIMIT_CORES = 0.15
 ATTEMPTS = 4
 PATIENCE_S = 60.0
 LOOK_S = 1.0
-_KERNEL = 2  # the parent of all kernel threads
+_THREADS_PARENT = Path("/proc/2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def look(leaders: Collection[int] = ()) -> Snapshot:
                 key = (process.pid, process.create_time())
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
-        if _KERNEL not in (process.pid, parent):
+        if not is_kernel(process.pid, parent):
             parents[process.pid] = parent
             times[key] = (used.user + used.system, used.children_user + used.children_system)
     own = family(parents, os.getpid()) | _members(parents, leaders)
@@ -87,6 +89,25 @@ def look(leaders: Collection[int] = ()) -> Snapshot:
         foreign={key: each for key, each in times.items() if key[0] not in own},
         stolen_s=psutil.cpu_times().steal,
     )
+
+
+def is_kernel(pid: int, parent: int) -> bool:
+    """Whether a process is a thread of the kernel.
+
+    Args:
+        pid: Its number.
+        parent: Its parent's.
+    """
+    return _kernel_parent() in (pid, parent)
+
+
+@cache
+def _kernel_parent() -> int | None:
+    """2, but not in a container, where that is a program like others."""
+    try:
+        return 2 if (_THREADS_PARENT / "comm").read_text().strip() == "kthreadd" else None
+    except OSError:
+        return None
 
 
 def family(parents: Mapping[int, int], root: int) -> set[int]:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import psutil
 
 from cluster.telemetry.gpu import Gpu, gpu_in_use
+from loadtests.quiet import is_kernel
 
 RECOGNISERS, SHARDS, RAY, BROKER, LOAD, OTHERS = "recognisers", "index shards", "ray", "broker", "load test", "others"
 GROUPS = (RECOGNISERS, SHARDS, RAY, BROKER, LOAD, OTHERS)
 _TITLES = {"ray::RecogniserActor": RECOGNISERS, "ray::ShardActor": SHARDS}
-_KERNEL = 2  # the parent of all kernel threads
 
 _Key = tuple[int, float]
 
@@ -55,7 +55,7 @@ class MachineWatch:
         for process in psutil.process_iter():
             try:
                 with process.oneshot():
-                    if _KERNEL in (process.pid, process.ppid()):
+                    if is_kernel(process.pid, process.ppid()):
                         continue
                     times, key = process.cpu_times(), (process.pid, process.create_time())
                     group = self._group(process, key, own)

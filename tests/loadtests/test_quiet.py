@@ -3,11 +3,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadtests import quiet
 from loadtests.quiet import Gate, Load, Snapshot, family, foreign_s, load, look, used_s
 
 QUIET = Load(wall_s=5.0, own_cores=2.0, foreign_cores=0.02, stolen_cores=0.0)
@@ -137,6 +139,19 @@ def test_own_processes_are_told_from_foreign_ones() -> None:
         assert os.getppid() in {key[0] for key in look({os.getsid(os.getppid())}).own}
     finally:
         child.communicate(b"\n")
+
+
+def test_in_a_container_the_second_process_is_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only where it is the kernel's are it and its children left out."""
+    monkeypatch.setattr(quiet, "_THREADS_PARENT", tmp_path)
+    for name, is_thread in (("kthreadd\n", True), ("bash\n", False)):
+        (tmp_path / "comm").write_text(name)
+        quiet._kernel_parent.cache_clear()
+        assert [quiet.is_kernel(2, 0), quiet.is_kernel(9, 2), quiet.is_kernel(9, 1)] == [is_thread, is_thread, False]
+    (tmp_path / "comm").unlink()
+    quiet._kernel_parent.cache_clear()
+    assert not quiet.is_kernel(2, 0)
+    quiet._kernel_parent.cache_clear()
 
 
 def _no_wait(seconds: float) -> None:

@@ -13,6 +13,9 @@ from loadtests.load.machine_watch import BROKER, LOAD, RECOGNISERS, MachineWatch
 from loadtests.load.scenario import Disturbance
 from loadtests.temporary import Temporary
 
+# Not 0: that is the session of every process whose session began outside a container.
+NO_SESSION = -1
+
 
 class Empty:
     """A cluster in which there is nobody."""
@@ -53,7 +56,7 @@ def test_no_fault_is_waited_for_or_made_after_the_end() -> None:
 
 def test_this_process_counts_as_the_load_test() -> None:
     """And nobody as a recogniser, where there is none of this run."""
-    watch = MachineWatch(leader=0)
+    watch = MachineWatch(NO_SESSION)
     sum(number * number for number in range(200_000))
     used = watch.look()
     assert used.cores[LOAD] > 0

@@ -4,7 +4,7 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from cluster.telemetry.gpu import gpu_name
 from loadtests.quiet import LIMIT_CORES, Load
 
 ONE, MANY, PROCESSES = "bare, one thread", "bare, threads", "bare, processes"
@@ -22,7 +23,9 @@ REFERENCE |= {PROCESSES_AGAIN: PROCESSES_AGAIN, KAFKA: PROCESSES_AGAIN}
 PACKAGES = (
     "beholden",
     "onnxruntime",
+    "onnxruntime-gpu",
     "faiss-cpu",
+    "faiss-gpu",
     "opencv-python-headless",
     "simplejpeg",
     "numpy",
@@ -112,8 +115,16 @@ def machine() -> dict[str, object]:
         "cores": os.cpu_count(),
         "system": platform.platform(),
         "python": platform.python_version(),
-        **{package: version(package) for package in PACKAGES},
+        **{package: found for package in PACKAGES if (found := _version(package))},
+        **({"gpu": name} if (name := gpu_name()) else {}),
     }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def tell_rejected(console: Console, load: Load) -> None:

@@ -24,12 +24,12 @@ from cluster.plan import open_vision, read_plan
 from cluster.settings import Placement
 from cluster.strict_yaml import load as load_yaml
 from cluster.telemetry.gpu import gpu_in_use
-from loadtests.bench_alone import DECODER, NETWORKS, Alone, decode_alone, faces_of, networks_alone
 from loadtests.bench_cluster import Drained, RunningCluster
 from loadtests.bench_frames import compose, entries
 from loadtests.bench_pipeline import MODELS, PLACEMENTS, POLICY, cluster_file, policy_document
 from loadtests.bench_report import machine
 from loadtests.bench_run import ENTRIES, Show, fill, temporary_run
+from loadtests.node_limits import DECODER, NETWORKS, Alone, decode_alone, faces_of, networks_alone
 from operators.onnx import Device
 
 PEOPLE = 3

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from operators.tensors import Planes
+from operators.tensors import Kept, Planes
 from operators.types import Image
 
 
@@ -53,3 +53,34 @@ def test_a_buffer_that_becomes_too_small_is_forgotten(picture: Image) -> None:
     large = planes.fill([picture, picture], 128, 224)
     assert not np.shares_memory(small, large)
     assert not small.any()
+
+
+def test_the_parted_channels_are_forgotten_too(picture: Image) -> None:
+    """They hold the same pixels as the planes."""
+    planes = Planes("rgb", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    planes.fill([picture], 128, 224)
+    parted = planes._parted.take(picture.size)
+    assert parted.any()
+    planes.forget()
+    assert not parted.any()
+
+
+def test_a_part_of_a_larger_image_is_cut_out_as_it_is(picture: Image) -> None:
+    """Rows that do not follow each other in memory, also read-only ones and in the other order."""
+    part = picture[10:50, 180:20:-2]
+    part.flags.writeable = False
+    planes = Planes("rgb", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)).fill([part], 64, 96)
+    assert (planes[0, :, :40, :80] == part.transpose(2, 0, 1)[::-1]).all()
+
+
+def test_kept_memory_forgets_no_more_than_was_used() -> None:
+    """A small array after a large one costs a small overwriting, and nothing is left of either."""
+    kept = Kept(np.uint8)
+    large = kept.take(100)
+    large[:] = 7
+    kept.forget()
+    large[50:] = 9  # as nobody would: it shows what the next call touches
+    kept.take(2, 5)[:] = 1
+    kept.forget()
+    assert not large[:50].any()
+    assert (large[50:] == 9).all()

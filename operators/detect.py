@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from operators.errors import ModelRefused
+from operators.graph_input import lift_division
 from operators.heads import Heads
 from operators.models import Adapter, ModelManifest, check_model
 from operators.nms import nms
@@ -65,6 +66,7 @@ class Detector:
         manifest: How the graph is fed and read.
         session: The loaded graph.
         settings: What counts as a face.
+        divisor: What the graph's input is divided by beforehand, see `lift_division`.
 
     Attributes:
         sha256: Digest of the model.
@@ -75,7 +77,9 @@ class Detector:
         ModelRefused: The graph does not look like the manifest's adapter.
     """
 
-    def __init__(self, manifest: ModelManifest, session: Session, settings: DetectSettings) -> None:
+    def __init__(
+        self, manifest: ModelManifest, session: Session, settings: DetectSettings, divisor: float = 1.0
+    ) -> None:
         self._heads = _heads(manifest, session)
         self.sha256 = manifest.sha256
         self.batch = session.input.shape[0]
@@ -84,7 +88,7 @@ class Detector:
         self._names = [port.name for port in session.outputs]
         self._settings = settings
         self._fixed = _fixed_size(session.input)
-        self._planes = Planes(manifest.colour, manifest.mean, manifest.scale)
+        self._planes = Planes(manifest.colour, manifest.mean, manifest.scale, divisor)
 
     def adopt(self, settings: DetectSettings) -> None:
         """Other settings from the next image on."""
@@ -181,8 +185,9 @@ def open_detector(
         DeviceUnavailable: The device is not the one that would run.
     """
     check_model(manifest, model)
-    session = open_session(model, device, threads)
-    detector = Detector(manifest, session, settings)
+    graph, divisor = lift_division(model)
+    session = open_session(graph, device, threads)
+    detector = Detector(manifest, session, settings, divisor)
     _warm_up(manifest, session, _heads(manifest, session))
     return detector
 

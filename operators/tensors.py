@@ -50,6 +50,7 @@ class Planes:
         colour: Channel order the network expects.
         mean: Subtracted from each channel, in that order.
         scale: Divides each channel after that.
+        divisor: Divides everything in the end, see `lift_division`.
     """
 
     def __init__(
@@ -57,10 +58,12 @@ class Planes:
         colour: Literal["bgr", "rgb"],
         mean: tuple[float, float, float],
         scale: tuple[float, float, float],
+        divisor: float = 1.0,
     ) -> None:
         self._source_channels = (0, 1, 2) if colour == "bgr" else (2, 1, 0)
         self._factors = tuple(np.float32(1 / value) for value in scale)
         self._offsets = tuple(np.float32(-m / s) for m, s in zip(mean, scale, strict=True))
+        self._divisor = np.float32(divisor)
         self._raw = all(value == 0 for value in mean) and all(value == 1 for value in scale)
         self._planes = Kept(np.float32)
         self._parted = Kept(np.uint8)
@@ -83,7 +86,7 @@ class Planes:
             cv2.split(image, list(parted))
             for channel, source in enumerate(self._source_channels):
                 self._write(canvas[channel, :rows, :columns], parted[source], channel)
-                black = self._offsets[channel]
+                black = self._offsets[channel] / self._divisor
                 canvas[channel, rows:] = black
                 canvas[channel, :rows, columns:] = black
         return planes
@@ -95,7 +98,14 @@ class Planes:
 
     def _write(self, plane: Float32, pixels: npt.NDArray[np.uint8], channel: int) -> None:
         if self._raw:
-            np.copyto(plane, pixels)
+            self._divide(pixels, plane)
             return
         np.multiply(pixels, self._factors[channel], out=plane)
         plane += self._offsets[channel]
+        self._divide(plane, plane)
+
+    def _divide(self, values: npt.NDArray[np.uint8] | Float32, plane: Float32) -> None:
+        if self._divisor != 1:
+            np.divide(values, self._divisor, out=plane)
+        elif values is not plane:
+            np.copyto(plane, values)

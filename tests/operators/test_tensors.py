@@ -26,6 +26,16 @@ def test_black_beyond_the_image_is_normalised_too(picture: Image, colour: str) -
     np.testing.assert_allclose(planes[0], ((canvas - mean) / scale).transpose(2, 0, 1), atol=1e-5)
 
 
+@pytest.mark.parametrize("mean", [0.0, 100.0])
+def test_everything_is_divided_in_the_end(picture: Image, mean: float) -> None:
+    """As the graph would have done it, to the bit, also beyond the image."""
+    scale = (1.0,) * 3 if mean == 0 else (50.0,) * 3
+    whole = Planes("bgr", (mean,) * 3, scale).fill([picture], 128, 224)
+    np.testing.assert_array_equal(
+        Planes("bgr", (mean,) * 3, scale, divisor=127.5).fill([picture], 128, 224), whole / np.float32(127.5)
+    )
+
+
 def test_the_buffer_is_kept_and_cleaned() -> None:
     """A smaller image after a larger one reuses the memory and sees nothing of it."""
     planes = Planes("bgr", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))

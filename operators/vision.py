@@ -206,8 +206,8 @@ class Vision:
         """
         image = decode(jpeg, check_header(jpeg, self._limits), self._max_side_px)
         number, boxes = int(seen.numbers[face]), seen.origin.found.boxes
-        alone = paint_over(image, np.delete(boxes, number, axis=0))
-        return encode(context_crop(alone, boxes[number]), _CONTEXT_QUALITY)
+        paint_over(image, np.delete(boxes, number, axis=0))
+        return encode(context_crop(image, boxes[number]), _CONTEXT_QUALITY)
 
     def join(self, seen: Sequence[Seen]) -> Float32:
         """The vectors of all frames, one below the other: (n, d) float32."""

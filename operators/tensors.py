@@ -39,6 +39,34 @@ class Kept(Generic[T]):
         self._used = 0
 
 
+class Canvas:
+    """Lays images on black canvases, as bytes, in one buffer that grows to the largest asked for.
+
+    For graphs that make their own numbers of pixels. Not for use by several threads.
+    """
+
+    def __init__(self) -> None:
+        self._pixels = Kept(np.uint8)
+
+    def fill(self, images: list[npt.NDArray[np.uint8]], height: int, width: int) -> npt.NDArray[np.uint8]:
+        """The images at the top left of black canvases, see `Planes.fill`.
+
+        Returns:
+            (n, height, width, 3) uint8, BGR, C-contiguous, valid until the next call.
+        """
+        canvases = self._pixels.take(len(images), height, width, 3)
+        for canvas, image in zip(canvases, images, strict=True):
+            rows, columns = image.shape[:2]
+            canvas[:rows, :columns] = image
+            canvas[rows:] = 0
+            canvas[:rows, columns:] = 0
+        return canvases
+
+    def forget(self) -> None:
+        """Overwrite what the buffer holds of the last images."""
+        self._pixels.forget()
+
+
 class Planes:
     """Fills float32 planes for one network, in one buffer that grows to the largest input asked for.
 
@@ -51,6 +79,11 @@ class Planes:
         mean: Subtracted from each channel, in that order.
         scale: Divides each channel after that.
         divisor: Divides everything in the end, see `lift_division`.
+
+    Attributes:
+        channels: The image's channel that each plane shows.
+        factors: What each plane's pixels are multiplied by.
+        offsets: What is added to each plane after that.
     """
 
     def __init__(
@@ -60,9 +93,9 @@ class Planes:
         scale: tuple[float, float, float],
         divisor: float = 1.0,
     ) -> None:
-        self._source_channels = (0, 1, 2) if colour == "bgr" else (2, 1, 0)
-        self._factors = tuple(np.float32(1 / value) for value in scale)
-        self._offsets = tuple(np.float32(-m / s) for m, s in zip(mean, scale, strict=True))
+        self.channels = (0, 1, 2) if colour == "bgr" else (2, 1, 0)
+        self.factors = tuple(np.float32(1 / value) for value in scale)
+        self.offsets = tuple(np.float32(-m / s) for m, s in zip(mean, scale, strict=True))
         self._divisor = np.float32(divisor)
         self._raw = all(value == 0 for value in mean) and all(value == 1 for value in scale)
         self._planes = Kept(np.float32)
@@ -84,9 +117,9 @@ class Planes:
             rows, columns = image.shape[:2]
             parted = self._parted.take(3, rows, columns)
             cv2.split(image, list(parted))
-            for channel, source in enumerate(self._source_channels):
+            for channel, source in enumerate(self.channels):
                 self._write(canvas[channel, :rows, :columns], parted[source], channel)
-                black = self._offsets[channel] / self._divisor
+                black = self.offsets[channel] / self._divisor
                 canvas[channel, rows:] = black
                 canvas[channel, :rows, columns:] = black
         return planes
@@ -100,8 +133,8 @@ class Planes:
         if self._raw:
             self._divide(pixels, plane)
             return
-        np.multiply(pixels, self._factors[channel], out=plane)
-        plane += self._offsets[channel]
+        np.multiply(pixels, self.factors[channel], out=plane)
+        plane += self.offsets[channel]
         self._divide(plane, plane)
 
     def _divide(self, values: npt.NDArray[np.uint8] | Float32, plane: Float32) -> None:

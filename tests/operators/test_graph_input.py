@@ -9,9 +9,13 @@ import yaml
 from onnx import TensorProto, helper
 
 from operators.detect import Detector, DetectSettings, open_detector
-from operators.graph_input import lift_division
+from operators.embed import Embedder
+from operators.errors import ModelRefused
+from operators.graph_input import fed, lift_division, take_pixels
 from operators.models import Adapter, ModelManifest
 from operators.onnx import Device, open_session
+from operators.tensors import Canvas, Planes
+from operators.types import Faces
 from tests.graphs import Graph
 
 MODELS = Path(__file__).resolve().parents[2] / "configs" / "models"
@@ -101,3 +105,90 @@ def test_the_shipped_detector_finds_the_same_to_the_bit(shipped: tuple[ModelMani
     np.testing.assert_array_equal(lifted.boxes, as_it_is.boxes)
     np.testing.assert_array_equal(lifted.confidence, as_it_is.confidence)
     np.testing.assert_array_equal(lifted.landmarks, as_it_is.landmarks)
+
+
+def _same(some: Faces, other: Faces) -> None:
+    assert len(some) > 3
+    np.testing.assert_allclose(some.boxes, other.boxes, atol=1e-4)
+    np.testing.assert_allclose(some.confidence, other.confidence, atol=1e-6)
+    np.testing.assert_allclose(some.landmarks, other.landmarks, atol=1e-4)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_detector_that_is_given_pixels_finds_the_same(shipped: tuple[ModelManifest, bytes], batch: int) -> None:
+    """As a GPU is fed, here run on the processor."""
+    manifest, model = shipped
+    settings = DetectSettings(confidence=0.001, overlap=0.9, max_side_px=640)
+    ready = fed(model, manifest, Device.CUDA)
+    session = open_session(ready.graph, Device.CPU, 1, pixels=ready.pixels)
+    assert session.input.shape == (None, 3, None, None)
+    by_pixels = Detector(manifest, session, settings, ready.feed)
+    by_planes = Detector(manifest, open_session(model, Device.CPU, 1), settings)
+    images = [PICTURE, PICTURE[::-1].copy()][:batch]
+    for some, other in zip(by_pixels.detect_batch(images), by_planes.detect_batch(images), strict=True):
+        _same(some, other)
+
+
+def test_so_does_one_of_fixed_size_and_normalised(scrfd: Any, describe: Any) -> None:
+    """Another order of colours, mean and scale, and black beyond the image as the network knows it."""
+    model, picture = scrfd(), np.zeros((320, 600, 3), np.uint8)
+    picture[:, :, 0], picture[80:160, 80:160] = 90, (255, 251, 253)
+    settings = DetectSettings(confidence=0.5, overlap=0.3, max_side_px=640)
+    manifest = describe(model, Adapter.SCRFD, colour="rgb", mean=(127.5, 120.0, 110.0), scale=(128.0, 120.0, 100.0))
+    ready = fed(model, manifest, Device.CUDA)
+    session = open_session(ready.graph, Device.CPU, 1, pixels=True)
+    assert session.input.shape == (1, 3, 640, 640)
+    by_planes = Detector(manifest, open_session(model, Device.CPU, 1), settings)
+    _same(Detector(manifest, session, settings, ready.feed).detect(picture), by_planes.detect(picture))
+
+
+def test_an_embedder_that_is_given_pixels_gives_the_same_vectors(embedder: Any, describe: Any) -> None:
+    """To a millionth."""
+    model, crops = embedder(), np.random.default_rng(4).integers(0, 256, (5, 112, 112, 3), np.uint8)
+    manifest = describe(model, Adapter.EMBEDDER112, colour="rgb", mean=(123.0, 116.0, 103.0), scale=(58.0, 57.0, 56.0))
+    ready = fed(model, manifest, Device.CUDA)
+    by_pixels = Embedder(manifest, open_session(ready.graph, Device.CPU, 1, pixels=True), ready.feed)
+    by_planes = Embedder(manifest, open_session(model, Device.CPU, 1))
+    np.testing.assert_allclose(by_pixels.embed(crops), by_planes.embed(crops), atol=1e-6)
+
+
+def test_a_processor_is_fed_planes_and_a_gpu_pixels(shipped: tuple[ModelManifest, bytes]) -> None:
+    """Each what costs it less."""
+    manifest, model = shipped
+    on_cpu, on_gpu = fed(model, manifest, Device.CPU), fed(model, manifest, Device.CUDA)
+    assert isinstance(on_cpu.feed, Planes)
+    assert isinstance(on_gpu.feed, Canvas)
+    assert (on_cpu.pixels, on_gpu.pixels) == (False, True)
+
+
+def test_a_graph_that_names_its_weights_as_inputs_is_understood(describe: Any) -> None:
+    """As older exports do."""
+    model = onnx.load_model_from_string(_graph(lambda graph: graph.add("Div", "input", graph.constant([4.0]))))
+    model.graph.input.append(helper.make_tensor_value_info("constant_0", TensorProto.FLOAT, [1]))
+    data = model.SerializeToString()
+    assert lift_division(data)[1] == 4
+    session = open_session(take_pixels(data, describe(data, Adapter.YUNET)), Device.CPU, 1, pixels=True)
+    [found] = session.run(PICTURE[None])
+    np.testing.assert_array_equal(found, PICTURE.transpose(2, 0, 1)[None] / np.float32(4))
+
+
+@pytest.mark.parametrize("shape", [["n", 3], ["n", 4, "h", "w"], ["n", "c", "h", "w"]])
+def test_a_graph_of_other_inputs_is_refused_when_it_is_to_be_given_pixels(
+    describe: Any, shape: list[int | str]
+) -> None:
+    """It stays as it is, and whoever opens it says what was expected."""
+    graph = Graph(shape)
+    graph.add("Relu", "input", output="seen")
+    model = graph.build("seen")
+    ready = take_pixels(model, describe(model, Adapter.YUNET))
+    assert ready == model
+    with pytest.raises(ModelRefused, match=r"one input of images, \(any, 3, any, any\) float32, found: input tensor"):
+        open_session(ready, Device.CPU, 1, pixels=True)
+
+
+def test_pixels_are_not_taken_for_numbers(shipped: tuple[ModelManifest, bytes]) -> None:
+    """A graph that wants bytes is refused where it would be given planes."""
+    manifest, model = shipped
+    with pytest.raises(ModelRefused, match="one input of float32, found: beholden_pixels"):
+        open_session(take_pixels(model, manifest), Device.CPU, 1)
+    assert take_pixels(b"junk", manifest) == b"junk"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from operators.tensors import Kept, Planes
+from operators.tensors import Canvas, Kept, Planes
 from operators.types import Image
 
 
@@ -94,3 +94,19 @@ def test_kept_memory_forgets_no_more_than_was_used() -> None:
     kept.forget()
     assert not large[:50].any()
     assert (large[50:] == 9).all()
+
+
+def test_a_canvas_shows_images_on_black_and_forgets_them(picture: Image) -> None:
+    """Also after a larger, brighter one, of which nothing is seen any more."""
+    canvas = Canvas()
+    canvas.fill([np.full((160, 256, 3), 255, np.uint8)] * 2, 160, 256)
+    laid = canvas.fill([picture, picture[::-1]], 128, 224)
+    assert laid.shape == (2, 128, 224, 3)
+    assert (laid[0, :120, :200] == picture).all()
+    assert (laid[1, :120, :200] == picture[::-1]).all()
+    assert not laid[:, 120:].any()
+    assert not laid[:, :, 200:].any()
+    whole = canvas._pixels.take(2, 160, 256, 3)
+    assert whole[1].any()
+    canvas.forget()
+    assert not whole.any()

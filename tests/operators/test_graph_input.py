@@ -8,14 +8,18 @@ import pytest
 import yaml
 from onnx import TensorProto, helper
 
+from loadtests.bench_frames import compose
 from operators.detect import Detector, DetectSettings, open_detector
-from operators.embed import Embedder
+from operators.embed import Embedder, open_embedder
 from operators.errors import ModelRefused
 from operators.graph_input import fed, lift_division, take_pixels
+from operators.jpeg import JpegLimits
 from operators.models import Adapter, ModelManifest
 from operators.onnx import Device, open_session
+from operators.quality import QualitySettings
 from operators.tensors import Canvas, Planes
-from operators.types import Faces
+from operators.types import Faces, Float32, Image
+from operators.vision import Seen, Vision
 from tests.graphs import Graph
 
 MODELS = Path(__file__).resolve().parents[2] / "configs" / "models"
@@ -86,12 +90,17 @@ def test_a_graph_that_begins_otherwise_stays_as_it_is(model: bytes) -> None:
     assert lift_division(model) == (model, 1.0)
 
 
+def _shipped(name: str) -> tuple[ModelManifest, bytes]:
+    """A model of the demonstration."""
+    fields = yaml.safe_load((MODELS / f"{name}.yaml").read_text())
+    fields |= {"adapter": Adapter(fields["adapter"]), "mean": tuple(fields["mean"]), "scale": tuple(fields["scale"])}
+    return ModelManifest(**fields), (MODELS / fields["file"]).read_bytes()
+
+
 @pytest.fixture(scope="module")
 def shipped() -> tuple[ModelManifest, bytes]:
     """The detector of the demonstration: its graph begins with a division."""
-    fields = yaml.safe_load((MODELS / "synthetic-detector-1.yaml").read_text())
-    fields |= {"adapter": Adapter(fields["adapter"]), "mean": tuple(fields["mean"]), "scale": tuple(fields["scale"])}
-    return ModelManifest(**fields), (MODELS / fields["file"]).read_bytes()
+    return _shipped("synthetic-detector-1")
 
 
 def test_the_shipped_detector_finds_the_same_to_the_bit(shipped: tuple[ModelManifest, bytes]) -> None:
@@ -192,3 +201,50 @@ def test_pixels_are_not_taken_for_numbers(shipped: tuple[ModelManifest, bytes]) 
     with pytest.raises(ModelRefused, match="one input of float32, found: beholden_pixels"):
         open_session(take_pixels(model, manifest), Device.CPU, 1)
     assert take_pixels(b"junk", manifest) == b"junk"
+
+
+class Plainly:
+    """Fills an input as a manifest describes it, number by number, for a graph as it is in its file."""
+
+    def __init__(self, manifest: ModelManifest) -> None:
+        self._step = -1 if manifest.colour == "rgb" else 1
+        self._factors = (1 / np.array(manifest.scale)).astype(np.float32)
+        self._offsets = (-np.array(manifest.mean) / np.array(manifest.scale)).astype(np.float32)
+
+    def fill(self, images: list[Image], height: int, width: int) -> Float32:
+        """See `Feed.fill`."""
+        canvas = np.zeros((len(images), height, width, 3), np.uint8)
+        for place, image in enumerate(images):
+            canvas[place, : image.shape[0], : image.shape[1]] = image
+        numbers = canvas[..., :: self._step].astype(np.float32) * self._factors + self._offsets
+        return np.ascontiguousarray(numbers.transpose(0, 3, 1, 2))
+
+    def forget(self) -> None:
+        """Nothing is kept."""
+
+
+def test_a_person_has_the_same_vector_however_pixels_reach_the_networks(shipped: tuple[ModelManifest, bytes]) -> None:
+    """From a frame to the vector with the shipped models: the same bits on a processor, a cosine of 1 as on a GPU."""
+    face, vector = shipped, _shipped("synthetic-embedder-1")
+    settings = DetectSettings(confidence=0.7, overlap=0.3, max_side_px=640)
+    quality = QualitySettings(0.7, 16, max_turn=0.5, max_tilt_deg=30, min_inside=0.8, min_sharpness=0.0)
+    limits = JpegLimits(max_bytes=1_000_000, max_side_px=4096, max_pixels=16_000_000, min_side_px=8, max_scans=20)
+    sessions = [open_session(model, Device.CPU, 1) for _, model in (face, vector)]
+    ready = [fed(model, manifest, Device.CUDA) for manifest, model in (face, vector)]
+    pixels = [open_session(each.graph, Device.CPU, 1, pixels=True) for each in ready]
+    ways = [
+        (
+            Detector(face[0], sessions[0], settings, Plainly(face[0])),
+            Embedder(vector[0], sessions[1], Plainly(vector[0])),
+        ),
+        (open_detector(*face, Device.CPU, 1, settings), open_embedder(*vector, Device.CPU, 1)),
+        (Detector(face[0], pixels[0], settings, ready[0].feed), Embedder(vector[0], pixels[1], ready[1].feed)),
+    ]
+    frames, found = compose(2), []
+    for eyes, memory in ways:
+        seen = Vision(eyes, memory, quality, limits, max_side_px=640, max_faces=10).see(frames)
+        found.append([one for one in seen if isinstance(one, Seen)])
+    plain, cpu, gpu = (np.concatenate([one.vectors for one in seen]) for seen in found)
+    assert len(plain) == 3
+    np.testing.assert_array_equal(cpu, plain)
+    assert ((gpu * plain).sum(axis=1) > 1 - 1e-6).all()

@@ -23,8 +23,11 @@ from onnxruntime.capi import onnxruntime_pybind11_state as raised
 from operators.errors import BeholdenError, DeviceUnavailable, ModelRefused
 from operators.types import Float32
 
-_PROVIDER = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _ERRORS_ONLY = 3
+# Or each session on a GPU warns of plugins that nobody asked for.
+onnxruntime.set_default_logger_severity(_ERRORS_ONLY)
+
+_PROVIDER = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _CUDA_ADVICE = "check that the driver, CUDA and cuDNN are the ones this onnxruntime-gpu was built for"
 # onnxruntime's exceptions have no common base of their own.
 _BROKEN_GRAPH = (raised.InvalidArgument, raised.InvalidGraph, raised.InvalidProtobuf, raised.NoModel, ValueError)

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tempfile
 import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from cluster.policies.desk import read_book, renumbered, whole_ms
 from cluster.policies.release import draft
 from cluster.wire.release import encode_release
 from tests.drawn import write_deployment
+from tests.local_http import ask
 from tests.running import Running, prepared
 from tests.two_hosts import ray_node
 
@@ -55,7 +55,7 @@ class Stayer:
     def is_ready(self) -> bool:
         """What it answers to whoever asks over HTTP."""
         try:
-            with urllib.request.urlopen(f"http://{HERE}:{self.port}/readyz", timeout=10) as answer:
+            with ask(f"http://{HERE}:{self.port}/readyz", timeout=10) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.HTTPError, OSError):
             return False

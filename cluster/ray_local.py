@@ -240,7 +240,8 @@ def stop_ray(cluster: str) -> bool:
 
 def _runs(pid: int, started_at: float) -> bool:
     try:
-        return abs(psutil.Process(pid).create_time() - started_at) < 1.0
+        process = psutil.Process(pid)
+        return abs(process.create_time() - started_at) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 

@@ -26,6 +26,17 @@ def test_a_node_is_known_by_its_process_and_its_start() -> None:
     assert LocalRay("here:1", *other, more=[other]).leaders == set()
 
 
+def test_a_node_that_nobody_buries_has_ended() -> None:
+    """In a container whose first process buries nobody, one that was killed would else be joined for ever."""
+    with subprocess.Popen(["sleep", "60"]) as child:
+        node = LocalRay("here:1", child.pid, psutil.Process(child.pid).create_time())
+        assert node.is_alive
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert not node.is_alive
+        assert node.leaders == set()
+
+
 def test_a_node_is_written_down_before_a_signal_ends_its_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A process that nobody knows of would run on, and the next `beholden up` would start another beside it."""
     started: list[subprocess.Popen[bytes]] = []

@@ -75,7 +75,7 @@ def link_distribution(name: str, site: Path) -> None:
 
 
 def can_make_pods() -> bool:
-    """Whether this user may mount and make networks here, which root of a container mostly may not, and has the tools."""
+    """Whether this user has the tools and may mount and make networks, which root of a container mostly may not."""
     tried = "/usr/sbin/ip link set lo up && mount -t tmpfs tmpfs /tmp && test -x /usr/bin/setpriv"
     try:
         return not subprocess.run([*_APART, "sh", "-c", tried], capture_output=True, check=False).returncode

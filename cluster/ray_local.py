@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -228,7 +228,8 @@ def stop_ray(cluster: str) -> bool:
         leaders = found.leaders
         members = _members(leaders)
         for leader in leaders:
-            os.kill(leader, signal.SIGTERM)
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                os.kill(leader, signal.SIGTERM)
         _, left = psutil.wait_procs(members, timeout=STOP_TIMEOUT_S)
         for process in left:
             process.kill()

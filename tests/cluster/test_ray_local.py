@@ -62,6 +62,23 @@ def test_a_node_is_written_down_before_a_signal_ends_its_start(monkeypatch: pyte
     assert not psutil.pid_exists(started[0].pid)
 
 
+def test_a_node_that_ends_while_it_is_looked_for_is_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As one that has lost its head a moment before `down` comes to it."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with subprocess.Popen(["sleep", "60"]) as child:
+
+        def look(_: object) -> list[psutil.Process]:
+            child.kill()
+            child.wait()
+            return []
+
+        monkeypatch.setattr(ray_local, "_members", look)
+        monkeypatch.setattr(ray_local, "_popen_node", lambda *_: child)
+        monkeypatch.setattr(ray_local, "_await", lambda *_: True)
+        start_ray("lost", 1, lambda _: None)
+        assert stop_ray("lost")
+
+
 @pytest.mark.parametrize("named", ["RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"])
 def test_a_token_that_the_environment_names_is_used_and_none_is_made(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: str

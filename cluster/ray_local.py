@@ -230,19 +230,36 @@ def stop_ray(cluster: str) -> bool:
         for leader in leaders:
             with suppress(ProcessLookupError):  # it has ended meanwhile
                 os.kill(leader, signal.SIGTERM)
-        _, left = psutil.wait_procs(members, timeout=STOP_TIMEOUT_S)
+        left = _outlive(members, STOP_TIMEOUT_S)
         for process in left:
             process.kill()
-        psutil.wait_procs(left, timeout=STOP_TIMEOUT_S)
+        _outlive(left, STOP_TIMEOUT_S)
     shutil.rmtree(temporary_folder(cluster), ignore_errors=True)
     (_folder(cluster) / "ray.json").unlink(missing_ok=True)
     return found is not None
 
 
+def _outlive(processes: list[psutil.Process], patience_s: float) -> list[psutil.Process]:
+    """Wait for processes to end and give those that did not."""
+    deadline, left = time.monotonic() + patience_s, processes
+    while left and time.monotonic() < deadline:
+        _, left = psutil.wait_procs(left, timeout=0.1)
+        left = [each for each in left if not _has_ended(each)]
+    return left
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """Also one that nobody has buried yet: in a container the first process may never do so."""
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
 def _runs(pid: int, started_at: float) -> bool:
     try:
         process = psutil.Process(pid)
-        return abs(process.create_time() - started_at) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+        return abs(process.create_time() - started_at) < 1.0 and not _has_ended(process)
     except psutil.NoSuchProcess:
         return False
 

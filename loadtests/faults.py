@@ -59,7 +59,10 @@ class Target:
     def ray(self, name: str) -> list[int]:
         """Processes of this cluster's Ray, the head's first: `raylet` or `gcs_server`."""
         session = f"/{self.cluster}/session_"
-        return _some(sorted(pid for pid, command in _commands() if f"/{name} --" in command and session in command))
+        found = [pid for pid, command in _commands() if f"/{name} --" in command and session in command]
+        return _some(
+            sorted(found, key=lambda pid: psutil.Process(pid).create_time())
+        )  # numbers begin anew at some time
 
     def actors(self, title: str) -> list[int]:
         """Processes of its actors of one class; Ray's title for them hides whose they are, their parents do not."""

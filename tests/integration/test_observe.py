@@ -148,9 +148,12 @@ def switch(running: Running) -> None:
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+def watched(tmp_path_factory: pytest.TempPathFactory, spare_ports: str) -> Iterator[Watched]:
     """Two recognisers, two shards, traffic, a canary, and what `beholden observe` starts."""
-    listen, otlp, canary, prometheus = (f"127.0.0.1:{free_port()}" for _ in range(4))
+    with pytest.MonkeyPatch.context() as patch:  # it is a while until somebody listens there
+        patch.setenv("BEHOLDEN_PORTS", spare_ports)
+        first = free_port(4)
+    listen, otlp, canary, prometheus = (f"127.0.0.1:{port}" for port in range(first, first + 4))
     folder: Path = tmp_path_factory.mktemp("deployment")
     picture = folder / "canary.jpg"
     picture.write_bytes(scene([CANARY_SEED]))

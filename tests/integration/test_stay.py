@@ -90,12 +90,15 @@ def ray() -> Iterator[ExitStack]:
 
 
 @pytest.fixture
-def running(ray: ExitStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+def running(ray: ExitStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spare_ports: str) -> Iterator[Running]:
     """Keys as a store of secrets gives them, a token as Ray's operator gives it, and no Ray yet."""
+    with monkeypatch.context() as patch:  # it is a while until somebody listens there
+        patch.setenv("BEHOLDEN_PORTS", spare_ports)
+        port = free_port()
     for name, value in (("MODE", "token"), ("TOKEN", secrets.token_hex(32))):
         monkeypatch.setenv(f"RAY_AUTH_{name}", value)
     document = write_deployment(tmp_path) | {
-        "ray": f"{HERE}:{free_port()}",
+        "ray": f"{HERE}:{port}",
         "recognisers": {"count": 2, "resources": {"lane": 1}},
         "index": {"placement": "sharded", "shards": 1, "replicas": 2, "resources": {"index": 1}},
         "supervisor": {"resources": {"desk": 1}},

@@ -19,6 +19,7 @@ import psutil
 from cluster.broker.lock import locked
 from cluster.broker.state import free_port
 from cluster.folders import make_private, state_folder, temporary_folder
+from cluster.same_process import runs, started_s
 from operators.errors import DeploymentFailed
 
 START_TIMEOUT_S = 60.0
@@ -47,7 +48,7 @@ class LocalRay:
     Attributes:
         address: HOST:PORT.
         pid: Leader of its session.
-        started_at: Start time of that process, to tell it from a later one of the same number.
+        started_at: When that process was started, to tell it from a later one of the same number; see `started_s`.
         more: The same of further nodes, (pid, start time) of each.
     """
 
@@ -59,7 +60,7 @@ class LocalRay:
     @property
     def is_alive(self) -> bool:
         """Whether that very process runs."""
-        return _runs(self.pid, self.started_at)
+        return runs(self.pid, self.started_at)
 
     @property
     def nodes(self) -> list[tuple[int, float]]:
@@ -69,7 +70,7 @@ class LocalRay:
     @property
     def leaders(self) -> set[int]:
         """Leaders of the sessions of all its nodes that run."""
-        return {pid for pid, started_at in self.nodes if _runs(pid, started_at)}
+        return {pid for pid, started_at in self.nodes if runs(pid, started_at)}
 
 
 def find_ray(cluster: str) -> LocalRay | None:
@@ -166,7 +167,7 @@ def _start_node(
     log = _folder(cluster) / f"ray-{len(before)}.log"
     with _uninterrupted():
         process = _popen_node(place, cpus, log)
-        head, *more = [*before, (process.pid, psutil.Process(process.pid).create_time())]
+        head, *more = [*before, (process.pid, started_s(process.pid))]
         running = LocalRay(address, *head, more=more)
         (_folder(cluster) / "ray.json").write_text(json.dumps(asdict(running)))
     if not _await(process, log):
@@ -254,14 +255,6 @@ def _has_ended(process: psutil.Process) -> bool:
         return bool(process.status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
-
-
-def _runs(pid: int, started_at: float) -> bool:
-    try:
-        process = psutil.Process(pid)
-        return abs(process.create_time() - started_at) < 1.0 and not _has_ended(process)
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _members(leaders: Collection[int]) -> list[psutil.Process]:

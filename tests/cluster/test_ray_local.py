@@ -13,29 +13,19 @@ import pytest
 
 from cluster import ray_local
 from cluster.ray_local import LocalRay, find_ray, locked_cluster, start_ray, stop_ray
+from cluster.same_process import started_s
 from operators.errors import DeploymentFailed
 from tests.waiting import LOOK_S, PATIENCE_S
 
 
 def test_a_node_is_known_by_its_process_and_its_start() -> None:
     """A process of the same number that was started at another time is somebody else's, and is never ended."""
-    started_at = psutil.Process().create_time()
+    started_at = started_s(os.getpid())
     other = (os.getpid(), started_at - 5)
     assert LocalRay("here:1", os.getpid(), started_at).is_alive
     assert not LocalRay("here:1", *other).is_alive
     assert LocalRay("here:1", os.getpid(), started_at, [other]).leaders == {os.getpid()}
     assert LocalRay("here:1", *other, more=[other]).leaders == set()
-
-
-def test_a_node_that_nobody_buries_has_ended() -> None:
-    """In a container whose first process buries nobody, one that was killed would else be joined for ever."""
-    with subprocess.Popen(["sleep", "60"]) as child:
-        node = LocalRay("here:1", child.pid, psutil.Process(child.pid).create_time())
-        assert node.is_alive
-        child.kill()
-        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        assert not node.is_alive
-        assert node.leaders == set()
 
 
 def test_a_node_is_written_down_before_a_signal_ends_its_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

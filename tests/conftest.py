@@ -1,4 +1,4 @@
-"""What all tests share: repeatable properties, and no Ray that nobody has asked for."""
+"""What all tests share: repeatable properties, no Ray that nobody has asked for, and no terminal."""
 
 import gc
 import os
@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"  # else a call that a test forgets to replace starts one, in seconds
+for variable in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+    os.environ.pop(variable, None)  # what is printed is held against words, wherever tests are started from
 
 # The same examples on every machine and every run; deadlines measure the machine, not the code.
 settings.register_profile(

@@ -231,9 +231,9 @@ def _delete(data: Path) -> None:
 
 
 def _has_ended(pid: int) -> bool:
-    """Whether a child of ours has ended. Its command line says less: it is empty for a moment after the start."""
+    """Whether a child of ours has ended, and bury it. Its command line says less: it is empty for a moment at first."""
     try:
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG) is not None
     except ChildProcessError:
         return True
 

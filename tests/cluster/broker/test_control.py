@@ -166,10 +166,11 @@ def test_stubborn_node_is_killed(tmp_path: Path, java: Path, monkeypatch: pytest
 
 
 def test_node_that_dies_at_its_start_is_reported(tmp_path: Path, java: Path) -> None:
-    """The message holds the node's last words."""
+    """The message holds the node's last words, and nothing of it stays among the processes."""
     (java / "die").touch()
     with pytest.raises(DeploymentFailed, match="node 1 died at its start: no memory for the heap"):
         _start(tmp_path / "data")
+    assert "java" not in {child.name() for child in psutil.Process().children()}
 
 
 def test_failed_start_leaves_no_process(tmp_path: Path, java: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ from loadtests.bench_pipeline import CANDIDATES, MODELS, POLICY, cluster_file, p
 from loadtests.bench_report import MISSED, NOISY, machine
 from loadtests.bench_run import ENTRIES, fill, temporary_run
 from loadtests.overload_passages import Passages, recognised
-from loadtests.quiet import Load, load
+from loadtests.quiet import Load, Spoilt, load
 from loadtests.temporary import Temporary
 
 FACTORS = (1.5, 3.0)
@@ -230,8 +230,8 @@ def find_capacity(cluster: RunningCluster, cameras: Sequence[str], pictures: Seq
     shown: list[Shown] = list(schedule(pictures, cameras, 2 * BACKLOG, begin))
     cluster.drain(shown[: BACKLOG // 2])
     found, _ = cluster.drain(shown[BACKLOG // 2 : BACKLOG + BACKLOG // 2])
-    if found is None:
-        raise RuntimeError("a partition changed hands while capacity was measured; run it again")
+    if isinstance(found, Spoilt):
+        raise RuntimeError(f"capacity was not measured: {found.why}; run it again")  # noqa: TRY004 - no wrong type
     return found.fps
 
 

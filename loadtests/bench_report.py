@@ -116,10 +116,9 @@ def machine() -> dict[str, object]:
     }
 
 
-def tell_rejected(console: Console, load: Load) -> None:
+def tell_rejected(console: Console, why: str) -> None:
     """Say why a sample is taken again."""
-    busy = f"{load.foreign_cores:.2f} core, the hypervisor {load.stolen_cores:.2f}"
-    console.print(f"sample rejected: other programs took {busy}; waiting to try again", style="yellow", highlight=False)
+    console.print(f"sample rejected: {why}", style="yellow", highlight=False)
 
 
 def show(figures: Figures, console: Console) -> None:

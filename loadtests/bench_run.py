@@ -39,7 +39,7 @@ from loadtests.bench_report import (
     machine,
     tell_rejected,
 )
-from loadtests.quiet import Gate, Load, Snapshot, load, look, used_s
+from loadtests.quiet import Gate, Load, Snapshot, Spoilt, load, look, used_s
 from loadtests.temporary import Temporary, temporary
 from loadtests.write_entries import write_entries
 
@@ -197,24 +197,24 @@ class Bench:
         }
         return Figures(about, self._samples, self._gate.taken, self._gate.rejected, self._idle)
 
-    def _take(self, name: str, sample: Callable[[], tuple[Sample | None, Load]]) -> None:
+    def _take(self, name: str, sample: Callable[[], tuple[Sample | Spoilt, Load]]) -> None:
         self._samples.setdefault(name, []).append(self._gate.take(sample))
 
-    def _held(self, cluster: RunningCluster, name: str) -> tuple[Sample | None, Load]:
+    def _held(self, cluster: RunningCluster, name: str) -> tuple[Sample, Load]:
         with cluster.held():
             return self._work(name)
 
-    def _work(self, name: str) -> tuple[Sample | None, Load]:
+    def _work(self, name: str) -> tuple[Sample, Load]:
         before = self._look()
         work = self._sides.run(name, BARE_S)
         spent = load(before, self._look())
         return Sample(work.fps, {"loop": work.cpu_s * 1000 / work.frames}, spent), spent
 
-    def _drain(self, cluster: RunningCluster) -> tuple[Sample | None, Load]:
+    def _drain(self, cluster: RunningCluster) -> tuple[Sample | Spoilt, Load]:
         found, spent = cluster.drain(self._shown.next(self._frames))
-        return (Sample(found.fps, found.cpu_ms, spent) if found else None), spent
+        return (found if isinstance(found, Spoilt) else Sample(found.fps, found.cpu_ms, spent)), spent
 
-    def _without_ray(self) -> tuple[Sample | None, Load]:
+    def _without_ray(self) -> tuple[Sample, Load]:
         work, before, after = self._sides.workers.run_kafka(uuid.uuid4().hex, KAFKA_S, self._look)
         broker_ms = used_s(before.own, after.own, broker_pids()) * 1000 / work.frames
         spent = load(before, after)

@@ -24,7 +24,7 @@ from loadtests.bench_frames import compose, entries
 from loadtests.bench_pipeline import MODELS, PLACEMENTS, POLICY, cluster_file, policy_document
 from loadtests.bench_report import MISSED, NOISY, machine, tell_rejected
 from loadtests.bench_run import temporary_run
-from loadtests.quiet import LIMIT_CORES, Gate, Load
+from loadtests.quiet import LIMIT_CORES, Gate, Load, Spoilt
 from loadtests.telemetry_sides import COLLECTOR, Side, beside, collecting, introduce, running_side
 
 PICTURES, ENTRIES = 120, 1_000
@@ -72,11 +72,13 @@ def _ratios(rounds: Sequence[Round]) -> list[float]:
     return [on.fps / off.fps for off, on in rounds]
 
 
-def _round(order: tuple[Side, Side]) -> tuple[Round | None, Load]:
+def _round(order: tuple[Side, Side]) -> tuple[Round | Spoilt, Load]:
     """Both, and the load of the one that was disturbed more."""
     (first, one), (second, other) = (side.take() for side in order)
     worse = max(one, other, key=lambda load: max(load.foreign_cores, load.stolen_cores))
-    return ((first, second) if first and second else None), worse
+    if isinstance(first, Spoilt):
+        return first, worse
+    return (second if isinstance(second, Spoilt) else (first, second)), worse
 
 
 def verdict(rounds: Sequence[Round], wanted: int, least: float | None) -> tuple[int, str]:

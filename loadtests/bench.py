@@ -3,6 +3,7 @@
 import click
 
 from loadtests.bench_churn import churn_command
+from loadtests.bench_compare import compare_command
 from loadtests.bench_decode import decode_command
 from loadtests.bench_delivery import delivery_command
 from loadtests.bench_index import index_command
@@ -20,6 +21,7 @@ def bench() -> None:
 
 bench.add_command(pipeline)
 bench.add_command(churn_command)
+bench.add_command(compare_command)
 bench.add_command(decode_command)
 bench.add_command(delivery_command)
 bench.add_command(index_command)

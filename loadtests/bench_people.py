@@ -1,6 +1,7 @@
 """How fast people are drawn: frames of 1280x720 with one face, on one core, against encoding them as JPEG."""
 
 import platform
+from pathlib import Path
 
 import click
 import cv2
@@ -8,6 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from loadtests.bench_result import Compared, json_option, result, save
 from loadtests.people.camera import Camera
 from loadtests.people.scenes import Crowd, Schedule, plan_walks
 from loadtests.stopwatch import mean_s
@@ -54,7 +56,8 @@ def measure(camera: Camera, numbers: list[int], rounds: int) -> np.ndarray[tuple
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the walks.")
 @click.option("--frames", type=click.IntRange(1), default=60, show_default=True, help="Frames in each round.")
 @click.option("--rounds", type=click.IntRange(1), default=9, show_default=True)
-def people_command(seed: int, frames: int, rounds: int) -> None:
+@json_option
+def people_command(seed: int, frames: int, rounds: int, file: Path | None) -> None:
     """Time the drawing of street scenes with one face; exits with 1 below 100 frames a second."""
     cv2.setNumThreads(1)
     schedule = plan_walks(seed, ["only"], 5.0, _SECONDS, Crowd({}, range(1, 200), 12, 0.0, 20))
@@ -72,5 +75,8 @@ def people_command(seed: int, frames: int, rounds: int) -> None:
     ratios = times[:, 0] / times[:, 1]
     console.print(f"drawing / encoding: {np.median(ratios):.2f} ({ratios.min():.2f} to {ratios.max():.2f})")
     console.print(f"{platform.machine()}, Python {platform.python_version()}, OpenCV {cv2.__version__}")
+    rates = Compared("frames drawn and encoded", tuple(1 / times[:, 2]), at_least=FLOOR_FPS, unit="frames/s")
+    costs = Compared("drawing / encoding", tuple(ratios), higher_is_better=False)
+    save(result([rates, costs], {"s a frame: drawn, encoded, both": times.tolist()}), file)
     if 1 / both < FLOOR_FPS:
         raise SystemExit(1)

@@ -36,7 +36,6 @@ from loadtests.bench_report import (
     PROCESSES_AGAIN,
     Figures,
     Sample,
-    machine,
     tell_rejected,
 )
 from loadtests.quiet import Gate, Load, Snapshot, Spoilt, load, look, used_s
@@ -185,7 +184,6 @@ class Bench:
         pictures = self._shown.pictures
         size_kb = np.mean([len(each) for each in pictures]) / 1000
         about = {
-            **machine(),
             "frames": f"{len(pictures)} pictures of 1280x720, {size_kb:.0f} KB each",
             "entries": ENTRIES,
             "detector": plan.detector.name,
@@ -195,7 +193,7 @@ class Bench:
             "rounds": f"{rounds}, backlog of {self._frames} frames, bare loops {BARE_S:.0f} s each",
             "account": dict(account),
         }
-        return Figures(about, self._samples, self._gate.taken, self._gate.rejected, self._idle)
+        return Figures(about, self._samples, self._gate, self._idle)
 
     def _take(self, name: str, sample: Callable[[], tuple[Sample | Spoilt, Load]]) -> None:
         self._samples.setdefault(name, []).append(self._gate.take(sample))

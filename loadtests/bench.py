@@ -7,6 +7,7 @@ from loadtests.bench_compare import compare_command
 from loadtests.bench_decode import decode_command
 from loadtests.bench_delivery import delivery_command
 from loadtests.bench_index import index_command
+from loadtests.bench_kafka import kafka_command
 from loadtests.bench_overload import overload_command
 from loadtests.bench_people import people_command
 from loadtests.bench_pipeline import pipeline
@@ -25,6 +26,7 @@ bench.add_command(compare_command)
 bench.add_command(decode_command)
 bench.add_command(delivery_command)
 bench.add_command(index_command)
+bench.add_command(kafka_command)
 bench.add_command(overload_command)
 bench.add_command(people_command)
 bench.add_command(shards_command)

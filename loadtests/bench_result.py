@@ -11,8 +11,9 @@ from typing import Any
 
 import click
 from click.core import ParameterSource
+from rich.console import Console
 
-from loadtests.bench_report import hardware, versions
+from loadtests.bench_report import MISSED, NOISY, hardware, versions
 from loadtests.quiet import Gate
 
 FORM = "beholden.bench.v1"
@@ -155,6 +156,24 @@ def save(found: BenchResult, file: Path | None) -> None:
     """Write a result, if a file was asked for."""
     if file:
         file.write_text(json.dumps(found.as_json(), indent=1) + "\n")
+
+
+def conclude(compared: Sequence[Compared], quiet: int, wanted: int, check: bool, console: Console) -> int:
+    """Print what was compared; the exit status.
+
+    Args:
+        compared: What was compared; of no use when too few rounds were quiet.
+        quiet: Rounds that were.
+        wanted: Rounds that were wanted.
+        check: Whether what was asked and is not reached is a failure.
+        console: Where it is printed.
+    """
+    if not quiet or 2 * quiet < wanted:
+        console.print(f"[bold]only {quiet} of {wanted} rounds were quiet: run it again when nothing else runs")
+        return NOISY
+    for each in compared:
+        console.print(f"{each.name}: {each.found}{f'; asked: {each.asked}' if each.asked else ''}", highlight=False)
+    return MISSED if check and any(each.is_reached is False for each in compared) else 0
 
 
 def read_result(file: Path) -> BenchResult:

@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -31,6 +30,7 @@ from loadtests.bench_bare import Work
 from loadtests.bench_report import tell_rejected
 from loadtests.bench_result import Compared, conclude, json_option, result, save
 from loadtests.quiet import Gate, Load, load, look
+from loadtests.stopwatch import cpu_and_wall
 from loadtests.temporary import CONFIGS
 from operators.errors import BrokerUnavailable
 
@@ -99,9 +99,8 @@ def sample(name: str, kafka: KafkaSettings, jpeg: bytes, count: int) -> Client:
 
 
 def _work(call: Callable[[], object], count: int) -> Work:
-    begin_s, cpu_s = time.perf_counter(), time.process_time()
-    call()
-    return Work(count, time.perf_counter() - begin_s, time.process_time() - cpu_s)
+    cpu_s, wall_s = cpu_and_wall(call)
+    return Work(count, wall_s, cpu_s)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ def plan(tmp_path: Path) -> Plan:
 
 
 def test_models_are_given_what_a_recogniser_gave_them(plan: Plan) -> None:
-    """The detector each picture, the embedder all faces of a batch; copies, for the recogniser's own are overwritten."""
+    """The detector each picture, the embedder all faces of a batch; copies, since the originals are overwritten."""
     pictures = [scene([number]) for number in range(1, 9)] + [scene([1, 2])]
     alone = ModelsAlone(plan, pictures, 1)
     (first, calls), (second, more) = alone._batches

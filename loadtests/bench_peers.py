@@ -4,12 +4,8 @@ Nothing is said of speed before all of them have found the same: as many faces i
 vectors. What is compared is what all of them do, from a JPEG to the vectors of its faces; nobody searches a list.
 """
 
-import hashlib
 import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -20,116 +16,18 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from cluster.policies.in_force import read_pinned, read_policy
-from cluster.settings import Limits
 from loadtests.bench_bare import BATCH, Work
 from loadtests.bench_frames import compose
-from loadtests.bench_pipeline import MODELS, POLICY
 from loadtests.bench_report import tell_rejected
 from loadtests.bench_result import Compared, conclude, json_option, result, save
-from loadtests.peer_models import Feed, as_scrfd, with_feed
-from loadtests.peers import PEERS, Found, Look, Peer, Task, quietly
+from loadtests.peer_sides import Sides, drawn_models, photographs, real_models, sides
+from loadtests.peers import PEERS, Found, Peer
 from loadtests.quiet import Gate, Load, load, look
 from loadtests.stopwatch import cpu_and_wall
-from operators.align import TEMPLATE_NAME
-from operators.detect import DetectSettings, open_detector
-from operators.embed import open_embedder
-from operators.errors import FrameRefused
-from operators.models import Adapter, ModelManifest
-from operators.onnx import Device
-from operators.quality import QualitySettings
-from operators.vision import Vision
 
-SIZE = (1280, 736)  # what pictures of 1280x720 are laid into: whole cells of 32
-OVERLAP = 0.4
 LEAST = 1.0
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 BOX_PX, COSINE = 1.0, 0.995  # decoders and alignment round differently
-OWN = Feed("bgr", 127.5, 127.5)  # of the demonstration's embedder
-EVERY_FACE = QualitySettings(
-    min_confidence=0, min_face_width_px=1e-3, max_turn=1e9, max_tilt_deg=180, min_inside=0, min_sharpness=0
-)
-Ours = Callable[[Sequence[bytes]], list[Found]]
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """The models of a run: of an SCRFD and an embedder, each the bytes for one feed."""
-
-    detector: Callable[[Feed], bytes]
-    embedder: Callable[[Feed], bytes]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sides:
-    """A peer and this project, on the same two files.
-
-    Attributes:
-        ours: Several pictures at once, as a recogniser takes them.
-        theirs: One picture.
-    """
-
-    ours: Ours
-    theirs: Look
-
-
-def drawn_models() -> Files:
-    """The demonstration's, which know people who do not exist."""
-    detector, embedder = ((MODELS / f"synthetic-{name}-1.onnx").read_bytes() for name in ("detector", "embedder"))
-    return Files(lambda feed: as_scrfd(detector, feed), lambda feed: with_feed(embedder, feed, OWN))
-
-
-@contextmanager
-def sides(peer: Peer, models: Files, confidence: float, threads: int) -> Iterator[Sides]:
-    """Both, loaded.
-
-    Args:
-        peer: The other pipeline.
-        models: What both run.
-        confidence: From which on a face is one.
-        threads: Of the models of each.
-    """
-    with tempfile.TemporaryDirectory(prefix="beholden-peers-") as named:
-        detector, embedder = Path(named) / "detector.onnx", Path(named) / "embedder.onnx"
-        detector.write_bytes(models.detector(peer.detector))
-        embedder.write_bytes(models.embedder(peer.embedder))
-        task = Task(detector, embedder, SIZE, DetectSettings(confidence, OVERLAP, max(SIZE)), threads)
-        yield Sides(our_look(task, peer), quietly(peer.open(task)))
-
-
-def our_look(task: Task, peer: Peer) -> Ours:
-    """This project's detector, alignment and embedder, fed as the peer feeds them."""
-    found = (_manifest(task.detector, Adapter.SCRFD, peer.detector), _manifest(task.embedder, None, peer.embedder))
-    device, files = Device.CPU, [task.detector.read_bytes(), task.embedder.read_bytes()]
-    detector = open_detector(found[0], files[0], device, task.threads, task.detect)
-    embedder = open_embedder(found[1], files[1], device, task.threads)
-    vision = Vision(detector, embedder, EVERY_FACE, Limits().jpeg, task.detect.max_side_px, max_faces=1000)
-
-    def see(jpegs: Sequence[bytes]) -> list[Found]:
-        faces = []
-        for seen in vision.see(jpegs):
-            if isinstance(seen, FrameRefused):
-                raise seen
-            faces.append(Found(seen.faces.boxes, seen.vectors))
-        return faces
-
-    return see
-
-
-def _manifest(file: Path, adapter: Adapter | None, feed: Feed) -> ModelManifest:
-    """What a file of this run is, in this project's words."""
-    kind = "detector" if adapter else "embedder"
-    known, data = read_pinned(MODELS / f"synthetic-{kind}-1.yaml")[0], file.read_bytes()
-    return replace(
-        known,
-        adapter=adapter or known.adapter,
-        file=file.name,
-        size_bytes=len(data),
-        sha256=hashlib.sha256(data).hexdigest(),
-        colour=feed.colour,
-        mean=(feed.mean,) * 3,
-        scale=(feed.scale,) * 3,
-        template=None if adapter else TEMPLATE_NAME,
-    )
 
 
 def difference(ours: Found, theirs: Found) -> str | None:
@@ -218,10 +116,17 @@ def installed(names: Sequence[str], console: Console) -> dict[str, Peer]:
 @click.option("--pictures", type=click.IntRange(BATCH), default=48, show_default=True, help="In each round.")
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True, help="Of models.")
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--testdata", type=_FOLDER, help="Real models and photographs: the folder that tests take.")
 @click.option("--check", is_flag=True, help="Fail when a peer is faster.")
 @json_option
 def peers_command(
-    names: tuple[str, ...], pictures: int, threads: int, rounds: int, check: bool, file: Path | None
+    names: tuple[str, ...],
+    pictures: int,
+    threads: int,
+    rounds: int,
+    testdata: Path | None,
+    check: bool,
+    file: Path | None,
 ) -> None:
     """Send the same pictures through this project and through other pipelines, all with the same models.
 
@@ -231,11 +136,12 @@ def peers_command(
     console = Console()
     here = installed(names, console)
     cv2.setNumThreads(threads)
-    jpegs, confidence = compose(pictures), read_policy(POLICY).policy.detect.confidence
+    jpegs = photographs(testdata, pictures) if testdata else compose(pictures)
+    models = real_models(testdata) if testdata else drawn_models()
     gate = Gate(look, told=partial(tell_rejected, console))
     found: dict[str, list[Round]] = {}
     for name, peer in here.items():
-        with sides(peer, drawn_models(), confidence, threads) as both:
+        with sides(peer, models, threads) as both:
             if differ := differences(both, jpegs):
                 console.print(
                     f"[bold red]{name}: {len(differ)} of {pictures} pictures differ, the first by {differ[0]}"

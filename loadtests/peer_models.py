@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
@@ -26,13 +27,19 @@ class Feed:
 
     Attributes:
         colour: Order of the channels.
-        mean: Subtracted from each.
-        scale: Divides each after that.
+        mean: Subtracted from each; one number for all, or one for each in that order.
+        scale: Divides each after that; see `mean`.
     """
 
     colour: Literal["bgr", "rgb"]
-    mean: float
-    scale: float
+    mean: float | tuple[float, float, float]
+    scale: float | tuple[float, float, float]
+
+    def planes(self, colour: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Mean and scale of each channel, (3, 1, 1), in an order."""
+        turn = 1 if colour == self.colour else -1
+        mean, scale = (np.broadcast_to(np.array(each, np.float64), 3)[::turn] for each in (self.mean, self.scale))
+        return mean.reshape(3, 1, 1), scale.reshape(3, 1, 1)
 
 
 RAW = Feed("bgr", 0.0, 1.0)
@@ -57,13 +64,15 @@ class _Wires:
 
 
 def with_feed(model: bytes, feed: Feed, own: Feed) -> bytes:
-    """A graph that is fed in another way than its own, one picture at a time where its outputs have rows of their own.
+    """A graph that is fed in another way than its own; the same file where the ways are the same.
 
     Args:
         model: The ONNX file.
         feed: How it will be fed.
         own: How it was trained to be fed.
     """
+    if feed == own:
+        return model
     loaded = onnx.load_model_from_string(model)
     _feed(loaded.graph, feed, own)
     return _written(loaded)
@@ -116,12 +125,12 @@ def _rows(wires: _Wires, anchors: Sequence[str], columns: int, name: str) -> Non
 def _feed(graph: GraphProto, feed: Feed, own: Feed) -> None:
     """Put before a graph what brings one feed into the other: x * scale + shift, and the channels in order."""
     first, wires = graph.input[0].name, _Wires()
-    scale, shift = feed.scale / own.scale, (feed.mean - own.mean) / own.scale
+    (mean, scale), (own_mean, own_scale) = feed.planes(feed.colour), own.planes(feed.colour)
     last = _FED
-    if scale != 1.0:
-        last = wires.add("Mul", [last, wires.constant("feed_scale", scale)], "scaled")
-    if shift != 0.0:
-        last = wires.add("Add", [last, wires.constant("feed_shift", shift)], "shifted")
+    if (scale != own_scale).any():
+        last = wires.add("Mul", [last, wires.constant("feed_scale", scale / own_scale)], "scaled")
+    if (mean != own_mean).any():
+        last = wires.add("Add", [last, wires.constant("feed_shift", (mean - own_mean) / own_scale)], "shifted")
     if feed.colour != own.colour:
         last = wires.add("Gather", [last, wires.constant("channels", _RGB_TO_BGR, np.int64)], "ordered", axis=1)
     wires.add("Identity", [last], first)

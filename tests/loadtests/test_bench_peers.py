@@ -18,20 +18,19 @@ from loadtests import bench_peers, peers, quiet
 from loadtests.bench_bare import Work
 from loadtests.bench_frames import compose
 from loadtests.bench_peers import (
-    Sides,
     compared,
     difference,
     differences,
-    drawn_models,
     installed,
     measure,
     peers_command,
-    sides,
     table,
 )
 from loadtests.peer_models import Feed
+from loadtests.peer_sides import Sides, drawn_models, laid_onto, photographs, sides
 from loadtests.peers import PEERS, Found, Look, Peer, Task
 from loadtests.quiet import Gate, Load
+from operators.decode import encode
 from operators.detect import DetectSettings
 
 QUIET = Load(wall_s=5.0, own_cores=2.0, foreign_cores=0.0, stolen_cores=0.0)
@@ -137,7 +136,7 @@ def test_this_side_finds_faces_with_the_files_of_the_other() -> None:
         assert task.detector.parent == task.embedder.parent
         return lambda jpeg: TWO
 
-    with sides(replace(FAKE, open=opened), drawn_models(), 0.7, 1) as both:
+    with sides(replace(FAKE, open=opened), drawn_models(), 1) as both:
         [found] = both.ours(compose(1))
     assert len(found.boxes) == 1
     assert np.linalg.norm(found.vectors, axis=1) == pytest.approx([1.0], abs=1e-5)
@@ -185,3 +184,17 @@ def test_uniface_is_given_the_same_files(monkeypatch: pytest.MonkeyPatch) -> Non
         "input_size": (1280, 736),
     }
     assert len(found.boxes) == 2
+
+
+def test_photographs_are_laid_onto_pictures_of_one_size(tmp_path: Path) -> None:
+    """As large as they may be; spread over the whole folder; without any it says what is wanted."""
+    wide, high = (laid_onto(np.full(shape, 255, np.uint8)) for shape in ((10, 100, 3), (100, 10, 3)))
+    assert wide.shape == high.shape == (720, 1280, 3)
+    assert [int(each.max(axis=2).max(axis=axis).argmax()) for each, axis in ((wide, 1), (high, 0))] == [296, 604]
+    with pytest.raises(Exception, match="holds no photograph"):
+        photographs(tmp_path, 3)
+    (tmp_path / "images").mkdir()
+    for number in range(6):
+        grey = np.full((16, 16, 3), 40 * number, np.uint8)
+        (tmp_path / "images" / f"{number}.jpg").write_bytes(encode(grey, 95))
+    assert len(set(photographs(tmp_path, 3))) == 3

@@ -9,6 +9,7 @@ from loadtests.bench_decode import decode_command
 from loadtests.bench_delivery import delivery_command
 from loadtests.bench_index import index_command
 from loadtests.bench_kafka import kafka_command
+from loadtests.bench_node import node_command
 from loadtests.bench_overload import overload_command
 from loadtests.bench_peers import peers_command
 from loadtests.bench_people import people_command
@@ -30,6 +31,7 @@ bench.add_command(decode_command)
 bench.add_command(delivery_command)
 bench.add_command(index_command)
 bench.add_command(kafka_command)
+bench.add_command(node_command)
 bench.add_command(overload_command)
 bench.add_command(peers_command)
 bench.add_command(people_command)

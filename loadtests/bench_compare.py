@@ -17,7 +17,7 @@ from loadtests.bench_report import MISSED, NOISY, hardware
 from loadtests.bench_result import BenchResult, Compared, read_result
 
 LEAST_TOLERANCE = 0.03  # of the median: what one run differs from the next by, although their rounds agree
-SAME = ("processor", "cores")
+SAME = ("processor", "cores", "gpu")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 

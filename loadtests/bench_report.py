@@ -13,6 +13,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from cluster.telemetry.gpu import gpu_name
 from loadtests.quiet import Gate, Load
 
 ONE, MANY, PROCESSES = "bare, one thread", "bare, threads", "bare, processes"
@@ -116,6 +117,7 @@ def hardware() -> dict[str, object]:
         "cores": os.cpu_count(),
         "memory": f"{memory_gib} GiB",
         "system": platform.platform(),
+        **({"gpu": name} if (name := gpu_name()) else {}),
     }
 
 

@@ -138,15 +138,11 @@ class Detector:
         return [self._read(outputs, row, fit.padded_width, stretch) for row in range(len(images))]
 
     def _fit(self, height: int, width: int) -> _Fit:
-        if self._fixed is not None:
-            to_height, to_width = self._fixed
-            ratio = min(to_width / width, to_height / height)
-        else:
-            ratio = min(1.0, self._settings.max_side_px / max(height, width))
-        fitted_width, fitted_height = max(1, round(width * ratio)), max(1, round(height * ratio))
         if self._fixed is None:
-            to_height, to_width = _whole_cells(fitted_height), _whole_cells(fitted_width)
-        return _Fit(fitted_width, fitted_height, to_width, to_height)
+            return _free_fit(height, width, self._settings.max_side_px)
+        to_height, to_width = self._fixed
+        ratio = min(to_width / width, to_height / height)
+        return _Fit(max(1, round(width * ratio)), max(1, round(height * ratio)), to_width, to_height)
 
     def _read(self, outputs: list[Float32], row: int, width: int, stretch: Float32) -> Faces:
         # Newer SCRFD exports have no batch axis.
@@ -154,6 +150,18 @@ class Detector:
         found = self._heads.read(self._names, own, width, self._settings.confidence)
         kept = found.take(nms(found.boxes, found.confidence, self._settings.overlap))
         return Faces(kept.boxes * np.tile(stretch, 2), kept.confidence, kept.landmarks * stretch)
+
+
+def input_size(height: int, width: int, max_side_px: int) -> tuple[int, int]:
+    """Height and width, pixels, of what a graph of free size is given for an image.
+
+    Args:
+        height: Of the image.
+        width: Of the image.
+        max_side_px: See `DetectSettings`.
+    """
+    fit = _free_fit(height, width, max_side_px)
+    return fit.padded_height, fit.padded_width
 
 
 def open_detector(
@@ -183,6 +191,12 @@ def _resize(image: Image, fit: _Fit) -> Image:
     shrinks = fit.width < image.shape[1]
     resized = cv2.resize(image, (fit.width, fit.height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return np.asarray(resized, np.uint8)
+
+
+def _free_fit(height: int, width: int, max_side_px: int) -> _Fit:
+    ratio = min(1.0, max_side_px / max(height, width))
+    fitted_width, fitted_height = max(1, round(width * ratio)), max(1, round(height * ratio))
+    return _Fit(fitted_width, fitted_height, _whole_cells(fitted_width), _whole_cells(fitted_height))
 
 
 def _whole_cells(pixels: int) -> int:

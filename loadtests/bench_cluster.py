@@ -77,7 +77,7 @@ def spoilt(before: Standing, after: Standing, rates: Sequence[float | None]) -> 
     if before.shares != after.shares:
         return Spoilt("a partition changed hands")
     if None in rates:
-        return Spoilt("a recogniser committed fewer than three times: give it more frames")
+        return Spoilt("a recogniser committed fewer than three times: give it more --frames")
     return None
 
 

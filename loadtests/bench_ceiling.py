@@ -27,7 +27,7 @@ from loadtests.bench_pipeline import MODELS, POLICY, cluster_file, policy_docume
 from loadtests.bench_report import Sample, tell_rejected
 from loadtests.bench_result import Compared, conclude, json_option, result, save
 from loadtests.bench_run import BARE_S, ENTRIES, WARM_UP_S, Show, fill, temporary_run
-from loadtests.quiet import Gate, Load, Spoilt, load
+from loadtests.quiet import LIMIT_CORES, Gate, Load, Spoilt, load
 
 PICTURES = 24  # the graphs' inputs for one are kept, 12 MB
 LEAST_OF_CEILING, LEAST_BATCHED = 0.95, 1.2
@@ -115,9 +115,12 @@ def table(rounds: Sequence[Round]) -> Table:
 @click.option("--models", type=_FOLDER, default=MODELS, help="Folder of the model files; configs/models by default.")
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Of all that is compared.")
 @click.option("--frames", type=click.IntRange(200), default=600, show_default=True, help="The cluster's backlog.")
+@click.option("--foreign", type=float, default=LIMIT_CORES, show_default=True, help="Cores other programs may take.")
 @click.option("--check", is_flag=True, help="Fail when a ratio is below what is asked.")
 @json_option
-def ceiling_command(policy: Path, models: Path, rounds: int, frames: int, check: bool, file: Path | None) -> None:
+def ceiling_command(
+    policy: Path, models: Path, rounds: int, frames: int, foreign: float, check: bool, file: Path | None
+) -> None:
     """Hold recogniser and cluster against models alone and against models and decoder; and batches of 8 against 1.
 
     Exits with 1 when, with --check, a ratio is below what is asked, with 2 when the machine was not quiet enough.
@@ -136,7 +139,7 @@ def ceiling_command(policy: Path, models: Path, rounds: int, frames: int, check:
             console.print("[bold]starting the cluster")
             run.beholden("up", "-f", str(run.file))
             with closing(RunningCluster(run, plan, len(names))) as cluster:
-                gate = Gate(cluster.look, told=partial(tell_rejected, console))
+                gate = Gate(cluster.look, foreign, told=partial(tell_rejected, console))
                 found = measure(workers, cluster, shown, frames, rounds, gate)
     if found:
         console.print(table(found))

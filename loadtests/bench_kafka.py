@@ -29,7 +29,7 @@ from loadtests import librdkafka
 from loadtests.bench_bare import Work
 from loadtests.bench_report import tell_rejected
 from loadtests.bench_result import Compared, conclude, json_option, result, save
-from loadtests.quiet import Gate, Load, load, look
+from loadtests.quiet import LIMIT_CORES, Gate, Load, load, look
 from loadtests.stopwatch import cpu_and_wall
 from loadtests.temporary import CONFIGS
 from operators.errors import BrokerUnavailable
@@ -172,9 +172,10 @@ def table(rounds: Sequence[Round], size: int) -> Table:
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Of both clients.")
 @click.option("--messages", type=click.IntRange(1), default=1000, show_default=True, help="Of each way in a round.")
 @click.option("--bytes", "size", type=click.IntRange(1), default=100_000, show_default=True, help="Of each message.")
+@click.option("--foreign", type=float, default=LIMIT_CORES, show_default=True, help="Cores other programs may take.")
 @click.option("--check", is_flag=True, help="Fail when a message costs too much.")
 @json_option
-def kafka_command(rounds: int, messages: int, size: int, check: bool, file: Path | None) -> None:
+def kafka_command(rounds: int, messages: int, size: int, foreign: float, check: bool, file: Path | None) -> None:
     """Compare kafka-python, as cameras and readers use it, with librdkafka: the same messages, the same broker.
 
     Exits with 1 when kafka-python computes checksums in Python or, with --check, when a message costs too much; with 2
@@ -184,7 +185,7 @@ def kafka_command(rounds: int, messages: int, size: int, check: bool, file: Path
     console = Console()
     if not has_fast_crc():
         raise click.ClickException("kafka-python computes CRC-32C in Python: pip install 'kafka-python[crc32c]'")
-    gate = Gate(look, told=partial(tell_rejected, console))
+    gate = Gate(look, foreign, told=partial(tell_rejected, console))
     jpeg = os.urandom(size)
     with filled_broker(jpeg, messages) as kafka, processes() as pools:
 

@@ -22,7 +22,7 @@ from loadtests.bench_report import tell_rejected
 from loadtests.bench_result import Compared, conclude, json_option, result, save
 from loadtests.peer_sides import Sides, drawn_models, photographs, real_models, sides
 from loadtests.peers import PEERS, Found, Peer
-from loadtests.quiet import Gate, Load, load, look
+from loadtests.quiet import LIMIT_CORES, Gate, Load, load, look
 from loadtests.stopwatch import cpu_and_wall
 
 LEAST = 1.0
@@ -117,6 +117,7 @@ def installed(names: Sequence[str], console: Console) -> dict[str, Peer]:
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True, help="Of models.")
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--testdata", type=_FOLDER, help="Real models and photographs: the folder that tests take.")
+@click.option("--foreign", type=float, default=LIMIT_CORES, show_default=True, help="Cores other programs may take.")
 @click.option("--check", is_flag=True, help="Fail when a peer is faster.")
 @json_option
 def peers_command(
@@ -125,6 +126,7 @@ def peers_command(
     threads: int,
     rounds: int,
     testdata: Path | None,
+    foreign: float,
     check: bool,
     file: Path | None,
 ) -> None:
@@ -138,7 +140,7 @@ def peers_command(
     cv2.setNumThreads(threads)
     jpegs = photographs(testdata, pictures) if testdata else compose(pictures)
     models = real_models(testdata) if testdata else drawn_models()
-    gate = Gate(look, told=partial(tell_rejected, console))
+    gate = Gate(look, foreign, told=partial(tell_rejected, console))
     found: dict[str, list[Round]] = {}
     for name, peer in here.items():
         with sides(peer, models, threads) as both:

@@ -116,7 +116,7 @@ def hardware() -> dict[str, object]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "memory": f"{memory_gib} GiB",
-        "system": platform.platform(),
+        "system": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
         **({"gpu": name} if (name := gpu_name()) else {}),
     }
 

@@ -76,11 +76,15 @@ def measure(both: Sides, jpegs: Sequence[bytes], rounds: int, gate: Gate) -> lis
 
 
 def compared(found: Mapping[str, Sequence[Round]]) -> list[Compared]:
-    """This project over each peer."""
-    return [
-        Compared(f"this project / {name}, pictures/s", tuple(a.fps / b.fps for a, b in rounds), at_least=LEAST)
-        for name, rounds in found.items()
-    ]
+    """This project over each peer; processor time tells something on a busy machine, too."""
+    both = []
+    for name, rounds in found.items():
+        spent = tuple(ours.cpu_s / theirs.cpu_s for ours, theirs in rounds)
+        both += [
+            Compared(f"this project / {name}, pictures/s", tuple(a.fps / b.fps for a, b in rounds), at_least=LEAST),
+            Compared(f"this project / {name}, processor time of a picture", spent, higher_is_better=False),
+        ]
+    return both
 
 
 def table(found: Mapping[str, Sequence[Round]]) -> Table:
@@ -105,7 +109,7 @@ def installed(names: Sequence[str], console: Console) -> dict[str, Peer]:
     for peer in asked.values():
         if peer.version is None:
             console.print(peer.advice, highlight=False)
-    here = {f"{name} {peer.version}": peer for name, peer in asked.items() if peer.version}
+    here = {name: peer for name, peer in asked.items() if peer.version}
     if not here:
         raise click.ClickException("there is nothing to compare with")
     return here
@@ -149,7 +153,9 @@ def peers_command(
                     f"[bold red]{name}: {len(differ)} of {pictures} pictures differ, the first by {differ[0]}"
                 )
                 raise SystemExit(1)
-            console.print(f"{name}: the same faces, boxes and vectors in {pictures} pictures", highlight=False)
+            console.print(
+                f"{name} {peer.version}: the same faces, boxes and vectors in {pictures} pictures", highlight=False
+            )
             found[name] = measure(both, jpegs, rounds, gate)
     console.print(table(found))
     ratios = compared(found)

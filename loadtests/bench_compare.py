@@ -16,7 +16,9 @@ from rich.table import Table
 from loadtests.bench_report import MISSED, NOISY, hardware
 from loadtests.bench_result import BenchResult, Compared, read_result
 
+WIDEST = 0.4  # of the median: rounds that differ by more say nothing about a few per cent
 LEAST_TOLERANCE = 0.03  # of the median: what one run differs from the next by, although their rounds agree
+HOLDS, WORSE, UNCLEAR, NOT_MEASURED = "holds", "worse", "rounds differ too much", "not measured"
 SAME = ("processor", "cores", "gpu")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -40,12 +42,19 @@ class Change:
         Where one round is all there is, nothing says how much runs differ; then what is asked is the limit. So what is
         counted, as answers that are wrong, is allowed nothing.
         """
-        runs = [each.rounds for each in (self.before, self.now) if each]
         least = LEAST_TOLERANCE * abs(self.before.median)
-        if max(map(len, runs)) > 1:
-            return max(least, *(max(rounds) - min(rounds) for rounds in runs))
+        if self._has_rounds:
+            return max(least, *(max(rounds) - min(rounds) for rounds in self._runs))
         asked = self.before.at_least if self.before.at_most is None else self.before.at_most
         return inf if asked is None else max(least, abs(asked - self.before.median))
+
+    @property
+    def _runs(self) -> list[tuple[float, ...]]:
+        return [each.rounds for each in (self.before, self.now) if each]
+
+    @property
+    def _has_rounds(self) -> bool:
+        return max(map(len, self._runs)) > 1
 
     @property
     def worse_by(self) -> float:
@@ -59,8 +68,10 @@ class Change:
     def verdict(self) -> str:
         """In a word or two."""
         if self.now is None:
-            return "not measured"
-        return "worse" if self.worse_by > self.tolerance else "holds"
+            return NOT_MEASURED
+        if self.worse_by > self.tolerance:
+            return WORSE
+        return UNCLEAR if inf > self.tolerance > WIDEST * abs(self.before.median) and self._has_rounds else HOLDS
 
 
 def changes(before: BenchResult, now: BenchResult) -> list[Change]:
@@ -79,11 +90,11 @@ def other_machine(before: BenchResult, here: BenchResult) -> list[str]:
 
 
 def exit_code(found: Sequence[Change]) -> int:
-    """1: something is worse; 2: something was not measured, or nothing was compared; 0: everything holds."""
+    """1: something is worse; 2: of something that cannot be said, or nothing was compared; 0: everything holds."""
     verdicts = {each.verdict for each in found}
-    if "worse" in verdicts:
+    if WORSE in verdicts:
         return MISSED
-    return 0 if verdicts == {"holds"} else NOISY
+    return 0 if verdicts == {HOLDS} else NOISY
 
 
 @click.command("compare", context_settings={"ignore_unknown_options": True})
@@ -96,8 +107,8 @@ def compare_command(baseline: Path, arguments: tuple[str, ...], current: Path | 
 
     ARGUMENTS are added to BASELINE's own command, as folders that it needs here.
 
-    Exits with 1 when something is worse, with 2 when that cannot be said: something was not measured, or the machine is
-    another one.
+    Exits with 1 when something is worse, with 2 when that cannot be said: something was not measured, its rounds differ
+    too much, or the machine is another one.
     """
     console = Console()
     before = _read(baseline)
@@ -119,7 +130,7 @@ def table(found: Sequence[Change], before: BenchResult, now: BenchResult) -> Tab
     for each in found:
         compared = each.now.found if each.now else ""
         worse = f"{max(0.0, each.worse_by):.3g}" if each.now else ""
-        style = {"worse": "bold red", "not measured": "yellow"}.get(each.verdict, "")
+        style = {WORSE: "bold red", HOLDS: ""}.get(each.verdict, "yellow")
         shown.add_row(
             each.before.name, each.before.found, compared, worse, f"{each.tolerance:.3g}", each.verdict, style=style
         )

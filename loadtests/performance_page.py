@@ -24,9 +24,10 @@ Each command above, with `--json FILE`, writes such a run. The runs that this pa
     beholden bench compare docs/performance/NAME.json --with FILE      # compares a run that was made before
 
 exits with 1 when a median has become worse by more than rounds differ in one of the two runs (largest less smallest,
-3 % of the median at least), with 2 when too little was quiet or the processor is another one. Of two runs of the same
-thing with five rounds each, 2 in 1,000 are called worse, and of those that have become worse by four times the standard
-deviation of a round, 86 in 100 are. Where one round is all there is, what is asked is the limit.
+3 % of the median at least), with 2 when that cannot be said: too little was quiet, rounds differ by more than 40 % of
+the median, or the processor is another one. Of two runs of the same thing with five rounds each, 2 in 1,000 are called
+worse, and of those that have become worse by four times the standard deviation of a round, 86 in 100 are. Where one
+round is all there is, what is asked is the limit.
 
 ## Pages
 """
@@ -46,8 +47,8 @@ def page(results: Sequence[BenchResult], pages: Sequence[Path]) -> str:
         lines += [_row(compared, place, each.command) for compared in each.compared]
     lines += ["", "## Machines", ""]
     lines += [f"{number}. {machine}" for number, machine in enumerate(machines, 1)]
-    lines += ["", "| command | samples | rejected |", "| --- | ---: | ---: |"]
-    lines += [f"| `{each.command}` | {each.taken} | {len(each.rejected)} |" for each in results if each.taken]
+    lines += ["", "## Runs", "", "| command | samples | rejected | versions |", "| --- | ---: | ---: | --- |"]
+    lines += [f"| `{each.command}` | {each.taken} | {len(each.rejected)} | {_versions(each)} |" for each in results]
     links = "\n".join(f"- [{_title(file)}]({file.name})" for file in pages)
     return _HEAD + "\n".join(lines) + "\n" + _FOOT + "\n" + links + "\n"
 
@@ -69,8 +70,13 @@ def _machines(results: Sequence[BenchResult]) -> list[str]:
 
 
 def _machine(result: BenchResult) -> str:
-    on, used = result.machine, ", ".join(f"{name} {version}" for name, version in result.versions.items())
-    return f"{on['processor']}, {on['cores']} cores, {on['memory']}; {on['system']}; {used}"
+    on = result.machine
+    gpu = f", {on['gpu']}" if "gpu" in on else ""
+    return f"{on['processor']}, {on['cores']} cores, {on['memory']}{gpu}; {on['system']}"
+
+
+def _versions(result: BenchResult) -> str:
+    return ", ".join(f"{name} {version}" for name, version in result.versions.items())
 
 
 def _title(file: Path) -> str:

@@ -148,6 +148,13 @@ def load(before: Snapshot, after: Snapshot) -> Load:
     )
 
 
+def watched(call: Callable[[], T]) -> tuple[T, Load]:
+    """What a call gives, and who used the cores meanwhile."""
+    before = look()
+    found = call()
+    return found, load(before, look())
+
+
 def used_s(before: Mapping[Key, float], after: Mapping[Key, float], pids: Collection[int] | None = None) -> float:
     """Processor time that processes used between two moments, seconds; all of them when `pids` is None."""
     return sum(max(0.0, now - before.get(key, 0.0)) for key, now in after.items() if pids is None or key[0] in pids)

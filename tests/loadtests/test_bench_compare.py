@@ -30,6 +30,8 @@ def moved(by: float, compared: Compared = RATIO) -> Compared:
         pytest.param(RATIO, moved(0.5), "holds", id="better"),
         pytest.param(RATIO, None, "not measured", id="not measured"),
         pytest.param(RATIO, replace(RATIO, rounds=(0.8, 0.9, 1.0)), "holds", id="a wide spread of the new run"),
+        pytest.param(RATIO, replace(RATIO, rounds=(0.6, 0.9, 1.0)), "rounds differ too much", id="too wide a spread"),
+        pytest.param(RATIO, replace(RATIO, rounds=(0.1, 0.2, 0.5)), "worse", id="wide, and worse all the same"),
         pytest.param(replace(RATIO, rounds=(1.0, 1.0)), replace(RATIO, rounds=(0.98, 0.98)), "holds", id="2 per cent"),
         pytest.param(replace(RATIO, rounds=(1.0, 1.0)), replace(RATIO, rounds=(0.96, 0.96)), "worse", id="4 per cent"),
         pytest.param(

@@ -20,7 +20,7 @@ def test_every_way_is_measured_against_its_reference() -> None:
 
 def test_the_command_prints_a_table() -> None:
     """The command names the frame and every way measured."""
-    result = CliRunner().invoke(decode_command, ["--width", "64", "--height", "48", "--rounds", "2"])
+    result = CliRunner().invoke(decode_command, ["--width", "64", "--height", "48", "--rounds", "2", "--foreign", "99"])
     assert result.exit_code == 0
     assert "64x48" in result.output
     assert "header check" in result.output

@@ -36,14 +36,14 @@ def test_a_row_says_what_was_asked_and_reached(tmp_path: Path) -> None:
     place, command = "[1](#machines), 2026-11-26", "`beholden bench pipeline --rounds 5`"
     assert f"| cluster / bare loop | at least 0.95 | **0.940 (0.900 to 0.960)** | {place} | {command} |" in found
     assert f"| strict |  | 0.900 | {place} | {command} |" in found
-    assert "1. Some CPU, 2 cores, 23 GiB; Linux; python 3.11.7" in found
-    assert f"| {command} | 35 | 1 |" in found
+    assert "1. Some CPU, 2 cores, 23 GiB; Linux\n" in found
+    assert f"| {command} | 35 | 1 | python 3.11.7 |" in found
     assert "- [How fast the whole cluster is](performance-pipeline.md)" in found
 
 
 def test_a_machine_is_told_once() -> None:
-    """Two runs on one machine share its number; another version is another machine."""
-    other = replace(FOUND, versions={"python": "3.12.0"})
+    """Two runs on one machine share its number; with a GPU it is another machine."""
+    other = replace(FOUND, machine={**HERE, "gpu": "Some GPU"})
     found = page([FOUND, other, FOUND], [])
     assert found.count("Some CPU") == 2
     assert found.count("[1](#machines)") == 4

@@ -152,7 +152,7 @@ class Result:
             "remarks": self.remarks,
             "begin": format_time(self.begin),
             "about": dict(self.about),
-            "scenario": _plain(self.scenario),
+            "scenario": plain(self.scenario),
             "verdict": {
                 "good": verdict.is_good,
                 "text": str(verdict),
@@ -192,10 +192,10 @@ class Result:
         }
 
 
-def _plain(scenario: Scenario) -> dict[str, Any]:
-    """As in its file."""
-    plain: dict[str, Any] = json.loads(json.dumps(asdict(scenario), default=str))
-    return {name: value for name, value in plain.items() if name not in ("name", "digest")}
+def plain(scenario: Scenario) -> dict[str, Any]:
+    """A scenario as in its file."""
+    values: dict[str, Any] = json.loads(json.dumps(asdict(scenario), default=str))
+    return {name: value for name, value in values.items() if name not in ("name", "digest")}
 
 
 def _percentiles(values: Sequence[float]) -> dict[str, float | None]:

@@ -136,5 +136,3 @@ def _sending(document: Document) -> tuple[str, str]:
 
 def _count(frames: int | None) -> str:
     return "not known" if frames is None else f"{frames:,}"
-
-

@@ -56,7 +56,7 @@ def test_a_swallowed_alert_is_all_that_is_wrong_with_a_run() -> None:
 
 
 def test_what_a_run_leaves_behind_is_not_the_next_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More comes than one recogniser can look at, and nobody waits for the rest: the next run has its own frames only."""
+    """More comes than one recogniser can look at, and nobody waits for the rest: the next run has its own alone."""
     calm = small().changed(6.0, None)
     calm = replace(calm, plant=None)
     with open_session(calm, lambda _: None) as session:

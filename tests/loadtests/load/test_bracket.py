@@ -13,7 +13,7 @@ HOLDS, FAILS, SENDER = Outcome.HOLDS, Outcome.FAILS, Outcome.SENDER
 
 def run(search: Search, edge: float, noise: float = 0.0, seed: int = 0, most: int = 200) -> list[tuple[float, Outcome]]:
     """All trials, of a cluster that can do `edge` frames a second, more or less."""
-    draw, tried = random.Random(seed), list[tuple[float, Outcome]]()
+    draw, tried = random.Random(seed), list[tuple[float, Outcome]]()  # noqa: S311
     while (fps := search.next(tried)) is not None and len(tried) < most:
         tried.append((fps, HOLDS if fps <= edge * (1 + draw.uniform(-noise, noise)) else FAILS))
     return tried

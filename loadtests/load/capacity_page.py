@@ -80,7 +80,8 @@ def parts(document: Document, axes: Axes) -> None:
     highest = {part: max((each.get(part) or 0.0 for each in shares), default=0.0) for part in shares[-1]}
     chosen = sorted(highest, key=lambda part: -highest[part])[: len(SERIES)]
     for colour, part in zip(SERIES, chosen, strict=False):
-        axes.plot([each["fps"] for each in ordered], [each.get(part) for each in shares], color=colour, label=part)
+        known = [(each["fps"], share[part]) for each, share in zip(ordered, shares, strict=True) if share.get(part)]
+        axes.plot([fps for fps, _ in known], [share for _, share in known], color=colour, label=part)
     axes.axhline(1.0, color=QUIET, linestyle=":", linewidth=1)
     axes.set_xlabel("frames/s")
     axes.set_ylim(bottom=0)

@@ -131,6 +131,7 @@ class Running:
                 samples=follow.samples,
                 sent=sent,
                 harms=harms.all(),
+                busy_s=since.busy_s,
             )
 
     def close(self) -> None:

@@ -17,7 +17,8 @@ LANE = ("decode", "detect", "gate", "embed", "search", "decide", "evidence")
 """Stages that one recogniser goes through one after the other; in the others it waits."""
 FULL = 0.85  # from which on a part has nothing to spare: what comes by chance waits behind it
 WAITS_S = 0.3  # on the mean, from capture until it is polled: a recogniser that has time polls as soon as there is one
-RECOGNISERS, PROCESSOR, KAFKA, NETWORK, GENERATOR = "recognisers", "processor", "Kafka", "network", "generator"
+RECOGNISERS, BETWEEN, PROCESSOR = "recognisers", "between stages", "processor"
+KAFKA, NETWORK, GENERATOR = "Kafka", "network", "generator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Use:
     """How much of the time one part is busy.
 
     Attributes:
-        part: A stage, `recognisers` (all their stages), `processor`, `Kafka` (the broker's share of the processor),
+        part: A stage, `between stages`, `recognisers` (all they do), `processor`, `Kafka` (the broker's share of it),
             `network` or `generator` (its share of the processor).
         share: 0 to 1; None: not known.
         about: What it rests on.
@@ -59,7 +60,8 @@ def saturation(result: Result, link_mbps: float | None = None) -> Saturation:
         link_mbps: Speed of the network between the sender and Kafka, megabits a second; None: not known, as for a
             machine that sends to itself.
     """
-    uses = [*lane_uses(result.stages, result.scenario.cluster.recognisers, worked_s(result.samples))]
+    recognisers, seconds = result.scenario.cluster.recognisers, worked_s(result.samples)
+    uses = [*lane_uses(result.stages, result.busy_s, recognisers, seconds)]
     uses += _machine_uses(result.cores, int(result.about["cores"]), result.sent.cores)
     bytes_s = result.sent.bytes / result.scenario.seconds
     share = None if link_mbps is None else 8e-6 * bytes_s / link_mbps
@@ -69,15 +71,24 @@ def saturation(result: Result, link_mbps: float | None = None) -> Saturation:
     return Saturation(first, text, uses)
 
 
-def lane_uses(stages: Stages, recognisers: int, seconds: float) -> list[Use]:
-    """How busy recognisers are with each stage, and with all of them."""
+def lane_uses(stages: Stages, busy_s: float, recognisers: int, seconds: float) -> list[Use]:
+    """How busy recognisers are with each stage, and with all they do.
+
+    Args:
+        stages: What stages took.
+        busy_s: Seconds in which recognisers did not wait for frames, of all together.
+        recognisers: How many there are.
+        seconds: How long they worked.
+    """
     took = stage_seconds(stages)
     have_s = max(1e-9, recognisers * seconds)
     uses = [
         Use(name, spent_s / have_s, f"{1000 * spent_s / stages[name][0]:.1f} ms each, {stages[name][0]} times")
         for name, spent_s in took.items()
     ]
-    return [*uses, Use(RECOGNISERS, sum(took.values()) / have_s, f"all stages of {recognisers}")]
+    between_s = max(0.0, busy_s - sum(took.values()))
+    uses.append(Use(BETWEEN, between_s / have_s, "polls, waits for acknowledgements, commits, and all else"))
+    return [*uses, Use(RECOGNISERS, max(busy_s, sum(took.values())) / have_s, f"all that {recognisers} do")]
 
 
 def stage_seconds(stages: Stages) -> Mapping[str, float]:

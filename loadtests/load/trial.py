@@ -34,6 +34,7 @@ class Trial:
         mean_bytes: Of a frame.
         cores: By group.
         stages: By name, times and seconds.
+        busy_s: Seconds in which recognisers did not wait for frames.
         saturation: What was used, and what was used up.
     """
 
@@ -50,6 +51,7 @@ class Trial:
     mean_bytes: float
     cores: Mapping[str, float]
     stages: Stages
+    busy_s: float
     saturation: Saturation
 
     @property
@@ -87,6 +89,7 @@ def trial_of(fps: float, result: Result, link_mbps: float | None) -> Trial:
         mean_bytes=result.sent.bytes / max(1, result.sent.frames),
         cores=result.cores,
         stages=result.stages,
+        busy_s=result.busy_s,
         saturation=saturation(result, link_mbps),
     )
 

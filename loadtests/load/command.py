@@ -13,6 +13,7 @@ from rich.table import Table
 from loadtests.load.capacity_command import capacity
 from loadtests.load.files import EXISTING, FILE, require_plots, require_writable
 from loadtests.load.scenario import Plant, find_scenario, read_scenario, scenarios
+from loadtests.planning.command import fit_node, plan
 from operators.errors import BeholdenError
 
 
@@ -83,6 +84,8 @@ def report(file: Path, html: Path) -> None:
 
 
 load.add_command(capacity)
+load.add_command(plan)
+load.add_command(fit_node)
 
 
 def main() -> None:

@@ -53,7 +53,7 @@ class Session:
         self._not_before_s = 0.0
         self._partitions = running.plan.settings.kafka.frame_partitions
         self._cameras = camera_names(scenario.cameras, self._partitions)
-        running.about |= {"scenario": scenario.digest, "pool": pool.digest}
+        running.about |= {"scenario": scenario.digest, "pool": pool.digest, "frame_partitions": self._partitions}
 
     def run(self, scenario: Scenario, told: Told = lambda _: None, seen: Seen = lambda _: None) -> Result:
         """Show a scenario once, and judge what came of it.

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+_LONGEST_STEP = 4  # times the factor by itself: 2.4 times as many with a factor of 1.25
+
 
 class Outcome(StrEnum):
     """What came of one trial."""
 
     HOLDS = "holds"  # the verdict was good, and what waited did not grow
     FAILS = "fails"
+    DISTURBED = "disturbed"  # it failed while other programs took a part of the machine: it is tried again
     SENDER = "sender"  # sending was the limit: it says nothing of the cluster, and counts as no capacity
 
 
@@ -61,13 +64,14 @@ class Search:
 
     Attributes:
         first: The rate that is tried first.
-        factor: To go up and down by, until one holds and one does not; above 1.
+        factor: To go up and down by, until one holds and one does not; above 1. The further it goes, the longer its
+            steps.
         precision: How near these two must come, as a share; above 0.
         repeats: How often each of these two is tried in the end.
     """
 
     first: float
-    factor: float = 1.6
+    factor: float = 1.25
     precision: float = 0.05
     repeats: int = 3
 
@@ -85,10 +89,11 @@ class Search:
         low, high = known.holds, known.fails
         if low is None and high is None:
             return self.first
+        step: float = self.factor ** min(_LONGEST_STEP, 2 ** (len(seen_of(tried)) - 1))
         if high is None and low is not None:
-            return low.fps * self.factor
+            return low.fps * step
         if low is None and high is not None:
-            return high.fps / self.factor
+            return high.fps / step
         assert low is not None and high is not None  # noqa: S101, PT018 - the four cases are all there are
         if high.fps > low.fps * (1 + self.precision):
             return math.sqrt(low.fps * high.fps)
@@ -108,5 +113,7 @@ def seen_of(tried: Sequence[tuple[float, Outcome]]) -> Mapping[float, Seen]:
     """By rate, what was seen of it."""
     counts = defaultdict[float, list[Outcome]](list)
     for fps, outcome in tried:
-        counts[fps].append(outcome)
-    return {fps: Seen(fps, *(found.count(each) for each in Outcome)) for fps, found in counts.items()}
+        if outcome is not Outcome.DISTURBED:
+            counts[fps].append(outcome)
+    counted = (Outcome.HOLDS, Outcome.FAILS, Outcome.SENDER)
+    return {fps: Seen(fps, *(found.count(each) for each in counted)) for fps, found in counts.items()}

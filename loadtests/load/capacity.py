@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from cluster.wire.text import format_time
-from loadtests.load.bracket import Bracket, Search, Seen, bracket
+from loadtests.load.bracket import Bracket, Outcome, Search, Seen, bracket
 from loadtests.load.result import Result, plain
 from loadtests.load.samples import Sample
 from loadtests.load.scenario import Scenario
@@ -16,6 +16,7 @@ from loadtests.load.trial import Trial, trial_of
 from operators.errors import DeploymentFailed, SettingsRefused
 
 FORM = "beholden.capacity.v1"
+AGAIN = 3  # times a rate is tried again that failed while other programs worked; then it counts as it is
 _MANY = 3  # trials of a rate from which on most of them say something
 
 
@@ -82,7 +83,8 @@ class Capacity:
         """The trial that says what is used up: at the lowest rate that does not hold, else at the highest that does."""
         found = self.bracket
         at = found.fails or found.holds
-        return next((each for each in reversed(self.trials) if at and each.fps == at.fps), None)
+        counted = [each for each in self.trials if each.outcome is not Outcome.DISTURBED]
+        return next((each for each in reversed(counted) if at and each.fps == at.fps), None)
 
     @property
     def text(self) -> str:
@@ -110,7 +112,11 @@ class Capacity:
         if any(each is not None and each.trials < min(_MANY, self.search.repeats) for each in (low, high)):
             found.append(f"seen less often than the {self.search.repeats} times asked for: {self.ended}")
         if disturbed := sum(each.is_disturbed for each in self.trials):
-            found.append(f"other programs took a part of the processor in {disturbed} of {len(self.trials)} trials")
+            again = sum(each.outcome is Outcome.DISTURBED for each in self.trials)
+            found.append(
+                f"other programs took a part of the processor in {disturbed} of {len(self.trials)} trials, of which "
+                f"{again} failed and do not count"
+            )
         if low and high and high.fps > low.fps * (1 + self.search.precision) * (1 + 1e-9):
             found.append(f"the two rates are {high.fps / low.fps - 1:.0%} apart, asked {self.search.precision:.0%}")
         return found
@@ -183,7 +189,8 @@ def find_capacity(
                 raise
             return Capacity(scenario, begin, about, search, trials, f"at {fps:.1f} frames a second: {failed}")
         longest_s, about = max(longest_s, now_s() - began_s), result.about
-        trials.append(trial_of(fps, result, link_mbps))
+        before = sum(each.fps == fps and each.outcome is Outcome.DISTURBED for each in trials)
+        trials.append(trial_of(fps, result, link_mbps).disturbed(before < AGAIN))
         watch.ended(trials[-1])
     return Capacity(scenario, begin, about, search, trials, "nothing more was to be learnt")
 

@@ -10,7 +10,12 @@ from loadtests.load.bracket import Outcome
 from loadtests.load.markup import Document, chart, header, page, repeat, table, time
 from loadtests.load.plots import AS_MS, BAD, GOOD, QUIET, SERIES, WARN, legend, svg
 
-_COLOURS = {Outcome.HOLDS: (GOOD, "o"), Outcome.FAILS: (BAD, "X"), Outcome.SENDER: (WARN, "D")}
+_COLOURS = {
+    Outcome.HOLDS: (GOOD, "o"),
+    Outcome.FAILS: (BAD, "X"),
+    Outcome.SENDER: (WARN, "D"),
+    Outcome.DISTURBED: (QUIET, "v"),
+}
 _CHARTS = (
     ("course", "Which rates were tried", "In their order."),
     ("latency", "Capture to alert, p99, by rate", "Each mark is one trial."),

@@ -16,7 +16,7 @@ from loadtests.load.scenario import Scenario
 from loadtests.load.trial import Trial
 
 _QUIET = "bright_black"
-_COLOURS = {Outcome.HOLDS: "green", Outcome.FAILS: "bold red", Outcome.SENDER: "yellow"}
+_COLOURS = {Outcome.HOLDS: "green", Outcome.FAILS: "bold red", Outcome.SENDER: "yellow", Outcome.DISTURBED: _QUIET}
 _WHY_CHARACTERS = 70
 
 

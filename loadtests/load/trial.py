@@ -1,7 +1,7 @@
 """One rate, tried once: whether the verdict holds, whether the cluster kept up, and what it used."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from loadtests.load.accounts import Stages
@@ -58,6 +58,11 @@ class Trial:
     def is_disturbed(self) -> bool:
         """Whether other programs took so much that the rate would have been another without them."""
         return self.cores.get(OTHERS, 0.0) > LIMIT_CORES
+
+    def disturbed(self, may_be: bool) -> "Trial":
+        """The same as one that does not count, if it failed while other programs worked and `may_be`."""
+        is_so = may_be and self.outcome is not Outcome.HOLDS and self.is_disturbed
+        return replace(self, outcome=Outcome.DISTURBED, why=f"other programs worked: {self.why}") if is_so else self
 
     def as_json(self) -> dict[str, Any]:
         """For machines."""

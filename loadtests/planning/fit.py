@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import yaml
 
-from loadtests.load.machine_watch import BROKER, LOAD, RAY, RECOGNISERS, SHARDS
+from loadtests.load.machine_watch import BROKER, LOAD, OTHERS, RAY, RECOGNISERS, SHARDS
 from loadtests.load.saturation import stage_seconds
 from loadtests.planning.capacity_file import Measured
 from loadtests.planning.demand import batch_s
 from loadtests.planning.node import Figure, Node, Source
+from loadtests.quiet import LIMIT_CORES
 from operators.errors import SettingsRefused
 
 _DIGITS = 4
@@ -25,18 +26,19 @@ def fit(node: Node, measured: Measured) -> Node:
         measured: With one recogniser: several share cores, and their times would be of that.
 
     Raises:
-        SettingsRefused: It was more than one, or too little was tried.
+        SettingsRefused: It was more than one, or too little was tried while nothing else ran.
     """
     if measured.recognisers != 1:
         raise SettingsRefused(f"{measured.file}: of {measured.recognisers} recognisers; measure with --recognisers 1")
-    if len(measured.trials) < _LEAST_TRIALS:
-        raise SettingsRefused(f"{measured.file}: fewer than {_LEAST_TRIALS} trials; measure with more --minutes")
-    values = {**_times(measured), **_processor(measured.trials)}
+    trials = [each for each in measured.trials if each["cores"].get(OTHERS, 0.0) <= LIMIT_CORES]
+    if len(trials) < _LEAST_TRIALS:
+        raise SettingsRefused(
+            f"{measured.file}: fewer than {_LEAST_TRIALS} trials while nothing else ran; measure with more --minutes"
+        )
+    values = {**_times(trials, measured.ask.faces), **_processor(trials, node.batch_frames.value)}
     figures = {name: _figure(value, measured) for name, value in values.items()}
     fitted = node.with_figures(figures)
-    lowest = min(
-        (each for each in measured.trials if each["p50_ms"]), key=lambda each: float(each["fps"]), default=None
-    )
+    lowest = min((each for each in trials if each["p50_ms"]), key=lambda each: float(each["fps"]), default=None)
     if lowest is None:
         return fitted
     after_ms = max(0.0, lowest["p50_ms"] - 1000 * batch_s(fitted, measured.ask, _batch(lowest)))
@@ -66,9 +68,8 @@ def line(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
     return (float(ys.mean()), 0.0) if slope < 0 else (start, slope)
 
 
-def _times(measured: Measured) -> Mapping[str, float]:
+def _times(trials: Sequence[Mapping[str, Any]], faces: float) -> Mapping[str, float]:
     """Milliseconds: of a batch, of a frame and of a face."""
-    trials, faces = measured.trials, measured.ask.faces
     frames = sum(_times_of(each, "detect") for each in trials)
     batches = sum(_times_of(each, "search") for each in trials)
     took = [stage_seconds(_stages(each)) for each in trials]
@@ -88,19 +89,28 @@ def _times(measured: Measured) -> Mapping[str, float]:
     }
 
 
-def _processor(trials: Sequence[Mapping[str, Any]]) -> Mapping[str, float]:
-    """Processor time of a frame, milliseconds, and what is taken all the time."""
+def _processor(trials: Sequence[Mapping[str, Any]], most: float) -> Mapping[str, float]:
+    """Processor time of a frame, milliseconds, and what is taken all the time.
+
+    Args:
+        trials: What was tried.
+        most: Frames of a full batch: that of recognisers is of such a one.
+    """
     rates = [each["ended_fps"] for each in trials]
+    batches = [_batch(each) for each in trials]
 
-    def grown(*groups: str) -> tuple[float, float]:
-        return line(rates, [sum(each["cores"].get(group, 0.0) for group in groups) for each in trials])
+    def used(*groups: str) -> list[float]:
+        return [sum(each["cores"].get(group, 0.0) for group in groups) for each in trials]
 
-    own, broker, sender, ray = grown(RECOGNISERS, SHARDS), grown(BROKER), grown(LOAD), grown(RAY)
+    own = used(RECOGNISERS, SHARDS)
+    of_batches = [batch * cores / rate for batch, cores, rate in zip(batches, own, rates, strict=True)]
+    fixed_s, frame_s = line(batches, of_batches)
+    broker, sender = line(rates, used(BROKER)), line(rates, used(LOAD))
     return {
-        "recogniser_cpu_ms": 1000 * own[1],
+        "recogniser_cpu_ms": 1000 * (fixed_s / most + frame_s),
         "broker_cpu_ms": 1000 * broker[1],
         "sender_cpu_ms": 1000 * sender[1],
-        "ray_cores": own[0] + broker[0] + sender[0] + ray[0] + ray[1] * float(np.mean(rates)),
+        "ray_cores": broker[0] + sender[0] + float(np.mean(used(RAY))),
     }
 
 

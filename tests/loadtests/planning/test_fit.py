@@ -48,6 +48,10 @@ def test_what_was_measured_with_several_recognisers_is_refused(tmp_path: Path) -
     one = search(1, 40.0, 42.0)
     with pytest.raises(SettingsRefused, match="more --minutes"):
         fit(node(), read_measured(written(tmp_path, one | {"trials": one["trials"][:1]})))
+    for each in one["trials"][:2]:
+        each["cores"]["others"] = 0.5
+    with pytest.raises(SettingsRefused, match="while nothing else ran"):
+        fit(node(), read_measured(written(tmp_path, one)))
     with pytest.raises(SettingsRefused, match="nothing was tried"):
         read_measured(written(tmp_path, one | {"trials": []}))
 

@@ -5,6 +5,7 @@ from functools import partial
 from html import escape
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from loadtests.load.bracket import Outcome
 from loadtests.load.markup import Document, chart, header, page, repeat, table, time
@@ -50,6 +51,7 @@ def render(document: Document) -> str:
 def course(document: Document, axes: Axes) -> None:
     """Rates in the order in which they were tried."""
     _by_outcome(document, axes, [float(at) for at in range(1, len(document["trials"]) + 1)], "fps")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("trial")
     axes.set_ylabel("frames/s")
     axes.set_ylim(bottom=0)

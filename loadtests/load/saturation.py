@@ -127,7 +127,7 @@ def _judge(uses: Mapping[str, Use], result: Result) -> tuple[str | None, str]:
     stages = [uses[name] for name in LANE if name in uses]
     if lanes >= FULL and stages:
         most = max(stages, key=lambda each: each.share or 0.0)
-        text = f"recognisers are busy {lanes:.0%} of the time, {most.share:.0%} of it with {most.part}: {most.about}"
+        text = f"recognisers are busy {lanes:.0%} of the time, {most.share:.0%} with {most.part}: {most.about}"
         return most.part, text + (_full(uses[PROCESSOR], result) if processor >= FULL else "; cores are free for more")
     if processor >= FULL:
         return PROCESSOR, "the processor is full" + _full(uses[PROCESSOR], result)
@@ -138,5 +138,5 @@ def _judge(uses: Mapping[str, Use], result: Result) -> tuple[str | None, str]:
 
 
 def _full(processor: Use, result: Result) -> str:
-    others = " by other programs, too" if result.cores.get(OTHERS, 0.0) > LIMIT_CORES else ""
-    return f"; the processor is used {processor.share:.0%}{others} {processor.about}: more recognisers gain little"
+    others = "; other programs, too" if result.cores.get(OTHERS, 0.0) > LIMIT_CORES else ""
+    return f"; the processor is used {processor.share:.0%} {processor.about}{others}: more recognisers gain little"

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from loadtests.load.generator_command import generator_command
 from loadtests.load.scenario import Plant, find_scenario, read_scenario, scenarios
 from operators.errors import BeholdenError
 
@@ -82,6 +83,9 @@ def report(file: Path, html: Path) -> None:
     from loadtests.load.page import read_result, render
 
     html.write_text(render(read_result(file)))
+
+
+load.add_command(generator_command)
 
 
 def _require_writable(file: Path) -> None:

@@ -40,9 +40,9 @@ class Flow:
         into: Who took the frames.
         asked_fps: At which rate they were due; None: all at once.
         fps: Frames a second, from the first that was due to the last acknowledgement.
-        cpu_s: Processor time of the generator for 1,000 frames, seconds.
-        cores: That it took on the mean.
-        rest_cpu_s: Processor time of whoever took them, and of the measurement, for 1,000 frames.
+        cores: That the generator took on the mean.
+        cpu_ms: Processor time of the generator for a frame, milliseconds; for 1,000 frames, seconds.
+        rest_cpu_ms: The same of whoever took them, and of the measurement.
         late_p99_s: How late frames were given, 99th percentile.
         held_s: How long whoever took them held sending up.
         limit: Why the generator was the limit; None: it was not.
@@ -51,9 +51,9 @@ class Flow:
     into: str
     asked_fps: float | None
     fps: float
-    cpu_s: float
     cores: float
-    rest_cpu_s: float
+    cpu_ms: float
+    rest_cpu_ms: float
     late_p99_s: float
     held_s: float
     limit: str | None
@@ -125,16 +125,15 @@ def _take(question: Question, pool: Pool, into: str, kafka: KafkaSettings, fps: 
         sent = _until_done(generator)
         seconds = (datetime.now(UTC) - begin).total_seconds()
         spent = load(before, look())
-    thousands = sent.frames / 1000
     cpu_s = sent.cores * seconds
     rest_s = spent.own_cores * spent.wall_s - cpu_s
     flow = Flow(
         into=into,
         asked_fps=fps,
         fps=sent.frames / seconds,
-        cpu_s=cpu_s / thousands,
         cores=sent.cores,
-        rest_cpu_s=rest_s / thousands,
+        cpu_ms=1000 * cpu_s / sent.frames,
+        rest_cpu_ms=1000 * rest_s / sent.frames,
         late_p99_s=sent.late_p99_s,
         held_s=sent.held_s,
         limit=sent.limit,

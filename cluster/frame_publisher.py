@@ -13,6 +13,7 @@ from cluster.wire.frames import frame_headers
 from operators.errors import BrokerUnavailable, FrameReason, FrameRefused
 
 CAMERA_DELIVERY_MS = 20_000  # a frame that is older is worth nothing, and the operator wants to know
+BATCH_BYTES = 1024 * 1024  # a frame is larger than kafka-python's own: each would be a request, at three times the cost
 IN_FLIGHT_BYTES = 16 * 1024 * 1024  # of a camera's frames; see `in_flight.py`
 
 
@@ -31,7 +32,7 @@ class KafkaFramePublisher:
         self._kafka = kafka
         self._tracing = tracing
         self._topic = kafka.topic_prefix + FRAMES
-        self._producer = open_producer(kafka, "beholden-camera", CAMERA_DELIVERY_MS)
+        self._producer = open_producer(kafka, "beholden-camera", CAMERA_DELIVERY_MS, batch_bytes=BATCH_BYTES)
         self._in_flight = in_flight or InFlight(IN_FLIGHT_BYTES)
         self._failure: BaseException | None = None
 

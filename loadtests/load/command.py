@@ -12,6 +12,7 @@ from rich.table import Table
 
 from loadtests.load.capacity_command import capacity
 from loadtests.load.files import EXISTING, FILE, require_plots, require_writable
+from loadtests.load.generator_command import generator_command
 from loadtests.load.scenario import Plant, find_scenario, read_scenario, scenarios
 from loadtests.planning.command import fit_node, plan
 from operators.errors import BeholdenError
@@ -86,6 +87,7 @@ def report(file: Path, html: Path) -> None:
 load.add_command(capacity)
 load.add_command(plan)
 load.add_command(fit_node)
+load.add_command(generator_command)
 
 
 def main() -> None:

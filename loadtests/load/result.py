@@ -12,6 +12,7 @@ from cluster.wire.shed import ShedInterval
 from cluster.wire.text import format_time
 from loadtests.load.accounts import Ledger, Stages
 from loadtests.load.harms import Harm
+from loadtests.load.lateness import LATE_S
 from loadtests.load.machine_watch import OTHERS, RECOGNISERS
 from loadtests.load.samples import Sample
 from loadtests.load.scenario import Scenario
@@ -133,6 +134,8 @@ class Result:
     def remarks(self) -> list[str]:
         """What to know when the figures are read."""
         found = [f"sending was the limit: {self.sent.limit}"] if self.sent.limit else []
+        if self.sent.held_s > LATE_S:
+            found.append(f"Kafka held sending up for {self.sent.held_s:.1f} s: the wait is in the times")
         if (others := self.cores.get(OTHERS, 0.0)) > LIMIT_CORES:
             found.append(f"other programs used {others:.2f} core: times would be better without them")
         if not self.ledger.is_whole:

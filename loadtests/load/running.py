@@ -22,15 +22,16 @@ from loadtests.load.accounts import Ledger, told, told_by_all
 from loadtests.load.alert_watch import AlertWatch
 from loadtests.load.finish import await_finished
 from loadtests.load.follow import SETTLE_S, Follow, Seen
+from loadtests.load.generator import Generator, processes_for
 from loadtests.load.harms import Harms
 from loadtests.load.machine_watch import MachineWatch
 from loadtests.load.pool import Pool
 from loadtests.load.result import Result
 from loadtests.load.scenario import Scenario
 from loadtests.load.sending import Sender
-from loadtests.load.simple_sender import SimpleSender
 from loadtests.load.timetable import Timetable
 from loadtests.load.truth import Truth
+from loadtests.load.turns import shares
 from loadtests.temporary import Temporary
 from operators.errors import DeploymentFailed
 
@@ -139,7 +140,7 @@ class Running:
         self._commits.close()
 
     def _sender(self, timetable: Timetable, pool: Pool, stream: str) -> Sender:
-        return SimpleSender(timetable, pool, self._kafka, stream)
+        return Generator(shares(timetable, processes_for(timetable)), pool, self._kafka, stream)
 
 
 def frames_of(dead_letters: Iterable[bytes]) -> int:

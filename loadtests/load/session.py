@@ -17,11 +17,12 @@ from loadtests.bench_run import temporary_run
 from loadtests.demo import cluster_document
 from loadtests.faults import FAULTS
 from loadtests.load.plants import check_plant
-from loadtests.load.pool import Pool, PoolSpec, open_pool
+from loadtests.load.pool import Pool
 from loadtests.load.result import Result
 from loadtests.load.running import Running
 from loadtests.load.samples import Sample
 from loadtests.load.scenario import Scenario
+from loadtests.load.scenes import PoolSpec, open_pool
 from loadtests.load.shapes import Course, Shape
 from loadtests.load.timetable import Timetable, camera_names, plan
 from loadtests.people.draws import draw_of

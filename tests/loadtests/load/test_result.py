@@ -52,6 +52,13 @@ def test_a_sender_that_is_the_limit_makes_no_good_verdict() -> None:
     assert "sending was the limit: one core was not enough" in found.remarks
 
 
+def test_a_kafka_that_held_sending_up_is_judged_by_what_that_did_to_alerts() -> None:
+    """It belongs to what is tested: the frames have the times at which they were due."""
+    found = result(SCENARIO, RIGHT, Sent(600, 600, 1, is_done=True, held_s=7.25))
+    assert found.verdict.is_good
+    assert "Kafka held sending up for 7.2 s: the wait is in the times" in found.remarks
+
+
 def test_a_recogniser_that_nobody_asked_to_be_replaced_makes_no_good_verdict() -> None:
     """Its counts are gone; where a fault was asked for it is judged by what is left outside."""
     unasked, asked = result(scenario(), RIGHT), result(SCENARIO, RIGHT)

@@ -72,9 +72,9 @@ class Canvas:
 class Planes:
     """Fills float32 planes for one network, in one buffer that grows to the largest input asked for.
 
-    Channels are parted as bytes first, which OpenCV does with vector instructions, strip by strip, so that they are still
-    in the processor's cache when they become numbers. Not for use by several threads: the array given out is valid until
-    the next call.
+    Channels are parted as bytes first, which OpenCV does with vector instructions, and in strips that the processor's
+    cache still holds when they become numbers. Not for use by several threads: the array given out is valid until the
+    next call.
 
     Args:
         colour: Channel order the network expects.

@@ -141,8 +141,13 @@ def test_a_process_that_ends_before_it_is_done_is_noticed(serving: Callable[[Ser
     serving(lambda pipe, *_: pipe.send(None))
     generator = opened(1)
     with closing(generator), pytest.raises(DeploymentFailed, match="ended with status 3"):
-        generator.begin()
-        wait_until(lambda: generator.look().is_done)
+        sent_by(generator)
+
+
+def sent_by(generator: Generator) -> None:
+    """All of it, from its begin to its end."""
+    generator.begin()
+    wait_until(lambda: generator.look().is_done)
 
 
 def test_a_process_that_does_not_start_is_given_up(

@@ -15,6 +15,7 @@ from rich.table import Table
 from indexes.backends import Rowwise
 from indexes.faiss_flat import FaissFlat, FaissParts
 from indexes.faiss_gpu import gpu_flat
+from indexes.half import HalfIndex
 from indexes.int8 import Int8Index, is_exact_here
 from loadtests.bench_limits import Product, Sweep
 from loadtests.bench_report import machine, tell_rejected
@@ -28,9 +29,9 @@ BATCHES = (1, 8, 64)
 THRESHOLD = 0.4  # of the searches: lower than a policy's, so that more rows are compared in full
 K = 7
 INSTALLED, TUNED, FLOAT, INT8 = "FAISS as installed", "FAISS tuned", "float32", "8 bits"
-GPU_FLOAT, GPU_HALF = "GPU float32", "GPU float16"
-ROW_BYTES = {GPU_FLOAT: 4 * DIMENSION, GPU_HALF: 2 * DIMENSION}
-EXACT = (FLOAT, INT8, GPU_FLOAT, GPU_HALF)
+GPU_FLOAT, GPU_HALF, HALF = "FAISS GPU float32", "FAISS GPU float16", "16 bits on a GPU"
+ROW_BYTES = {GPU_FLOAT: 4 * DIMENSION, GPU_HALF: 2 * DIMENSION, HALF: 2 * DIMENSION}
+EXACT = (FLOAT, INT8, *ROW_BYTES)
 READ, SGEMM = "reading the rows once", "sgemm"
 ON_PROCESSOR = (INSTALLED, TUNED, FLOAT, INT8)
 LIMITS = {1: READ, 8: READ, 64: SGEMM}  # what no search in float32 can be faster than, by batch
@@ -136,6 +137,7 @@ def back_ends(held: Float32, threads: int, names: Sequence[str] = ON_PROCESSOR) 
         INT8: lambda: Int8Index(held, threads),
         GPU_FLOAT: lambda: gpu_flat(held, half=False),
         GPU_HALF: lambda: gpu_flat(held, half=True),
+        HALF: lambda: HalfIndex(held),
     }
     return {name: makes[name]() for name in names if name != INT8 or is_exact_here()}
 

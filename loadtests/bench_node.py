@@ -35,6 +35,7 @@ from operators.onnx import Device
 
 PEOPLE = 3
 LOOK_S = 0.1
+CAMERAS = 1024  # of which one for each partition is chosen
 DEVICES = [str(each) for each in Device]
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -102,7 +103,7 @@ def node_command(
     """
     console, cores = Console(), os.cpu_count() or 1
     width, height = (int(side) for side in size.split("x"))
-    document = policy_document(policy)
+    document = policy_document(policy) | {"cameras": [f"bench-{number}" for number in range(CAMERAS)]}
     if max_side_px:
         document["detect"] = load_yaml(policy)["detect"] | {"max_side_px": max_side_px}
     console.print(f"[bold]drawing {pictures} pictures of {size} with {PEOPLE} faces each")

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from cluster.plan import Plan, open_vision
 from operators.align import SIZE_PX
 from operators.decode import decode
 from operators.detect import input_size
 from operators.errors import FrameRefused
+from operators.graph_input import fed
 from operators.jpeg import check_header
 from operators.models import ModelManifest, read_model
 from operators.onnx import open_session
-from operators.types import Float32
 
 DECODER, NETWORKS = "decoder", "networks"
 
@@ -90,13 +91,16 @@ def networks_alone(
     settings, policy = plan.settings, plan.in_force.policy
     first = decode(jpegs[0], check_header(jpegs[0], settings.limits.jpeg), policy.detect.max_side_px)
     height, width = input_size(first.shape[0], first.shape[1], policy.detect.max_side_px)
-    batch = settings.recognisers.detect_batch
-    frames = np.random.default_rng(0).random((batch, 3, height, width), np.float32)
-    crops = np.random.default_rng(0).random((max(1, round(batch * faces)), 3, SIZE_PX, SIZE_PX), np.float32)
+    batch, draw = settings.recognisers.detect_batch, np.random.default_rng(0)
+    frames = draw.integers(0, 256, (batch, height, width, 3), np.uint8)
+    crops = draw.integers(0, 256, (max(1, round(batch * faces)), SIZE_PX, SIZE_PX, 3), np.uint8)
 
-    def make(parts: Sequence[tuple[ModelManifest, Float32]]) -> Callable[[int], int]:
-        models = [(read_model(manifest, settings.models.files), values) for manifest, values in parts]
-        runs = [(open_session(model, settings.device, 1).run, values) for model, values in models]
+    def make(parts: Sequence[tuple[ModelManifest, npt.NDArray[np.uint8]]]) -> Callable[[int], int]:
+        runs = []
+        for manifest, images in parts:
+            ready = fed(read_model(manifest, settings.models.files), manifest, settings.device)
+            session = open_session(ready.graph, settings.device, 1, pixels=ready.pixels)
+            runs.append((session.run, ready.feed.fill(list(images), *images.shape[1:3])))
 
         def one(number: int) -> int:
             for run, values in runs:

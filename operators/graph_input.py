@@ -72,8 +72,8 @@ def take_pixels(model: bytes, manifest: ModelManifest) -> bytes:
         ("Cast", None, {"to": TensorProto.FLOAT}),
         ("Transpose", None, {"perm": [0, 3, 1, 2]}),
         ("Gather", np.array(planes.channels, np.int64), {"axis": 1}),
-        ("Mul", np.array(planes.factors).reshape(1, 3, 1, 1), {}),
-        ("Add", np.array(planes.offsets).reshape(1, 3, 1, 1), {}),
+        ("Mul", planes.factors, {}),
+        ("Add", planes.offsets, {}),
     ]
     names = [_PIXELS, *(f"{_PIXELS}_{step[0]}" for step in steps[:-1]), own.name]
     for number, (operator, constant, attributes) in enumerate(steps):

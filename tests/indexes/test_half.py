@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,7 +8,7 @@ from hypothesis import strategies as st
 from indexes import half
 from indexes.half import GROUP, HalfIndex
 from indexes.rescored import rounding
-from operators.onnx import Device, providers
+from operators.onnx import Device, Session, providers
 from operators.types import Float32
 from tests.builders import random_units
 from tests.index_check import check
@@ -79,3 +81,15 @@ def test_the_largest_products_lie_within_the_slack(device: Device) -> None:
     asked, _ = rounding(queries, np.float16)
     assert (np.abs(largest - true) <= (lost + asked * kept + half._SUMMING)[:, None]).all()
     assert (largest < true).any()
+
+
+def test_products_that_are_off_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By more than rounding explains."""
+    opened = half._open
+
+    def off(near: half.Float16, device: Device) -> Session:
+        session = opened(near, device)
+        return replace(session, run=lambda queries: [session.run(queries)[0] + np.float32(0.01)])
+
+    monkeypatch.setattr(half, "_open", off)
+    assert not half.is_exact_on(Device.CPU)

@@ -140,16 +140,22 @@ def test_quiet_is_awaited_between_attempts() -> None:
     assert slept == [1.0, 1.0, 1.0]
 
 
-def test_own_processes_are_told_from_foreign_ones() -> None:
-    """This process and its child are own; its parent is not; a session that is named is own although no child."""
+def test_own_processes_are_told_from_foreign_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process and its child are own; its parent is not; a session that is named is own although no child.
+
+    Looked at from here and from the child, whose parent is this process: this one's may not be seen in a container.
+    """
+    here = os.getpid()
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
     try:
+        assert {here, child.pid} <= {key[0] for key in look().own}
+        monkeypatch.setattr(quiet.os, "getpid", lambda: child.pid)
         seen = look()
         own, foreign = {key[0] for key in seen.own}, {key[0] for key in seen.foreign}
-        assert {os.getpid(), child.pid} <= own
-        assert os.getppid() in foreign
+        assert child.pid in own
+        assert here in foreign
         assert not own & foreign
-        assert os.getppid() in {key[0] for key in look({os.getsid(os.getppid())}).own}
+        assert here in {key[0] for key in look({os.getsid(here)}).own}
     finally:
         child.communicate(b"\n")
 

@@ -11,8 +11,9 @@ from loadtests.bench_bare import BATCH
 from operators.decode import decode
 from operators.detect import Detector
 from operators.embed import Embedder
+from operators.graph_input import Feed, fed
 from operators.jpeg import check_header
-from operators.models import read_model
+from operators.models import ModelManifest, read_model
 from operators.onnx import Session, open_session
 from operators.vision import Vision
 
@@ -54,14 +55,10 @@ class ModelsAlone:
 
     def _vision(self, plan: Plan, threads: int) -> Vision:
         settings, policy = plan.settings, plan.in_force.policy
-        files, device = settings.models.files, settings.device
-        sessions = [
-            self._tapped(open_session(read_model(manifest, files), device, threads))
-            for manifest in (plan.detector, plan.embedder)
-        ]
+        detector, embedder = (self._opened(manifest, plan, threads) for manifest in (plan.detector, plan.embedder))
         return Vision(
-            Detector(plan.detector, sessions[0], policy.detect),
-            Embedder(plan.embedder, sessions[1]),
+            Detector(plan.detector, detector[0], policy.detect, detector[1]),
+            Embedder(plan.embedder, *embedder),
             policy.quality,
             settings.limits.jpeg,
             policy.detect.max_side_px,
@@ -69,14 +66,17 @@ class ModelsAlone:
             settings.recognisers.detect_batch,
         )
 
-    def _tapped(self, session: Session) -> Session:
-        """The same, each of whose calls is written down."""
+    def _opened(self, manifest: ModelManifest, plan: Plan, threads: int) -> tuple[Session, Feed]:
+        """A graph as a recogniser loads it, each of whose calls is written down, and what feeds it."""
+        device = plan.settings.device
+        ready = fed(read_model(manifest, plan.settings.models.files), manifest, device)
+        session = open_session(ready.graph, device, threads, pixels=ready.pixels)
 
         def run(given: Any) -> Any:
             self._calls.append((session.run, given.copy()))
             return session.run(given)
 
-        return replace(session, run=run)
+        return replace(session, run=run), ready.feed
 
 
 def decode_alone(plan: Plan, jpegs: Sequence[bytes], seconds: float, begin: int = 0) -> tuple[int, float]:

@@ -72,6 +72,8 @@ def spoilt(before: Standing, after: Standing, rates: Sequence[float | None]) -> 
         after: When it was gone.
         rates: Of each recogniser, frames a second between its commits; None: too few commits.
     """
+    if len(before.shares) != len(after.shares):
+        return Spoilt("a recogniser did not answer when it was asked what it does")
     if (unseen := after.unseen - before.unseen) > 0:
         return Spoilt(f"{unseen} frames were shed or refused: that is no rate of frames that are looked at")
     if before.shares != after.shares:

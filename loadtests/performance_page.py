@@ -22,6 +22,7 @@ Each command above, with `--json FILE`, writes such a run. The runs that this pa
 
     beholden bench compare docs/performance/NAME.json                  # measures again, on the same kind of machine
     beholden bench compare docs/performance/NAME.json --with FILE      # compares a run that was made before
+    make compare                                                       # all of them, one after the other
 
 exits with 1 when a median has become worse by more than rounds differ in one of the two runs (largest less smallest,
 3 % of the median at least), with 2 when that cannot be said: too little was quiet, rounds differ by more than 40 % of

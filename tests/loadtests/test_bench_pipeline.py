@@ -99,7 +99,7 @@ def test_frames_that_nobody_looked_at_are_known() -> None:
         pytest.param([lane([0], shed=3), lane([1])], [4000.0, 41.0], "3 frames were shed or refused", id="shed"),
         pytest.param([lane([0]), lane([1], refused=1)], [40.0, 41.0], "1 frames were shed or refused", id="refused"),
         pytest.param([lane([1]), lane([0])], [40.0, 41.0], "a partition changed hands", id="changed hands"),
-        pytest.param([lane([0])], [40.0, 41.0], "a partition changed hands", id="one is silent"),
+        pytest.param([lane([0], shed=3)], [40.0, 41.0], "a recogniser did not answer", id="one is silent"),
         pytest.param([lane([0]), lane([1])], [40.0, None], "fewer than three times", id="two commits"),
     ],
 )

@@ -13,6 +13,7 @@ from cluster.wire.frames import frame_headers
 from operators.errors import BrokerUnavailable, FrameReason, FrameRefused
 
 CAMERA_DELIVERY_MS = 20_000  # a frame that is older is worth nothing, and the operator wants to know
+BATCH_BYTES = 1024 * 1024  # a frame is larger than kafka-python's own: each would be a request, at three times the cost
 IN_FLIGHT_BYTES = 16 * 1024 * 1024  # of a camera's frames; see `in_flight.py`
 
 
@@ -22,14 +23,17 @@ class KafkaFramePublisher:
     Args:
         kafka: Which Kafka.
         tracing: Begins the trace of each frame; None: there are none.
+        in_flight: Bounds what is on its way; a bound of its own when None.
     """
 
-    def __init__(self, kafka: KafkaSettings, tracing: CameraTracing | None = None) -> None:
+    def __init__(
+        self, kafka: KafkaSettings, tracing: CameraTracing | None = None, in_flight: InFlight | None = None
+    ) -> None:
         self._kafka = kafka
         self._tracing = tracing
         self._topic = kafka.topic_prefix + FRAMES
-        self._producer = open_producer(kafka, "beholden-camera", CAMERA_DELIVERY_MS)
-        self._in_flight = InFlight(IN_FLIGHT_BYTES)
+        self._producer = open_producer(kafka, "beholden-camera", CAMERA_DELIVERY_MS, batch_bytes=BATCH_BYTES)
+        self._in_flight = in_flight or InFlight(IN_FLIGHT_BYTES)
         self._failure: BaseException | None = None
 
     def publish(self, camera: str, jpeg: bytes, captured_at: datetime, stream: str, seq: int) -> None:

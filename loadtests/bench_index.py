@@ -1,6 +1,5 @@
 """How fast a list is searched: the back ends side by side, and whether they raise the same alerts as brute force."""
 
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +15,11 @@ from rich.table import Table
 from indexes.backends import Rowwise
 from indexes.faiss_flat import FaissFlat, FaissParts
 from indexes.faiss_gpu import gpu_flat
+from indexes.half import HalfIndex
 from indexes.int8 import Int8Index, is_exact_here
 from loadtests.bench_limits import Product, Sweep
 from loadtests.bench_report import machine, tell_rejected
+from loadtests.bench_result import Compared, json_option, result, save
 from loadtests.quiet import Gate, Load, load, look
 from loadtests.stopwatch import mean_s
 from operators.types import Float32
@@ -28,9 +29,9 @@ BATCHES = (1, 8, 64)
 THRESHOLD = 0.4  # of the searches: lower than a policy's, so that more rows are compared in full
 K = 7
 INSTALLED, TUNED, FLOAT, INT8 = "FAISS as installed", "FAISS tuned", "float32", "8 bits"
-GPU_FLOAT, GPU_HALF = "GPU float32", "GPU float16"
-ROW_BYTES = {GPU_FLOAT: 4 * DIMENSION, GPU_HALF: 2 * DIMENSION}
-EXACT = (FLOAT, INT8, GPU_FLOAT, GPU_HALF)
+GPU_FLOAT, GPU_HALF, HALF = "FAISS GPU float32", "FAISS GPU float16", "16 bits on a GPU"
+ROW_BYTES = {GPU_FLOAT: 4 * DIMENSION, GPU_HALF: 2 * DIMENSION, HALF: 2 * DIMENSION}
+EXACT = (FLOAT, INT8, *ROW_BYTES)
 READ, SGEMM = "reading the rows once", "sgemm"
 ON_PROCESSOR = (INSTALLED, TUNED, FLOAT, INT8)
 LIMITS = {1: READ, 8: READ, 64: SGEMM}  # what no search in float32 can be faster than, by batch
@@ -136,6 +137,7 @@ def back_ends(held: Float32, threads: int, names: Sequence[str] = ON_PROCESSOR) 
         INT8: lambda: Int8Index(held, threads),
         GPU_FLOAT: lambda: gpu_flat(held, half=False),
         GPU_HALF: lambda: gpu_flat(held, half=True),
+        HALF: lambda: HalfIndex(held),
     }
     return {name: makes[name]() for name in names if name != INT8 or is_exact_here()}
 
@@ -188,7 +190,7 @@ def _alerts(held: Float32, asked: Float32, pairs: Iterable[Sequence[int]]) -> se
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True)
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--queries", type=click.IntRange(64), default=10_000, show_default=True, help="Held against brute force.")
-@click.option("--json", "file", type=click.Path(path_type=Path), help="Write everything there.")
+@json_option
 @click.option("--plots", type=click.Path(path_type=Path, file_okay=False), help="Draw performance-index.png there.")
 @click.option("--check", is_flag=True, help="Fail when a floor is missed.")
 def index_command(
@@ -225,16 +227,28 @@ def index_command(
         for name in [each for each in EXACT if each in ways]:
             wrong[f"{size:,} rows, {name}"] = differ = disagreements(held, asked, ways[name])
             console.print(f"{name}: of {queries:,} queries at {THRESHOLD}, {differ} alerts differ from brute force")
-    about = machine() | {"threads": threads, "gpu_bandwidth_tb_s": gpu_bandwidth}
-    console.print(", ".join(f"{name} {value}" for name, value in about.items()), highlight=False)
-    if file:
-        body = {"about": about, "timed": [asdict(each) for each in found], "differ": wrong, "rejected": gate.rejected}
-        file.write_text(json.dumps(body, indent=1))
+    settings = {"threads": threads, "gpu_bandwidth_tb_s": gpu_bandwidth}
+    console.print(", ".join(f"{name} {value}" for name, value in (machine() | settings).items()), highlight=False)
+    save(result(compared(found, wrong), [asdict(each) for each in found], gate, settings), file)
     if plots:
         from loadtests.bench_plots import draw_costs  # matplotlib is in the extra `evaluate`
 
         console.print(str(draw_costs(found, threads, plots)))
     raise SystemExit(verdict(found, wrong, check, console))
+
+
+def compared(found: Sequence[Timed], wrong: Mapping[str, int]) -> list[Compared]:
+    """What is compared: the floors, and where alerts differ from brute force."""
+    times = [
+        Compared(
+            f"{floor.own} / {floor.other}, {floor.rows:,} rows, {floor.batch} at once, times as fast",
+            tuple(ratios(found, floor.rows, floor.batch, floor.other, floor.own)),
+            at_least=floor.least,
+        )
+        for floor in FLOORS
+    ]
+    differ = [Compared(f"alerts that differ, {where}", (float(n),), at_most=0.0) for where, n in wrong.items()]
+    return times + differ
 
 
 def show(found: Sequence[Timed], console: Console) -> None:

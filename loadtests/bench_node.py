@@ -4,12 +4,11 @@ Every frame is decoded on a processor, and its faces are found and compared on t
 can be faster than the slower of the two. Recognisers that share one GPU are measured against one that has it alone.
 """
 
-import json
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -27,13 +26,16 @@ from cluster.telemetry.gpu import gpu_in_use
 from loadtests.bench_cluster import Drained, RunningCluster
 from loadtests.bench_frames import compose, entries
 from loadtests.bench_pipeline import MODELS, PLACEMENTS, POLICY, cluster_file, policy_document
-from loadtests.bench_report import machine
+from loadtests.bench_report import machine, tell_rejected
+from loadtests.bench_result import Compared, json_option, result, save
 from loadtests.bench_run import ENTRIES, Show, fill, temporary_run
 from loadtests.node_limits import DECODER, NETWORKS, Alone, decode_alone, faces_of, networks_alone
+from loadtests.quiet import Spoilt
 from operators.onnx import Device
 
 PEOPLE = 3
 LOOK_S = 0.1
+CAMERAS = 1024  # of which one for each partition is chosen
 DEVICES = [str(each) for each in Device]
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -47,12 +49,14 @@ class Measured:
         rounds: Frames a second and processor time of a frame, round by round.
         gpu: Part of the time that the GPU worked, round by round; empty without one.
         account: Where all frames went.
+        rejected: Why rounds gave no rate.
     """
 
     recognisers: int
     rounds: list[Drained] = field(default_factory=list)
     gpu: list[float] = field(default_factory=list)
     account: Mapping[str, Any] = field(default_factory=dict)
+    rejected: list[str] = field(default_factory=list)
 
     @property
     def fps(self) -> float:
@@ -74,7 +78,7 @@ class Measured:
 @click.option("--frames", type=click.IntRange(200), default=4_000, show_default=True, help="Backlog of each round.")
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--seconds", type=click.FloatRange(0.1), default=2.0, show_default=True, help="Of each part alone.")
-@click.option("--json", "file", type=click.Path(path_type=Path), help="Write everything there.")
+@json_option
 @click.option("--check", "least", type=float, metavar="RATIO", help="Fail when the best ratio is below.")
 def node_command(
     device: str,
@@ -99,7 +103,7 @@ def node_command(
     """
     console, cores = Console(), os.cpu_count() or 1
     width, height = (int(side) for side in size.split("x"))
-    document = policy_document(policy)
+    document = policy_document(policy) | {"cameras": [f"bench-{number}" for number in range(CAMERAS)]}
     if max_side_px:
         document["detect"] = load_yaml(policy)["detect"] | {"max_side_px": max_side_px}
     console.print(f"[bold]drawing {pictures} pictures of {size} with {PEOPLE} faces each")
@@ -129,17 +133,25 @@ def node_command(
                 for _ in range(rounds):
                     with watched_gpu(one.gpu):
                         drained, _ = cluster.drain(shown.next(frames))
-                    if drained:
+                    if isinstance(drained, Spoilt):
+                        tell_rejected(console, drained.why)
+                        one.rejected.append(drained.why)
+                    else:
                         one.rounds.append(drained)
                 one.account = cluster.account()
+            if not one.rounds:
+                raise click.ClickException(f"no round of {count} recognisers gave a rate: {one.rejected[-1]}")
             found.append(one)
         show(found, alone, console)
-    how = {"size": size, "device": device, "max_side_px": max_side_px, "placement": placement, "index": index_device}
-    how |= {"detect_batch": detect_batch, "poll_frames": poll_frames}
-    body = as_json(found, alone, faces, how, jpegs)
-    if file:
-        file.write_text(json.dumps(body, indent=1))
-    console.print(", ".join(f"{name} {value}" for name, value in body["about"].items()), style="bright_black")
+    how: dict[str, object] = {"size": size, "device": device, "max_side_px": max_side_px, "placement": placement}
+    how |= {"index": index_device, "detect_batch": detect_batch, "poll_frames": poll_frames}
+    size_kb = round(sum(map(len, jpegs)) / len(jpegs) / 1000, 1)
+    how |= {"frame_kb": size_kb, "faces": faces, "entries": ENTRIES}
+    samples = {"alone": [asdict(each) for each in alone], "clusters": [asdict(each) for each in found]}
+    reasons = [why for each in found for why in each.rejected]
+    taken = sum(len(each.rounds) for each in found) + len(reasons)
+    save(replace(result(compared(found, alone, least), samples, settings=how), taken=taken, rejected=reasons), file)
+    console.print(", ".join(f"{name} {value}" for name, value in (machine() | how).items()), style="bright_black")
     raise SystemExit(verdict(found, alone, least, console))
 
 
@@ -179,7 +191,12 @@ def watched_gpu(told: list[float]) -> Iterator[None]:
 
 def ratio(one: Measured, alone: Sequence[Alone]) -> float:
     """Frames a second of a cluster, over those of the slowest of what it is made of."""
-    return one.fps / min(each.best for each in alone if each.what in (DECODER, NETWORKS))
+    return one.fps / limit_fps(alone)
+
+
+def limit_fps(alone: Sequence[Alone]) -> float:
+    """Frames a second of the slower of decoder and networks."""
+    return min(each.best for each in alone if each.what in (DECODER, NETWORKS))
 
 
 def show_alone(alone: Sequence[Alone], faces: float, console: Console) -> None:
@@ -209,16 +226,18 @@ def show(found: Sequence[Measured], alone: Sequence[Alone], console: Console) ->
     console.print(table)
 
 
-def as_json(
-    found: Sequence[Measured], alone: Sequence[Alone], faces: float, how: Mapping[str, object], jpegs: Sequence[bytes]
-) -> dict[str, Any]:
-    """For machines."""
-    size_kb = round(sum(map(len, jpegs)) / len(jpegs) / 1000, 1)
-    return {
-        "about": machine() | dict(how) | {"frame_kb": size_kb, "faces": faces, "entries": ENTRIES},
-        "alone": [asdict(each) for each in alone],
-        "clusters": [asdict(each) | {"ratio": ratio(each, alone)} for each in found],
-    }
+def compared(found: Sequence[Measured], alone: Sequence[Alone], least: float | None) -> list[Compared]:
+    """Whole clusters over what limits them; asked of the best."""
+    best = max(found, key=lambda one: one.fps)
+    limit = limit_fps(alone)
+    return [
+        Compared(
+            f"cluster of {one.recognisers} recognisers / slower of decoder and networks alone",
+            tuple(each.fps / limit for each in one.rounds),
+            at_least=least if one is best else None,
+        )
+        for one in found
+    ]
 
 
 def verdict(found: Sequence[Measured], alone: Sequence[Alone], least: float | None, console: Console) -> int:

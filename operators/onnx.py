@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,8 +24,12 @@ from onnxruntime.capi import onnxruntime_pybind11_state as raised
 from operators.errors import BeholdenError, DeviceUnavailable, ModelRefused
 from operators.types import Float32
 
-_PROVIDER = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _ERRORS_ONLY = 3
+# Or each session on a GPU warns of plugins that nobody asked for.
+onnxruntime.set_default_logger_severity(_ERRORS_ONLY)
+
+_PROVIDER = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_LOADING = threading.Lock()
 _CUDA_ADVICE = "check that the driver, CUDA and cuDNN are the ones this onnxruntime-gpu was built for"
 # onnxruntime's exceptions have no common base of their own.
 _BROKEN_GRAPH = (raised.InvalidArgument, raised.InvalidGraph, raised.InvalidProtobuf, raised.NoModel, ValueError)
@@ -154,7 +159,8 @@ def _check_available(device: Device, provider: str) -> None:
 
 def _load_cuda_libraries() -> None:
     """Find CUDA and cuDNN in the wheels that pip installed, which the dynamic linker does not search."""
-    with contextlib.redirect_stdout(io.StringIO()):
+    # One thread at a time: of two, the second would take the first one's silence for the standard output to go back to.
+    with _LOADING, contextlib.redirect_stdout(io.StringIO()):
         onnxruntime.preload_dlls()
 
 

@@ -18,6 +18,7 @@ MAX_BLOCK_MS = 15_000  # for metadata of a topic; longer only hides that the top
 DELIVERY_MS = 120_000  # an alert is worth waiting for
 TRANSACTION_MS = 8_000  # what it has left open is aborted before that, so that nobody waits for it
 ONE_MESSAGE_S = 30.0
+BATCH_BYTES = 16 * 1024  # kafka-python's own
 CLOSE_S = 5.0  # for what is on its way when a producer is let go of; without a broker nobody waits for longer
 OVERHEAD_BYTES = 1024  # of a record beside its value: key, headers, framing
 
@@ -69,10 +70,15 @@ class KafkaSink:
 
 
 def open_producer(
-    kafka: KafkaSettings, client: str, delivery_ms: int = DELIVERY_MS, transactional_id: str | None = None
+    kafka: KafkaSettings,
+    client: str,
+    delivery_ms: int = DELIVERY_MS,
+    transactional_id: str | None = None,
+    batch_bytes: int = BATCH_BYTES,
 ) -> KafkaProducer:
     """A producer whose retries neither lose nor double a message, for `delivery_ms` at the most.
 
+    Messages that wait for the same partition go together, up to `batch_bytes`; none waits for another.
     `enable_idempotence` is set although it is the default: only then does kafka-python refuse settings that would
     switch it off, instead of switching it off with a warning.
     """
@@ -86,6 +92,7 @@ def open_producer(
             request_timeout_ms=min(delivery_ms, REQUEST_MS),
             max_block_ms=MAX_BLOCK_MS,
             max_request_size=kafka.max_message_bytes,
+            batch_size=min(batch_bytes, kafka.max_message_bytes),
             transactional_id=transactional_id,
             transaction_timeout_ms=TRANSACTION_MS,
             metrics_enabled=False,

@@ -1,129 +1,77 @@
-"""Pictures of people who do not exist, drawn and encoded before the first is sent, and kept for the next run."""
+"""Pictures in a file: every process that sends them shares one copy in memory."""
 
 import hashlib
+import mmap
+import struct
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from importlib.resources import files
-from itertools import cycle, islice
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-import cv2
-import numpy as np
-
-from cluster.folders import cache_folder
-from loadtests.load.timetable import VIEWS
-from loadtests.people.compose import paste
-from loadtests.people.draws import draw_of
-from loadtests.people.nuisance import FACE_UNITS, STREET, draw_view
-from loadtests.people.person import person
-from loadtests.people.render import Model, render
-from loadtests.people.view import LEFT, TOP
-from operators.decode import encode
-from operators.types import Image
-
-_WALKING = replace(STREET, yaw_deg=15, pitch_deg=6, roll_deg=5, light=0.4)
-_FACE_SHARE = 0.36  # of half the picture's height, so that the whole head is in it
-_FACE_PX = 130.0
-_GRAIN = 2.0  # makes 1280x720 at quality 85 about 100 KB, as cameras send
+_HEADER_BYTES, _LENGTHS_AT = 30, 26  # of what stands before each member of a ZIP file: the lengths of name and extra
 
 
-@dataclass(frozen=True, slots=True)
-class PoolSpec:
-    """What is to be drawn.
-
-    Attributes:
-        seed: Of places, poses and grounds.
-        width_px: Of a picture.
-        height_px: Of a picture.
-        quality: Of the JPEG.
-        people: In each picture.
-        listed: Seeds of listed people by reference: one group each, the first ones.
-        strangers: Seeds of the others.
-        groups: How many groups follow in which nobody is listed.
-    """
-
-    seed: int
-    width_px: int
-    height_px: int
-    quality: int
-    people: int
-    listed: Mapping[str, int]
-    strangers: Sequence[int]
-    groups: int
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pool:
-    """Pictures, VIEWS of each group, one after the other.
+    """Pictures that lie as they are in a ZIP file.
 
     Attributes:
-        pictures: JPEGs.
+        file: The file.
+        places: Where each picture begins, and how many bytes it has.
+        digest: SHA-256 over all of them.
     """
 
-    pictures: Sequence[bytes]
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 over all of them."""
-        return hashlib.sha256(b"".join(hashlib.sha256(each).digest() for each in self.pictures)).hexdigest()
+    file: Path
+    places: Sequence[tuple[int, int]]
+    digest: str
 
     @property
     def mean_bytes(self) -> float:
         """Of a picture."""
-        return sum(map(len, self.pictures)) / len(self.pictures)
+        return sum(size for _, size in self.places) / len(self.places)
 
     def jpeg(self, picture: int) -> bytes:
         """One of them."""
-        return self.pictures[picture]
+        begin, size = self.places[picture]
+        return self._memory[begin : begin + size]
+
+    @cached_property
+    def _memory(self) -> mmap.mmap:
+        with self.file.open("rb") as opened:
+            return mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Without the memory."""
+        return Pool, (self.file, self.places, self.digest)
 
 
-def open_pool(spec: PoolSpec, folder: Path | None = None) -> Pool:
-    """All pictures: those of an earlier run that were drawn from the same by the same code, else drawn now.
+def find_pool(file: Path) -> Pool | None:
+    """A pool that was written before; None: there is none, or it is not whole."""
+    try:
+        return _read(file)
+    except (OSError, zipfile.BadZipFile):
+        return None
 
-    Args:
-        spec: What is to be drawn.
-        folder: Where they are kept; the user's cache when None.
-    """
-    file = (folder or cache_folder() / "load") / f"{_digest(spec)}.zip"
-    count = VIEWS * (len(spec.listed) + spec.groups)
-    with suppress(OSError, zipfile.BadZipFile, KeyError), zipfile.ZipFile(file) as kept:
-        return Pool([kept.read(f"{number}.jpg") for number in range(count)])
-    drawn = Pool([jpeg for group in range(count // VIEWS) for jpeg in _group(spec, group)])
+
+def write_pool(file: Path, pictures: Iterable[bytes]) -> Pool:
+    """Keep pictures, one after the other; what is half written is never found under the name of the file."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as written, zipfile.ZipFile(written, "w") as keeps:
-        for number, jpeg in enumerate(drawn.pictures):
+        for number, jpeg in enumerate(pictures):
             keeps.writestr(f"{number}.jpg", jpeg)
     Path(written.name).replace(file)
-    return drawn
+    return _read(file)
 
 
-def _digest(spec: PoolSpec) -> str:
-    """Of what is drawn and of the code that draws it."""
-    package = files("loadtests")
-    people = package.joinpath("people").iterdir()
-    code = sorted((each for each in people if each.name.endswith(".py")), key=lambda each: each.name)
-    parts = [repr(spec).encode(), *(each.read_bytes() for each in [*code, package.joinpath("load", "pool.py")])]
-    return hashlib.sha256(b"".join(hashlib.sha256(each).digest() for each in parts)).hexdigest()
-
-
-def _group(spec: PoolSpec, group: int) -> Iterator[bytes]:
-    listed = list(spec.listed.values())[group : group + 1]
-    draw = draw_of(spec.seed, 61, group)
-    others = islice(cycle(spec.strangers), group * spec.people, None)
-    models = [Model.of(person(who)) for who in [*listed, *islice(others, spec.people - len(listed))]]
-    shapes = draw.integers(40, 200, (18, 32, 3), np.uint8)
-    ground = cv2.resize(shapes, (spec.width_px, spec.height_px), interpolation=cv2.INTER_CUBIC)
-    for _ in range(VIEWS):
-        grain = draw.normal(0, _GRAIN, (spec.height_px, spec.width_px, 1))
-        canvas: Image = np.clip(ground.astype(np.float32) + grain, 0, 255).astype(np.uint8)
-        for place, model in enumerate(models):
-            half = spec.height_px / 2
-            scale = min(_FACE_PX, _FACE_SHARE * half, 0.55 * spec.width_px / spec.people) / FACE_UNITS
-            x = (place + 0.5) * spec.width_px / spec.people + draw.uniform(-4, 4)
-            y = half * (group % 2 + 0.52) + draw.uniform(-3, 3)
-            cut = render(model, draw_view(draw, _WALKING), scale).pixels
-            paste(canvas, cut, round(x + LEFT * scale), round(y + TOP * scale))
-        yield encode(canvas, spec.quality, "420")
+def _read(file: Path) -> Pool:
+    digests, places = [], []
+    with zipfile.ZipFile(file) as kept, file.open("rb") as opened:
+        for each in kept.infolist():
+            digests.append(hashlib.sha256(kept.read(each)).digest())
+            opened.seek(each.header_offset + _LENGTHS_AT)
+            name_bytes, extra_bytes = struct.unpack("<HH", opened.read(4))
+            places.append((each.header_offset + _HEADER_BYTES + name_bytes + extra_bytes, each.file_size))
+    return Pool(file, places, hashlib.sha256(b"".join(digests)).hexdigest())

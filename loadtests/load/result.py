@@ -12,6 +12,7 @@ from cluster.wire.shed import ShedInterval
 from cluster.wire.text import format_time
 from loadtests.load.accounts import Ledger, Stages
 from loadtests.load.harms import Harm
+from loadtests.load.lateness import LATE_S
 from loadtests.load.machine_watch import OTHERS, RECOGNISERS
 from loadtests.load.samples import Sample
 from loadtests.load.scenario import Scenario
@@ -41,6 +42,7 @@ class Result:
         samples: One a second.
         sent: How sending went.
         harms: What was broken.
+        busy_s: Seconds in which recognisers did not wait for frames, of all together.
     """
 
     scenario: Scenario
@@ -54,6 +56,7 @@ class Result:
     samples: Sequence[Sample]
     sent: Sent
     harms: Sequence[Harm]
+    busy_s: float = 0.0
 
     @property
     def verdict(self) -> Verdict:
@@ -131,6 +134,8 @@ class Result:
     def remarks(self) -> list[str]:
         """What to know when the figures are read."""
         found = [f"sending was the limit: {self.sent.limit}"] if self.sent.limit else []
+        if self.sent.held_s > LATE_S:
+            found.append(f"Kafka held sending up for {self.sent.held_s:.1f} s: the wait is in the times")
         if (others := self.cores.get(OTHERS, 0.0)) > LIMIT_CORES:
             found.append(f"other programs used {others:.2f} core: times would be better without them")
         if not self.ledger.is_whole:
@@ -152,7 +157,7 @@ class Result:
             "remarks": self.remarks,
             "begin": format_time(self.begin),
             "about": dict(self.about),
-            "scenario": _plain(self.scenario),
+            "scenario": plain(self.scenario),
             "verdict": {
                 "good": verdict.is_good,
                 "text": str(verdict),
@@ -182,6 +187,7 @@ class Result:
             "throughput_fps": self.throughput_fps,
             "lag_end": self.lag_end,
             "cores": dict(self.cores),
+            "busy_s": round(self.busy_s, 4),
             "stages": {name: {"times": times, "seconds": round(s, 4)} for name, (times, s) in self.stages.items()},
             "sender": asdict(self.sent),
             "faults": [asdict(each) for each in self.harms],
@@ -192,10 +198,10 @@ class Result:
         }
 
 
-def _plain(scenario: Scenario) -> dict[str, Any]:
-    """As in its file."""
-    plain: dict[str, Any] = json.loads(json.dumps(asdict(scenario), default=str))
-    return {name: value for name, value in plain.items() if name not in ("name", "digest")}
+def plain(scenario: Scenario) -> dict[str, Any]:
+    """A scenario as in its file."""
+    values: dict[str, Any] = json.loads(json.dumps(asdict(scenario), default=str))
+    return {name: value for name, value in values.items() if name not in ("name", "digest")}
 
 
 def _percentiles(values: Sequence[float]) -> dict[str, float | None]:

@@ -33,7 +33,7 @@ class Sample:
 
     @property
     def lag(self) -> int:
-        """Frames that wait or are in hand, those that a producer has not sent yet among them."""
+        """Frames that Kafka has acknowledged and that wait or are in hand."""
         return max(0, self.sent.frames - self.ended)
 
     def as_json(self) -> Mapping[str, object]:

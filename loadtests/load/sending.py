@@ -10,15 +10,16 @@ class Sent:
     """How far sending has come.
 
     Attributes:
-        frames: Given to a producer; once `is_done`, acknowledged by Kafka.
+        frames: Acknowledged by Kafka.
         due: Should have been given to Kafka by now.
-        bytes: Of the frames.
+        bytes: Of those that are acknowledged.
         late_s: How late the latest frame was given.
         latest_s: How late any was at the most.
         late_p99_s: 99th percentile over all.
         cores: That sending takes, on the mean.
         is_done: Whether every frame is acknowledged.
-        limit: Why sending and not the cluster is the limit, in a sentence; None: it is not.
+        limit: Why sending and neither Kafka nor the cluster is the limit, in a sentence; None: it is not.
+        held_s: How long Kafka held sending up: it had not acknowledged enough. Of several processes, the most.
     """
 
     frames: int = 0
@@ -30,6 +31,7 @@ class Sent:
     cores: float = 0.0
     is_done: bool = False
     limit: str | None = None
+    held_s: float = 0.0
 
 
 class Sender(Protocol):

@@ -25,23 +25,6 @@ VIEWS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
-    """One frame to be sent.
-
-    Attributes:
-        camera: By which camera.
-        seq: Number of the frame within its camera's stream.
-        due_s: When it is captured, seconds after the begin.
-        picture: Which picture of the pool.
-    """
-
-    camera: str
-    seq: int
-    due_s: float
-    picture: int
-
-
-@dataclass(frozen=True, slots=True)
 class Showing:
     """One group of people in view of one camera.
 
@@ -94,11 +77,10 @@ class Timetable:
         """When one frame is due, seconds after the begin."""
         return float(self._due[camera][seq])
 
-    def frames(self, camera: str) -> Iterator[Due]:
-        """Every frame of a camera, in order."""
-        groups = self.groups[camera]
-        for seq, due_s in enumerate(self.due(camera)):
-            yield Due(camera, seq, float(due_s), int(groups[seq // self.passage_frames]) * VIEWS + seq % VIEWS)
+    def pictures(self, camera: str) -> npt.NDArray[np.int32]:
+        """Which picture of the pool each frame of a camera is: (n,) int32."""
+        seq = np.arange(len(self.due(camera)), dtype=np.int32)
+        return self.groups[camera][seq // self.passage_frames] * VIEWS + seq % VIEWS
 
     @cached_property
     def frames_total(self) -> int:

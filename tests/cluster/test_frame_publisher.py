@@ -9,6 +9,7 @@ from kafka.future import Future
 
 from cluster import frame_publisher
 from cluster.frame_publisher import KafkaFramePublisher
+from cluster.kafka import producer as producer_module
 from cluster.settings import KafkaSettings
 from cluster.telemetry.camera_tracing import CameraTracing
 from cluster.telemetry.context import parse_traceparent
@@ -53,7 +54,7 @@ class Sink:
 def producer(monkeypatch: pytest.MonkeyPatch) -> Producer:
     """Instead of Kafka's."""
     found = Producer()
-    monkeypatch.setattr(frame_publisher, "open_producer", lambda *_: found)
+    monkeypatch.setattr(frame_publisher, "open_producer", lambda *_, **__: found)
     monkeypatch.setattr(frame_publisher, "close_producer", lambda *_: True)
     return found
 
@@ -79,3 +80,12 @@ def test_without_traces_frames_are_sent_as_before(producer: Producer) -> None:
     sink = Sink()
     KafkaFramePublisher(KafkaSettings(), CameraTracing(sink, 1.0)).close()
     assert sink.is_closed
+
+
+@pytest.mark.parametrize(("largest", "batch"), [(4 * 1024 * 1024, 1024 * 1024), (600_000, 600_000)])
+def test_frames_that_wait_go_together(largest: int, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In batches that hold several, and never more than Kafka takes at once."""
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(producer_module, "KafkaProducer", lambda **options: given.update(options))
+    KafkaFramePublisher(KafkaSettings(max_message_bytes=largest))
+    assert given["batch_size"] == batch

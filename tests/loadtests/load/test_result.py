@@ -52,6 +52,13 @@ def test_a_sender_that_is_the_limit_makes_no_good_verdict() -> None:
     assert "sending was the limit: one core was not enough" in found.remarks
 
 
+def test_a_kafka_that_held_sending_up_is_judged_by_what_that_did_to_alerts() -> None:
+    """It belongs to what is tested: the frames have the times at which they were due."""
+    found = result(SCENARIO, RIGHT, Sent(600, 600, 1, is_done=True, held_s=7.25))
+    assert found.verdict.is_good
+    assert "Kafka held sending up for 7.2 s: the wait is in the times" in found.remarks
+
+
 def test_a_recogniser_that_nobody_asked_to_be_replaced_makes_no_good_verdict() -> None:
     """Its counts are gone; where a fault was asked for it is judged by what is left outside."""
     unasked, asked = result(scenario(), RIGHT), result(SCENARIO, RIGHT)
@@ -156,9 +163,11 @@ def test_what_is_no_result_is_refused(tmp_path: Path) -> None:
             read_result(file)
 
 
-def test_without_a_terminal_a_run_is_plain_lines(whole: Result) -> None:
-    """One every five seconds, without cursor movements; then the verdict."""
-    console = Console(file=io.StringIO(), width=140)
+@pytest.mark.parametrize("is_dumb", [False, True])
+def test_without_a_terminal_a_run_is_plain_lines(whole: Result, monkeypatch: pytest.MonkeyPatch, is_dumb: bool) -> None:
+    """Or on one whose cursor does not move: one every five seconds; then the verdict."""
+    monkeypatch.setenv("TERM", "dumb" if is_dumb else "xterm")
+    console = Console(file=io.StringIO(), width=140, force_terminal=is_dumb, color_system=None)
     with following(SCENARIO, console) as seen:
         for each in whole.samples:
             seen(each)
@@ -169,8 +178,9 @@ def test_without_a_terminal_a_run_is_plain_lines(whole: Result) -> None:
     assert said.rstrip().endswith("as it should be")
 
 
-def test_in_a_terminal_a_run_is_shown_as_it_goes_on(whole: Result) -> None:
+def test_in_a_terminal_a_run_is_shown_as_it_goes_on(whole: Result, monkeypatch: pytest.MonkeyPatch) -> None:
     """Time, rates, alerts and cores, on one screen."""
+    monkeypatch.setenv("TERM", "xterm")
     console = Console(file=io.StringIO(), width=140, force_terminal=True)
     with following(SCENARIO, console) as seen:
         seen(whole.samples[0])

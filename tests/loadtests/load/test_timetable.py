@@ -14,13 +14,13 @@ from tests.loadtests.load.runs import LISTED, STRANGERS, scenario, timetable
 def test_every_frame_is_of_the_passage_that_the_truth_names() -> None:
     """Its picture is one of the passage's group, in turn; its time is when that camera's frame is due."""
     of = timetable(scenario())
-    frames = [each for camera in of.cameras for each in of.frames(camera)]
+    frames = [(camera, *each) for camera in of.cameras for each in enumerate(of.pictures(camera).tolist())]
     assert len(frames) == of.frames_total == 600
-    for each in frames:
-        showing = of.showing(each.camera, each.seq)
+    for camera, seq, picture in frames:
+        showing = of.showing(camera, seq)
         assert showing is not None
-        assert (each.picture // VIEWS, each.picture % VIEWS) == (showing.group, each.seq % VIEWS)
-        assert showing.begins_s <= each.due_s <= showing.ends_s
+        assert (picture // VIEWS, picture % VIEWS) == (showing.group, seq % VIEWS)
+        assert showing.begins_s <= of.due_s(camera, seq) <= showing.ends_s
     assert of.showing("camera-00001", 150) is None
     assert of.showing("elsewhere", 0) is None
 

@@ -11,6 +11,7 @@ from loadtests.bench_bare import BATCH
 from operators.decode import decode
 from operators.detect import Detector
 from operators.embed import Embedder
+from operators.graph_input import fed
 from operators.jpeg import check_header
 from operators.models import read_model
 from operators.onnx import Session, open_session
@@ -55,13 +56,13 @@ class ModelsAlone:
     def _vision(self, plan: Plan, threads: int) -> Vision:
         settings, policy = plan.settings, plan.in_force.policy
         files, device = settings.models.files, settings.device
-        sessions = [
-            self._tapped(open_session(read_model(manifest, files), device, threads))
-            for manifest in (plan.detector, plan.embedder)
+        detector, embedder = (fed(read_model(each, files), each, device) for each in (plan.detector, plan.embedder))
+        tapped = [
+            self._tapped(open_session(each.graph, device, threads, pixels=each.pixels)) for each in (detector, embedder)
         ]
         return Vision(
-            Detector(plan.detector, sessions[0], policy.detect),
-            Embedder(plan.embedder, sessions[1]),
+            Detector(plan.detector, tapped[0], policy.detect, detector.feed),
+            Embedder(plan.embedder, tapped[1], embedder.feed),
             policy.quality,
             settings.limits.jpeg,
             policy.detect.max_side_px,

@@ -122,8 +122,8 @@ class Recognisers:
         fewer_after_s: How long one less must have been enough before one leaves.
         threads: Threads of each one's models. On a processor: cores / count.
         poll_frames: Most frames of one batch. Embedding and search are done for all its faces at once.
-        detect_batch: Frames of one size that the detector takes at once. On a processor 1, where more lose a tenth; but
-            with a `max_side_px` of about 320 eight gain a tenth. A graph of fixed batch takes 1.
+        detect_batch: Frames of one size that the detector takes at once. On a processor 1, where eight lose a tenth,
+            but with a `max_side_px` of about 320 gain 6 %. A graph of fixed batch takes 1.
         gpu_share: With `device: cuda`, the part of one card that a recogniser is given: 0.25 puts four on a card.
         resources: What its node must say it has, and how much of that one recogniser takes: see `ClusterSettings.ray`.
     """

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from loadtests.load.bracket import Outcome
 from loadtests.load.machine_watch import BROKER, LOAD, OTHERS, RAY, RECOGNISERS, SHARDS
 from loadtests.load.saturation import stage_seconds
 from loadtests.planning.capacity_file import Measured
@@ -26,14 +27,15 @@ def fit(node: Node, measured: Measured) -> Node:
         measured: With one recogniser: several share cores, and their times would be of that.
 
     Raises:
-        SettingsRefused: It was more than one, or too little was tried while nothing else ran.
+        SettingsRefused: It was more than one, or too few trials are of use.
     """
     if measured.recognisers != 1:
         raise SettingsRefused(f"{measured.file}: of {measured.recognisers} recognisers; measure with --recognisers 1")
-    trials = [each for each in measured.trials if each["cores"].get(OTHERS, 0.0) <= LIMIT_CORES]
+    trials = [each for each in measured.trials if _is_of_use(each)]
     if len(trials) < _LEAST_TRIALS:
         raise SettingsRefused(
-            f"{measured.file}: fewer than {_LEAST_TRIALS} trials while nothing else ran; measure with more --minutes"
+            f"{measured.file}: fewer than {_LEAST_TRIALS} trials while nothing else ran, every frame was sent in time "
+            "and none was shed; measure with more --minutes"
         )
     values = {**_times(trials, measured.ask.faces), **_processor(trials, node.batch_frames.value)}
     figures = {name: _figure(value, measured) for name, value in values.items()}
@@ -66,6 +68,12 @@ def line(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
     if start < 0:
         return 0.0, through
     return (float(ys.mean()), 0.0) if slope < 0 else (start, slope)
+
+
+def _is_of_use(trial: Mapping[str, Any]) -> bool:
+    """Whether every frame of a trial cost what one costs: one that was shed ends without having been looked at."""
+    is_quiet = trial["cores"].get(OTHERS, 0.0) <= LIMIT_CORES
+    return is_quiet and not trial["shed_share"] and trial["outcome"] != Outcome.SENDER
 
 
 def _times(trials: Sequence[Mapping[str, Any]], faces: float) -> Mapping[str, float]:

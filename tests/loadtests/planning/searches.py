@@ -25,6 +25,7 @@ def trial(fps: float, batch: float, seconds: float = 30.0) -> dict[str, Any]:
         "outcome": "holds",
         "ended_fps": fps,
         "p50_ms": 50.0,
+        "shed_share": 0.0,
         "frames": frames,
         "mean_bytes": 120_000.0,
         "cores": {**cores, "load test": 0.002 * fps, "ray": 0.06},

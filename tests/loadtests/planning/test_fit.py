@@ -1,6 +1,7 @@
 """A node's figures from what was measured on it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from loadtests.planning.fit import as_yaml, fit, line
 from loadtests.planning.node import Source, find_node
 from operators.errors import SettingsRefused
 from tests.loadtests.planning.nodes import node
-from tests.loadtests.planning.searches import BATCH_MS, FACES, SEARCH_MS, search, written
+from tests.loadtests.planning.searches import BATCH_MS, FACES, SEARCH_MS, search, trial, written
 
 
 def test_figures_are_those_it_was_made_of(tmp_path: Path) -> None:
@@ -31,6 +32,18 @@ def test_figures_are_those_it_was_made_of(tmp_path: Path) -> None:
     assert (measured.source, measured.machine, measured.on) == (Source.MEASURED, "none, 4 cores", "2026-11-26")
     assert dict(found.figures)["memory_gib"].source is Source.ASSUMED
     assert values["deliver_ms"] == pytest.approx(50 - 6 - 20, abs=0.5)
+
+
+@pytest.mark.parametrize("of_no_use", [{"shed_share": 1 / 3}, {"outcome": "sender"}])
+def test_a_trial_that_shed_frames_or_could_not_send_is_left_out(tmp_path: Path, of_no_use: dict[str, Any]) -> None:
+    """A frame that was shed ended, and cost next to nothing: it makes none that is looked at cheaper."""
+    whole = search(1, 40.0, 42.0)
+    seen = 2 / 3 * 60.0
+    spoilt = trial(seen, 6.0) | {"fps": 60.0, "ended_fps": 60.0, "outcome": "fails"} | of_no_use
+    found = fit(node(), read_measured(written(tmp_path, whole)))
+    assert fit(node(), read_measured(written(tmp_path, whole | {"trials": [*whole["trials"], spoilt]}))) == found
+    with pytest.raises(SettingsRefused, match="more --minutes"):
+        fit(node(), read_measured(written(tmp_path, whole | {"trials": [whole["trials"][0], spoilt]})))
 
 
 def test_a_node_that_was_fitted_is_read_again(tmp_path: Path) -> None:

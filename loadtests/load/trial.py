@@ -102,7 +102,8 @@ def trial_of(fps: float, result: Result, link_mbps: float | None) -> Trial:
 def growth_fps(samples: Sequence[Sample], seconds: float) -> float:
     """Frames a second by which more wait in the last third of a run than in the third before.
 
-    Frames count as waiting until they are committed, once a second: the mean over a third does not see that.
+    Frames wait from when they are due, also for Kafka to take them, until they are committed, once a second: the mean
+    over a third does not see that.
     """
     inside = [each for each in samples if 0 < each.at_s <= seconds]
     third = len(inside) // _THIRDS
@@ -110,7 +111,7 @@ def growth_fps(samples: Sequence[Sample], seconds: float) -> float:
         return 0.0
     middle, last = inside[-2 * third : -third], inside[-third:]
     apart_s = _mean([each.at_s for each in last]) - _mean([each.at_s for each in middle])
-    return (_mean([each.lag for each in last]) - _mean([each.lag for each in middle])) / apart_s
+    return (_mean([_waiting(each) for each in last]) - _mean([_waiting(each) for each in middle])) / apart_s
 
 
 def _outcome(result: Result, grows_fps: float, fps: float) -> tuple[Outcome, str]:
@@ -121,6 +122,10 @@ def _outcome(result: Result, grows_fps: float, fps: float) -> tuple[Outcome, str
     if grows_fps > GROWS * fps:
         return Outcome.FAILS, f"it does not keep up: {grows_fps:.1f} frames more wait with each second"
     return Outcome.HOLDS, "all is as it was asked"
+
+
+def _waiting(sample: Sample) -> int:
+    return sample.sent.due - sample.ended
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -179,7 +179,7 @@ def waiting(frames: list[int]) -> list[Sample]:
     """Samples at each second at which so many frames wait."""
     one = result(SHORT, []).samples[0]
     return [
-        replace(one, at_s=float(at), sent=Sent(frames=1000), ended=1000 - count) for at, count in enumerate(frames, 1)
+        replace(one, at_s=float(at), sent=Sent(frames=1000, due=1000), ended=1000 - count) for at, count in enumerate(frames, 1)
     ]
 
 
@@ -197,6 +197,19 @@ def test_a_rate_at_which_what_waits_grows_does_not_hold() -> None:
     growing = replace(good, samples=[replace(each, ended=int(0.8 * each.ended)) for each in good.samples])
     found = trial_of(20.0, growing, None)
     assert found.outcome is Outcome.FAILS
+    assert "does not keep up" in found.why
+
+
+def test_a_rate_that_kafka_does_not_take_does_not_hold() -> None:
+    """Everything acknowledged has ended: what waits has not been sent yet, and no limit of time need see that."""
+    good = run_of(SHORT)
+    taken = [int(0.8 * each.ended) for each in good.samples]
+    slow = [
+        replace(each, sent=replace(each.sent, frames=count), ended=count)
+        for each, count in zip(good.samples, taken, strict=True)
+    ]
+    found = trial_of(20.0, replace(good, samples=slow), None)
+    assert (found.outcome, found.grows_fps) == (Outcome.FAILS, pytest.approx(4.0, rel=0.2))
     assert "does not keep up" in found.why
 
 

@@ -13,7 +13,7 @@ from loadtests.load.samples import Sample
 from loadtests.load.scenario import Scenario
 from loadtests.load.shapes import Course, Shape
 from loadtests.load.trial import Trial, trial_of
-from operators.errors import DeploymentFailed, SettingsRefused
+from operators.errors import BeholdenError, SettingsRefused
 
 FORM = "beholden.capacity.v1"
 AGAIN = 3  # times a rate is tried again that failed while other programs worked; then it counts as it is
@@ -156,7 +156,7 @@ def find_capacity(
     link_mbps: float | None = None,
     now_s: Callable[[], float] = time.monotonic,
 ) -> Capacity:
-    """Try rates until no more is to be learnt or the time is over.
+    """Try rates until no more is to be learnt, the time is over, or something breaks; Ctrl-C ends it, too.
 
     Args:
         runs: Shows them. What was enrolled and started serves all of them.
@@ -170,6 +170,7 @@ def find_capacity(
 
     Raises:
         BeholdenError: The first rate could not be tried.
+        KeyboardInterrupt: It was interrupted before anything was known.
     """
     begin, until_s, longest_s = datetime.now(UTC), now_s() + 60 * minutes, 0.0
     trials: list[Trial] = []
@@ -184,10 +185,11 @@ def find_capacity(
         watch.begins(fps, asked)
         try:
             result = runs.run(asked, told, watch.sample)
-        except DeploymentFailed as failed:
+        except (BeholdenError, KeyboardInterrupt) as failed:
             if not trials:
                 raise
-            return Capacity(scenario, begin, about, search, trials, f"at {fps:.1f} frames a second: {failed}")
+            ended = f"{fps:.1f} frames a second was not tried to the end: {str(failed) or 'interrupted'}"
+            return Capacity(scenario, begin, about, search, trials, ended)
         longest_s, about = max(longest_s, now_s() - began_s), result.about
         before = sum(each.fps == fps and each.outcome is Outcome.DISTURBED for each in trials)
         trials.append(trial_of(fps, result, link_mbps).disturbed(before < AGAIN))

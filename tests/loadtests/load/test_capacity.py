@@ -19,7 +19,7 @@ from loadtests.load.scenario import Disturbance, Plant, Scenario
 from loadtests.load.sending import Sent
 from loadtests.load.shapes import Course, Shape
 from loadtests.load.trial import Trial, growth_fps, trial_of
-from operators.errors import DeploymentFailed, SettingsRefused
+from operators.errors import BrokerUnavailable, DeploymentFailed, SettingsRefused
 from tests.loadtests.load.runs import BEGIN, alert, read, result, scenario, timetable
 
 SHORT = scenario(seconds=9.0)
@@ -44,6 +44,7 @@ class Cluster:
     sends: float = 1e9
     least: float = 0.0
     breaks_at: int = -1
+    breaks: BaseException = field(default_factory=lambda: DeploymentFailed("not finished"))
     noisy: int = 0
     shown: list[Scenario] = field(default_factory=list)
     now_s: float = 0.0
@@ -56,7 +57,7 @@ class Cluster:
     def run(self, asked: Scenario, told: Callable[[str], None], seen: Callable[[Sample], None]) -> Result:
         """See `Runs`."""
         if len(self.shown) == self.breaks_at:
-            raise DeploymentFailed("not finished")
+            raise self.breaks
         self.shown.append(asked)
         self.now_s += 60.0
         limit = "sent late" if asked.full_fps > self.sends else None
@@ -166,13 +167,21 @@ def test_a_rate_that_fails_while_other_programs_work_is_tried_again() -> None:
     assert quiet.trials[0].outcome is Outcome.HOLDS
 
 
-def test_what_is_known_is_not_lost_when_the_cluster_breaks() -> None:
-    """But a cluster that cannot show anything is an error."""
-    found = find(Cluster(breaks_at=2))
+@pytest.mark.parametrize(
+    ("breaks", "why"),
+    [
+        (DeploymentFailed("not finished"), "not finished"),
+        (BrokerUnavailable("gone"), "gone"),
+        (KeyboardInterrupt(), "interrupted"),
+    ],
+)
+def test_what_is_known_is_not_lost_when_the_cluster_breaks(breaks: BaseException, why: str) -> None:
+    """Or Kafka does, or somebody has waited long enough; but what breaks before anything is known is an error."""
+    found = find(Cluster(breaks_at=2, breaks=breaks))
     assert len(found.trials) == 2
-    assert found.ended.endswith("not finished")
-    with pytest.raises(DeploymentFailed):
-        find(Cluster(breaks_at=0))
+    assert found.ended.endswith(f" frames a second was not tried to the end: {why}")
+    with pytest.raises(type(breaks)):
+        find(Cluster(breaks_at=0, breaks=breaks))
 
 
 def waiting(frames: list[int]) -> list[Sample]:

@@ -43,8 +43,11 @@ class Generator:
     """
 
     def __init__(self, shares: Sequence[Turns], pool: Pool, kafka: KafkaSettings, stream: str) -> None:
-        self._lanes = [_Lane(Task(kafka, stream, each, pool)) for each in shares]
+        self._lanes: list[_Lane] = []
+        self._done_s: float | None = None
         try:
+            for each in shares:
+                self._lanes.append(_Lane(Task(kafka, stream, each, pool)))
             for lane in self._lanes:
                 lane.await_ready()
         except BaseException:
@@ -63,6 +66,10 @@ class Generator:
         """See `sending.Sender`."""
         tallies = [lane.look() for lane in self._lanes]
         at_s = time.monotonic() - self._begin_s
+        is_done = all(each.is_done for each in tallies)
+        if is_done and self._done_s is None:
+            self._done_s = at_s
+        sending_s = at_s if self._done_s is None else self._done_s
         late = together(lateness(each.late) for each in tallies)
         return Sent(
             frames=sum(each.frames for each in tallies),
@@ -71,8 +78,8 @@ class Generator:
             late_s=late.latest_s,
             latest_s=late.most_s,
             late_p99_s=late.p99_s,
-            cores=sum(each.cpu_s for each in tallies) / max(at_s, 1e-3),
-            is_done=all(each.is_done for each in tallies),
+            cores=sum(each.cpu_s for each in tallies) / max(sending_s, 1e-3),
+            is_done=is_done,
             limit=together(lateness(each.own) for each in tallies).limit,
             held_s=max(each.held_s for each in tallies),
         )

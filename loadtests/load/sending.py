@@ -16,7 +16,7 @@ class Sent:
         late_s: How late the latest frame was given.
         latest_s: How late any was at the most.
         late_p99_s: 99th percentile over all.
-        cores: That sending takes, on the mean.
+        cores: That sending takes, on the mean until it is done.
         is_done: Whether every frame is acknowledged.
         limit: Why sending and neither Kafka nor the cluster is the limit, in a sentence; None: it is not.
         held_s: How long Kafka held sending up: it had not acknowledged enough. Of several processes, the most.

@@ -188,7 +188,8 @@ def waiting(frames: list[int]) -> list[Sample]:
     """Samples at each second at which so many frames wait."""
     one = result(SHORT, []).samples[0]
     return [
-        replace(one, at_s=float(at), sent=Sent(frames=1000, due=1000), ended=1000 - count) for at, count in enumerate(frames, 1)
+        replace(one, at_s=float(at), sent=Sent(frames=1000, due=1000), ended=1000 - count)
+        for at, count in enumerate(frames, 1)
     ]
 
 

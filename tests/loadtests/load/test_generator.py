@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -94,6 +95,49 @@ def test_processes_are_one_sender(serving: Callable[[Serve], None]) -> None:
     assert sent.cores > 0
     wait_until(lambda: generator.look().due == 8)
     generator.close()
+
+
+def test_what_sending_takes_is_of_the_time_in_which_it_sent(
+    serving: Callable[[Serve], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it is waited for what was sent to end."""
+    now_s = 100.0
+    monkeypatch.setattr(generator_module, "time", SimpleNamespace(monotonic=lambda: now_s))
+
+    def serve(pipe: Any, task: Task, tally: Tally) -> None:
+        pipe.send(None)
+        pipe.recv()
+        tally.cpu_s, tally.is_done = 3.0, True
+
+    serving(serve)
+    with closing(opened(1)) as generator:
+        generator.begin()
+        wait_until(lambda: generator._lanes[0]._tally.is_done)
+        now_s = generator._begin_s + 10.0
+        cores = [generator.look().cores]
+        now_s += 50.0
+        cores.append(generator.look().cores)
+    assert cores == [pytest.approx(0.3)] * 2
+
+
+def test_processes_that_run_end_when_the_next_cannot_be_started(
+    serving: Callable[[Serve], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else knows of them."""
+    started, ended = list[Any](), list[Any]()
+
+    def start(thread: Any) -> None:
+        if started:
+            raise OSError("no more processes")
+        started.append(thread)
+        threading.Thread.start(thread)
+
+    monkeypatch.setattr(Thread, "start", start)
+    monkeypatch.setattr(Thread, "terminate", lambda thread: ended.append(thread))
+    serving(lambda pipe, *_: pipe.send(None))
+    with pytest.raises(OSError, match="no more"):
+        opened()
+    assert started == ended
 
 
 def test_one_process_that_is_slow_makes_the_generator_the_limit(serving: Callable[[Serve], None]) -> None:

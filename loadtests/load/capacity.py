@@ -80,10 +80,11 @@ class Capacity:
 
     @property
     def edge(self) -> Trial | None:
-        """The trial that says what is used up: at the lowest rate that does not hold, else at the highest that does."""
+        """The trial that says what is used up: one that did not hold at the lowest such rate, else one of the highest."""
         found = self.bracket
         at = found.fails or found.holds
-        counted = [each for each in self.trials if each.outcome is not Outcome.DISTURBED]
+        passed_over = {Outcome.DISTURBED, Outcome.HOLDS} if found.fails else {Outcome.DISTURBED}
+        counted = [each for each in self.trials if each.outcome not in passed_over]
         return next((each for each in reversed(counted) if at and each.fps == at.fps), None)
 
     @property

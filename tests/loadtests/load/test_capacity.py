@@ -119,6 +119,15 @@ def test_the_edge_is_found_and_said_with_how_often_it_was_seen() -> None:
     assert found.ended == "nothing more was to be learnt"
 
 
+def test_what_is_used_up_is_said_by_a_trial_that_did_not_hold() -> None:
+    """And not by the last at that rate, which may have held."""
+    found = find(Cluster(edge=0.0, least=20.0), repeats=3)
+    fails = found.trials[0]
+    holds = trial_of(20.0, run_of(SHORT), None)
+    assert (fails.outcome, holds.outcome) == (Outcome.FAILS, Outcome.HOLDS)
+    assert replace(found, trials=[fails, fails, holds]).edge is fails
+
+
 def test_it_is_warmed_up_once() -> None:
     """Before the first trial."""
     cluster = Cluster()

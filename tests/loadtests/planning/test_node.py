@@ -51,6 +51,16 @@ def test_faults_of_a_file_are_refused(tmp_path: Path, old: str, new: str, said: 
         find_node(str(file))
 
 
+@pytest.mark.parametrize(("queries", "took_ms"), [(1, 5.6), (8, 8.3), (64, 28.0)])
+def test_an_h100_searches_as_was_measured_on_one(queries: int, took_ms: float) -> None:
+    """Ten million rows, docs/performance-gpu.md; and what was measured is not called computed."""
+    found = find_node("h100")
+    each_ms = found.sweep_ms.value + queries * found.query_ms.value
+    assert found.search_ms.value + 10 * each_ms == pytest.approx(took_ms, rel=0.03)
+    measured = (found.sweep_ms, found.query_ms, found.gpu_detect_ms, found.gpu_embed_ms)
+    assert {each.source for each in measured} == {Source.MEASURED}
+
+
 def test_a_card_goes_with_times_on_it() -> None:
     """A node of both would be counted twice."""
     assert dict(card().figures)["detect_ms"].value == 0

@@ -82,15 +82,10 @@ def size(node: Node, ask: Ask, nodes: int | None = None, room: float = ROOM) -> 
         raise SettingsRefused(f"--room {room:g}: must be above 0 and at most 1")
     lanes = lanes_of(node, ask)
     each = ceiling(node, ask, lanes)
-    stable = nodes_for(node, ask, each, lanes, 1.0)
-    wanted = nodes_for(node, ask, each, lanes, room)
-    if nodes is not None and nodes < stable:
-        raise SettingsRefused(
-            f"{ask.cameras} cameras at {ask.fps:g} frames a second are {ask.frames_s:,.0f}/s, and {nodes} of node "
-            f"{node.name} can do {nodes * each.fps:,.0f}/s ({each.first} first): at least {stable} are needed, "
-            f"and {wanted} to use no more than {room:.0%} of them"
-        )
-    count = nodes or wanted
+    least = nodes_for(node, ask, each, lanes, 1.0)
+    if nodes is not None and nodes < least:
+        raise SettingsRefused(_too_few(node, ask, nodes, lanes, least, room))
+    count = nodes or nodes_for(node, ask, each, lanes, room)
     recognisers = count * lanes
     mb_s = ask.frames_s * ask.jpeg_kb * MS
     partitions = recognisers * max(PARTITIONS_EACH, math.ceil(mb_s / PARTITION_MB_S / recognisers))
@@ -148,18 +143,47 @@ def nodes_for(node: Node, ask: Ask, each: Ceiling, lanes: int, room: float) -> i
     """Nodes that use no more than a share of what they can do; the busiest recogniser half of the rest beyond it.
 
     Raises:
-        SettingsRefused: One camera alone is more than one recogniser can do.
+        SettingsRefused: One camera alone is more than one recogniser can do, or than it is to do.
     """
-    most = lane_fps(node, ask) * (1 + room) / 2
+    alone, most = lane_fps(node, ask), busiest_fps(node, ask, room)
     if ask.fps >= most:
+        left, higher = (
+            (f", --room {room:g} leaves {most:.1f} of that", ", raise --room, or say how many --nodes")
+            if room < 1
+            else ("", "")
+        )
         raise SettingsRefused(
-            f"--fps {ask.fps:g}: one recogniser on node {node.name} can do {most:.0f} frames a second, and has every "
-            "frame of a camera: send fewer"
+            f"--fps {ask.fps:g}: one recogniser on node {node.name} can do {alone:.1f} frames a second{left}, and it "
+            f"has every frame of a camera: send fewer{higher}"
         )
     count = max(1, math.ceil(ask.frames_s / (each.fps * room)))
     while busiest(ask, count * lanes) * stretch(node, ask, ask.frames_s / count, lanes) >= most:
         count += 1
     return count
+
+
+def busiest_fps(node: Node, ask: Ask, room: float) -> float:
+    """Frames a second that the busiest recogniser may have: beyond the share of all, half of what is left."""
+    return lane_fps(node, ask) * (1 + room) / 2
+
+
+def _too_few(node: Node, ask: Ask, nodes: int, lanes: int, least: int, room: float) -> str:
+    """Why so many nodes cannot do it, and how many can."""
+    each = ceiling(node, ask, lanes)
+    why = f"{nodes} of node {node.name} can do {nodes * each.fps:,.1f}/s ({each.first} first)"
+    if ask.frames_s < nodes * each.fps:
+        most = lane_fps(node, ask) / stretch(node, ask, ask.frames_s / nodes, lanes)
+        why = (
+            f"the busiest of {nodes * lanes} recognisers has {busiest(ask, nodes * lanes):,.1f}/s, and can do "
+            f"{most:,.1f}/s (cameras go to them by their names, and not evenly)"
+        )
+    spared = ""
+    if ask.fps < busiest_fps(node, ask, room):
+        spared = f", and {nodes_for(node, ask, each, lanes, room)} to use no more than {room:.0%} of them"
+    return (
+        f"{ask.cameras} cameras at {ask.fps:g} frames a second are {ask.frames_s:,.1f}/s, and {why}: "
+        f"at least {least} are needed{spared}"
+    )
 
 
 def busiest(ask: Ask, recognisers: int) -> float:

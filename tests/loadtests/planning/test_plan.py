@@ -41,7 +41,8 @@ def test_too_few_nodes_are_refused_with_how_many_it_needs() -> None:
     """And exactly so many can do it."""
     ask = Ask(1000, 2.0, 10_000)
     with pytest.raises(
-        SettingsRefused, match=r"2,000/s, and 2 of node test can do .* at least \d+ are needed"
+        SettingsRefused,
+        match=r"2,000\.0/s, and 2 of node test can do \d{3}\.\d/s \(recognisers first\): at least \d+ are needed",
     ) as found:
         size(node(), ask, nodes=2)
     least = int(str(found.value).split("at least ")[1].split()[0])
@@ -50,6 +51,27 @@ def test_too_few_nodes_are_refused_with_how_many_it_needs() -> None:
     with pytest.raises(SettingsRefused):
         size(node(), ask, nodes=least - 1)
     assert size(node(), ask).nodes == wanted >= least
+
+
+def test_nodes_that_have_enough_but_not_for_the_busiest_are_refused_for_that() -> None:
+    """All recognisers together can do it; cameras are not dealt out evenly, and one of them has too many."""
+    ask = Ask(30, 5.0, 10_000)
+    assert ask.frames_s < 4 * lane_fps(node(), ask)
+    most = rf"the busiest of 4 recognisers has {busiest(ask, 4):.1f}/s, and can do {lane_fps(node(), ask):.1f}/s"
+    with pytest.raises(SettingsRefused, match=rf"150\.0/s, and {most} .* at least 2 are needed"):
+        size(node(), ask, nodes=1)
+    assert size(node(), ask, nodes=2).busy < 1
+
+
+def test_a_camera_needs_room_only_where_nodes_are_counted() -> None:
+    """So many nodes as are given do what they can do; without, it is the room that is too small, and that is said."""
+    alone = lane_fps(node(), Ask(1, 1.0, 10_000))
+    ask = Ask(2, 0.95 * alone, 10_000)
+    assert size(node(), ask, nodes=20).busy < 1
+    with pytest.raises(SettingsRefused, match=rf"can do {alone:.1f} .* --room 0.7 leaves {0.85 * alone:.1f} of that"):
+        size(node(), ask)
+    with pytest.raises(SettingsRefused, match=r"at least \d+ are needed$"):
+        size(node(), Ask(40, ask.fps, 10_000), nodes=1)
 
 
 def test_a_camera_that_is_more_than_a_recogniser_can_do_is_refused() -> None:

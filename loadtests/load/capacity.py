@@ -80,7 +80,7 @@ class Capacity:
 
     @property
     def edge(self) -> Trial | None:
-        """The trial that says what is used up: one that did not hold at the lowest such rate, else one of the highest."""
+        """The trial that says what is used up: one that did not hold at the lowest such rate, else one that held."""
         found = self.bracket
         at = found.fails or found.holds
         passed_over = {Outcome.DISTURBED, Outcome.HOLDS} if found.fails else {Outcome.DISTURBED}

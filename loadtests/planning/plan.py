@@ -147,11 +147,8 @@ def nodes_for(node: Node, ask: Ask, each: Ceiling, lanes: int, room: float) -> i
     """
     alone, most = lane_fps(node, ask), busiest_fps(node, ask, room)
     if ask.fps >= most:
-        left, higher = (
-            (f", --room {room:g} leaves {most:.1f} of that", ", raise --room, or say how many --nodes")
-            if room < 1
-            else ("", "")
-        )
+        left = f", --room {room:g} leaves {most:.1f} of that" if room < 1 else ""
+        higher = ", raise --room, or say how many --nodes" if room < 1 else ""
         raise SettingsRefused(
             f"--fps {ask.fps:g}: one recogniser on node {node.name} can do {alone:.1f} frames a second{left}, and it "
             f"has every frame of a camera: send fewer{higher}"

@@ -115,8 +115,8 @@ class Capacity:
         if disturbed := sum(each.is_disturbed for each in self.trials):
             again = sum(each.outcome is Outcome.DISTURBED for each in self.trials)
             found.append(
-                f"other programs took a part of the processor in {disturbed} of {len(self.trials)} trials, of which "
-                f"{again} failed and do not count"
+                f"other programs or the hypervisor took a part of the processor in {disturbed} of {len(self.trials)} "
+                f"trials, of which {again} failed and do not count"
             )
         if low and high and high.fps > low.fps * (1 + self.search.precision) * (1 + 1e-9):
             found.append(f"the two rates are {high.fps / low.fps - 1:.0%} apart, asked {self.search.precision:.0%}")

@@ -1,7 +1,6 @@
 """What the parts of a run use of this machine, sample by sample."""
 
 import os
-import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,13 +8,12 @@ from dataclasses import dataclass
 import psutil
 
 from cluster.telemetry.gpu import Gpu, gpu_in_use
-from loadtests.quiet import is_kernel
+from loadtests.quiet import LIMIT_CORES, Key, load, look, used_s
 
-RECOGNISERS, SHARDS, RAY, BROKER, LOAD, OTHERS = "recognisers", "index shards", "ray", "broker", "load test", "others"
-GROUPS = (RECOGNISERS, SHARDS, RAY, BROKER, LOAD, OTHERS)
+RECOGNISERS, SHARDS, RAY, BROKER, LOAD = "recognisers", "index shards", "ray", "broker", "load test"
+OTHERS, HYPERVISOR = "others", "hypervisor"
+GROUPS = (RECOGNISERS, SHARDS, RAY, BROKER, LOAD, OTHERS, HYPERVISOR)
 _TITLES = {"ray::RecogniserActor": RECOGNISERS, "ray::ShardActor": SHARDS}
-
-_Key = tuple[int, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +22,7 @@ class Usage:
 
     Attributes:
         cores: By group; 1.0 is one core all the time.
-        memory_bytes: By group, resident.
+        memory_bytes: By group of the run itself, resident.
         gpu: The first GPU; None without one.
     """
 
@@ -33,8 +31,13 @@ class Usage:
     gpu: Gpu | None
 
 
+def is_disturbed(cores: Mapping[str, float]) -> bool:
+    """Whether other programs, or the hypervisor, took so much that it would have been another run without them."""
+    return max(cores.get(OTHERS, 0.0), cores.get(HYPERVISOR, 0.0)) > LIMIT_CORES
+
+
 class MachineWatch:
-    """Looks at all processes and says whose they are.
+    """Looks at all processes and says whose they are; others and the hypervisor are counted as `quiet` counts them.
 
     Args:
         leader: The session of the cluster's Ray: its processes are nobody's children.
@@ -42,47 +45,36 @@ class MachineWatch:
 
     def __init__(self, leader: int) -> None:
         self._leader = leader
-        self._groups: dict[_Key, str] = {}
-        self._used_s: dict[_Key, float] = {}
-        self._at_s = time.monotonic()
-        self.look()
+        self._groups: dict[Key, str] = {}
+        self._before = look((leader,))
 
     def look(self) -> Usage:
-        """What was used since the last look."""
-        cores, memory = defaultdict[str, float](float), defaultdict[str, int](int)
-        used_s: dict[_Key, float] = {}
-        own = {process.pid for process in psutil.Process().children(recursive=True)} | {os.getpid()}
-        for process in psutil.process_iter():
+        """What was used since the last look. A process that began since then counts with all it used."""
+        before, now = self._before, look((self._leader,))
+        self._before, found = now, load(before, now)
+        pids, memory = defaultdict[str, set[int]](set), defaultdict[str, int](int)
+        for key in now.own:
             try:
-                with process.oneshot():
-                    if is_kernel(process.pid, process.ppid()):
-                        continue
-                    times, key = process.cpu_times(), (process.pid, process.create_time())
-                    group = self._group(process, key, own)
-                    memory[group] += process.memory_info().rss
-            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                process = psutil.Process(key[0])
+                group = self._group(process, key)
+                memory[group] += process.memory_info().rss
+            except (psutil.Error, ProcessLookupError, PermissionError):
                 continue
-            used_s[key] = times.user + times.system
-            cores[group] += max(0.0, used_s[key] - self._used_s.get(key, used_s[key]))
-        now = time.monotonic()
-        wall_s, self._at_s, self._used_s = max(now - self._at_s, 1e-3), now, used_s
-        return Usage({group: spent / wall_s for group, spent in cores.items()}, dict(memory), gpu_in_use())
+            pids[group].add(key[0])
+        cores = {group: used_s(before.own, now.own, some) / found.wall_s for group, some in pids.items()}
+        cores |= {OTHERS: found.foreign_cores, HYPERVISOR: found.stolen_cores}
+        return Usage(cores, dict(memory), gpu_in_use())
 
-    def _group(self, process: psutil.Process, key: _Key, own: set[int]) -> str:
+    def _group(self, process: psutil.Process, key: Key) -> str:
         known = self._groups.get(key)
         if known is None:
-            known = self._find(process, own)
+            known = self._find(process)
             if known != RAY:  # a worker that waits for its actor gets its title later
                 self._groups[key] = known
         return known
 
-    def _find(self, process: psutil.Process, own: set[int]) -> str:
-        if process.pid in own:
+    def _find(self, process: psutil.Process) -> str:
+        if os.getsid(process.pid) != self._leader:
             return BROKER if process.name() == "java" else LOAD
-        try:
-            if os.getsid(process.pid) != self._leader:
-                return OTHERS
-        except (ProcessLookupError, PermissionError):
-            return OTHERS
         title = " ".join(process.cmdline())
         return next((group for start, group in _TITLES.items() if title.startswith(start)), RAY)

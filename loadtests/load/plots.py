@@ -187,7 +187,7 @@ def cores(document: Document, axes: Axes) -> None:
 
 def memory(document: Document, axes: Axes) -> None:
     """Resident memory, by whom; of other programs it says nothing about the run."""
-    _stack(document, axes, "memory_bytes", 2**20, [name for name in GROUPS if name != "others"])
+    _stack(document, axes, "memory_bytes", 2**20, GROUPS[: GROUPS.index("others")])
     axes.set_ylabel("MiB")
 
 

@@ -13,14 +13,13 @@ from cluster.wire.text import format_time
 from loadtests.load.accounts import Ledger, Stages
 from loadtests.load.harms import Harm
 from loadtests.load.lateness import LATE_S
-from loadtests.load.machine_watch import OTHERS, RECOGNISERS
+from loadtests.load.machine_watch import HYPERVISOR, OTHERS, RECOGNISERS, is_disturbed
 from loadtests.load.samples import Sample
 from loadtests.load.scenario import Scenario
 from loadtests.load.sending import Sent
 from loadtests.load.timetable import Showing
 from loadtests.load.truth import Judged, Judgement, Truth, percentile
 from loadtests.load.verdict import Found, Verdict, judge
-from loadtests.quiet import LIMIT_CORES
 
 FORM = "beholden.load.v1"
 PERCENTILES = (50, 90, 95, 99, 99.9, 100)
@@ -136,8 +135,10 @@ class Result:
         found = [f"sending was the limit: {self.sent.limit}"] if self.sent.limit else []
         if self.sent.held_s > LATE_S:
             found.append(f"Kafka held sending up for {self.sent.held_s:.1f} s: the wait is in the times")
-        if (others := self.cores.get(OTHERS, 0.0)) > LIMIT_CORES:
-            found.append(f"other programs used {others:.2f} core: times would be better without them")
+        if is_disturbed(self.cores):
+            others, stolen = (self.cores.get(group, 0.0) for group in (OTHERS, HYPERVISOR))
+            by_hypervisor = f", the hypervisor {stolen:.2f}" if stolen >= 0.01 else ""
+            found.append(f"other programs used {others:.2f} core{by_hypervisor}: times would be better without them")
         if not self.ledger.is_whole:
             found.append("a recogniser was replaced and took its counts along: committed frames count as not lost")
         elif self.ledger.twice:

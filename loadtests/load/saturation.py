@@ -8,10 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from loadtests.load.accounts import Stages
-from loadtests.load.machine_watch import BROKER, OTHERS
+from loadtests.load.machine_watch import BROKER, is_disturbed
 from loadtests.load.result import Result
 from loadtests.load.samples import Sample
-from loadtests.quiet import LIMIT_CORES
 
 LANE = ("decode", "detect", "gate", "embed", "search", "decide", "evidence")
 """Stages that one recogniser goes through one after the other; in the others it waits."""
@@ -138,5 +137,5 @@ def _judge(uses: Mapping[str, Use], result: Result) -> tuple[str | None, str]:
 
 
 def _full(processor: Use, result: Result) -> str:
-    others = "; other programs, too" if result.cores.get(OTHERS, 0.0) > LIMIT_CORES else ""
+    others = "; other programs, too" if is_disturbed(result.cores) else ""
     return f"; the processor is used {processor.share:.0%} {processor.about}{others}: more recognisers gain little"

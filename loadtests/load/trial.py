@@ -6,11 +6,10 @@ from typing import Any
 
 from loadtests.load.accounts import Stages
 from loadtests.load.bracket import Outcome
-from loadtests.load.machine_watch import OTHERS
+from loadtests.load.machine_watch import is_disturbed
 from loadtests.load.result import Result
 from loadtests.load.samples import Sample
 from loadtests.load.saturation import Saturation, saturation
-from loadtests.quiet import LIMIT_CORES
 
 GROWS = 0.05  # of the frames that come: what waits grows by more only when too many come, or for a moment
 _THIRDS = 3
@@ -56,13 +55,13 @@ class Trial:
 
     @property
     def is_disturbed(self) -> bool:
-        """Whether other programs took so much that the rate would have been another without them."""
-        return self.cores.get(OTHERS, 0.0) > LIMIT_CORES
+        """See `machine_watch.is_disturbed`."""
+        return is_disturbed(self.cores)
 
     def disturbed(self, may_be: bool) -> "Trial":
-        """The same as one that does not count, if it failed while other programs worked and `may_be`."""
+        """The same as one that does not count, if it failed while the machine was not quiet and `may_be`."""
         is_so = may_be and self.outcome is not Outcome.HOLDS and self.is_disturbed
-        return replace(self, outcome=Outcome.DISTURBED, why=f"other programs worked: {self.why}") if is_so else self
+        return replace(self, outcome=Outcome.DISTURBED, why=f"the machine was not quiet: {self.why}") if is_so else self
 
     def as_json(self) -> dict[str, Any]:
         """For machines."""

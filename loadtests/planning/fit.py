@@ -7,12 +7,11 @@ import numpy as np
 import yaml
 
 from loadtests.load.bracket import Outcome
-from loadtests.load.machine_watch import BROKER, LOAD, OTHERS, RAY, RECOGNISERS, SHARDS
+from loadtests.load.machine_watch import BROKER, LOAD, RAY, RECOGNISERS, SHARDS, is_disturbed
 from loadtests.load.saturation import stage_seconds
 from loadtests.planning.capacity_file import Measured
 from loadtests.planning.demand import batch_s
 from loadtests.planning.node import Figure, Node, Source
-from loadtests.quiet import LIMIT_CORES
 from operators.errors import SettingsRefused
 
 _DIGITS = 4
@@ -72,8 +71,7 @@ def line(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
 
 def _is_of_use(trial: Mapping[str, Any]) -> bool:
     """Whether every frame of a trial cost what one costs: one that was shed ends without having been looked at."""
-    is_quiet = trial["cores"].get(OTHERS, 0.0) <= LIMIT_CORES
-    return is_quiet and not trial["shed_share"] and trial["outcome"] != Outcome.SENDER
+    return not is_disturbed(trial["cores"]) and not trial["shed_share"] and trial["outcome"] != Outcome.SENDER
 
 
 def _times(trials: Sequence[Mapping[str, Any]], faces: float) -> Mapping[str, float]:

@@ -46,6 +46,7 @@ class Cluster:
     breaks_at: int = -1
     breaks: BaseException = field(default_factory=lambda: DeploymentFailed("not finished"))
     noisy: int = 0
+    noise: str = "others"
     shown: list[Scenario] = field(default_factory=list)
     now_s: float = 0.0
 
@@ -63,7 +64,7 @@ class Cluster:
         limit = "sent late" if asked.full_fps > self.sends else None
         found = run_of(asked, 100.0 if asked.full_fps <= self.edge else 5000.0, limit)
         if len(self.shown) <= self.noisy:
-            usage = Usage({"others": 0.9}, {}, None)
+            usage = Usage({self.noise: 0.9}, {}, None)
             found = replace(found, samples=[replace(each, usage=usage) for each in found.samples])
         seen(found.samples[-1])
         return found
@@ -172,6 +173,8 @@ def test_a_rate_that_fails_while_other_programs_work_is_tried_again() -> None:
     assert any("in 2 of" in each and "of which 2 failed and do not count" in each for each in found.remarks)
     never = find(Cluster(edge=10.0, noisy=1000), repeats=1)
     assert [each.outcome for each in never.trials[:4]] == [*[Outcome.DISTURBED] * 3, Outcome.FAILS]
+    stolen = find(Cluster(edge=10.0, noisy=1, noise="hypervisor"), repeats=1)
+    assert stolen.trials[0].outcome is Outcome.DISTURBED
     quiet = find(Cluster(edge=30.0, noisy=1), repeats=1)
     assert quiet.trials[0].outcome is Outcome.HOLDS
 

@@ -1,5 +1,6 @@
 """Faults on request, and what the machine is used for."""
 
+import os
 import time
 from concurrent.futures import CancelledError
 from contextlib import closing
@@ -9,9 +10,11 @@ from typing import Any, cast
 import pytest
 
 from cluster.plan import Plan
+from loadtests.load import machine_watch
 from loadtests.load.harms import Harms
-from loadtests.load.machine_watch import BROKER, LOAD, RECOGNISERS, MachineWatch
+from loadtests.load.machine_watch import BROKER, HYPERVISOR, LOAD, OTHERS, RECOGNISERS, MachineWatch
 from loadtests.load.scenario import Disturbance
+from loadtests.quiet import Snapshot
 from loadtests.temporary import Temporary
 
 # Not 0: that is the session of every process whose session began outside a container.
@@ -65,3 +68,17 @@ def test_this_process_counts_as_the_load_test() -> None:
     assert used.cores[LOAD] > 0
     assert used.memory_bytes[LOAD] > 10 << 20
     assert not {RECOGNISERS, BROKER} & used.cores.keys()
+
+
+def test_others_are_who_began_or_ended_meanwhile_and_the_hypervisor_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compiler that lived between two looks, a program's first second, and what another machine was given."""
+    me, compiles, began, birth = (os.getpid(), 1.0), (2, 1.0), (3, 109.0), {(os.getpid(), 110.0): 0.5}
+    looks = iter(
+        [
+            Snapshot(100.0, {me: 5.0}, {compiles: (7.0, 1.0)}, 50.0),
+            Snapshot(110.0, {me: 6.0, **birth}, {compiles: (7.5, 3.0), began: (4.0, 0.0)}, 53.0),
+        ]
+    )
+    monkeypatch.setattr(machine_watch, "look", lambda _: next(looks))
+    used = MachineWatch(NO_SESSION).look()
+    assert used.cores == {LOAD: pytest.approx(0.15), OTHERS: pytest.approx(0.65), HYPERVISOR: pytest.approx(0.3)}

@@ -199,19 +199,32 @@ def _read(found: Mapping[str, Any]) -> BenchResult:
     return BenchResult(compared=compared, **plain)
 
 
-def command(context: click.Context) -> str:
+def command(context: click.Context, program: str = "beholden bench") -> str:
     """The command that runs, as somebody else would give it.
 
     Files that it writes are left out, and so are the folders of this machine above a file that it reads.
+
+    Args:
+        context: Of the command.
+        program: What it is a command of.
     """
-    words = ["beholden", "bench", context.info_name or ""]
+    words = [*program.split(), context.info_name or ""]
     for parameter in context.command.params:
         given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
-        if given and parameter.name not in ("file", "plots"):
+        if given and parameter.name not in ("file", "html", "plots"):
             value = context.params[parameter.name or ""]
+            if isinstance(parameter, click.Argument):
+                words.append(Path(value).name)
+                continue
             for each in value if parameter.multiple else (value,):
                 words += [parameter.opts[0], *([] if each is True else [_word(each)])]
     return shlex.join(words)
+
+
+def load_command() -> str:
+    """The command of `beholden-load` that runs; that alone where none does."""
+    context = click.get_current_context(silent=True)
+    return command(context, "beholden-load") if context else "beholden-load"
 
 
 def _word(value: object) -> str:

@@ -2,8 +2,6 @@
 
 import json
 import os
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -82,11 +80,12 @@ def table(found: "Sequence[Flow]") -> Table:
 def document(question: "Question", found: "Sequence[Flow]", gate: Gate) -> dict[str, Any]:
     """Everything, for machines."""
     from loadtests.bench_report import machine
+    from loadtests.bench_result import load_command
 
     return {
         "form": FORM,
         "name": "generator",
-        "command": shlex.join(["beholden-load", *sys.argv[1:]]),
+        "command": load_command(),
         "date": format_time(datetime.now(UTC)),
         "about": machine(),
         "question": asdict(question),

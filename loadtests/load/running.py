@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import shlex
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from itertools import count
@@ -18,6 +16,7 @@ from cluster.wire.shed import parse_shed
 from loadtests.bench_cluster import lanes_of
 from loadtests.bench_commits import Commits
 from loadtests.bench_report import machine
+from loadtests.bench_result import load_command
 from loadtests.load.accounts import Ledger, told, told_by_all
 from loadtests.load.alert_watch import AlertWatch
 from loadtests.load.finish import await_finished
@@ -56,7 +55,7 @@ class Running:
         self._leader = int(json.loads(state.read_text())["pid"])
         self._commits = Commits(plan)
         self.about: dict[str, Any] = {
-            "command": shlex.join(["beholden-load", *sys.argv[1:]]),
+            "command": load_command(),
             "policy": plan.in_force.digest,
             "cluster": hashlib.sha256(run.file.read_bytes()).hexdigest(),
             "detector": plan.detector.sha256,

@@ -89,6 +89,7 @@ def test_the_command_measures_and_writes_everything(at_once: None, tmp_path: Pat
     ]
     assert (len(found["flows"]), found["taken"], found["rejected"]) == (6, 6, 0)
     assert found["about"]["kafka-python"]
+    assert found["command"] == "beholden-load generator --frames 1000 --fps 250.0 --rounds 2"
     rows = [line.split() for line in done.output.splitlines() if line.startswith(("sink ", "broker "))]
     assert [(row[:3] if row[1] == "at" else row[:2]) for row in rows] == [
         ["sink", "at", "once"],

@@ -59,9 +59,14 @@ def find_pool(file: Path) -> Pool | None:
 def write_pool(file: Path, pictures: Iterable[bytes]) -> Pool:
     """Keep pictures, one after the other; what is half written is never found under the name of the file."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as written, zipfile.ZipFile(written, "w") as keeps:
-        for number, jpeg in enumerate(pictures):
-            keeps.writestr(f"{number}.jpg", jpeg)
+    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as written:
+        try:
+            with zipfile.ZipFile(written, "w") as keeps:
+                for number, jpeg in enumerate(pictures):
+                    keeps.writestr(f"{number}.jpg", jpeg)
+        except BaseException:
+            Path(written.name).unlink()
+            raise
     Path(written.name).replace(file)
     return _read(file)
 

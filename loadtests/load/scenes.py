@@ -3,7 +3,9 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from importlib.resources import files
+from inspect import getsource
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -66,11 +68,13 @@ def open_pool(spec: PoolSpec, folder: Path | None = None) -> Pool:
 
 
 def _digest(spec: PoolSpec) -> str:
-    """Of what is drawn and of the code that draws it."""
+    """Of what is drawn, and of the code and the libraries that draw and encode it."""
     package = files("loadtests")
     people = package.joinpath("people").iterdir()
     code = sorted((each for each in people if each.name.endswith(".py")), key=lambda each: each.name)
-    parts = [repr(spec).encode(), *(each.read_bytes() for each in [*code, package.joinpath("load", "scenes.py")])]
+    versions = cv2.__version__, np.__version__, version("simplejpeg")
+    parts = [repr((spec, VIEWS, versions)).encode(), getsource(encode).encode()]
+    parts += [each.read_bytes() for each in [*code, package.joinpath("load", "scenes.py")]]
     return hashlib.sha256(b"".join(hashlib.sha256(each).digest() for each in parts)).hexdigest()
 
 

@@ -2,7 +2,10 @@
 
 import pickle
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from loadtests.load.pool import find_pool, write_pool
 
@@ -49,3 +52,15 @@ def test_none_is_found_where_none_is_or_where_it_is_broken(tmp_path: Path) -> No
     for broken in (b"", whole[:60], whole.replace(b"the third", b"the Third")):
         file.write_bytes(broken)
         assert find_pool(file) is None
+
+
+def test_what_is_half_written_is_taken_away(tmp_path: Path) -> None:
+    """Whatever interrupted it."""
+
+    def interrupted() -> Iterator[bytes]:
+        yield b"one"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_pool(tmp_path / "pool.zip", interrupted())
+    assert not list(tmp_path.iterdir())

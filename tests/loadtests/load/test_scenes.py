@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from loadtests.load.pool import Pool
-from loadtests.load.scenes import PoolSpec, open_pool
+from loadtests.load.scenes import PoolSpec, _digest, open_pool
 from loadtests.load.timetable import VIEWS
 from loadtests.people.nuisance import decode_plain
 
@@ -66,3 +66,20 @@ def test_another_scenario_has_pictures_of_its_own(pool: Pool, folder: Path) -> N
     other = open_pool(replace(SPEC, seed=2, groups=0), folder)
     assert other.digest != pool.digest
     assert len(list(folder.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("VIEWS", VIEWS - 1),
+        ("encode", decode_plain),
+        ("version", lambda _: "0.0"),
+        ("cv2.__version__", "0.0"),
+        ("np.__version__", "0.0"),
+    ],
+)
+def test_pictures_that_would_be_others_are_not_found(name: str, other: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With fewer views the timetable would count other people; another encoder or library gives other bytes."""
+    before = _digest(SPEC)
+    monkeypatch.setattr(f"loadtests.load.scenes.{name}", other)
+    assert _digest(SPEC) != before

@@ -245,9 +245,9 @@ def policy_of(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def compared(found: Sequence[Outcomes]) -> list[Compared]:
-    """What is promised of each phase."""
+    """What is promised of each phase in which the machine was quiet."""
     promised = []
-    for each in found:
+    for each in (phase for phase in found if phase.load.is_quiet()):
         at, least = f"{each.factor:g} times capacity", LEAST_FOUND if each.factor <= FACTORS[0] else None
         missing = each.published - each.looked_at - sum(each.shed.values()) - each.dead_lettered
         promised += [

@@ -101,7 +101,8 @@ def measure(question: Question, gate: Gate, told: Callable[[str], None]) -> list
         for number in range(question.rounds):
             for into, kafka, fps in cases:
                 flow = gate.take(lambda at=(into, kafka, fps): _take(question, pool, *at))  # type: ignore[misc]
-                told(f"round {number + 1}: {flow.fps:.0f} frames/s into the {into}" if flow else "was never quiet")
+                said = f"{flow.fps:.0f} frames/s into the {into}" if flow else f"the {into} was never measured in quiet"
+                told(f"round {number + 1}: {said}")
                 found += [flow] if flow else []
         return found
 

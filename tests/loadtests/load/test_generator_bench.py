@@ -106,6 +106,7 @@ def test_nothing_is_said_of_a_machine_that_is_not_quiet(at_once: None, monkeypat
     done = CliRunner().invoke(load, ["generator", "--frames", "100", "--rounds", "1"])
     assert done.exit_code == 2
     assert "other programs took 0.50 core" in done.output
+    assert "round 1: the sink was never measured in quiet" in done.output
 
 
 def test_frames_that_are_not_sent_in_time_end_it(at_once: None, monkeypatch: pytest.MonkeyPatch) -> None:

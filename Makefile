@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test unit faults chart examples check fix bench train lock sbom clean
+.PHONY: help install demo test unit faults chart examples check fix bench compare train lock sbom clean
 
 help: ## Show what each target does.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ fix: $(STAMP) ## Format, and mend what can be mended mechanically.
 
 bench: $(STAMP) ## Measure the pipeline against a bare loop (needs a quiet machine).
 	@$(BIN)/beholden bench pipeline
+
+compare: $(STAMP) ## Measure again what docs/performance.md says; fails when a ratio has become worse (quiet machine, long).
+	@for file in docs/performance/*.json; do $(BIN)/beholden bench compare $$file || [ $$? = 2 ] || exit 1; done
 
 train: ## Train the models for people who do not exist anew (two hours; a .venv-train with PyTorch, about 6 GB).
 	@$(PYTHON) -m venv .venv-train

@@ -76,9 +76,10 @@ def start_lane(plan: Plan, slot: int) -> Any:
 
 def start_shard(plan: Plan, replica: Replica) -> Any:
     """The actor of one replica of a shard; the one that is there already, when there is one."""
-    resources = plan.settings.index.resources
+    resources, on_gpu = plan.settings.index.resources, plan.settings.index_device is Device.CUDA
     kind = ray.remote(concurrency_groups={SEARCHES: SEARCH_THREADS})(ShardActor)
-    options = _detached(str(replica)) | {"num_cpus": 0, "resources": resources}
+    gpus = plan.settings.index.gpu_share if on_gpu else 0
+    options = _detached(str(replica)) | {"num_cpus": 0, "num_gpus": gpus, "resources": resources}
     if nodes := _nodes_with(resources):
         place = NodeAffinitySchedulingStrategy(node_for(replica, nodes), soft=True, _spill_on_unavailable=True)
         options["scheduling_strategy"] = place

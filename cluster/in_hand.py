@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-import psutil
-
 from cluster.ports import Record
+from cluster.same_process import runs, started_s
 from operators.errors import FrameReason, FrameRefused
 
 DEATHS = 2  # with a frame in hand, until it is to blame
@@ -56,7 +55,7 @@ class Note:
 
     Attributes:
         pid: Which process.
-        started_at: When it was started, to tell it from a later one of the same number.
+        started_at: When it was started, to tell it from a later one of the same number; see `started_s`.
         suspects: Frames that ended others, and that nobody has looked at since and lived.
         in_hand: What it is looking at.
     """
@@ -121,12 +120,12 @@ class InHand:
     ) -> None:
         self._folder = folder
         self._file: int | None = None
-        self._is_alive = is_alive or _is_alive
+        self._is_alive = is_alive or runs
         self._suspects: dict[FrameName, Suspect] = {}
         self._left_out: dict[Path, bytes] = {}
         self._me = 0, 0.0
         if folder:
-            self._me = os.getpid(), psutil.Process().create_time()
+            self._me = os.getpid(), started_s(os.getpid())
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -248,11 +247,3 @@ def _name(row: Sequence[object]) -> FrameName:
     if len(numbers) != 3:
         raise TypeError("partition, offset and time are whole numbers")
     return topic, numbers[0], numbers[1], numbers[2]
-
-
-def _is_alive(pid: int, started_at: float) -> bool:
-    try:
-        process = psutil.Process(pid)
-        return abs(process.create_time() - started_at) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+import cv2
+
 from cluster.policies.files import policy_in, read_named
 from cluster.policies.in_force import PolicyInForce, read_manifests
 from cluster.settings import ClusterSettings, read_cluster
@@ -110,7 +112,7 @@ def check_models(plan: Plan) -> None:
 
 
 def open_vision(plan: Plan) -> Vision:
-    """Load and warm up the models.
+    """Load and warm up the models; OpenCV, which shrinks large frames, uses as many threads as they do from then on.
 
     Raises:
         ModelRefused: A file that is not the one pinned, or a graph that does not do what its manifest says.
@@ -118,6 +120,7 @@ def open_vision(plan: Plan) -> Vision:
     """
     settings, policy = plan.settings, plan.in_force.policy
     files, device, threads = settings.models.files, settings.device, settings.recognisers.threads
+    cv2.setNumThreads(threads)  # by itself it takes every core, whoever works there
     return Vision(
         detector=open_detector(plan.detector, read_model(plan.detector, files), device, threads, policy.detect),
         embedder=open_embedder(plan.embedder, read_model(plan.embedder, files), device, threads),

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import psutil
 from cluster.broker.lock import locked
 from cluster.broker.state import free_port
 from cluster.folders import make_private, state_folder, temporary_folder
+from cluster.same_process import runs, started_s
 from operators.errors import DeploymentFailed
 
 START_TIMEOUT_S = 60.0
@@ -47,7 +48,7 @@ class LocalRay:
     Attributes:
         address: HOST:PORT.
         pid: Leader of its session.
-        started_at: Start time of that process, to tell it from a later one of the same number.
+        started_at: When that process was started, to tell it from a later one of the same number; see `started_s`.
         more: The same of further nodes, (pid, start time) of each.
     """
 
@@ -59,7 +60,7 @@ class LocalRay:
     @property
     def is_alive(self) -> bool:
         """Whether that very process runs."""
-        return _runs(self.pid, self.started_at)
+        return runs(self.pid, self.started_at)
 
     @property
     def nodes(self) -> list[tuple[int, float]]:
@@ -69,7 +70,7 @@ class LocalRay:
     @property
     def leaders(self) -> set[int]:
         """Leaders of the sessions of all its nodes that run."""
-        return {pid for pid, started_at in self.nodes if _runs(pid, started_at)}
+        return {pid for pid, started_at in self.nodes if runs(pid, started_at)}
 
 
 def find_ray(cluster: str) -> LocalRay | None:
@@ -166,7 +167,7 @@ def _start_node(
     log = _folder(cluster) / f"ray-{len(before)}.log"
     with _uninterrupted():
         process = _popen_node(place, cpus, log)
-        head, *more = [*before, (process.pid, psutil.Process(process.pid).create_time())]
+        head, *more = [*before, (process.pid, started_s(process.pid))]
         running = LocalRay(address, *head, more=more)
         (_folder(cluster) / "ray.json").write_text(json.dumps(asdict(running)))
     if not _await(process, log):
@@ -228,21 +229,32 @@ def stop_ray(cluster: str) -> bool:
         leaders = found.leaders
         members = _members(leaders)
         for leader in leaders:
-            os.kill(leader, signal.SIGTERM)
-        _, left = psutil.wait_procs(members, timeout=STOP_TIMEOUT_S)
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                os.kill(leader, signal.SIGTERM)
+        left = _outlive(members, STOP_TIMEOUT_S)
         for process in left:
             process.kill()
-        psutil.wait_procs(left, timeout=STOP_TIMEOUT_S)
+        _outlive(left, STOP_TIMEOUT_S)
     shutil.rmtree(temporary_folder(cluster), ignore_errors=True)
     (_folder(cluster) / "ray.json").unlink(missing_ok=True)
     return found is not None
 
 
-def _runs(pid: int, started_at: float) -> bool:
+def _outlive(processes: list[psutil.Process], patience_s: float) -> list[psutil.Process]:
+    """Wait for processes to end and give those that did not."""
+    deadline, left = time.monotonic() + patience_s, processes
+    while left and time.monotonic() < deadline:
+        _, left = psutil.wait_procs(left, timeout=0.1)
+        left = [each for each in left if not _has_ended(each)]
+    return left
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """Also one that nobody has buried yet: in a container the first process may never do so."""
     try:
-        return abs(psutil.Process(pid).create_time() - started_at) < 1.0
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
-        return False
+        return True
 
 
 def _members(leaders: Collection[int]) -> list[psutil.Process]:

@@ -298,5 +298,5 @@ class Recogniser:
 def _whole_list(plan: Plan, slot: int) -> WatchlistFeed:
     index = plan.settings.index
     folder = index.folder_of(member_of(slot))
-    kafka, device = plan.settings.kafka, plan.settings.device
+    kafka, device = plan.settings.kafka, plan.settings.index_device
     return WatchlistFeed(kafka, 0, 1, plan.contract.digest, index.threads, folder, device)

@@ -8,6 +8,7 @@ from typing import Protocol
 from indexes.exact import ExactIndex, Rows
 from indexes.faiss_flat import FaissFlat, FaissParts
 from indexes.faiss_gpu import check_gpu, gpu_flat
+from indexes.half import BLOCK_ROWS, HalfIndex, is_exact_on
 from indexes.int8 import Int8Index, is_exact_here
 from operators.onnx import Device
 from operators.types import Float32
@@ -57,10 +58,20 @@ def int8_backend(threads: int) -> Backend:
     return Backend(partial(Int8Index, threads=threads), partial(FaissFlat, threads=threads))
 
 
-def gpu_backend(threads: int, half: bool = True) -> Backend:
-    """FAISS on a GPU, then float32; the tail, which changes with every record, stays on the processor.
+def gpu_backend(threads: int) -> Backend:
+    """Products in float16 on a GPU that say who may qualify, then float32.
 
-    A launch costs more than the products of 32,768 rows, so blocks are large.
+    The tail, which changes with every record, stays on the processor. A launch costs more than the products of 32,768
+    rows, so blocks are large.
+
+    Args:
+        threads: Of a search of the tail.
+    """
+    return Backend(HalfIndex, partial(FaissFlat, threads=threads), block_rows=BLOCK_ROWS)
+
+
+def faiss_gpu_backend(threads: int, half: bool = True) -> Backend:
+    """FAISS on a GPU, then float32: exact as well, and slower the more rows there are.
 
     Args:
         threads: Of a search of the tail.
@@ -70,7 +81,7 @@ def gpu_backend(threads: int, half: bool = True) -> Backend:
         DeviceUnavailable: FAISS cannot use a GPU here.
     """
     check_gpu()
-    return Backend(partial(gpu_flat, half=half), partial(FaissFlat, threads=threads), block_rows=1 << 20)
+    return Backend(partial(gpu_flat, half=half), partial(FaissFlat, threads=threads), block_rows=BLOCK_ROWS)
 
 
 def best_backend(threads: int, device: Device) -> Backend:
@@ -80,5 +91,5 @@ def best_backend(threads: int, device: Device) -> Backend:
         DeviceUnavailable: There is no such device; another one is never taken instead.
     """
     if device is Device.CUDA:
-        return gpu_backend(threads)
+        return gpu_backend(threads) if is_exact_on(device) else faiss_gpu_backend(threads)
     return int8_backend(threads) if is_exact_here() else faiss_backend(threads)

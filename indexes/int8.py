@@ -11,14 +11,14 @@ reaches the threshold less the group's slack, the group is compared in float32. 
 with one large number has a coarse scale, which the slack of its group shows.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from onnx import StringStringEntryProto, TensorProto, helper, numpy_helper
 
-from indexes.exact import Rows, cut
+from indexes.exact import Rows
+from indexes.groups import padded, search_groups
 from operators.onnx import Device, Session, open_session
 from operators.types import Float32
 
@@ -30,13 +30,9 @@ _LEVELS = 127
 _ZERO = 128  # of a query's unsigned numbers
 # What float32 adds to the slack: scaling and summing numbers of up to 1, and comparing in full.
 _ROUNDING = 1e-5
-# From this part of all groups on, a block is compared whole: one large product is faster than many small ones.
-_WHOLE_FROM = 0.05
 _MOST = 2.0**31 - 1
 _OPSET, _IR = 17, 9
 Float64 = npt.NDArray[np.float64]
-Found = tuple[Rows, Rows, Float32]
-"""Numbers of queries, numbers of rows, cosines."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +96,7 @@ class Int8Index:
         none = np.zeros(0)
         sessions, scales, lost, kept = [], [none], [none], [none]
         for start in _starts(rows):
-            held = rounded(_padded(rows[start : start + BLOCK_ROWS]), _GROUP)
+            held = rounded(padded(rows[start : start + BLOCK_ROWS], _GROUP), _GROUP)
             sessions.append(_open(held.numbers, threads))
             scales.append(held.scales)
             lost.append(held.lost)
@@ -110,21 +106,7 @@ class Int8Index:
 
     def search(self, queries: Float32, k: int, at_least: float = -np.inf) -> tuple[Float32, Rows]:
         """See `ExactIndex.search`. The higher `at_least`, the fewer rows are compared in full."""
-        k = min(k, len(self._rows))
-        best, rows = np.full((len(queries), k), -np.inf, np.float32), np.full((len(queries), k), -1, np.intp)
-        usable = np.isfinite(queries).all(1)
-        if k and usable.any():
-            found = self._search(queries[usable], k, at_least)
-            best[usable], rows[usable] = _first(found, int(usable.sum()), k)
-        return cut(best, rows, at_least)
-
-    def _search(self, queries: Float32, k: int, at_least: float) -> Found:
-        """Whatever may be among the best `k` that reach `at_least`, in no order."""
-        query, group = self._may_reach(queries, at_least)
-        if len(query) > _WHOLE_FROM * len(queries) * len(self._scales):
-            return _joined([self._whole(queries, k, start) for start in _starts(self._rows)])
-        pairs = zip(query.tolist(), (group * _GROUP).tolist(), strict=True)
-        return _joined([self._near(queries[one], one, first, at_least) for one, first in pairs])
+        return search_groups(self._rows, _GROUP, self._may_reach, queries, k, at_least)
 
     def _may_reach(self, queries: Float32, at_least: float) -> tuple[Rows, Rows]:
         """Queries and groups of which a row may have that cosine."""
@@ -142,44 +124,9 @@ class Int8Index:
         reach = near >= at_least - slack
         return query[reach], group[reach]
 
-    def _near(self, vector: Float32, query: int, first: int, at_least: float) -> Found:
-        cosines = self._rows[first : first + _GROUP] @ vector
-        [reach] = np.nonzero(cosines >= at_least)
-        return np.full(len(reach), query), reach + first, cosines[reach]
-
-    def _whole(self, queries: Float32, k: int, start: int) -> Found:
-        cosines = queries @ self._rows[start : start + BLOCK_ROWS].T
-        k = min(k, cosines.shape[1])
-        best = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
-        query = np.repeat(np.arange(len(queries)), k)
-        return query, best.ravel() + start, np.take_along_axis(cosines, best, axis=1).ravel()
-
 
 def _starts(rows: Float32) -> range:
     return range(0, len(rows), BLOCK_ROWS)
-
-
-def _padded(rows: Float32) -> Float32:
-    """With rows of zeros behind, so that they divide into groups; the same array when they do."""
-    more = -len(rows) % _GROUP
-    return np.concatenate([rows, np.zeros((more, rows.shape[1]), np.float32)]) if more else rows
-
-
-def _joined(parts: Sequence[Found]) -> Found:
-    none = (np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0, np.float32))
-    query, row, cosine = (np.concatenate(column) for column in zip(none, *parts, strict=True))
-    return query, row, cosine
-
-
-def _first(found: Found, queries: int, k: int) -> tuple[Float32, Rows]:
-    """The first `k` of each query, by higher cosine, then lower row."""
-    best, rows = np.full((queries, k), -np.inf, np.float32), np.full((queries, k), -1, np.intp)
-    order = np.lexsort((found[1], -found[2], found[0]))
-    query, row, cosine = (column[order] for column in found)
-    place = np.arange(len(query)) - np.searchsorted(query, query)
-    kept = place < k
-    best[query[kept], place[kept]], rows[query[kept], place[kept]] = cosine[kept], row[kept]
-    return best, rows
 
 
 def is_exact_here() -> bool:

@@ -10,6 +10,7 @@ is less than the threshold, or than the worst of the best; where the index gives
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
@@ -46,9 +47,10 @@ class Rescored:
         self._kind = kind
         self._coarse = coarse(rows) if len(rows) else None
         self._lost = self._kept = 0.0
-        for start in range(0, len(rows), _AT_ONCE):
-            lost, kept = rounding(rows[start : start + _AT_ONCE], kind)
-            self._lost, self._kept = max(self._lost, float(lost.max())), max(self._kept, float(kept.max()))
+        with ThreadPoolExecutor() as pool:  # 8 microseconds a row in one thread: 80 s for ten million
+            starts = range(0, len(rows), _AT_ONCE)
+            for lost, kept in pool.map(lambda start: rounding(rows[start : start + _AT_ONCE], kind), starts):
+                self._lost, self._kept = max(self._lost, float(lost.max())), max(self._kept, float(kept.max()))
 
     def search(self, queries: Float32, k: int, at_least: float = -np.inf) -> tuple[Float32, Rows]:
         """See `ExactIndex.search`."""

@@ -27,7 +27,8 @@ from indexes.snapshot import write
 from indexes.watchlist import Watchlist
 from loadtests.bench_index import DIMENSION, THRESHOLD, units
 from loadtests.bench_report import tell_rejected
-from loadtests.bench_restart import MOST_RESTART, opened, people, restart_sample, tell_restarts
+from loadtests.bench_restart import MOST_RESTART, Restart, opened, people, restart_sample, tell_restarts
+from loadtests.bench_result import Compared, json_option, result, save
 from loadtests.quiet import Gate, Load, load, look
 from operators.onnx import Device
 from operators.types import Float32
@@ -166,7 +167,8 @@ def start(folder: Path, backend: Backend) -> Shard:
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--seconds", type=click.FloatRange(1), default=10.0, show_default=True, help="Of each half of a round.")
 @click.option("--check", is_flag=True, help="Fail when a limit is passed.")
-def churn_command(rows: int, threads: int, rounds: int, seconds: float, check: bool) -> None:
+@json_option
+def churn_command(rows: int, threads: int, rounds: int, seconds: float, check: bool, file: Path | None) -> None:
     """Search a list while people are enrolled and withdrawn, against the same list left alone; and restart it.
 
     Exits with 1 when, with --check, changes slow the slowest searches by more than half, one change in a hundred takes
@@ -189,6 +191,7 @@ def churn_command(rows: int, threads: int, rounds: int, seconds: float, check: b
         raise SystemExit(2)
     _show_searches(found, shard, console)
     held = [_told_ratio(found, console), *_told_effects(found, shard, console), tell_restarts(restarts, console)]
+    save(result(compared(found, restarts), [_percentiles(each) for each in found], gate), file)
     if check and not all(held):
         floors = f"p99 within {MOST_P99}, known within {MOST_EFFECT_MS:.0f} ms, restart within {MOST_RESTART}"
         console.print(f"[bold red]asked: {floors}")
@@ -219,8 +222,39 @@ def _show_searches(rounds: Sequence[Round], shard: Shard, console: Console) -> N
     console.print(table)
 
 
+def compared(rounds: Sequence[Round], restarts: Mapping[bool, Sequence[Restart]]) -> list[Compared]:
+    """What is compared: searches under changes, changes until they are known, and restarts from the disk."""
+    effects = [
+        Compared(
+            f"{what}: known to a search, p99",
+            tuple(float(np.percentile(each.effects[what], 99, method="higher")) for each in rounds),
+            at_most=MOST_EFFECT_MS,
+            unit="ms",
+        )
+        for what in (ENROLLED, WITHDRAWN)
+    ]
+    cold = tuple(each.ratio for each in restarts[True])
+    return [
+        Compared("p99 of searches under changes / left alone", tuple(_ratios(rounds)), at_most=MOST_P99),
+        *effects,
+        Compared("start from the disk / reading its files", cold, at_most=MOST_RESTART),
+    ]
+
+
+def _ratios(rounds: Sequence[Round]) -> list[float]:
+    return [float(np.percentile(each.busy, 99) / np.percentile(each.quiet, 99)) for each in rounds]
+
+
+def _percentiles(one: Round) -> dict[str, list[float]]:
+    """Of the searches of one round, ms: p50, p95, p99, longest."""
+    return {
+        name: [float(ms) for ms in np.percentile(found, [50, 95, 99, 100])]
+        for name, found in (("left alone", one.quiet), ("under changes", one.busy))
+    }
+
+
 def _told_ratio(rounds: Sequence[Round], console: Console) -> bool:
-    ratios = [float(np.percentile(each.busy, 99) / np.percentile(each.quiet, 99)) for each in rounds]
+    ratios = _ratios(rounds)
     ratio = float(np.median(ratios))
     console.print(f"p99 under changes / left alone: {ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
     return ratio <= MOST_P99

@@ -19,7 +19,7 @@ from cluster.kafka.topics import FRAMES
 from cluster.plan import Plan
 from loadtests.bench_commits import Commits, curve, rate
 from loadtests.bench_frames import Shown
-from loadtests.quiet import Load, Snapshot, load, look, used_s
+from loadtests.quiet import Load, Snapshot, Spoilt, load, look, used_s
 from loadtests.temporary import Temporary
 
 FROM, TO = 0.2, 0.85  # the part of a backlog that is measured: everyone has begun, nobody has finished
@@ -40,6 +40,47 @@ class Drained:
 
     fps: float
     cpu_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the recognisers say at one moment.
+
+    Attributes:
+        shares: The partitions of each.
+        unseen: Frames that ended without being looked at, shed or dead-lettered, all recognisers together.
+    """
+
+    shares: Sequence[set[int]]
+    unseen: int
+
+
+def standing(lanes: Sequence[Mapping[str, Any]]) -> Standing:
+    """What that is, from what every recogniser says of itself."""
+    ends = [lane["account"][end] for lane in lanes for end in (Outcome.SHED, Outcome.DEAD_LETTERED)]
+    return Standing(
+        shares=[{int(number) for number in lane["partitions"]} for lane in lanes],
+        unseen=sum(sum(each.values()) for each in ends),
+    )
+
+
+def spoilt(before: Standing, after: Standing, rates: Sequence[float | None]) -> Spoilt | None:
+    """Why a backlog that has been worked off gives no rate; None: it does.
+
+    Args:
+        before: Before it came.
+        after: When it was gone.
+        rates: Of each recogniser, frames a second between its commits; None: too few commits.
+    """
+    if len(before.shares) != len(after.shares):
+        return Spoilt("a recogniser did not answer when it was asked what it does")
+    if (unseen := after.unseen - before.unseen) > 0:
+        return Spoilt(f"{unseen} frames were shed or refused: that is no rate of frames that are looked at")
+    if before.shares != after.shares:
+        return Spoilt("a partition changed hands")
+    if None in rates:
+        return Spoilt("a recogniser committed fewer than three times: give it more --frames")
+    return None
 
 
 class RunningCluster:
@@ -67,7 +108,7 @@ class RunningCluster:
         self.recognisers = {int(lane["pid"]) for lane in lanes_of(run)}
         self.own: set[int] = set()
         self.groups = {"recognisers": self.recognisers, "broker": self.broker, "benchmark": {os.getpid()}}
-        self._shares = self._ask_shares()
+        self._standing = standing(lanes_of(run))
         self._commits = Commits(plan)
         self._published = published
         self._await(published)
@@ -90,11 +131,11 @@ class RunningCluster:
             yield
         time.sleep(SINCE_RESUMED_S)
 
-    def drain(self, frames: Sequence[Shown]) -> tuple[Drained | None, Load]:
+    def drain(self, frames: Sequence[Shown]) -> tuple[Drained | Spoilt, Load]:
         """Publish while the recognisers are stopped, then have them work it off.
 
         Returns:
-            None when too few commits came or a partition changed hands meanwhile, and who used the cores.
+            How fast it was, or why that cannot be said, and who used the cores.
         """
         base = self._commits.total
         with stopped(self.recognisers), closing(KafkaFramePublisher(self._kafka)) as publisher:
@@ -107,11 +148,11 @@ class RunningCluster:
         end_s, after = time.time(), self.look()
         self._await(self._published)
         spent = load(before, after)
-        shares, self._shares = self._shares, self._ask_shares()
-        rates = [rate(curve(self._commits.history, share), begin_s, end_s) for share in shares]
+        stood, self._standing = self._standing, standing(lanes_of(self._run))
+        rates = [rate(curve(self._commits.history, share), begin_s, end_s) for share in stood.shares]
+        if why := spoilt(stood, self._standing, rates):
+            return why, spent
         known = [each for each in rates if each is not None]
-        if len(known) < len(rates) or shares != self._shares:
-            return None, spent
         return Drained(sum(known), self._cpu_ms(before, after, sum(known) * spent.wall_s)), spent
 
     def await_more(self, frames: int) -> None:
@@ -136,9 +177,6 @@ class RunningCluster:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{self._commits.total} of {total} frames finished in {DRAIN_TIMEOUT_S:.0f} s")
             self._commits.read(LOOK_S)
-
-    def _ask_shares(self) -> list[set[int]]:
-        return [{int(number) for number in lane["partitions"]} for lane in lanes_of(self._run)]
 
     def _cpu_ms(self, before: Snapshot, after: Snapshot, frames: float) -> dict[str, float]:
         named = {name: used_s(before.own, after.own, pids) for name, pids in self.groups.items()}

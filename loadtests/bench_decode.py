@@ -3,7 +3,10 @@
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
+from pathlib import Path
+from statistics import median
 
 import click
 import cv2
@@ -11,6 +14,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from loadtests.bench_report import NOISY, tell_rejected
+from loadtests.bench_result import Compared, json_option, result, save
+from loadtests.quiet import LIMIT_CORES, Gate, look, watched
 from loadtests.stopwatch import mean_s
 from operators.decode import decode, encode
 from operators.jpeg import JpegHeader, JpegLimits, check_header
@@ -18,6 +24,7 @@ from operators.types import Image
 
 _LIMITS = JpegLimits(max_bytes=10_000_000, max_side_px=8192, max_pixels=40_000_000, min_side_px=16, max_scans=20)
 _SEED = 20261123
+ASKED = {("full size", "cv2.imdecode"): 1.8, ("half size", "full size"): 1.25}
 Case = tuple[str, Callable[[], object]]
 
 
@@ -29,17 +36,19 @@ class Ratio:
         name: The way measured.
         reference: The way it is compared with.
         ms: Median time of one call, milliseconds.
-        median: Of the ratios of the rounds, reference time over own time: above 1 is faster.
-        low: Smallest ratio of a round.
-        high: Largest ratio of a round.
+        rounds: Reference time over own time, round by round: above 1 is faster.
     """
 
     name: str
     reference: str
     ms: float
-    median: float
-    low: float
-    high: float
+    rounds: tuple[float, ...]
+
+    @property
+    def compared(self) -> Compared:
+        """The same with what is asked."""
+        name = f"{self.name} / {self.reference}, times as fast"
+        return Compared(name, self.rounds, at_least=ASKED.get((self.name, self.reference)))
 
 
 def draw_frame(width: int, height: int, seed: int = _SEED) -> Image:
@@ -87,8 +96,8 @@ def show(ratios: list[Ratio], jpeg: bytes, header: JpegHeader, console: Console)
     title = f"{header.width}x{header.height}, {len(jpeg) / 1000:.0f} KB, one core"
     table = Table("way", "median", "against", "times as fast", "range over rounds", title=title)
     for ratio in ratios:
-        spread = f"{ratio.low:.2f} to {ratio.high:.2f}"
-        table.add_row(ratio.name, f"{ratio.ms:.3f} ms", ratio.reference, f"{ratio.median:.2f}", spread)
+        spread = f"{min(ratio.rounds):.2f} to {max(ratio.rounds):.2f}"
+        table.add_row(ratio.name, f"{ratio.ms:.3f} ms", ratio.reference, f"{median(ratio.rounds):.2f}", spread)
     console.print(table)
     versions = f"Python {platform.python_version()}, simplejpeg {version('simplejpeg')}, OpenCV {cv2.__version__}"
     console.print(f"{platform.machine()}, {versions}")
@@ -99,10 +108,18 @@ def show(ratios: list[Ratio], jpeg: bytes, header: JpegHeader, console: Console)
 @click.option("--height", default=720, show_default=True, help="Of the drawn frame, pixels.")
 @click.option("--quality", default=85, show_default=True, help="Of the JPEG, 1 to 100.")
 @click.option("--rounds", default=15, show_default=True, help="Rounds over all ways.")
-def decode_command(width: int, height: int, quality: int, rounds: int) -> None:
-    """Compare the JPEG decoder with OpenCV's on a drawn frame."""
+@click.option("--foreign", type=float, default=LIMIT_CORES, show_default=True, help="Cores other programs may take.")
+@json_option
+def decode_command(width: int, height: int, quality: int, rounds: int, foreign: float, file: Path | None) -> None:
+    """Compare the JPEG decoder with OpenCV's on a drawn frame; exits with 2 when the machine was not quiet."""
+    console = Console()
+    gate = Gate(look, foreign, told=partial(tell_rejected, console))
     jpeg = encode(draw_frame(width, height), quality, "420")
-    show(measure(jpeg, rounds), jpeg, check_header(jpeg, _LIMITS), Console())
+    found = gate.take(lambda: watched(partial(measure, jpeg, rounds)))
+    if found is None:
+        raise SystemExit(NOISY)
+    show(found, jpeg, check_header(jpeg, _LIMITS), console)
+    save(result([each.compared for each in found], {each.name: each.ms for each in found}, gate), file)
 
 
 def _cases(jpeg: bytes, header: JpegHeader) -> list[Case]:
@@ -120,4 +137,4 @@ def _cases(jpeg: bytes, header: JpegHeader) -> list[Case]:
 def _ratio(name: str, reference: str, columns: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]) -> Ratio:
     ratios = columns[reference] / columns[name]
     own_ms = float(np.median(columns[name])) * 1000
-    return Ratio(name, reference, own_ms, float(np.median(ratios)), float(ratios.min()), float(ratios.max()))
+    return Ratio(name, reference, own_ms, tuple(float(each) for each in ratios))

@@ -6,9 +6,10 @@ import sys
 import uuid
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from statistics import median
 
 import click
@@ -23,6 +24,7 @@ from loadtests.bench_frames import compose, entries
 from loadtests.bench_layers import Workers
 from loadtests.bench_pipeline import MODELS, POLICY, cluster_file, policy_document
 from loadtests.bench_report import MISSED, NOISY, machine, tell_rejected
+from loadtests.bench_result import Compared, json_option, result, save
 from loadtests.bench_run import Show, fill, publish, temporary_run
 from loadtests.quiet import LIMIT_CORES, Gate, Load, load, look, used_s
 
@@ -55,9 +57,8 @@ Round = tuple[Measured, Measured]
 """At-least-once and exactly-once, one right after the other."""
 
 
-def measure(workers: Workers, rounds: int, seconds: float, foreign: float, console: Console) -> list[Round]:
+def measure(workers: Workers, rounds: int, seconds: float, gate: Gate, console: Console) -> list[Round]:
     """Both modes in turn, the first of a round alternating; rounds that were not quiet are left out."""
-    gate = Gate(look, foreign, told=partial(tell_rejected, console))
     found = []
     for number in range(rounds):
         one = gate.take(partial(_round, workers, seconds, MODES if number % 2 == 0 else MODES[::-1]))
@@ -87,7 +88,8 @@ def verdict(rounds: Sequence[Round], wanted: int, least: float | None) -> tuple[
 @click.option("--frames", type=click.IntRange(200), default=3000, show_default=True, help="Backlog that both read.")
 @click.option("--foreign", type=float, default=LIMIT_CORES, show_default=True, help="Cores other programs may take.")
 @click.option("--check", is_flag=True, help=f"Fail when the median ratio is below {LEAST}.")
-def delivery_command(rounds: int, seconds: float, frames: int, foreign: float, check: bool) -> None:
+@json_option
+def delivery_command(rounds: int, seconds: float, frames: int, foreign: float, check: bool, file: Path | None) -> None:
     """Compare exactly-once with at-least-once delivery: recognisers on Kafka, the same frames, in turn.
 
     Exits with 1 when, with --check, the median ratio is too low, with 2 when the machine was not quiet enough to tell.
@@ -106,8 +108,12 @@ def delivery_command(rounds: int, seconds: float, frames: int, foreign: float, c
         )
         publish(plan, shown.next(frames))
         with closing(Workers(plan, known, pictures, shown.cameras)) as workers:
-            found = measure(workers, rounds, seconds, foreign, console)
+            gate = Gate(look, foreign, told=partial(tell_rejected, console))
+            found = measure(workers, rounds, seconds, gate, console)
     show(found, console)
+    compared = Compared("exactly-once / at-least-once, frames/s", tuple(ratios(found)), at_least=LEAST)
+    samples = [{str(mode): asdict(one) for mode, one in zip(MODES, each, strict=True)} for each in found]
+    save(result([compared], samples, gate), file)
     code, why = verdict(found, rounds, LEAST if check else None)
     console.print(f"[bold]{why}", highlight=False)
     raise SystemExit(code)

@@ -1,4 +1,4 @@
-"""What `bench pipeline` shows the cluster: pictures of people who do not exist, and a watchlist of 10,000."""
+"""What benchmarks show the cluster: pictures of people who do not exist, and a watchlist of 10,000."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -54,19 +54,21 @@ class Shown:
     seq: int
 
 
-def compose(count: int) -> list[bytes]:
-    """Pictures of 1280x720 with one or two people each, listed ones among strangers.
+def compose(count: int, size: tuple[int, int] = (WIDTH_PX, HEIGHT_PX), people: int | None = None) -> list[bytes]:
+    """Pictures of people side by side, listed ones among strangers.
 
     Args:
         count: How many.
+        size: Width and height, pixels.
+        people: In each; None: one and two in turn.
     """
     draw = np.random.default_rng(SEED)
     listed, others = cycle(sought(PEOPLE, LISTED).values()), cycle(strangers(PEOPLE))
     pictures = []
     for number in range(count):
         seen = [next(listed if number % LISTED_EVERY == 0 else others)]
-        seen += [next(others)] * (number % 2)
-        pictures.append(encode(_picture(seen, draw), QUALITY, "420"))
+        seen += [next(others)] * (number % 2) if people is None else [next(others) for _ in range(people - 1)]
+        pictures.append(encode(_picture(seen, max(2, people or 2), size, draw), QUALITY, "420"))
     return pictures
 
 
@@ -112,17 +114,18 @@ def random_record(ref: str, vector: Float32, plan: Plan, now: datetime) -> bytes
     return encode_entry(EntryRecord(entry, *about_it, [photo], plan.contract, now))
 
 
-def _picture(seen: Sequence[int], draw: np.random.Generator) -> Image:
-    """A soft, grainy background with one person in its left and one in its right half."""
+def _picture(seen: Sequence[int], columns: int, size: tuple[int, int], draw: np.random.Generator) -> Image:
+    """A soft, grainy background with one person in each of its columns, from the left."""
+    width, height = size
     shapes = draw.integers(40, 200, (18, 32, 3), np.uint8)
-    wide = cv2.resize(shapes, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_CUBIC).astype(np.float32)
-    canvas = np.clip(wide + draw.normal(0, GRAIN, (HEIGHT_PX, WIDTH_PX, 1)), 0, 255).astype(np.uint8)
-    for half, who in enumerate(seen):
+    wide = cv2.resize(shapes, size, interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    canvas = np.clip(wide + draw.normal(0, GRAIN, (height, width, 1)), 0, 255).astype(np.uint8)
+    for column, who in enumerate(seen):
         scale_px = draw.uniform(*FACE_PX) / FACE_UNITS
         view = draw_view(draw, _WALKING)
         cut = render(Model.of(person(who)), view, scale_px).pixels
-        left = half * WIDTH_PX // 2 + int(draw.integers(0, WIDTH_PX // 2 - cut.shape[1] + 1))
-        top = int(draw.integers(0, HEIGHT_PX - cut.shape[0] + 1))
+        left = column * width // columns + int(draw.integers(0, width // columns - cut.shape[1] + 1))
+        top = int(draw.integers(0, height - cut.shape[0] + 1))
         draw_below(canvas, (left - LEFT * scale_px, top - TOP * scale_px), scale_px, view)
         paste(canvas, cut, left, top)
     return canvas

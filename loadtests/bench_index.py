@@ -1,8 +1,8 @@
 """How fast a list is searched: the back ends side by side, and whether they raise the same alerts as brute force."""
 
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -14,9 +14,12 @@ from rich.table import Table
 
 from indexes.backends import Rowwise
 from indexes.faiss_flat import FaissFlat, FaissParts
+from indexes.faiss_gpu import gpu_flat
+from indexes.half import HalfIndex
 from indexes.int8 import Int8Index, is_exact_here
 from loadtests.bench_limits import Product, Sweep
 from loadtests.bench_report import machine, tell_rejected
+from loadtests.bench_result import Compared, json_option, result, save
 from loadtests.quiet import Gate, Load, load, look
 from loadtests.stopwatch import mean_s
 from operators.types import Float32
@@ -26,12 +29,17 @@ BATCHES = (1, 8, 64)
 THRESHOLD = 0.4  # of the searches: lower than a policy's, so that more rows are compared in full
 K = 7
 INSTALLED, TUNED, FLOAT, INT8 = "FAISS as installed", "FAISS tuned", "float32", "8 bits"
+GPU_FLOAT, GPU_HALF, HALF = "FAISS GPU float32", "FAISS GPU float16", "16 bits on a GPU"
+ROW_BYTES = {GPU_FLOAT: 4 * DIMENSION, GPU_HALF: 2 * DIMENSION, HALF: 2 * DIMENSION}
+EXACT = (FLOAT, INT8, *ROW_BYTES)
 READ, SGEMM = "reading the rows once", "sgemm"
+ON_PROCESSOR = (INSTALLED, TUNED, FLOAT, INT8)
 LIMITS = {1: READ, 8: READ, 64: SGEMM}  # what no search in float32 can be faster than, by batch
 Search = Callable[[Float32], object]
 _INSTALLED_BLAS = 128_000
 _SEED = 20261125
 _SAMPLE_S = 0.5
+_DRAWN = 65_536
 _CHUNK = 250
 _MOST = 64  # alerts a query
 _NEAR = 1e-4  # float32 is off by less
@@ -86,8 +94,16 @@ def draw(rows: int, queries: int) -> tuple[Float32, Float32]:
     Returns:
         (rows, 512) and (queries, 512) float32.
     """
+    held = np.empty((rows, DIMENSION), np.float32)
+
+    def fill(start: int) -> None:
+        part = held[start : start + _DRAWN]
+        np.random.default_rng([_SEED, 1 + start]).standard_normal(part.shape, np.float32, part)
+        units(part)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(fill, range(0, rows, _DRAWN)))
     rng = np.random.default_rng(_SEED)
-    held = units(rng.standard_normal((rows, DIMENSION), np.float32))
     asked = rng.standard_normal((queries, DIMENSION), np.float32) / np.float32(DIMENSION**0.5)
     near = rng.integers(0, rows, len(asked[::2]))
     asked[::2] = held[near] + np.float32(1.3) * asked[::2]
@@ -108,14 +124,22 @@ def measure(
     return found
 
 
-def back_ends(held: Float32, threads: int) -> dict[str, Rowwise]:
-    """All that can be used here."""
-    ways: dict[str, Rowwise] = {
-        INSTALLED: FaissFlat(held, threads, blas_from=_INSTALLED_BLAS // threads),
-        TUNED: FaissFlat(held, threads),
-        FLOAT: FaissParts(held, threads),
+def back_ends(held: Float32, threads: int, names: Sequence[str] = ON_PROCESSOR) -> dict[str, Rowwise]:
+    """Those of these names that can be used here.
+
+    Raises:
+        DeviceUnavailable: One is for a GPU, and there is none.
+    """
+    makes: dict[str, Callable[[], Rowwise]] = {
+        INSTALLED: lambda: FaissFlat(held, threads, blas_from=_INSTALLED_BLAS // threads),
+        TUNED: lambda: FaissFlat(held, threads),
+        FLOAT: lambda: FaissParts(held, threads),
+        INT8: lambda: Int8Index(held, threads),
+        GPU_FLOAT: lambda: gpu_flat(held, half=False),
+        GPU_HALF: lambda: gpu_flat(held, half=True),
+        HALF: lambda: HalfIndex(held),
     }
-    return ways | {INT8: Int8Index(held, threads)} if is_exact_here() else ways
+    return {name: makes[name]() for name in names if name != INT8 or is_exact_here()}
 
 
 def ratios(found: Sequence[Timed], rows: int, batch: int, way: str, own: str = INT8) -> list[float]:
@@ -149,14 +173,36 @@ def _alerts(held: Float32, asked: Float32, pairs: Iterable[Sequence[int]]) -> se
 @click.option(
     "--rows", multiple=True, type=click.IntRange(1), default=(1_000, 10_000, 100_000, 1_000_000), show_default=True
 )
+@click.option(
+    "--way",
+    "names",
+    multiple=True,
+    type=click.Choice([*ON_PROCESSOR, *ROW_BYTES]),
+    default=ON_PROCESSOR,
+    help="All that a processor has when not given.",
+)
+@click.option(
+    "--gpu-bandwidth",
+    type=click.FloatRange(0, min_open=True),
+    metavar="TB/S",
+    help="What a copy on the GPU was measured to read and write, for what limits a search there.",
+)
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True)
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--queries", type=click.IntRange(64), default=10_000, show_default=True, help="Held against brute force.")
-@click.option("--json", "file", type=click.Path(path_type=Path), help="Write everything there.")
+@json_option
 @click.option("--plots", type=click.Path(path_type=Path, file_okay=False), help="Draw performance-index.png there.")
 @click.option("--check", is_flag=True, help="Fail when a floor is missed.")
 def index_command(
-    rows: tuple[int, ...], threads: int, rounds: int, queries: int, file: Path | None, plots: Path | None, check: bool
+    rows: tuple[int, ...],
+    names: tuple[str, ...],
+    gpu_bandwidth: float | None,
+    threads: int,
+    rounds: int,
+    queries: int,
+    file: Path | None,
+    plots: Path | None,
+    check: bool,
 ) -> None:
     """Compare the back ends of the watchlist with each other, with brute force and with what limits them.
 
@@ -168,24 +214,41 @@ def index_command(
     wrong: dict[str, int] = {}
     for size in rows:
         held, asked = draw(size, queries)
-        ways, sweep = back_ends(held, threads), Sweep(held, threads)
+        ways, sweep = back_ends(held, threads, names), Sweep(held, threads)
         searches = {name: _search(way) for name, way in ways.items()}
         found += measure(searches, {READ: sweep, SGEMM: Product(held, max(BATCHES))}, held, asked, rounds, gate)
         show([t for t in found if t.rows == size], console)
         console.print(f"{READ}: by {sweep.name}, the fastest of three ways here")
-        for name in sorted({FLOAT, INT8} & ways.keys()):
+        for name in ROW_BYTES.keys() & ways.keys() if gpu_bandwidth else ():
+            limit_ms = size * ROW_BYTES[name] / (gpu_bandwidth or 1) / 1e9
+            own = {each.batch: float(np.median(each.ms)) for each in found if (each.rows, each.way) == (size, name)}
+            times = ", ".join(f"{ms / limit_ms:.2f} times that for {batch}" for batch, ms in own.items())
+            console.print(f"{name}: reading the rows once takes {limit_ms:.3f} ms; {times} at once")
+        for name in [each for each in EXACT if each in ways]:
             wrong[f"{size:,} rows, {name}"] = differ = disagreements(held, asked, ways[name])
             console.print(f"{name}: of {queries:,} queries at {THRESHOLD}, {differ} alerts differ from brute force")
-    about = machine() | {"threads": threads}
-    console.print(", ".join(f"{name} {value}" for name, value in about.items()), highlight=False)
-    if file:
-        body = {"about": about, "timed": [asdict(each) for each in found], "differ": wrong, "rejected": gate.rejected}
-        file.write_text(json.dumps(body, indent=1))
+    settings = {"threads": threads, "gpu_bandwidth_tb_s": gpu_bandwidth}
+    console.print(", ".join(f"{name} {value}" for name, value in (machine() | settings).items()), highlight=False)
+    save(result(compared(found, wrong), [asdict(each) for each in found], gate, settings), file)
     if plots:
         from loadtests.bench_plots import draw_costs  # matplotlib is in the extra `evaluate`
 
         console.print(str(draw_costs(found, threads, plots)))
     raise SystemExit(verdict(found, wrong, check, console))
+
+
+def compared(found: Sequence[Timed], wrong: Mapping[str, int]) -> list[Compared]:
+    """What is compared: the floors, and where alerts differ from brute force."""
+    times = [
+        Compared(
+            f"{floor.own} / {floor.other}, {floor.rows:,} rows, {floor.batch} at once, times as fast",
+            tuple(ratios(found, floor.rows, floor.batch, floor.other, floor.own)),
+            at_least=floor.least,
+        )
+        for floor in FLOORS
+    ]
+    differ = [Compared(f"alerts that differ, {where}", (float(n),), at_most=0.0) for where, n in wrong.items()]
+    return times + differ
 
 
 def show(found: Sequence[Timed], console: Console) -> None:

@@ -1,6 +1,7 @@
 """The layers between the bare loop and the cluster, each in as many plain processes as there are recognisers.
 
-bare: the bare loop; memory: the pipeline over the ports in memory; kafka: a whole recogniser on Kafka, without Ray.
+bare: the bare loop; memory: the pipeline over the ports in memory; single: the same, one frame at a time; kafka: a
+whole recogniser on Kafka, without Ray. Beside them what none of them can do without, alone: models, decode.
 """
 
 import os
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from itertools import cycle
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -32,6 +34,7 @@ from cluster.settings import Delivery
 from cluster.wire.frames import frame_headers
 from cluster.wire.settings import IN_FORCE, in_force_body
 from indexes.generation import WatchlistGeneration
+from loadtests.bench_alone import ModelsAlone, decode_alone
 from loadtests.bench_bare import BATCH, BareLoop, Work
 from loadtests.bench_frames import FRAME_S
 from loadtests.quiet import Snapshot
@@ -70,7 +73,7 @@ class Workers:
             self._processes.append(process)
 
     def run(self, layer: str, seconds: float) -> Work:
-        """Have all of them work for `seconds`; `layer` is bare or memory."""
+        """Have all of them work for `seconds`; `layer` is bare, memory, single, models or decode."""
         return together(self.ask(layer, seconds))
 
     def run_kafka(
@@ -155,9 +158,17 @@ def together(parts: Sequence[Work]) -> Work:
 
 
 class EndlessSource:
-    """`ports.FrameSource` that never runs dry: the same frames with ever new offsets and times."""
+    """`ports.FrameSource` that never runs dry: the same frames with ever new offsets and times.
 
-    def __init__(self, jpegs: Sequence[bytes], cameras: Sequence[str], begin: int) -> None:
+    Args:
+        jpegs: What is shown.
+        cameras: Whose frames they are.
+        begin: Where in `jpegs` to begin.
+        batch: Frames of each poll: as many as a batch has, since a backlog is not what is measured.
+    """
+
+    def __init__(self, jpegs: Sequence[bytes], cameras: Sequence[str], begin: int, batch: int = BATCH) -> None:
+        self._batch = batch
         self._jpegs = jpegs
         self._cameras = cycle(enumerate(camera.encode() for camera in cameras))
         self._offset = begin
@@ -165,8 +176,8 @@ class EndlessSource:
         self._many = len(cameras)
 
     def poll(self, max_records: int, timeout_s: float, finished: object) -> Sequence[Record]:
-        """See `ports.FrameSource`. As many as a batch has: a backlog is not what is measured."""
-        return [self._next() for _ in range(min(max_records, BATCH))]
+        """See `ports.FrameSource`."""
+        return [self._next() for _ in range(min(max_records, self._batch))]
 
     def hold(self, partitions: object) -> None:
         """See `ports.FrameSource`."""
@@ -227,18 +238,9 @@ class _Worker:
         self._slot = slot
         self._jpegs = jpegs
         self._begin = slot * len(jpegs) // plan.settings.recognisers.count
+        self._cameras = cameras
         self._loop = BareLoop(plan, entries, plan.settings.recognisers.threads)
-        self._pipeline = Pipeline(
-            EndlessSource(jpegs, cameras, self._begin),
-            Outlets(MemorySink(), MemorySink(), _ledger(plan), EvidenceSink(MemorySink(), new_evidence_key())),
-            open_vision(plan),
-            LocalIndex(self._loop.index),
-            plan.in_force,
-            plan.context,
-            SystemClock(),
-            Account(),
-            plan.settings.recognisers.poll_frames,
-        )
+        self._pipeline = self._over_memory(plan.settings.recognisers.poll_frames)
         self._recogniser: Recogniser | None = None
 
     def answer(self, what: str, detail: object) -> Work:
@@ -252,7 +254,18 @@ class _Worker:
             case "bare", float(seconds):
                 return self._loop.run(self._jpegs, seconds, self._begin)
             case "memory", float(seconds):
-                return self._run_pipeline(seconds)
+                return _stepping(self._pipeline, seconds)
+            case "single", float(seconds):
+                return _stepping(self._single, seconds)
+            case "models", float(seconds):
+                return self._models.run(seconds, self._begin)
+            case "decode", float(seconds):
+                return decode_alone(self._plan, self._jpegs, seconds, self._begin)
+            case _:
+                return self._do_on_kafka(what, detail)
+
+    def _do_on_kafka(self, what: str, detail: object) -> tuple[int, float]:
+        match what, detail:
             case "open", (str(group), Delivery() as delivery):
                 return self._open(group, delivery)
             case "partitions", _:
@@ -262,11 +275,26 @@ class _Worker:
             case _:
                 return self._close()
 
-    def _run_pipeline(self, seconds: float) -> tuple[int, float]:
-        started, frames = time.perf_counter(), 0
-        while time.perf_counter() - started < seconds:
-            frames += self._pipeline.step(0.0)
-        return frames, time.perf_counter() - started
+    @cached_property
+    def _single(self) -> Pipeline:
+        return self._over_memory(1)
+
+    @cached_property
+    def _models(self) -> ModelsAlone:
+        return ModelsAlone(self._plan, self._jpegs, self._plan.settings.recognisers.threads)
+
+    def _over_memory(self, batch: int) -> Pipeline:
+        return Pipeline(
+            EndlessSource(self._jpegs, self._cameras, self._begin, min(batch, BATCH)),
+            Outlets(MemorySink(), MemorySink(), _ledger(self._plan), EvidenceSink(MemorySink(), new_evidence_key())),
+            open_vision(self._plan),
+            LocalIndex(self._loop.index),
+            self._plan.in_force,
+            self._plan.context,
+            SystemClock(),
+            Account(),
+            batch,
+        )
 
     def _open(self, group: str, delivery: Delivery) -> tuple[int, float]:
         plan = replace(self._plan, settings=replace(self._plan.settings, cluster=group, delivery=delivery))
@@ -291,6 +319,13 @@ class _Worker:
             self._recogniser.close(CLOSE_TIMEOUT_S)
             self._recogniser = None
         return 0, 1.0
+
+
+def _stepping(pipeline: Pipeline, seconds: float) -> tuple[int, float]:
+    started, frames = time.perf_counter(), 0
+    while time.perf_counter() - started < seconds:
+        frames += pipeline.step(0.0)
+    return frames, time.perf_counter() - started
 
 
 def _serve(

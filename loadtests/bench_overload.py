@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,10 @@ from loadtests.bench_cluster import RunningCluster, choose_cameras, lanes_of
 from loadtests.bench_frames import Shown, compose, entries, schedule
 from loadtests.bench_pipeline import CANDIDATES, MODELS, POLICY, cluster_file, policy_document
 from loadtests.bench_report import MISSED, NOISY, machine
+from loadtests.bench_result import Compared, json_option, result, save
 from loadtests.bench_run import ENTRIES, fill, temporary_run
 from loadtests.overload_passages import Passages, recognised
-from loadtests.quiet import Load, load
+from loadtests.quiet import Load, Spoilt, load
 from loadtests.temporary import Temporary
 
 FACTORS = (1.5, 3.0)
@@ -230,8 +231,8 @@ def find_capacity(cluster: RunningCluster, cameras: Sequence[str], pictures: Seq
     shown: list[Shown] = list(schedule(pictures, cameras, 2 * BACKLOG, begin))
     cluster.drain(shown[: BACKLOG // 2])
     found, _ = cluster.drain(shown[BACKLOG // 2 : BACKLOG + BACKLOG // 2])
-    if found is None:
-        raise RuntimeError("a partition changed hands while capacity was measured; run it again")
+    if isinstance(found, Spoilt):
+        raise RuntimeError(f"capacity was not measured: {found.why}; run it again")  # noqa: TRY004 - no wrong type
     return found.fps
 
 
@@ -241,6 +242,21 @@ def policy_of(document: dict[str, Any]) -> dict[str, Any]:
     newest = [f"live-{number}" for number in range(CANDIDATES)]
     freshness = {"rule": "newest", "cameras": {camera: {"rule": "every"} for camera in every}}
     return {**document, "cameras": every + newest, "max_frame_age_ms": MAX_AGE_MS, "freshness": freshness}
+
+
+def compared(found: Sequence[Outcomes]) -> list[Compared]:
+    """What is promised of each phase."""
+    promised = []
+    for each in found:
+        at, least = f"{each.factor:g} times capacity", LEAST_FOUND if each.factor <= FACTORS[0] else None
+        missing = each.published - each.looked_at - sum(each.shed.values()) - each.dead_lettered
+        promised += [
+            Compared(f"p99 age when decided, {at}", (each.p99_age_ms,), at_most=MAX_AGE_MS, unit="ms"),
+            Compared(f"least watched camera / equal share, {at}", (each.smallest_share,), at_least=LEAST_SHARE),
+            Compared(f"passages alerted within 3 s, {at}", (each.found,), at_least=least),
+            Compared(f"frames missing in the account, {at}", (float(abs(missing)),), at_most=0.0),
+        ]
+    return promised
 
 
 def table(found: Sequence[Outcomes]) -> Table:
@@ -269,7 +285,7 @@ def table(found: Sequence[Outcomes]) -> Table:
 @click.command("overload")
 @click.option("--seconds", type=click.FloatRange(5), default=30.0, show_default=True, help="Of each phase.")
 @click.option("--poll-frames", type=click.IntRange(1), default=8, show_default=True, help="Most frames of a batch.")
-@click.option("--json", "file", type=click.Path(path_type=Path), help="Write everything there.")
+@json_option
 @click.option("--check", is_flag=True, help="Fail when something is not as promised.")
 def overload_command(seconds: float, poll_frames: int, file: Path | None, check: bool) -> None:
     """Send 1.5 and 3 times as much as can be looked at, and account for every frame.
@@ -281,9 +297,9 @@ def overload_command(seconds: float, poll_frames: int, file: Path | None, check:
     console.print(table(found))
     for name, value in machine().items():
         console.print(f"{name}: {value}", highlight=False, style="bright_black")
-    if file:
-        document = {"about": machine(), "capacity_fps": capacity, "phases": [asdict(each) for each in found]}
-        file.write_text(json.dumps(document, indent=1))
+    samples = {"capacity_fps": capacity, "phases": [asdict(each) for each in found]}
+    noisy = [str(each.load) for each in found if not each.load.is_quiet()]
+    save(replace(result(compared(found), samples), taken=len(found), rejected=noisy), file)
     faults = [fault for each in found for fault in each.faults()]
     for fault in faults:
         console.print(f"[bold]{fault}")

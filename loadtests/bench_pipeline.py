@@ -5,7 +5,6 @@ The cluster's processes are stopped (SIGSTOP) while a bare loop runs, so that it
 between the two is measured layer by layer: docs/performance-pipeline.md.
 """
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,12 @@ from rich.console import Console
 from cluster.settings import Placement
 from cluster.strict_yaml import load
 from loadtests.bench_bare import BATCH
-from loadtests.bench_report import show, verdict
+from loadtests.bench_report import Figures, show, verdict
+from loadtests.bench_result import Compared, json_option, result, save
 from loadtests.temporary import CONFIGS
 
 CANDIDATES = 64  # camera ids in the policy, from which one for each partition is chosen
+ASKED = 0.95
 COOL_DOWN_S = 5.0  # a picture comes back after 6 s, so that every pass over the pictures alerts again
 PLACEMENTS = [str(each) for each in Placement]
 POLICY, MODELS = CONFIGS / "policies" / "demo-1.yaml", CONFIGS / "models"
@@ -34,7 +35,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--recognisers", type=click.IntRange(1), help="As many as cores when not given.")
 @click.option("--placement", type=click.Choice(PLACEMENTS), default=PLACEMENTS[0], show_default=True)
 @click.option("--frames", type=click.IntRange(200), default=600, show_default=True, help="Backlog of each round.")
-@click.option("--json", "file", type=click.Path(path_type=Path), help="Write everything there.")
+@json_option
 @click.option("--check", "least", type=float, metavar="RATIO", help="Fail when the median ratio is below.")
 def pipeline(
     policy: Path,
@@ -56,11 +57,18 @@ def pipeline(
     cluster = cluster_file(models, recognisers, Placement(placement), os.cpu_count() or 1)
     figures = measure(cluster, policy_document(policy), rounds, frames, console)
     show(figures, console)
-    if file:
-        file.write_text(json.dumps(figures.as_json(), indent=1))
+    save(result(compared(figures), figures.as_json(), figures.gate, figures.about), file)
     code, why = verdict(figures, least)
     console.print(f"[bold]{why}")
     raise SystemExit(code)
+
+
+def compared(figures: Figures) -> list[Compared]:
+    """What is compared."""
+    return [
+        Compared("cluster / bare loop", tuple(figures.path), at_least=ASKED),
+        Compared("cluster / bare loop, in processes if they are faster", tuple(figures.strict)),
+    ]
 
 
 def cluster_file(models: Path, recognisers: int | None, placement: Placement, cores: int) -> dict[str, Any]:

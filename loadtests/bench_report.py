@@ -4,15 +4,17 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 
-from loadtests.quiet import LIMIT_CORES, Load
+from cluster.telemetry.gpu import gpu_name
+from loadtests.quiet import Gate, Load
 
 ONE, MANY, PROCESSES = "bare, one thread", "bare, threads", "bare, processes"
 MEMORY, CLUSTER = "pipeline in memory", "cluster"
@@ -22,7 +24,9 @@ REFERENCE |= {PROCESSES_AGAIN: PROCESSES_AGAIN, KAFKA: PROCESSES_AGAIN}
 PACKAGES = (
     "beholden",
     "onnxruntime",
+    "onnxruntime-gpu",
     "faiss-cpu",
+    "faiss-gpu",
     "opencv-python-headless",
     "simplejpeg",
     "numpy",
@@ -54,15 +58,13 @@ class Figures:
     Attributes:
         about: Machine, versions and settings.
         samples: By what was measured: one entry a round, None where no quiet sample could be had.
-        taken: Samples taken, all attempts.
-        rejected: Those that were not quiet, or in which a partition changed hands.
+        gate: Through which they were taken.
         idle: Who used the cores while the cluster had nothing to do.
     """
 
     about: Mapping[str, Any]
     samples: Mapping[str, Sequence[Sample | None]]
-    taken: int
-    rejected: int
+    gate: Gate
     idle: Load
 
     def ratios(self, over: str, under: Sequence[str]) -> list[float]:
@@ -75,18 +77,15 @@ class Figures:
         """The figure: the cluster over the better of the two bare loops in one process, round by round."""
         return self.ratios(CLUSTER, (ONE, MANY))
 
+    @property
+    def strict(self) -> list[float]:
+        """The cluster over the best bare loop, several processes included."""
+        return self.ratios(CLUSTER, (ONE, MANY, PROCESSES))
+
     def as_json(self) -> dict[str, Any]:
-        """For machines."""
+        """All samples, for machines."""
         found = {name: [each and asdict(each) for each in rounds] for name, rounds in self.samples.items()}
-        return {
-            "about": dict(self.about),
-            "ratio": {"median": median(self.path) if self.path else None, "rounds": self.path},
-            "ratio_strict": self.ratios(CLUSTER, (ONE, MANY, PROCESSES)),
-            "samples": found,
-            "taken": self.taken,
-            "rejected": self.rejected,
-            "idle": asdict(self.idle),
-        }
+        return {**found, "idle": asdict(self.idle)}
 
 
 def verdict(figures: Figures, least: float | None) -> tuple[int, str]:
@@ -107,19 +106,41 @@ def verdict(figures: Figures, least: float | None) -> tuple[int, str]:
 
 def machine() -> dict[str, object]:
     """What it was measured on and with."""
+    return {**hardware(), **versions()}
+
+
+def hardware() -> dict[str, object]:
+    """What it was measured on."""
+    memory_gib = round(psutil.virtual_memory().total / 2**30)
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        **{package: version(package) for package in PACKAGES},
+        "memory": f"{memory_gib} GiB",
+        "system": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
+        **({"gpu": name} if (name := gpu_name()) else {}),
     }
 
 
-def tell_rejected(console: Console, load: Load) -> None:
+def versions(packages: Sequence[str] = ()) -> dict[str, str]:
+    """What it was measured with; of packages that are not installed nothing is said.
+
+    Args:
+        packages: Beside those of every run.
+    """
+    named = {package: found for package in (*PACKAGES, *packages) if (found := _version(package))}
+    return {"python": platform.python_version(), **named}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def tell_rejected(console: Console, why: str) -> None:
     """Say why a sample is taken again."""
-    busy = f"{load.foreign_cores:.2f} core, the hypervisor {load.stolen_cores:.2f}"
-    console.print(f"sample rejected: other programs took {busy}; waiting to try again", style="yellow", highlight=False)
+    console.print(f"sample rejected: {why}", style="yellow", highlight=False)
 
 
 def show(figures: Figures, console: Console) -> None:
@@ -129,10 +150,9 @@ def show(figures: Figures, console: Console) -> None:
     idle = figures.idle
     console.print(
         f"cluster without frames: {idle.own_cores:.3f} core (stopped while a bare loop is measured)\n"
-        f"samples: {figures.taken} taken, {figures.rejected} rejected (more than {LIMIT_CORES} core of other programs "
-        "or of the hypervisor, or a partition changed hands)"
+        f"samples: {figures.gate.taken} taken, {figures.gate.rejected} rejected"
     )
-    for name, value in figures.about.items():
+    for name, value in {**machine(), **figures.about}.items():
         console.print(f"{name}: {value}", highlight=False, style="bright_black")
 
 
@@ -146,7 +166,7 @@ def speeds(figures: Figures) -> Table:
         table.add_row(name, *_spread([each.fps for each in found], 1), *_spread(ratios, 3), f"up to {foreign:.2f}")
     table.add_section()
     table.add_row("R-path", "", "", *_spread(figures.path, 3), style="bold")
-    table.add_row("strict", "", "", *_spread(figures.ratios(CLUSTER, (ONE, MANY, PROCESSES)), 3))
+    table.add_row("strict", "", "", *_spread(figures.strict, 3))
     table.caption = (
         "R-path: over the better bare loop of one process; strict: over the best, several processes included"
     )

@@ -36,10 +36,9 @@ from loadtests.bench_report import (
     PROCESSES_AGAIN,
     Figures,
     Sample,
-    machine,
     tell_rejected,
 )
-from loadtests.quiet import Gate, Load, Snapshot, load, look, used_s
+from loadtests.quiet import Gate, Load, Snapshot, Spoilt, load, look, used_s
 from loadtests.temporary import Temporary, temporary
 from loadtests.write_entries import write_entries
 
@@ -185,7 +184,6 @@ class Bench:
         pictures = self._shown.pictures
         size_kb = np.mean([len(each) for each in pictures]) / 1000
         about = {
-            **machine(),
             "frames": f"{len(pictures)} pictures of 1280x720, {size_kb:.0f} KB each",
             "entries": ENTRIES,
             "detector": plan.detector.name,
@@ -195,26 +193,26 @@ class Bench:
             "rounds": f"{rounds}, backlog of {self._frames} frames, bare loops {BARE_S:.0f} s each",
             "account": dict(account),
         }
-        return Figures(about, self._samples, self._gate.taken, self._gate.rejected, self._idle)
+        return Figures(about, self._samples, self._gate, self._idle)
 
-    def _take(self, name: str, sample: Callable[[], tuple[Sample | None, Load]]) -> None:
+    def _take(self, name: str, sample: Callable[[], tuple[Sample | Spoilt, Load]]) -> None:
         self._samples.setdefault(name, []).append(self._gate.take(sample))
 
-    def _held(self, cluster: RunningCluster, name: str) -> tuple[Sample | None, Load]:
+    def _held(self, cluster: RunningCluster, name: str) -> tuple[Sample, Load]:
         with cluster.held():
             return self._work(name)
 
-    def _work(self, name: str) -> tuple[Sample | None, Load]:
+    def _work(self, name: str) -> tuple[Sample, Load]:
         before = self._look()
         work = self._sides.run(name, BARE_S)
         spent = load(before, self._look())
         return Sample(work.fps, {"loop": work.cpu_s * 1000 / work.frames}, spent), spent
 
-    def _drain(self, cluster: RunningCluster) -> tuple[Sample | None, Load]:
+    def _drain(self, cluster: RunningCluster) -> tuple[Sample | Spoilt, Load]:
         found, spent = cluster.drain(self._shown.next(self._frames))
-        return (Sample(found.fps, found.cpu_ms, spent) if found else None), spent
+        return (found if isinstance(found, Spoilt) else Sample(found.fps, found.cpu_ms, spent)), spent
 
-    def _without_ray(self) -> tuple[Sample | None, Load]:
+    def _without_ray(self) -> tuple[Sample, Load]:
         work, before, after = self._sides.workers.run_kafka(uuid.uuid4().hex, KAFKA_S, self._look)
         broker_ms = used_s(before.own, after.own, broker_pids()) * 1000 / work.frames
         spent = load(before, after)

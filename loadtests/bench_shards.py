@@ -3,9 +3,10 @@
 import os
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +17,7 @@ from rich.table import Table
 from cluster.shards.layout import Replica
 from loadtests.bench_index import DIMENSION, THRESHOLD, draw
 from loadtests.bench_report import machine, tell_rejected
+from loadtests.bench_result import Compared, json_option, result, save
 from loadtests.quiet import Gate, Load, Snapshot, load
 from loadtests.shard_loss import INCOMPLETE, WHOLE, WRONG, Course, course
 from loadtests.stopwatch import mean_s
@@ -45,6 +47,7 @@ class Found:
         pairs: Searches of both ways, one pair a quiet round.
         differ: Queries with another answer.
         courses: After a kill, with one replica of each shard and with two.
+        reasons: Why rounds were rejected.
     """
 
     rows: int
@@ -52,6 +55,7 @@ class Found:
     pairs: Sequence[Pair]
     differ: int
     courses: Sequence[Course]
+    reasons: Sequence[str] = ()
 
     @property
     def more_ms(self) -> list[float]:
@@ -112,7 +116,8 @@ def verdict(found: Found, strict: bool) -> list[str]:
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True, help="In process.")
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--check", is_flag=True, help="Fail when a floor is missed.")
-def shards_command(rows: tuple[int, ...], threads: int, rounds: int, check: bool) -> None:
+@json_option
+def shards_command(rows: tuple[int, ...], threads: int, rounds: int, check: bool, file: Path | None) -> None:
     """Search four shards on four nodes of this machine, against a search in this process; then kill a shard.
 
     Each shard searches with one thread. Exits with 1 when an answer is wrong or, with --check, when anything else that
@@ -121,17 +126,35 @@ def shards_command(rows: tuple[int, ...], threads: int, rounds: int, check: bool
     console = Console()
     tell = partial(console.print, style="bright_black", highlight=False)
     missed: list[str] = []
+    every: list[Found] = []
     for size in sorted(rows):
         found = _measure(size, threads, rounds, console, tell)
+        every.append(found)
         show(found, console)
         if not found.pairs:
             raise SystemExit(2)
         missed += [f"{size:,} rows: {each}" for each in verdict(found, strict=check)]
     about = machine() | {"threads": f"{threads} in process, 1 in each of {SHARDS} shards on as many nodes"}
     console.print(", ".join(f"{name} {value}" for name, value in about.items()), highlight=False)
-    for each in missed:
-        console.print(f"[bold red]{each}")
+    reasons = [why for each in every for why in each.reasons]
+    taken = sum(len(each.pairs) for each in every) + len(reasons)
+    timed = {str(each.rows): each.pairs for each in every}
+    save(replace(result(compared(every), timed), taken=taken, rejected=reasons), file)
+    for why in missed:
+        console.print(f"[bold red]{why}")
     raise SystemExit(1 if missed else 0)
+
+
+def compared(found: Sequence[Found]) -> list[Compared]:
+    """What is compared at each number of rows."""
+    both = []
+    for each in found:
+        longer = f"shards longer than in the process, p50, {each.rows:,} rows"
+        both += [
+            Compared(longer, tuple(each.more_ms), at_most=MOST_MORE_MS, unit="ms"),
+            Compared(f"other answers over shards, {each.rows:,} rows", (float(each.differ),), at_most=0.0),
+        ]
+    return both
 
 
 def show(found: Found, console: Console) -> None:
@@ -175,7 +198,7 @@ def _measure(size: int, threads: int, rounds: int, console: Console, tell: Calla
                 cluster.use(replicas)
                 with cluster.search() as search:
                     courses.append(_lose(cluster, replicas, search, batches[0]))
-    return Found(size, len(asked), pairs, differ, courses)
+    return Found(size, len(asked), pairs, differ, courses, gate.reasons)
 
 
 def _lose(cluster: "ShardCluster", replicas: int, search: Search, asked: Float32) -> Course:

@@ -8,8 +8,10 @@ import os
 import signal
 import sys
 from collections.abc import Collection, Sequence
+from dataclasses import asdict
 from functools import partial
 from math import comb, inf
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -23,8 +25,9 @@ from loadtests.bench_cluster import Drained
 from loadtests.bench_frames import compose, entries
 from loadtests.bench_pipeline import MODELS, PLACEMENTS, POLICY, cluster_file, policy_document
 from loadtests.bench_report import MISSED, NOISY, machine, tell_rejected
+from loadtests.bench_result import Compared, json_option, result, save
 from loadtests.bench_run import temporary_run
-from loadtests.quiet import LIMIT_CORES, Gate, Load
+from loadtests.quiet import LIMIT_CORES, Gate, Load, Spoilt
 from loadtests.telemetry_sides import COLLECTOR, Side, beside, collecting, introduce, running_side
 
 PICTURES, ENTRIES = 120, 1_000
@@ -38,12 +41,11 @@ Round = tuple[Drained, Drained]
 """A cluster with telemetry off and one with it on, one right after the other."""
 
 
-def measure(off: Side, on: Side, rounds: int, foreign: float, console: Console) -> list[Round]:
+def measure(off: Side, on: Side, rounds: int, gate: Gate, console: Console) -> list[Round]:
     """Off and on in turn, the first of a round alternating; rounds that were not quiet are left out.
 
     It ends early when it is clear on which side of `LEAST` the median ratio lies: see `interval`.
     """
-    gate = Gate(off.cluster.look, foreign, told=partial(tell_rejected, console))
     found = []
     for number in range(rounds):
         order = (off, on) if number % 2 == 0 else (on, off)
@@ -72,11 +74,13 @@ def _ratios(rounds: Sequence[Round]) -> list[float]:
     return [on.fps / off.fps for off, on in rounds]
 
 
-def _round(order: tuple[Side, Side]) -> tuple[Round | None, Load]:
+def _round(order: tuple[Side, Side]) -> tuple[Round | Spoilt, Load]:
     """Both, and the load of the one that was disturbed more."""
     (first, one), (second, other) = (side.take() for side in order)
     worse = max(one, other, key=lambda load: max(load.foreign_cores, load.stolen_cores))
-    return ((first, second) if first and second else None), worse
+    if isinstance(first, Spoilt):
+        return first, worse
+    return (second if isinstance(second, Spoilt) else (first, second)), worse
 
 
 def verdict(rounds: Sequence[Round], wanted: int, least: float | None) -> tuple[int, str]:
@@ -98,6 +102,14 @@ def by_cpu(rounds: Sequence[Round], without: Collection[str] = ()) -> list[float
     return [spent_ms(off) / spent_ms(on) for off, on in rounds]
 
 
+def compared(rounds: Sequence[Round]) -> list[Compared]:
+    """What is compared."""
+    return [
+        Compared("telemetry on / off, frames/s", tuple(_ratios(rounds)), at_least=LEAST),
+        Compared("telemetry off / on, processor time without the collector's", tuple(by_cpu(rounds, [COLLECTOR]))),
+    ]
+
+
 def table(rounds: Sequence[Round]) -> Table:
     """Processor time of a frame by whose it is, with telemetry off and on; medians."""
     shown = Table("processor time, ms a frame", "off", "on", "more", "of the whole")
@@ -116,7 +128,10 @@ def table(rounds: Sequence[Round]) -> Table:
 @click.option("--placement", type=click.Choice(PLACEMENTS), default=str(Placement.SHARDED), show_default=True)
 @click.option("--foreign", type=float, default=LIMIT_CORES, show_default=True, help="Cores other programs may take.")
 @click.option("--check", is_flag=True, help=f"Fail when the median ratio is below {LEAST}.")
-def telemetry_command(rounds: int, frames: int, share: float, placement: str, foreign: float, check: bool) -> None:
+@json_option
+def telemetry_command(
+    rounds: int, frames: int, share: float, placement: str, foreign: float, check: bool, file: Path | None
+) -> None:
     """Compare a cluster whose traces and metrics are sent to a collector with one of which nothing is sent.
 
     The same frames, in turn, until it is clear whether the median ratio is high enough, five rounds at least; the other
@@ -140,13 +155,15 @@ def telemetry_command(rounds: int, frames: int, share: float, placement: str, fo
             introduce(off, on)
             for side in (off, on):  # what is loaded once is no part of it
                 side.take()
-            found = measure(off, on, rounds, foreign, console)
+            gate = Gate(off.cluster.look, foreign, told=partial(tell_rejected, console))
+            found = measure(off, on, rounds, gate, console)
     code, why = verdict(found, rounds, LEAST if check else None)
     if found:
         console.print(table(found))
         console.print(f"by processor time: {_spread(by_cpu(found))}", highlight=False)
         console.print(f"without the collector's: {_spread(by_cpu(found, [COLLECTOR]))}", highlight=False)
     console.print(f"[bold]{why}", highlight=False)
+    save(result(compared(found), [[asdict(side) for side in each] for each in found], gate), file)
     for name, value in {**machine(), "share": share, "placement": placement, "entries": ENTRIES}.items():
         console.print(f"{name}: {value}", highlight=False, style="bright_black")
     raise SystemExit(code)

@@ -59,7 +59,7 @@ class Target:
     def ray(self, name: str) -> list[int]:
         """Processes of this cluster's Ray, the head's first: `raylet` or `gcs_server`."""
         session = f"/{self.cluster}/session_"
-        return _some(sorted(pid for pid, command in _commands() if f"/{name} --" in command and session in command))
+        return _some([pid for pid, command in _commands() if f"/{name} --" in command and session in command])
 
     def actors(self, title: str) -> list[int]:
         """Processes of its actors of one class; Ray's title for them hides whose they are, their parents do not."""
@@ -75,7 +75,9 @@ def _some(pids: list[int]) -> list[int]:
 
 
 def _commands() -> Iterator[tuple[int, str]]:
-    for process in psutil.process_iter(["pid", "cmdline"]):
+    """Of all processes, those first that were started first: their numbers begin anew at some time."""
+    found = list(psutil.process_iter(["pid", "cmdline", "create_time"]))
+    for process in sorted(found, key=lambda each: float(each.info["create_time"] or 0)):
         yield process.info["pid"], " ".join(process.info["cmdline"] or ())
 
 

@@ -63,6 +63,20 @@ class Load:
         """Whether neither foreign processes nor the hypervisor took more than `limit_cores`."""
         return max(self.foreign_cores, self.stolen_cores) <= limit_cores
 
+    def __str__(self) -> str:
+        return f"other programs took {self.foreign_cores:.2f} core, the hypervisor {self.stolen_cores:.2f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Spoilt:
+    """What stands in place of a sample that measures nothing, however quiet it was.
+
+    Attributes:
+        why: In one sentence, for whoever waits.
+    """
+
+    why: str
+
 
 def look(leaders: Collection[int] = ()) -> Snapshot:
     """The present.
@@ -134,6 +148,13 @@ def load(before: Snapshot, after: Snapshot) -> Load:
     )
 
 
+def watched(call: Callable[[], T]) -> tuple[T, Load]:
+    """What a call gives, and who used the cores meanwhile."""
+    before = look()
+    found = call()
+    return found, load(before, look())
+
+
 def used_s(before: Mapping[Key, float], after: Mapping[Key, float], pids: Collection[int] | None = None) -> float:
     """Processor time that processes used between two moments, seconds; all of them when `pids` is None."""
     return sum(max(0.0, now - before.get(key, 0.0)) for key, now in after.items() if pids is None or key[0] in pids)
@@ -161,7 +182,11 @@ class Gate:
         attempts: How often a sample is taken at most.
         patience_s: Longest wait for quiet before another attempt.
         sleep: Waits; for tests.
-        told: Told of every sample that was not quiet.
+        told: Told why, of every sample that is rejected.
+
+    Attributes:
+        taken: Samples taken, all attempts.
+        reasons: Why samples were rejected, one entry for each.
     """
 
     def __init__(
@@ -171,7 +196,7 @@ class Gate:
         attempts: int = ATTEMPTS,
         patience_s: float = PATIENCE_S,
         sleep: Callable[[float], None] = time.sleep,
-        told: Callable[[Load], None] = lambda load: None,
+        told: Callable[[str], None] = lambda why: None,
     ) -> None:
         self._look = look
         self._limit_cores = limit_cores
@@ -180,24 +205,34 @@ class Gate:
         self._sleep = sleep
         self._told = told
         self.taken = 0
-        self.rejected = 0
+        self.reasons: list[str] = []
 
-    def take(self, sample: Callable[[], tuple[T | None, Load]]) -> T | None:
+    @property
+    def rejected(self) -> int:
+        """Samples that were rejected."""
+        return len(self.reasons)
+
+    def take(self, sample: Callable[[], tuple[T | Spoilt, Load]]) -> T | None:
         """The first quiet sample that is one; None when none of the attempts was.
 
         Args:
-            sample: Measures; None when it could not, and who used the cores meanwhile.
+            sample: Measures, or says why it could not, and who used the cores meanwhile.
         """
         for attempt in range(self._attempts):
             if attempt:
                 self._await_quiet()
             found, load = sample()
             self.taken += 1
-            if found is not None and load.is_quiet(self._limit_cores):
+            if load.is_quiet(self._limit_cores) and not isinstance(found, Spoilt):
                 return found
-            self.rejected += 1
-            self._told(load)
+            self.reasons.append(self._why(found, load))
+            self._told(self.reasons[-1])
         return None
+
+    def _why(self, found: object, load: Load) -> str:
+        """A machine that was busy may have spoilt the sample, so that is said first."""
+        busy = [] if load.is_quiet(self._limit_cores) else [f"{load}; {self._limit_cores} are allowed"]
+        return "; ".join([*busy, *([found.why] if isinstance(found, Spoilt) else [])])
 
     def _await_quiet(self) -> None:
         waited_s = 0.0

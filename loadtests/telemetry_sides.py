@@ -18,7 +18,7 @@ from cluster.observe.receiving import receiving
 from cluster.plan import read_plan
 from loadtests.bench_cluster import Drained, RunningCluster, stopped
 from loadtests.bench_run import Show, fill
-from loadtests.quiet import Load
+from loadtests.quiet import Load, Spoilt
 from loadtests.temporary import Temporary
 
 COLLECTOR, SUPERVISOR, SHARDS = "collector", "supervisor", "shards"
@@ -41,7 +41,7 @@ class Side:
     frames: int
     held: Sequence[int] = ()
 
-    def take(self) -> tuple[Drained | None, Load]:
+    def take(self) -> tuple[Drained | Spoilt, Load]:
         """See `RunningCluster.drain`."""
         with stopped(self.held):
             return self.cluster.drain(self.shown.next(self.frames))

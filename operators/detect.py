@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from operators.errors import ModelRefused
+from operators.graph_input import Feed, fed
 from operators.heads import Heads
 from operators.models import Adapter, ModelManifest, check_model
 from operators.nms import nms
@@ -65,6 +66,7 @@ class Detector:
         manifest: How the graph is fed and read.
         session: The loaded graph.
         settings: What counts as a face.
+        feed: What fills the graph's input; planes as the manifest says when not given.
 
     Attributes:
         sha256: Digest of the model.
@@ -75,7 +77,9 @@ class Detector:
         ModelRefused: The graph does not look like the manifest's adapter.
     """
 
-    def __init__(self, manifest: ModelManifest, session: Session, settings: DetectSettings) -> None:
+    def __init__(
+        self, manifest: ModelManifest, session: Session, settings: DetectSettings, feed: Feed | None = None
+    ) -> None:
         self._heads = _heads(manifest, session)
         self.sha256 = manifest.sha256
         self.batch = session.input.shape[0]
@@ -84,7 +88,7 @@ class Detector:
         self._names = [port.name for port in session.outputs]
         self._settings = settings
         self._fixed = _fixed_size(session.input)
-        self._planes = Planes(manifest.colour, manifest.mean, manifest.scale)
+        self._feed = feed or Planes(manifest.colour, manifest.mean, manifest.scale)
 
     def adopt(self, settings: DetectSettings) -> None:
         """Other settings from the next image on."""
@@ -103,7 +107,7 @@ class Detector:
 
     def forget(self) -> None:
         """Overwrite the pixels that the last call has left in memory."""
-        self._planes.forget()
+        self._feed.forget()
 
     def detect_batch(self, images: list[Image]) -> list[Faces]:
         """The faces of several images of one size, in one run of the network.
@@ -133,20 +137,16 @@ class Detector:
         fit = self._fit(height, width)
         if (fit.width, fit.height) != (width, height):
             images = [_resize(image, fit) for image in images]
-        outputs = self._session.run(self._planes.fill(images, fit.padded_height, fit.padded_width))
+        outputs = self._session.run(self._feed.fill(images, fit.padded_height, fit.padded_width))
         stretch = np.array([width / fit.width, height / fit.height], np.float32)
         return [self._read(outputs, row, fit.padded_width, stretch) for row in range(len(images))]
 
     def _fit(self, height: int, width: int) -> _Fit:
-        if self._fixed is not None:
-            to_height, to_width = self._fixed
-            ratio = min(to_width / width, to_height / height)
-        else:
-            ratio = min(1.0, self._settings.max_side_px / max(height, width))
-        fitted_width, fitted_height = max(1, round(width * ratio)), max(1, round(height * ratio))
         if self._fixed is None:
-            to_height, to_width = _whole_cells(fitted_height), _whole_cells(fitted_width)
-        return _Fit(fitted_width, fitted_height, to_width, to_height)
+            return _free_fit(height, width, self._settings.max_side_px)
+        to_height, to_width = self._fixed
+        ratio = min(to_width / width, to_height / height)
+        return _Fit(max(1, round(width * ratio)), max(1, round(height * ratio)), to_width, to_height)
 
     def _read(self, outputs: list[Float32], row: int, width: int, stretch: Float32) -> Faces:
         # Newer SCRFD exports have no batch axis.
@@ -154,6 +154,18 @@ class Detector:
         found = self._heads.read(self._names, own, width, self._settings.confidence)
         kept = found.take(nms(found.boxes, found.confidence, self._settings.overlap))
         return Faces(kept.boxes * np.tile(stretch, 2), kept.confidence, kept.landmarks * stretch)
+
+
+def input_size(height: int, width: int, max_side_px: int) -> tuple[int, int]:
+    """Height and width, pixels, of what a graph of free size is given for an image.
+
+    Args:
+        height: Of the image.
+        width: Of the image.
+        max_side_px: See `DetectSettings`.
+    """
+    fit = _free_fit(height, width, max_side_px)
+    return fit.padded_height, fit.padded_width
 
 
 def open_detector(
@@ -173,9 +185,10 @@ def open_detector(
         DeviceUnavailable: The device is not the one that would run.
     """
     check_model(manifest, model)
-    session = open_session(model, device, threads)
-    detector = Detector(manifest, session, settings)
-    _warm_up(manifest, session, _heads(manifest, session))
+    ready = fed(model, manifest, device)
+    session = open_session(ready.graph, device, threads, pixels=ready.pixels)
+    detector = Detector(manifest, session, settings, ready.feed)
+    _warm_up(manifest, session, ready.feed, _heads(manifest, session))
     return detector
 
 
@@ -183,6 +196,12 @@ def _resize(image: Image, fit: _Fit) -> Image:
     shrinks = fit.width < image.shape[1]
     resized = cv2.resize(image, (fit.width, fit.height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return np.asarray(resized, np.uint8)
+
+
+def _free_fit(height: int, width: int, max_side_px: int) -> _Fit:
+    ratio = min(1.0, max_side_px / max(height, width))
+    fitted_width, fitted_height = max(1, round(width * ratio)), max(1, round(height * ratio))
+    return _Fit(fitted_width, fitted_height, _whole_cells(fitted_width), _whole_cells(fitted_height))
 
 
 def _whole_cells(pixels: int) -> int:
@@ -219,10 +238,10 @@ def _heads(manifest: ModelManifest, session: Session) -> Heads:
     return heads
 
 
-def _warm_up(manifest: ModelManifest, session: Session, heads: Heads) -> None:
+def _warm_up(manifest: ModelManifest, session: Session, feed: Feed, heads: Heads) -> None:
     n = session.input.shape[0] or 2
     height, width = _fixed_size(session.input) or (_WARM_UP_PX, _WARM_UP_PX)
-    outputs = session.run(np.zeros((n, 3, height, width), np.float32))
+    outputs = session.run(feed.fill([np.zeros((height, width, 3), np.uint8)] * n, height, width))
     names = [port.name for port in session.outputs]
     for name, output, shape in zip(names, outputs, heads.shapes(names, height * width), strict=True):
         # One image may come without a batch axis, as from newer SCRFD exports.

@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from operators.align import SIZE_PX, TEMPLATE_NAME
 from operators.errors import ModelRefused
+from operators.graph_input import Feed, fed
 from operators.models import Adapter, ModelManifest, check_model
 from operators.onnx import Device, Session, open_session
 from operators.tensors import Planes
@@ -22,6 +23,7 @@ class Embedder:
     Args:
         manifest: How the graph is fed.
         session: The loaded graph.
+        feed: What fills the graph's input; planes as the manifest says when not given.
 
     Attributes:
         sha256: Digest of the model.
@@ -32,12 +34,12 @@ class Embedder:
         ModelRefused: The graph is no embedder of 112x112 crops, or has further outputs.
     """
 
-    def __init__(self, manifest: ModelManifest, session: Session) -> None:
+    def __init__(self, manifest: ModelManifest, session: Session, feed: Feed | None = None) -> None:
         _check_ports(manifest, session)
         self.sha256 = manifest.sha256
         self.dimension = manifest.dimension or 0
         self._session = session
-        self._planes = Planes(manifest.colour, manifest.mean, manifest.scale)
+        self._feed = feed or Planes(manifest.colour, manifest.mean, manifest.scale)
         many = _CHUNK_CPU if session.provider.startswith("CPU") else _CHUNK_GPU
         self.chunk = session.input.shape[0] or many
 
@@ -66,10 +68,10 @@ class Embedder:
 
     def forget(self) -> None:
         """Overwrite the pixels that the last call has left in memory."""
-        self._planes.forget()
+        self._feed.forget()
 
     def _raw(self, crops: npt.NDArray[np.uint8]) -> Float32:
-        (raw,) = self._session.run(self._planes.fill(list(crops), SIZE_PX, SIZE_PX))
+        (raw,) = self._session.run(self._feed.fill(list(crops), SIZE_PX, SIZE_PX))
         if raw.shape != (len(crops), self.dimension):
             raise ModelRefused(
                 f"the embedder gave shape {raw.shape} for {len(crops)} crops, expected {(len(crops), self.dimension)}; "
@@ -93,7 +95,8 @@ def open_embedder(manifest: ModelManifest, model: bytes, device: Device, threads
         DeviceUnavailable: The device is not the one that would run.
     """
     check_model(manifest, model)
-    embedder = Embedder(manifest, open_session(model, device, threads))
+    ready = fed(model, manifest, device)
+    embedder = Embedder(manifest, open_session(ready.graph, device, threads, pixels=ready.pixels), ready.feed)
     noise = np.random.default_rng(_WARM_UP_SEED).integers(0, 256, (2, SIZE_PX, SIZE_PX, 3), np.uint8)
     first, second = embedder.embed(noise)
     if not first.any() or not second.any():

@@ -20,7 +20,8 @@ class Heads:
         accepts: Whether these output names, in graph order, are the family's, no more and no less.
         shapes: From output names and the pixels of the input: rows and columns of each output, for one image.
         read: From output names, the outputs for one image, the width of the padded input in pixels (a multiple of 32)
-            and the lowest confidence to keep: faces in pixels of the padded input, before suppression, in no order.
+            and the lowest confidence to keep, above 0: faces in pixels of the padded input, before suppression, in no
+            order.
     """
 
     expected: str
@@ -31,6 +32,7 @@ class Heads:
 
 def join(parts: list[Faces]) -> Faces:
     """The faces of several strides as one value, without those whose geometry is not finite."""
+    parts = [part for part in parts if len(part)] or [Faces.none()]
     boxes = np.concatenate([part.boxes for part in parts])
     landmarks = np.concatenate([part.landmarks for part in parts])
     faces = Faces(boxes, np.concatenate([part.confidence for part in parts]), landmarks)

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,8 +24,12 @@ from onnxruntime.capi import onnxruntime_pybind11_state as raised
 from operators.errors import BeholdenError, DeviceUnavailable, ModelRefused
 from operators.types import Float32
 
-_PROVIDER = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _ERRORS_ONLY = 3
+# Or each session on a GPU warns of plugins that nobody asked for.
+onnxruntime.set_default_logger_severity(_ERRORS_ONLY)
+
+_PROVIDER = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_LOADING = threading.Lock()
 _CUDA_ADVICE = "check that the driver, CUDA and cuDNN are the ones this onnxruntime-gpu was built for"
 # onnxruntime's exceptions have no common base of their own.
 _BROKEN_GRAPH = (raised.InvalidArgument, raised.InvalidGraph, raised.InvalidProtobuf, raised.NoModel, ValueError)
@@ -63,24 +68,29 @@ class Port:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Session:
-    """A loaded graph with one float32 input, bound to one device.
+    """A loaded graph with one input, bound to one device.
 
     Attributes:
-        input: The input.
+        input: The input: float32, or uint8 where pixels were asked for; its shape is (n, 3, h, w) there, too.
         outputs: All outputs, in graph order.
         provider: The execution provider that runs it, as onnxruntime names it.
-        run: Takes the input, float32, gives all outputs in graph order as new arrays. Raises ModelRefused when the
+        run: Takes the input, gives all outputs in graph order as new arrays. Raises ModelRefused when the
             graph does not take this input, DeviceUnavailable when the device fails.
     """
 
     input: Port
     outputs: tuple[Port, ...]
     provider: str
-    run: Callable[[Float32], list[Float32]]
+    run: Callable[[npt.NDArray[Any]], list[Float32]]
 
 
 def open_session(
-    model: bytes, device: Device, threads: int, weights: Mapping[str, npt.NDArray[Any]] = MappingProxyType({})
+    model: bytes,
+    device: Device,
+    threads: int,
+    weights: Mapping[str, npt.NDArray[Any]] = MappingProxyType({}),
+    *,
+    pixels: bool = False,
 ) -> Session:
     """Load a graph onto a device, and nowhere else.
 
@@ -91,6 +101,7 @@ def open_session(
             other down.
         weights: Arrays, contiguous, for initialisers that the graph names and does not hold; they are used where they
             lie, and must not change. A block of a list opens four times as fast so as from a file with its weights.
+        pixels: Whether its input is images as they are decoded, (n, h, w, 3) uint8, see `take_pixels`.
 
     Raises:
         DeviceUnavailable: The device is not there, or onnxruntime would run on another one.
@@ -112,7 +123,7 @@ def open_session(
     if opened.get_providers()[0] != provider:
         found = opened.get_providers()[0]
         raise DeviceUnavailable(f"device {device}: onnxruntime would run on {found}; {_CUDA_ADVICE}")
-    return _wrap(opened, held, device, provider)
+    return _wrap(opened, held, device, provider, pixels=pixels)
 
 
 def providers() -> list[str]:
@@ -148,7 +159,8 @@ def _check_available(device: Device, provider: str) -> None:
 
 def _load_cuda_libraries() -> None:
     """Find CUDA and cuDNN in the wheels that pip installed, which the dynamic linker does not search."""
-    with contextlib.redirect_stdout(io.StringIO()):
+    # One thread at a time: of two, the second would take the first one's silence for the standard output to go back to.
+    with _LOADING, contextlib.redirect_stdout(io.StringIO()):
         onnxruntime.preload_dlls()
 
 
@@ -173,22 +185,27 @@ def _provider_options(device: Device) -> tuple[str, dict[str, str]]:
     return _PROVIDER[device], {"device_id": "0", "use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
 
 
-def _wrap(opened: Any, held: Mapping[str, Any], device: Device, provider: str) -> Session:
+def _wrap(opened: Any, held: Mapping[str, Any], device: Device, provider: str, *, pixels: bool) -> Session:
     inputs = opened.get_inputs()
-    if len(inputs) != 1 or inputs[0].type != "tensor(float)":
+    if len(inputs) != 1 or inputs[0].type != ("tensor(uint8)" if pixels else "tensor(float)"):
         found = ", ".join(f"{port.name} {port.type}" for port in inputs)
-        raise ModelRefused(f"expected a graph with one float32 input, found: {found}; export the model for inference")
+        kind = "images, (any, 3, any, any) float32" if pixels else "float32"
+        raise ModelRefused(f"expected a graph with one input of {kind}, found: {found}; export the model for inference")
     name = inputs[0].name
     loaded = opened, held  # onnxruntime itself does not keep the arrays alive in which its weights lie
 
-    def run(values: Float32) -> list[Float32]:
+    def run(values: npt.NDArray[Any]) -> list[Float32]:
         try:
             outputs: list[Float32] = loaded[0].run(None, {name: values})
         except (*_BROKEN_GRAPH, *_FAILED) as error:
             raise _translated(error, device, f"failed on an input of shape {np.shape(values)}") from error
         return outputs
 
-    return Session(_port(inputs[0]), tuple(_port(port) for port in opened.get_outputs()), provider, run)
+    port = _port(inputs[0])
+    if pixels:
+        n, height, width, channels = port.shape
+        port = Port(port.name, (n, channels, height, width))
+    return Session(port, tuple(_port(port) for port in opened.get_outputs()), provider, run)
 
 
 def _port(port: Any) -> Port:

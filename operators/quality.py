@@ -169,8 +169,10 @@ def sharpness(crop: npt.NDArray[np.uint8]) -> float:
     Returns:
         0 and up; 0 for a crop of one colour.
     """
-    grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)[_FACE].astype(np.float32)
-    smooth = cv2.GaussianBlur(grey, (0, 0), 1.0)
+    grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)[_FACE]
+    if grey.min() == grey.max():
+        return 0.0  # what is left after the Gaussian are errors of rounding, which are as fine as can be
+    smooth = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 1.0)
     across, down = np.diff(smooth, axis=1), np.diff(smooth, axis=0)
     gradient = float(np.vdot(across, across)) + float(np.vdot(down, down))
     laplacian = cv2.Laplacian(smooth, cv2.CV_32F)

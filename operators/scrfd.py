@@ -31,6 +31,8 @@ def read_scrfd(names: Sequence[str], outputs: Sequence[Float32], width: int, con
 def _read_stride(level: Sequence[Float32], stride: int, columns: int, confidence: float) -> Faces:
     found, sides, offsets = level
     rows = np.flatnonzero(found[:, 0] >= confidence)
+    if not len(rows):
+        return Faces.none()
     cells = rows // _ANCHORS
     anchor = np.stack([cells % columns, cells // columns], axis=1).astype(np.float32)
     # Left, top, right, bottom: how far each side is from the anchor, in strides.

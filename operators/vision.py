@@ -206,8 +206,8 @@ class Vision:
         """
         image = decode(jpeg, check_header(jpeg, self._limits), self._max_side_px)
         number, boxes = int(seen.numbers[face]), seen.origin.found.boxes
-        alone = paint_over(image, np.delete(boxes, number, axis=0))
-        return encode(context_crop(alone, boxes[number]), _CONTEXT_QUALITY)
+        paint_over(image, np.delete(boxes, number, axis=0))
+        return encode(context_crop(image, boxes[number]), _CONTEXT_QUALITY)
 
     def join(self, seen: Sequence[Seen]) -> Float32:
         """The vectors of all frames, one below the other: (n, d) float32."""
@@ -247,6 +247,8 @@ class Vision:
         if len(found) > self._max_faces:
             return FrameRefused(FrameReason.TOO_MANY_FACES, f"{len(found)} faces; {self._max_faces} at most")
         began_ns, image, scale = time.perf_counter_ns(), decoded.pixels, np.float32(decoded.scale)
+        if not len(found):
+            return _nobody(image, replace(times, decode=decoded.took, gate=(began_ns, began_ns)))
         reasons = gate_geometry(found, image.shape, self._quality)
         numbers = np.flatnonzero([reason is None for reason in reasons])
         gated = Counter(str(reason) for reason in reasons if reason is not None)
@@ -259,6 +261,12 @@ class Vision:
         origin = Origin(found, (image.shape[0], image.shape[1]), crops[sharp])
         times = replace(times, decode=decoded.took, gate=(began_ns, time.perf_counter_ns()))
         return _Cut(faces, numbers[sharp], gated, origin, times)
+
+
+def _nobody(image: Image, times: Times) -> _Cut:
+    """What the many frames without a face come to, without 0.1 ms of looking for what is not there."""
+    origin = Origin(Faces.none(), (image.shape[0], image.shape[1]), np.zeros((0, SIZE_PX, SIZE_PX, 3), np.uint8))
+    return _Cut(Faces.none(), np.zeros(0, np.intp), Counter(), origin, times)
 
 
 def _seen(cut: _Cut, vectors: Float32, embed: Stretch) -> Seen:

@@ -1,7 +1,8 @@
-"""What all tests share: repeatable properties, and no Ray that nobody has asked for."""
+"""What all tests share: repeatable properties, no Ray that nobody has asked for, and no terminal."""
 
 import gc
 import os
+import signal
 import threading
 from collections.abc import Iterator
 
@@ -9,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"  # else a call that a test forgets to replace starts one, in seconds
+for variable in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+    os.environ.pop(variable, None)  # what is printed is held against words, wherever tests are started from
 
 # The same examples on every machine and every run; deadlines measure the machine, not the code.
 settings.register_profile(
@@ -21,6 +24,7 @@ settings.register_profile(
 )
 settings.load_profile("repeatable")
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 LEAVE_S = 60.0  # for a thread that has been told to end, on a machine that has much else to do
 STAY = "faiss"  # threads of searches, which are kept for the next one
 
@@ -36,6 +40,15 @@ def ends_its_threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     for thread in left:
         thread.join(LEAVE_S)
     assert [thread.name for thread in left if thread.is_alive()] == []
+
+
+@pytest.fixture(autouse=True)
+def leaves_signals_alone() -> Iterator[None]:
+    """What a command does when it is told to end, it does no longer once its test is over."""
+    before = {each: signal.getsignal(each) for each in SIGNALS}
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)
 
 
 def pytest_collection_finish() -> None:

@@ -175,6 +175,7 @@ def _start(state: BrokerState, down: Sequence[Node], data: Path, heap_mb: int, p
             save_state(data, state)
         wait_ready(state.bootstrap, len(state.pids), READY_TIMEOUT_S, lambda: _refuse_dead(launched))
     except BaseException:
+        _await_command_lines(launched)
         _stop(launched, WIPE_GRACE_S)
         raise
     progress(f"ready: {state.bootstrap} in {time.monotonic() - started_s:.1f} s")
@@ -210,6 +211,15 @@ def _stop(pairs: Sequence[tuple[Node, int]], grace_s: float) -> int:
     return len(running)
 
 
+def _await_command_lines(launched: Sequence[tuple[Node, int]]) -> None:
+    """For a moment after its start a node has none, and would be taken for one that has ended."""
+    deadline_s = time.monotonic() + KILL_WAIT_S
+    while time.monotonic() < deadline_s:
+        if all(find_process(node, pid) is not None or _has_ended(pid) for node, pid in launched):
+            return
+        time.sleep(STOP_POLL_S)
+
+
 def _outlive(pairs: Sequence[tuple[Node, int]], patience_s: float) -> list[tuple[Node, int]]:
     """Wait for nodes to end and give those that did not. A process that nobody has collected yet has ended."""
     deadline_s = time.monotonic() + patience_s
@@ -231,9 +241,9 @@ def _delete(data: Path) -> None:
 
 
 def _has_ended(pid: int) -> bool:
-    """Whether a child of ours has ended. Its command line says less: it is empty for a moment after the start."""
+    """Whether a child of ours has ended, and bury it. Its command line says less: it is empty for a moment at first."""
     try:
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG) is not None
     except ChildProcessError:
         return True
 

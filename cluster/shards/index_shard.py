@@ -41,7 +41,7 @@ class IndexShard(WatchlistFeed):
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         index, contract = plan.settings.index, plan.contract.digest
-        kafka, device, folder = plan.settings.kafka, plan.settings.device, index.folder_of(str(replica))
+        kafka, device, folder = plan.settings.kafka, plan.settings.index_device, index.folder_of(str(replica))
         self._on_failure = on_failure
         self._is_on_gpu = device is Device.CUDA
         self._now_s = now_s

@@ -39,6 +39,18 @@ def gpu_in_use() -> Gpu | None:
     return Gpu(int(memory.used), int(memory.total), busy)
 
 
+def gpu_name() -> str | None:
+    """What its maker calls the first GPU that this process may use; None as with `gpu_in_use`."""
+    try:
+        import pynvml
+    except ImportError:
+        return None
+    try:
+        return str(pynvml.nvmlDeviceGetName(_handle(pynvml, os.environ.get("CUDA_VISIBLE_DEVICES", ""))))
+    except pynvml.NVMLError:
+        return None
+
+
 @cache
 def _handle(nvml: Any, visible: str) -> Any:
     """CUDA names GPUs by their number or their UUID; unset means the first."""

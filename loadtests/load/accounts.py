@@ -20,11 +20,13 @@ class Told:
         frames: Frames by outcome and reason.
         stages: What stages took.
         processes: Who has told.
+        busy_s: Seconds in which they did not wait for frames.
     """
 
     frames: Counter[tuple[str, str]]
     stages: Stages
     processes: frozenset[int]
+    busy_s: float = 0.0
 
     def since(self, before: "Told") -> "Told":
         """What has come about since an earlier moment; of processes that ended meanwhile nothing is known."""
@@ -34,7 +36,7 @@ class Told:
             for name, (times, seconds) in self.stages.items()
         }
         gone = {name: each for name, each in stages.items() if each[0] > 0}
-        return Told(self.frames - before.frames, gone, self.processes)
+        return Told(self.frames - before.frames, gone, self.processes, max(0.0, self.busy_s - before.busy_s))
 
 
 def told(lanes: Sequence[Mapping[str, Any]]) -> Told:
@@ -47,7 +49,8 @@ def told(lanes: Sequence[Mapping[str, Any]]) -> Told:
             times[stage] += sum(took["counts"])
             seconds[stage] += took["total_s"]
     stages = {stage: (times[stage], float(seconds[stage])) for stage in times}
-    return Told(frames, stages, frozenset(int(lane["pid"]) for lane in lanes))
+    busy_s = sum(lane["work"]["busy_s"] for lane in lanes if lane["work"])
+    return Told(frames, stages, frozenset(int(lane["pid"]) for lane in lanes), busy_s)
 
 
 def told_by_all(lanes: Sequence[Mapping[str, Any]], recognisers: int) -> Told:

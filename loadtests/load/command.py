@@ -4,19 +4,18 @@ import json
 import signal
 import sys
 import traceback
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from loadtests.load.capacity_command import capacity
+from loadtests.load.files import EXISTING, FILE, require_plots, require_writable
 from loadtests.load.generator_command import generator_command
 from loadtests.load.scenario import Plant, find_scenario, read_scenario, scenarios
+from loadtests.planning.command import fit_node, plan
 from operators.errors import BeholdenError
-
-_FILE = click.Path(path_type=Path, dir_okay=False)
-_EXISTING = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
 @click.group()
@@ -26,8 +25,8 @@ def load() -> None:
 
 @load.command()
 @click.argument("scenario")
-@click.option("--json", "file", type=_FILE, help="Write everything there.")
-@click.option("--html", type=_FILE, help="Write a report there that opens without a network.")
+@click.option("--json", "file", type=FILE, help="Write everything there.")
+@click.option("--html", type=FILE, help="Write a report there that opens without a network.")
 @click.option("--seconds", type=click.FloatRange(1), help="Another length.")
 @click.option("--plant", type=click.Choice([str(each) for each in Plant]), help="Have the verdict find a fault.")
 def run(scenario: str, file: Path | None, html: Path | None, seconds: float | None, plant: str | None) -> None:
@@ -39,9 +38,9 @@ def run(scenario: str, file: Path | None, html: Path | None, seconds: float | No
     from loadtests.load.session import open_session
 
     if html:
-        _require_plots()
+        require_plots()
     for each in filter(None, (file, html)):
-        _require_writable(each)
+        require_writable(each)
     console = Console()
     asked = read_scenario(find_scenario(scenario)).changed(seconds, Plant(plant) if plant else None)
 
@@ -75,32 +74,20 @@ def list_scenarios() -> None:
 
 
 @load.command()
-@click.argument("file", type=_EXISTING)
-@click.option("-o", "html", type=_FILE, required=True, help="Where to.")
+@click.argument("file", type=EXISTING)
+@click.option("-o", "html", type=FILE, required=True, help="Where to.")
 def report(file: Path, html: Path) -> None:
     """Write the report of a run from the FILE that `run --json` wrote."""
-    _require_plots()
+    require_plots()
     from loadtests.load.page import read_result, render
 
     html.write_text(render(read_result(file)))
 
 
+load.add_command(capacity)
+load.add_command(plan)
+load.add_command(fit_node)
 load.add_command(generator_command)
-
-
-def _require_writable(file: Path) -> None:
-    is_there = file.exists()
-    try:
-        file.open("a").close()
-    except OSError as error:
-        raise click.ClickException(f"{file} cannot be written: {error.strerror}") from None
-    if not is_there:
-        file.unlink()
-
-
-def _require_plots() -> None:
-    if find_spec("matplotlib") is None:
-        raise click.ClickException("matplotlib not installed; add the extra: pip install 'beholden[cpu,evaluate]'")
 
 
 def main() -> None:

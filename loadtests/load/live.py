@@ -21,7 +21,7 @@ _QUIET = "bright_black"
 @contextmanager
 def following(scenario: Scenario, console: Console) -> Iterator[Callable[[Sample], None]]:
     """What to call with each sample of a run."""
-    if not console.is_terminal:
+    if not console.is_interactive:
         yield _Lines(console)
         return
     with Live(console=console, refresh_per_second=4, transient=True) as screen:

@@ -1,17 +1,13 @@
 """The report of a run: one page that needs nothing else, no script, no font, no address."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from loadtests.load.markup import chart, header, page, read_document, repeat, table, time
 from loadtests.load.plots import draw
 from loadtests.load.result import FORM
-from operators.errors import SettingsRefused
 
 Document = Mapping[str, Any]
 
@@ -35,7 +31,6 @@ _KINDS = {
     "capture_to_written": "capture to Kafka",
     "entrance_to_read": "entrance to read",
 }
-_DIGESTS = ("policy", "cluster", "scenario", "detector", "embedder", "pool")
 
 
 def read_result(file: Path) -> dict[str, Any]:
@@ -44,46 +39,26 @@ def read_result(file: Path) -> dict[str, Any]:
     Raises:
         SettingsRefused: It is something else.
     """
-    try:
-        document = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise SettingsRefused(f"{file}: not JSON that can be read: {type(error).__name__}") from None
-    if not isinstance(document, dict) or document.get("form") != FORM:
-        raise SettingsRefused(f"{file}: not a result of form {FORM}; write it with 'beholden-load run --json'")
-    return document
+    return read_document(file, FORM, "run")
 
 
 def render(document: Document) -> str:
     """The page, HTML."""
     plots = draw(document)
-    charts = "".join(_chart(plots[name], title, about) for name, title, about in _CHARTS if name in plots)
-    style = files("loadtests.load").joinpath("page.css").read_text(encoding="utf-8")
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{escape(document['name'])}: {_word(document)}</title><style>{style}</style></head><body><main>"
-        f"{_header(document)}{_tiles(document)}{_remarks(document)}"
+    charts = "".join(chart(plots[name], title, about) for name, title, about in _CHARTS if name in plots)
+    return page(
+        f"{document['name']}: {_word(document)}",
+        f"{header(document, _word(document), document['verdict']['good'])}{_tiles(document)}{_remarks(document)}"
         f"<h2>Asked and found</h2>{_findings(document)}"
         "<h2>Alerts against the truth</h2>"
         f'<figure class="wide">{plots["truth"]}</figure>'
         f'<div class="charts">{charts}</div>'
         f'<div class="pair"><section><h2>Where every frame went</h2>{_frames(document)}</section>'
         f"<section><h2>Capture to alert</h2>{_latencies(document)}</section></div>"
-        f"<h2>To repeat it</h2>{_repeat(document)}"
+        f"<h2>To repeat it</h2>{repeat(document, [_sending(document)])}"
         "<footer>Nobody who was shown exists. Times run from the capture that was intended, not from the sending of a "
         "frame: what waits to be sent waits for its alert, too. Both ends are on the clock of the machine that ran the "
-        "load test. Percentiles are of right alerts; who was missed is counted apart.</footer></main></body></html>\n"
-    )
-
-
-def _header(document: Document) -> str:
-    good = document["verdict"]["good"]
-    return (
-        f"<header><div><h1>{escape(document['name'])}</h1><p>{escape(document['scenario']['about'])}</p>"
-        f'<p class="quiet">{escape(document["begin"])} &middot; {escape(str(document["about"]["processor"]))}, '
-        f"{document['about']['cores']} cores</p></div>"
-        f'<div class="verdict {"good" if good else "bad"}">{_word(document)}</div></header>'
+        "load test. Percentiles are of right alerts; who was missed is counted apart.</footer>",
     )
 
 
@@ -97,8 +72,8 @@ def _tiles(document: Document) -> str:
     tiles = (
         (f"{passages['right']:,} of {passages['expected']:,}", "passages of listed people alerted", passages["missed"]),
         (f"{passages['wrong']:,}", "wrong alerts", passages["wrong"]),
-        (_time(read["p50"]), "capture to alert, median", 0),
-        (_time(read["p99"]), f"capture to alert, p99 of {passages['right']:,} alerts", 0),
+        (time(read["p50"]), "capture to alert, median", 0),
+        (time(read["p99"]), f"capture to alert, p99 of {passages['right']:,} alerts", 0),
         (f"{document['throughput_fps']:,.1f}/s", f"frames finished, {frames['sent']:,} sent", 0),
         (f"{frames['shed_share']:.1%}", "of frames shed", 0),
         (_count(frames["lost"]), "frames lost", frames["lost"] != 0),
@@ -123,7 +98,7 @@ def _findings(document: Document) -> str:
     rows = (
         (each["name"], each["asked"], each["found"], _mark(each["is_kept"])) for each in document["verdict"]["findings"]
     )
-    return _table(("", "asked", "found", ""), rows)
+    return table(("", "asked", "found", ""), rows)
 
 
 def _mark(is_kept: bool) -> str:
@@ -140,55 +115,24 @@ def _frames(document: Document) -> str:
             rows.append((name, f"{count:,}", f"{100 * count / sent:.1f} %"))
     share = "" if frames["lost"] is None else f"{100 * frames['lost'] / sent:.1f} %"
     rows.append(("lost", _count(frames["lost"]), share))
-    return _table(("", "frames", "share"), rows)
+    return table(("", "frames", "share"), rows)
 
 
 def _latencies(document: Document) -> str:
     kinds = document["latency_ms"]
     names = list(kinds["capture_to_read"])
-    rows = ((_KINDS[kind], *(_time(kinds[kind][name]) for name in names)) for kind in kinds)
-    return _table(("", *(name.replace("p100", "most") for name in names)), rows)
+    rows = ((_KINDS[kind], *(time(kinds[kind][name]) for name in names)) for kind in kinds)
+    return table(("", *(name.replace("p100", "most") for name in names)), rows)
 
 
-def _repeat(document: Document) -> str:
-    about = document["about"]
-    rows = [("command", f"<code>{escape(str(about['command']))}</code>")]
-    rows += [("seed", str(document["scenario"]["seed"]))]
-    rows += [(f"{name}, sha256", f"<code>{escape(str(about[name]))}</code>") for name in _DIGESTS if name in about]
-    told = {"command", *_DIGESTS}
-    rows += [(name, escape(str(value))) for name, value in about.items() if name not in told]
+def _sending(document: Document) -> tuple[str, str]:
     sender = document["sender"]
     late = (
         f"99 % within {1000 * sender['late_p99_s']:.0f} ms, all within {1000 * sender['latest_s']:.0f} ms of their time"
     )
-    rows.append(
-        (
-            "sending",
-            f"{late}; {sender['cores']:.2f} core; {sender['bytes'] / max(1, sender['frames']):,.0f} bytes a frame",
-        )
-    )
-    rows = [(escape(name), value) for name, value in rows]
-    text = yaml.safe_dump(document["scenario"], sort_keys=False, allow_unicode=True)
-    return _table(("", ""), rows, "facts") + f"<details><summary>scenario</summary><pre>{escape(text)}</pre></details>"
-
-
-def _chart(svg: str, title: str, about: str) -> str:
-    return f'<figure><figcaption><b>{title}</b><span class="quiet">{about}</span></figcaption>{svg}</figure>'
-
-
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]], kind: str = "") -> str:
-    """A table; cells are HTML."""
-    head = "".join(f"<th>{each}</th>" for each in heads)
-    head = f"<thead><tr>{head}</tr></thead>" if head.replace("<th></th>", "") else ""
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<table class="{kind}">{head}<tbody>{body}</tbody></table>'
+    size = sender["bytes"] / max(1, sender["frames"])
+    return "sending", f"{late}; {sender['cores']:.2f} core; {size:,.0f} bytes a frame"
 
 
 def _count(frames: int | None) -> str:
     return "not known" if frames is None else f"{frames:,}"
-
-
-def _time(ms: float | None) -> str:
-    if ms is None:
-        return "&ndash;"
-    return f"{ms:,.0f} ms" if ms < 10_000 else f"{ms / 1000:,.1f} s"

@@ -5,6 +5,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import matplotlib as mpl
@@ -46,7 +47,6 @@ _JUDGED = {"right": (GOOD, "o"), "repeated": (WARN, "D"), "wrong": (BAD, "X")}
 _BAR: Any = {"linewidth": 5, "alpha": 0.35, "solid_capstyle": "butt"}
 _FAR = 3.0  # times the highest value: limits above are not drawn
 _MOST_ROWS = 40  # cameras that each have a row of their own
-_IDS = re.compile(r' id="(?:text|patch|line2d|axes|figure|matplotlib|[xy]tick|legend|FillBetween\w*)[._]?[\w.]*"')
 _WAITS = ("topic", "turn")
 
 
@@ -66,7 +66,7 @@ def draw(document: Document) -> dict[str, str]:
         plots["shed"] = (5.2, 3.0, shed)
     if any(each["gpu"] is not None for each in document["samples"]):
         plots["gpu"] = (5.2, 2.6, gpu)
-    return {name: _svg(name, wide, high, document, drawn) for name, (wide, high, drawn) in plots.items()}
+    return {name: svg(name, wide, high, partial(drawn, document)) for name, (wide, high, drawn) in plots.items()}
 
 
 def truth(document: Document, axes: Axes) -> None:
@@ -92,7 +92,7 @@ def truth(document: Document, axes: Axes) -> None:
     axes.grid(visible=False, axis="y")
     axes.invert_yaxis()
     _time(document, axes)
-    _legend(axes, 5)
+    legend(axes, 5)
 
 
 def latency(document: Document, axes: Axes) -> None:
@@ -104,9 +104,9 @@ def latency(document: Document, axes: Axes) -> None:
         axes.plot(x, y, marker, color=colour, markersize=4, alpha=0.75, linestyle="none", label=label)
     _limits(document, axes)
     axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(_as_ms)
+    axes.yaxis.set_major_formatter(AS_MS)
     _time(document, axes)
-    _legend(axes)
+    legend(axes)
 
 
 def distribution(document: Document, axes: Axes) -> None:
@@ -127,9 +127,9 @@ def distribution(document: Document, axes: Axes) -> None:
     axes.set_xticks(ticks, ["least", "p50", "p90", "p95", "p99", "p99.9", "p99.99"][: len(ticks)])
     axes.minorticks_off()
     axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(_as_ms)
+    axes.yaxis.set_major_formatter(AS_MS)
     axes.set_xlabel(f"{len(right)} right alerts")
-    _legend(axes)
+    legend(axes)
 
 
 def throughput(document: Document, axes: Axes) -> None:
@@ -146,7 +146,7 @@ def throughput(document: Document, axes: Axes) -> None:
     axes.set_ylim(bottom=0)
     axes.set_ylabel("frames/s")
     _time(document, axes)
-    _legend(axes)
+    legend(axes)
 
 
 def lag(document: Document, axes: Axes) -> None:
@@ -175,7 +175,7 @@ def shed(document: Document, axes: Axes) -> None:
         below += rate
     axes.set_ylabel("frames/s")
     _time(document, axes)
-    _legend(axes)
+    legend(axes)
 
 
 def cores(document: Document, axes: Axes) -> None:
@@ -230,7 +230,7 @@ def _stack(document: Document, axes: Axes, name: str, unit: float, groups: Seque
     if rows:
         axes.stackplot(at, rows, labels=there, colors=colours, alpha=0.8, linewidth=0)
     _time(document, axes)
-    _legend(axes)
+    legend(axes)
 
 
 def _limits(document: Document, axes: Axes) -> None:
@@ -256,14 +256,14 @@ def _time(document: Document, axes: Axes) -> None:
         axes.axvspan(each["at_s"], max(each["healed_s"], each["at_s"] + 0.3), color=BAD, alpha=0.18, linewidth=0)
 
 
-def _legend(axes: Axes, columns: int = 3) -> None:
+def legend(axes: Axes, columns: int = 3) -> None:
     """A legend above the plot, which takes its height from it and nothing from its width."""
     names = axes.get_legend_handles_labels()[1]
     if names:
         axes.set_title("\n" * ((len(names) - 1) // columns) + " ", fontsize=11)
         place: Any = {"loc": "lower left", "bbox_to_anchor": (-0.02, 1.0), "borderaxespad": 0.1}
-        legend = axes.legend(ncols=columns, columnspacing=1.3, handlelength=1.3, handletextpad=0.6, **place)
-        legend.set_in_layout(False)
+        box = axes.legend(ncols=columns, columnspacing=1.3, handlelength=1.3, handletextpad=0.6, **place)
+        box.set_in_layout(False)
 
 
 def _rows(document: Document) -> dict[str, int]:
@@ -291,17 +291,24 @@ def _ms(value: float, _: int | None = None) -> str:
     return f"{value / 1000:g} s" if value >= 1000 else f"{value:g} ms"
 
 
-_as_ms = FuncFormatter(_ms)
+AS_MS = FuncFormatter(_ms)
 
 
-def _svg(name: str, wide: float, high: float, document: Document, drawn: Callable[[Document, Axes], None]) -> str:
-    """One plot, without anything that only a file of its own needs."""
+def svg(name: str, wide: float, high: float, drawn: Callable[[Axes], None]) -> str:
+    """One plot, without anything that only a file of its own needs.
+
+    Args:
+        name: Of the plot, from which its inner names follow.
+        wide: Inches.
+        high: Inches.
+        drawn: Draws it.
+    """
     with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
         figure = Figure((wide, high), layout="constrained")
         figure.patch.set_alpha(0)
         axes = figure.add_subplot()
         axes.patch.set_alpha(0)
-        drawn(document, axes)
+        drawn(axes)
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     text = file.getvalue()

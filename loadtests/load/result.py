@@ -42,6 +42,7 @@ class Result:
         samples: One a second.
         sent: How sending went.
         harms: What was broken.
+        busy_s: Seconds in which recognisers did not wait for frames, of all together.
     """
 
     scenario: Scenario
@@ -55,6 +56,7 @@ class Result:
     samples: Sequence[Sample]
     sent: Sent
     harms: Sequence[Harm]
+    busy_s: float = 0.0
 
     @property
     def verdict(self) -> Verdict:
@@ -155,7 +157,7 @@ class Result:
             "remarks": self.remarks,
             "begin": format_time(self.begin),
             "about": dict(self.about),
-            "scenario": _plain(self.scenario),
+            "scenario": plain(self.scenario),
             "verdict": {
                 "good": verdict.is_good,
                 "text": str(verdict),
@@ -185,6 +187,7 @@ class Result:
             "throughput_fps": self.throughput_fps,
             "lag_end": self.lag_end,
             "cores": dict(self.cores),
+            "busy_s": round(self.busy_s, 4),
             "stages": {name: {"times": times, "seconds": round(s, 4)} for name, (times, s) in self.stages.items()},
             "sender": asdict(self.sent),
             "faults": [asdict(each) for each in self.harms],
@@ -195,10 +198,10 @@ class Result:
         }
 
 
-def _plain(scenario: Scenario) -> dict[str, Any]:
-    """As in its file."""
-    plain: dict[str, Any] = json.loads(json.dumps(asdict(scenario), default=str))
-    return {name: value for name, value in plain.items() if name not in ("name", "digest")}
+def plain(scenario: Scenario) -> dict[str, Any]:
+    """A scenario as in its file."""
+    values: dict[str, Any] = json.loads(json.dumps(asdict(scenario), default=str))
+    return {name: value for name, value in values.items() if name not in ("name", "digest")}
 
 
 def _percentiles(values: Sequence[float]) -> dict[str, float | None]:

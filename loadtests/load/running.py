@@ -4,7 +4,6 @@ import hashlib
 import json
 import shlex
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from itertools import count
@@ -12,7 +11,7 @@ from typing import Any
 
 from cluster.clocks import SystemClock
 from cluster.kafka.reader import TopicReader
-from cluster.kafka.topics import DEAD_LETTERS, LEDGER
+from cluster.kafka.topics import DEAD_LETTERS, FRAMES, LEDGER
 from cluster.plan import Plan
 from cluster.ports import Record
 from cluster.wire.shed import parse_shed
@@ -21,6 +20,7 @@ from loadtests.bench_commits import Commits
 from loadtests.bench_report import machine
 from loadtests.load.accounts import Ledger, told, told_by_all
 from loadtests.load.alert_watch import AlertWatch
+from loadtests.load.finish import await_finished
 from loadtests.load.follow import SETTLE_S, Follow, Seen
 from loadtests.load.generator import Generator, processes_for
 from loadtests.load.harms import Harms
@@ -36,6 +36,7 @@ from loadtests.temporary import Temporary
 from operators.errors import DeploymentFailed
 
 STEP_S = 0.1
+DRAIN_S = 180.0  # for what a run has left behind
 
 
 class Running:
@@ -69,15 +70,25 @@ class Running:
         Raises:
             DeploymentFailed: Its frames were not finished in time.
         """
-        until = self._commits.total + timetable.frames_total
+        until, within_s = self._commits.total + timetable.frames_total, timetable.seconds + SETTLE_S
         with closing(self._sender(timetable, pool, "warm-up")) as sender:
             sender.begin()
-            deadline = time.monotonic() + timetable.seconds + SETTLE_S
-            while self._commits.total < until:
-                sender.look()
-                self._commits.read(STEP_S)
-                if time.monotonic() > deadline:
-                    raise DeploymentFailed(f"the warm-up was not finished in {SETTLE_S:.0f} s; send fewer frames")
+            if await_finished(self._commits, until, within_s, SystemClock(), sender.look):
+                raise DeploymentFailed(f"the warm-up was not finished in {SETTLE_S:.0f} s; send fewer frames")
+
+    def drain(self) -> None:
+        """Wait for every frame that is in Kafka: one that a run has left behind would be counted as the next one's.
+
+        Raises:
+            DeploymentFailed: They were not finished in time.
+        """
+        with closing(TopicReader(self._kafka, FRAMES, 0, 1, from_beginning=False)) as frames:
+            until = sum(frames.ends.values())
+        if left := await_finished(self._commits, until, DRAIN_S, SystemClock()):
+            raise DeploymentFailed(
+                f"{left} frames of an earlier run are not finished after {DRAIN_S:.0f} s: the cluster does not work; "
+                "run it again, with fewer frames"
+            )
 
     def show(self, scenario: Scenario, timetable: Timetable, pool: Pool, seen: Seen) -> Result:
         """Show a timetable, break what is to be broken, and tell what came of it.
@@ -121,6 +132,7 @@ class Running:
                 samples=follow.samples,
                 sent=sent,
                 harms=harms.all(),
+                busy_s=since.busy_s,
             )
 
     def close(self) -> None:

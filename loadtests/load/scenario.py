@@ -211,6 +211,19 @@ class Scenario:
         except ValueError as error:
             raise SettingsRefused(f"--seconds: {error}") from None
 
+    def at_fps(self, full_fps: float, warm: bool = True) -> "Scenario":
+        """The same at so many frames a second of all cameras.
+
+        How many frames must reach their end is then not asked: that number is of the scenario's own rate.
+
+        Args:
+            full_fps: Of all cameras together.
+            warm: Whether it is warmed up.
+        """
+        limits = replace(self.limits, least_fps=None)
+        warm_up_s = self.warm_up_s if warm else 0.0
+        return replace(self, fps=full_fps / self.cameras, limits=limits, warm_up_s=warm_up_s)
+
 
 def read_scenario(path: Path) -> Scenario:
     """The scenario in a file.

@@ -54,7 +54,7 @@ class Session:
         self._not_before_s = 0.0
         self._partitions = running.plan.settings.kafka.frame_partitions
         self._cameras = camera_names(scenario.cameras, self._partitions)
-        running.about |= {"scenario": scenario.digest, "pool": pool.digest}
+        running.about |= {"scenario": scenario.digest, "pool": pool.digest, "frame_partitions": self._partitions}
 
     def run(self, scenario: Scenario, told: Told = lambda _: None, seen: Seen = lambda _: None) -> Result:
         """Show a scenario once, and judge what came of it.
@@ -65,9 +65,11 @@ class Session:
             seen: Is shown a sample each second.
 
         Raises:
-            SettingsRefused: Frames are so far apart that nobody could be confirmed.
+            SettingsRefused: See `check`.
+            DeploymentFailed: The run before is not finished, or this one could not be.
         """
-        check_pace(scenario, self._running.plan.in_force.policy.sightings)
+        self.check(scenario)
+        self._running.drain()
         if scenario.warm_up_s:
             told("warming up: nobody listed is in view")
             calm = replace(scenario, seconds=scenario.warm_up_s, shape=Shape(Course.CONSTANT), faults=())
@@ -80,6 +82,10 @@ class Session:
             return self._running.show(scenario, timetable, self._pool, seen)
         finally:
             self._not_before_s = time.monotonic() + self._again_s
+
+    def check(self, scenario: Scenario) -> None:
+        """Make sure that a scenario can be judged; see `check_pace`."""
+        check_pace(scenario, self._running.plan.in_force.policy.sightings)
 
     @property
     def _again_s(self) -> float:

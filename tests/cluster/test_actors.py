@@ -109,6 +109,21 @@ def test_replicas_of_a_shard_are_put_on_different_nodes_of_those_that_may_have_t
     assert [(each["num_cpus"], each["resources"]) for each in asked] == [(0, {"index": 1})] * 2
 
 
+def test_a_replica_of_a_shard_is_given_its_part_of_a_card_where_it_is_searched_on_one(
+    monkeypatch: pytest.MonkeyPatch, plan: Plan
+) -> None:
+    """Whatever the models run on."""
+    index = replace(plan.settings.index, gpu_share=0.25)
+    settings = replace(plan.settings, index=index)
+    on_cards = replace(plan, settings=replace(settings, device=Device.CUDA))
+    apart = replace(plan, settings=replace(on_cards.settings, index=replace(index, device=Device.CPU)))
+    asked = [
+        _made(monkeypatch, [], lambda of=of: start_shard(of, Replica(0, 2, 0)))
+        for of in (replace(plan, settings=settings), on_cards, apart)
+    ]
+    assert [each["num_gpus"] for each in asked] == [0, 0.25, 0]
+
+
 def test_a_replica_may_ask_for_what_no_node_has_yet(monkeypatch: pytest.MonkeyPatch, plan: Plan) -> None:
     """Ray's autoscaler makes a node for it."""
     asked = _made(monkeypatch, [_node("a", lane=1)], lambda: start_shard(plan, Replica(0, 2, 0)))

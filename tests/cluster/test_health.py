@@ -1,5 +1,4 @@
 import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -7,6 +6,8 @@ import pytest
 
 from cluster import health
 from cluster.health import Health
+from tests.local_http import ask
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def served() -> Iterator[Health]:
 
 def _ask(served: Health, path: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{served.server_port}{path}", timeout=10) as answer:
+        with ask(f"http://127.0.0.1:{served.server_port}{path}", timeout=PATIENCE_S) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refused:
         return refused.code, refused.read().decode()

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import os
 import stat
 import tempfile
 import zlib
@@ -297,11 +298,12 @@ def _live(values: Sequence[bytes], vision: Deadly, polls: Sequence[int], slots: 
     records = [record(value, offset, timestamp_ms=now_ms + 10 * offset) for offset, value in enumerate(values)]
     lanes: list[Lane] = []
     committed: dict[tuple[str, int], int] = {}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as ended:
         while not lanes or committed.get(FRAMES, 0) < len(records):
             assert len(lanes) < 4 * len(records) + 4, "for ever"
             turn = len(lanes)
             notes = _gone(Path(folder), f"recogniser-{slots[turn % len(slots)]}")
+            ended.callback(os.close, notes._file)
             lane = Lane(vision=vision, in_hand=notes, poll_records=polls[turn % len(polls)], policy=NO_COOL_DOWN)
             lanes.append(lane)
             with contextlib.suppress(Killed):

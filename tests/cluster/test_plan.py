@@ -1,10 +1,13 @@
 import dataclasses
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 
+import cluster.plan
 from cluster.plan import Plan, check_models, open_vision, read_plan, with_release
 from cluster.policies.release import draft
 from cluster.settings import IndexSettings
@@ -153,3 +156,26 @@ def test_a_batch_that_the_detector_cannot_take_and_swapped_models_are_refused(pl
     (tmp_path / "drawn-detector.onnx").write_bytes(b"something else")
     with pytest.raises(ModelRefused, match="bytes"):
         open_vision(plan)
+
+
+@pytest.fixture
+def _opencv_as_it_was() -> Iterator[None]:
+    """Its number of threads is the process's."""
+    threads = cv2.getNumThreads()
+    yield
+    cv2.setNumThreads(threads)
+
+
+@pytest.mark.usefixtures("_opencv_as_it_was")
+@pytest.mark.parametrize("threads", [1, 3])
+def test_opencv_uses_no_more_threads_than_the_models(plan: Plan, threads: int, monkeypatch: Any) -> None:
+    """Several recognisers of one machine would otherwise each take all of its cores."""
+    monkeypatch.setattr(cluster.plan, "open_detector", lambda *_: None)
+    monkeypatch.setattr(cluster.plan, "open_embedder", lambda *_: None)
+    monkeypatch.setattr(cluster.plan, "read_model", lambda *_: b"")
+    settings = dataclasses.replace(
+        plan.settings, recognisers=dataclasses.replace(plan.settings.recognisers, threads=threads)
+    )
+    cv2.setNumThreads(2)
+    open_vision(dataclasses.replace(plan, settings=settings))
+    assert cv2.getNumThreads() == threads

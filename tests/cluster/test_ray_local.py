@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,14 @@ import pytest
 
 from cluster import ray_local
 from cluster.ray_local import LocalRay, find_ray, locked_cluster, start_ray, stop_ray
+from cluster.same_process import started_s
 from operators.errors import DeploymentFailed
-from tests.waiting import PATIENCE_S
+from tests.waiting import LOOK_S, PATIENCE_S
 
 
 def test_a_node_is_known_by_its_process_and_its_start() -> None:
     """A process of the same number that was started at another time is somebody else's, and is never ended."""
-    started_at = psutil.Process().create_time()
+    started_at = started_s(os.getpid())
     other = (os.getpid(), started_at - 5)
     assert LocalRay("here:1", os.getpid(), started_at).is_alive
     assert not LocalRay("here:1", *other).is_alive
@@ -49,6 +51,43 @@ def test_a_node_is_written_down_before_a_signal_ends_its_start(monkeypatch: pyte
     assert stop_ray("begun")
     started[0].wait(PATIENCE_S)
     assert not psutil.pid_exists(started[0].pid)
+
+
+def test_nobody_waits_for_what_nobody_buries(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In such a container `down` would wait for all of Ray for as long as it may, and then kill what is dead."""
+    killed: list[int] = []
+
+    def wait(members: list[psutil.Process], timeout: float) -> tuple[list[psutil.Process], list[psutil.Process]]:
+        time.sleep(LOOK_S)
+        return [], members
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(psutil, "wait_procs", wait)
+    monkeypatch.setattr(psutil.Process, "kill", lambda process: killed.append(process.pid))
+    monkeypatch.setattr(ray_local, "STOP_TIMEOUT_S", PATIENCE_S)
+    monkeypatch.setattr(ray_local, "_await", lambda *_: True)
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as child:
+        monkeypatch.setattr(ray_local, "_popen_node", lambda *_: child)
+        start_ray("unburied", 1, lambda _: None)
+        assert stop_ray("unburied")
+        assert killed == []
+
+
+def test_a_node_that_ends_while_it_is_looked_for_is_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As one that has lost its head a moment before `down` comes to it."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with subprocess.Popen(["sleep", "60"]) as child:
+
+        def look(_: object) -> list[psutil.Process]:
+            child.kill()
+            child.wait()
+            return []
+
+        monkeypatch.setattr(ray_local, "_members", look)
+        monkeypatch.setattr(ray_local, "_popen_node", lambda *_: child)
+        monkeypatch.setattr(ray_local, "_await", lambda *_: True)
+        start_ray("lost", 1, lambda _: None)
+        assert stop_ray("lost")
 
 
 @pytest.mark.parametrize("named", ["RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"])

@@ -96,6 +96,8 @@ def test_the_anchor_file_starts_from_the_files_folder_as_well(write_document: An
         ({"recognisers": {"most": 9}}, "recognisers.most: must not exceed kafka.frame_partitions"),
         ({"recognisers": {"more_after_s": -1.0}}, "more_after_s: must be at least 0"),
         ({"recognisers": {"fewer_after_s": -0.5}}, "fewer_after_s: must be at least 0"),
+        ({"index": {"gpu_share": -0.1}}, "gpu_share: must be at least 0"),
+        ({"index": {"device": "cuda"}}, "index.device: recognisers on a processor have no card"),
         ({"index": {"shards": 0, "placement": "sharded"}}, "shards: must be at least 1"),
         ({"index": {"shards": 2}}, "only 'placement: sharded'"),
         ({"index": {"replicas": 2}}, "replicas: only 'placement: sharded'"),

@@ -41,10 +41,10 @@ import sys, threading
 sys.path.insert(0, sys.argv[1])
 from cluster.watchdog import or_die
 def hang(secret):
-    threading.Lock().acquire() and threading.Event().wait()
-try:
     with or_die(0.05):
-        hang("secret" * 2)
+        threading.Lock().acquire() and threading.Event().wait()
+try:
+    hang("secret" * 2)
 finally:
     print("tidied up")
 """

@@ -21,7 +21,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for source in sources:
             copy(PurePosixPath(source), folder / "src" / target)
     command = stage.all("RUN")[-1].replace("pip ", f"{sys.executable} -m pip ").replace("/wheel", f"{folder}/wheel")
-    subprocess.run(["sh", "-c", command], cwd=folder / "src", check=True, capture_output=True, timeout=60)
+    subprocess.run(["sh", "-c", command], cwd=folder / "src", check=True, capture_output=True, timeout=600)
     return next((folder / "wheel").glob("*.whl"))
 
 

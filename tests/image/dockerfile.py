@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -111,6 +112,12 @@ def let_through(path: PurePosixPath, rules: list[str]) -> bool:
         if name == "*" or any(fnmatchcase(part, pattern) for part in whole):
             through = rule.startswith("!")
     return through
+
+
+def files_in_git(*folders: str) -> list[str]:
+    """The files that git has below these folders, or all; also where the repository belongs to somebody else."""
+    command = ["git", "-c", f"safe.directory={ROOT}", "ls-files", *folders]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
 def rules() -> list[str]:

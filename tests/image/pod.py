@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WRITABLE = ("home/beholden", "var/lib/beholden", "var/cache/beholden", "tmp")
 UID = 10001
 
+_APART = ("unshare", "--mount", "--net", "--propagation", "private")
 # Arguments: the new root, the environment, the interpreter's prefix, the folder of the linked packages, the command.
 _MAKE = f"""
 set -eu
@@ -73,18 +74,27 @@ def link_distribution(name: str, site: Path) -> None:
             script.chmod(0o755)
 
 
+def can_make_pods() -> bool:
+    """Whether this user has the tools and may mount and make networks, which root of a container mostly may not."""
+    tried = "/usr/sbin/ip link set lo up && mount -t tmpfs tmpfs /tmp && test -x /usr/bin/setpriv"
+    try:
+        return not subprocess.run([*_APART, "sh", "-c", tried], capture_output=True, check=False).returncode
+    except FileNotFoundError:
+        return False
+
+
 def in_pod(environment: Path, root: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command there with the environment variables of the Dockerfile, and `variables`."""
     packages = Path(str(metadata.distribution("ray").locate_file("")))
     root.mkdir(exist_ok=True)
-    make = ["unshare", "--mount", "--net", "--propagation", "private", "sh", "-c", _MAKE, "pod"]
+    make = [*_APART, "sh", "-c", _MAKE, "pod"]
     return subprocess.run(
         [*make, root, environment, Path(sys.base_prefix), packages, *command],
         env={**pod_variables(), **variables},
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,  # for one that hangs: a busy machine is no reason
     )
 
 

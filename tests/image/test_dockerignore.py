@@ -1,11 +1,10 @@
 """Nothing reaches a build of the image but what is named."""
 
-import subprocess
 from pathlib import PurePosixPath
 
 import pytest
 
-from tests.image.dockerfile import ROOT, let_through, rules
+from tests.image.dockerfile import files_in_git, let_through, rules
 
 LET_THROUGH = {
     "LICENSE",
@@ -29,8 +28,7 @@ def named(path: PurePosixPath) -> str:
 
 def test_what_reaches_a_build_is_this_list() -> None:
     """Of all files that are in the repository; each of the list is there."""
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    paths = [PurePosixPath(line) for line in listed.splitlines()]
+    paths = [PurePosixPath(line) for line in files_in_git()]
     assert {named(path) for path in paths if let_through(path, rules())} == LET_THROUGH
     assert {path for path in paths if named(path) in LET_THROUGH and not let_through(path, rules())} == set()
 

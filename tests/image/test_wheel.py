@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tests.image.dockerfile import ROOT
+from tests.image.dockerfile import ROOT, files_in_git
 
 pytestmark = pytest.mark.integration
 
@@ -21,8 +21,7 @@ def content(wheel: Path) -> set[str]:
 
 def test_it_holds_the_four_packages_as_they_are_in_the_repository(wheel: Path) -> None:
     """Each file that git has of them: code, schemas, styles, the broker's list of jars. No test, no key, no setting."""
-    listed = subprocess.run(["git", "ls-files", *PACKAGES], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert content(wheel) == set(listed.splitlines())
+    assert content(wheel) == set(files_in_git(*PACKAGES))
     assert {PurePosixPath(name).suffix for name in content(wheel)} == {
         ".py",
         ".typed",

@@ -1,11 +1,12 @@
-"""What stands in for FAISS on a GPU: an index that rounds rows and queries to float16, in NumPy."""
+"""What stands in for FAISS on a GPU: an index that rounds rows and queries to float16, in NumPy; and all back ends."""
 
 from functools import partial
 
 import numpy as np
 
-from indexes.backends import Backend
+from indexes.backends import Backend, exact_backend, faiss_backend, int8_backend
 from indexes.exact import ExactIndex, Rows
+from indexes.int8 import is_exact_here
 from indexes.rescored import MOST, Rescored
 from operators.types import Float32
 
@@ -29,6 +30,12 @@ class Halves:
 def halves_backend() -> Backend:
     """The back end of a GPU, without one."""
     return Backend(partial(Rescored, coarse=Halves, kind=np.float16), ExactIndex)
+
+
+def all_backends() -> list[Backend]:
+    """Those that search on this processor: one that cuts sums of 8-bit products off searches by FAISS."""
+    ours = [exact_backend(), faiss_backend(1), halves_backend()]
+    return [*ours, int8_backend(1)] if is_exact_here() else ours
 
 
 def _halved(vectors: Float32) -> Float32:

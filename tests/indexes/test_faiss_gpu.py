@@ -4,11 +4,10 @@ import faiss
 import numpy as np
 import pytest
 
-from indexes.backends import best_backend, gpu_backend
+from indexes.backends import faiss_gpu_backend
 from indexes.exact import ExactIndex
 from indexes.faiss_gpu import gpu_flat
 from operators.errors import DeviceUnavailable
-from operators.onnx import Device
 from tests.builders import random_units
 
 HAS_GPU = hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0
@@ -18,7 +17,7 @@ HAS_GPU = hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0
 def test_faiss_for_processors_is_refused_and_says_what_to_install() -> None:
     """`device: cuda` never searches on the processor without a word."""
     with pytest.raises(DeviceUnavailable, match="install the extra gpu instead of cpu"):
-        best_backend(1, Device.CUDA)
+        faiss_gpu_backend(1)
 
 
 def test_a_machine_without_a_gpu_is_refused_and_says_what_to_check(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,16 +25,9 @@ def test_a_machine_without_a_gpu_is_refused_and_says_what_to_check(monkeypatch: 
     monkeypatch.setattr(faiss, "StandardGpuResources", object, raising=False)
     monkeypatch.setattr(faiss, "get_num_gpus", lambda: 0)
     with pytest.raises(DeviceUnavailable, match="nvidia-smi"):
-        best_backend(1, Device.CUDA)
+        faiss_gpu_backend(1)
     with pytest.raises(DeviceUnavailable, match="nvidia-smi"):
         gpu_flat(random_units(1, 3), half=True)
-
-
-def test_the_processor_is_asked_for_by_name() -> None:
-    """And answers as the reference does."""
-    rows = random_units(1, 50)
-    cosines, _ = best_backend(1, Device.CPU).block(rows).search(rows[:3], 2, 0.0)
-    np.testing.assert_allclose(cosines, ExactIndex(rows).search(rows[:3], 2, 0.0)[0], atol=1e-6)
 
 
 @pytest.mark.gpu
@@ -46,7 +38,7 @@ def test_a_gpu_answers_as_the_reference_does(half: bool, at_least: float) -> Non
     """In float16 and in float32, by value."""
     rows, queries = random_units(2, 20_000, 512), random_units(3, 40, 512)
     queries[::2] = rows[:20]
-    cosines, _ = gpu_backend(1, half).block(rows).search(queries, 5, at_least)
+    cosines, _ = faiss_gpu_backend(1, half).block(rows).search(queries, 5, at_least)
     expected, _ = ExactIndex(rows).search(queries, 5, at_least)
     certain = np.isfinite(expected) & (expected > at_least + 1e-6)
     np.testing.assert_allclose(cosines[certain], expected[certain], atol=1e-6)

@@ -2,16 +2,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexes.backends import exact_backend, faiss_backend, int8_backend
 from indexes.entry import Entry
 from indexes.merge import merge
 from indexes.watchlist import Watchlist
 from operators.types import Hit
 from tests.builders import CONTRACT, NOW, hit
-from tests.indexes.halves import halves_backend
+from tests.indexes.halves import all_backends
 from tests.indexes.model import best_by_hand, entries, queries
 
 Found = list[tuple[str, str, float]]
+BACKENDS = all_backends()
 
 
 def _plain(hits: list[Hit]) -> Found:
@@ -43,7 +43,7 @@ def test_shards_together_answer_as_one(
 ) -> None:
     """Any sharding, either back end: what brute force over a plain dictionary finds, to the bit and in order."""
     vectors, expected = best_by_hand(people, asked, k, at_least)
-    for backend in (exact_backend(), faiss_backend(1), int8_backend(1), halves_backend()):
+    for backend in BACKENDS:
         parts = [Watchlist(shard, shards, CONTRACT, backend) for shard in range(shards)]
         for offset, one in enumerate(people):
             parts[data.draw(st.integers(0, shards - 1))].apply(0, offset, one.ref, one)

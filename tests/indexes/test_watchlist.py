@@ -9,17 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from indexes.backends import Backend, exact_backend, faiss_backend, int8_backend
+from indexes.backends import Backend, exact_backend
 from indexes.entry import Entry, cosine_of
 from indexes.exact import ExactIndex, Rows
 from indexes.watchlist import Watchlist
 from operators.types import Float32
 from tests.builders import CONTRACT, NOW, entry, random_units, unit
-from tests.indexes.halves import halves_backend
+from tests.indexes.halves import all_backends
 from tests.indexes.model import exact_cosine
 
 EXACT = exact_backend()
-BACKENDS = [EXACT, faiss_backend(1), int8_backend(1), halves_backend()]
+BACKENDS = all_backends()
 SECOND = timedelta(seconds=1)
 
 

@@ -17,6 +17,7 @@ from tests.running import Running, prepared
 
 # Two run at a time: whatever takes longest begins first, so that neither waits for the other in the end.
 WORKERS = 4  # at most
+SPARE = 100  # ports of each that are taken by nobody who looks for free ones
 HERE = Path(__file__).parent
 LONGEST = [
     HERE / f"test_{name}.py" for name in ("faults", "demo", "shards", "drain", "two_hosts", "switches", "delivery")
@@ -29,8 +30,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def ports() -> Iterator[None]:
-    """Ports of its own for each process that runs tests, and for all that it starts.
+def spare_ports() -> Iterator[str]:
+    """Ports of its own for each process that runs tests, and for all that it starts; those that are left to the tests.
 
     A broker listens seconds after its port was found free.
     """
@@ -39,8 +40,9 @@ def ports() -> Iterator[None]:
     each = (last + 1 - first) // WORKERS
     begin = first + worker % WORKERS * each
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BEHOLDEN_PORTS", f"{begin}-{begin + each - 1}")
-        yield
+        end = begin + each - SPARE
+        patch.setenv("BEHOLDEN_PORTS", f"{begin}-{end - 1}")
+        yield f"{end}-{end + SPARE - 1}"
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
+import psutil
 from kafka import KafkaAdminClient
 
 from cluster.frame_publisher import KafkaFramePublisher
 from tests.drawn import CAMERAS, scene
 from tests.running import Running
+from tests.waiting import wait_until
 
-END_S = 60.0  # for a process to end; a test that waits so long has failed
 PAUSE_S = 0.2  # between two people
 
 
@@ -22,6 +23,11 @@ def members(running: Running) -> list[tuple[str, str]]:
     with closing(KafkaAdminClient(bootstrap_servers=running.run.bootstrap)) as admin:
         found = admin.describe_groups([group])[group]["members"]
     return sorted((one["client_id"], one["member_id"]) for one in found)
+
+
+def await_end(process: psutil.Process) -> None:
+    """Wait until a process has ended, also where nobody buries it: the first one of a container may not."""
+    wait_until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, lambda: f"{process} runs")
 
 
 def of(seeds: range) -> dict[str, int]:

@@ -8,11 +8,16 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
+
+from cluster.kafka.reader import TopicReader
+from cluster.kafka.topics import ALERTS
+from cluster.settings import KafkaSettings
 
 pytestmark = pytest.mark.integration
 
@@ -55,6 +60,12 @@ class Visit:
         """Wait until it says something."""
         self.wait(lambda: words in self.said() or self.process.poll() is not None, START_S)
         assert words in self.said()
+
+    def await_alert(self) -> None:
+        """Wait until somebody has come by who is listed."""
+        [bootstrap] = re.findall(r"The broker listens on (\S+)\.", self.said())
+        with closing(TopicReader(KafkaSettings(bootstrap), ALERTS, 0, 1, from_beginning=True)) as reader:
+            self.wait(lambda: bool(reader.poll(0.2)), START_S)
 
     def end(self, within_s: float) -> int:
         """Wait for its end, and give its exit status."""
@@ -109,7 +120,7 @@ def test_ctrl_c_prints_the_summary_and_leaves_nothing_running(visit: Callable[..
     """A run without an end is ended; who had come and gone by then has been judged."""
     found = visit()
     found.await_words("The broker listens on")
-    time.sleep(12.0)
+    found.await_alert()
     found.process.send_signal(signal.SIGINT)
     status = found.end(WIND_UP_S)
     assert re.search(r"passages +[1-9]", found.said()), found.said()

@@ -11,7 +11,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from tests.integration.passing import END_S, members, of, passing_by
+from tests.integration.passing import await_end, members, of, passing_by
 from tests.running import Running
 
 pytestmark = pytest.mark.integration
@@ -24,8 +24,7 @@ def test_what_is_drained_is_out_of_work_until_it_is_brought_back(running: Runnin
     running.enrol(of(seeds))
     with passing_by(running, seeds):
         drain(running, "recogniser-1")
-        psutil.wait_procs([victim], timeout=END_S)
-        assert not victim.is_running()
+        await_end(victim)
         assert [name for name, _ in members(running)] == ["recogniser-0"]
         for command in ("status", "up"):
             running.run.beholden(command, "-f", str(running.run.file))
@@ -49,7 +48,7 @@ def test_a_supervisor_that_is_lost_knows_who_was_drained(running: Running) -> No
     drain(running, "recogniser-0")
     supervisor = supervisor_of(running)
     supervisor.kill()
-    psutil.wait_procs([supervisor], timeout=END_S)
+    await_end(supervisor)
     running.wait(lambda: states(running) == ["drained", "watching"], "it is shown as drained")
     drain(running, "--undo", "recogniser-0")
     running.wait(lambda: states(running) == ["watching", "watching"], "both watch")
@@ -75,8 +74,7 @@ def test_a_terminated_recogniser_leaves_in_order_and_comes_back(running: Running
         before = {member for name, member in members(running) if name == "recogniser-0"}
         assert len(before) == 1
         victim.terminate()
-        psutil.wait_procs([victim], timeout=END_S)
-        assert not victim.is_running()
+        await_end(victim)
         assert not before & {member for _, member in members(running)}
     running.wait(lambda: states(running) == ["watching", "watching"], "it is back")
 

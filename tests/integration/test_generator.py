@@ -17,6 +17,7 @@ from loadtests.load.pool import Pool, write_pool
 from loadtests.load.sink import running_sink
 from loadtests.load.turns import shares
 from operators.errors import DeploymentFailed
+from tests.integration.passing import await_end
 from tests.loadtests.load.runs import scenario, timetable
 from tests.waiting import wait_until
 
@@ -91,4 +92,5 @@ def test_nobody_goes_on_sending_alone(sink: str, tmp_path: Path) -> None:
         senders = psutil.Process(alone.pid).children()
         alone.kill()
     assert len(senders) >= PROCESSES
-    wait_until(lambda: not any(each.is_running() for each in senders), lambda: senders)
+    for each in senders:
+        await_end(each)

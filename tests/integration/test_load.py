@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from cluster.settings import Delivery
+from loadtests.load import follow
 from loadtests.load.page import render
 from loadtests.load.plants import EVERY
 from loadtests.load.scenario import Cluster, People, Picture, Plant, Scenario
@@ -52,3 +53,17 @@ def test_a_swallowed_alert_is_all_that_is_wrong_with_a_run() -> None:
     assert found.found.memory_mib is not None
     assert found.found.memory_mib > 100  # recognisers are found among the processes
     assert "Two small cameras." in render(found.as_json())
+
+
+def test_what_a_run_leaves_behind_is_not_the_next_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More comes than one recogniser can look at, and nobody waits for the rest: the next run has its own alone."""
+    calm = small().changed(6.0, None)
+    calm = replace(calm, plant=None)
+    with open_session(calm, lambda _: None) as session:
+        monkeypatch.setattr(follow, "SETTLE_S", 0.0)
+        flood = session.run(replace(calm, fps=200.0, seconds=4.0, warm_up_s=0.0))
+        assert flood.ledger.committed < flood.ledger.sent  # or this shows nothing
+        monkeypatch.undo()
+        found = session.run(calm)
+    assert found.ledger.committed == sum(found.ledger.ended.values()) == found.ledger.sent == 36
+    assert found.verdict.is_good, str(found.verdict)

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.drawn import write_deployment
-from tests.integration.passing import END_S, members, of, passing_by
+from tests.integration.passing import await_end, members, of, passing_by
 from tests.running import Running, prepared
 
 pytestmark = pytest.mark.integration
@@ -48,6 +48,5 @@ def test_recognisers_leave_a_node_that_is_told_to_end(second: tuple[Running, int
         assert len(before) == 1
         process = psutil.Process(victim["status"]["pid"])
         os.kill(leader, signal.SIGTERM)
-        psutil.wait_procs([process], timeout=END_S)
-        assert not process.is_running()
+        await_end(process)
         assert not before & {member for _, member in members(running)}

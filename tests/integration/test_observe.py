@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from cluster.wire.alerts import is_canary
 from cluster.wire.release import encode_release
 from loadtests.faults import Target
 from tests.drawn import CAMERAS, scene, write_deployment
+from tests.local_http import ask
 from tests.running import Running, Shot, prepared, showing
 
 pytestmark = [
@@ -69,7 +69,7 @@ class Watched:
 
     def get(self, path: str, address: str | None = None) -> Any:
         """What Prometheus answers."""
-        with urllib.request.urlopen(f"{address or self.address}/api/v1/{path}", timeout=30) as answer:  # noqa: S310
+        with ask(f"{address or self.address}/api/v1/{path}", timeout=WAIT_S) as answer:
             return json.load(answer)["data"]
 
 
@@ -148,9 +148,12 @@ def switch(running: Running) -> None:
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+def watched(tmp_path_factory: pytest.TempPathFactory, spare_ports: str) -> Iterator[Watched]:
     """Two recognisers, two shards, traffic, a canary, and what `beholden observe` starts."""
-    listen, otlp, canary, prometheus = (f"127.0.0.1:{free_port()}" for _ in range(4))
+    with pytest.MonkeyPatch.context() as patch:  # it is a while until somebody listens there
+        patch.setenv("BEHOLDEN_PORTS", spare_ports)
+        first = free_port(4)
+    listen, otlp, canary, prometheus = (f"127.0.0.1:{port}" for port in range(first, first + 4))
     folder: Path = tmp_path_factory.mktemp("deployment")
     picture = folder / "canary.jpg"
     picture.write_bytes(scene([CANARY_SEED]))

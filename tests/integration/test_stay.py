@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tempfile
 import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from cluster.policies.desk import read_book, renumbered, whole_ms
 from cluster.policies.release import draft
 from cluster.wire.release import encode_release
 from tests.drawn import write_deployment
+from tests.local_http import ask
 from tests.running import Running, prepared
 from tests.two_hosts import ray_node
 
@@ -55,7 +55,7 @@ class Stayer:
     def is_ready(self) -> bool:
         """What it answers to whoever asks over HTTP."""
         try:
-            with urllib.request.urlopen(f"http://{HERE}:{self.port}/readyz", timeout=10) as answer:
+            with ask(f"http://{HERE}:{self.port}/readyz", timeout=10) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.HTTPError, OSError):
             return False
@@ -90,12 +90,15 @@ def ray() -> Iterator[ExitStack]:
 
 
 @pytest.fixture
-def running(ray: ExitStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+def running(ray: ExitStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spare_ports: str) -> Iterator[Running]:
     """Keys as a store of secrets gives them, a token as Ray's operator gives it, and no Ray yet."""
+    with monkeypatch.context() as patch:  # it is a while until somebody listens there
+        patch.setenv("BEHOLDEN_PORTS", spare_ports)
+        port = free_port()
     for name, value in (("MODE", "token"), ("TOKEN", secrets.token_hex(32))):
         monkeypatch.setenv(f"RAY_AUTH_{name}", value)
     document = write_deployment(tmp_path) | {
-        "ray": f"{HERE}:{free_port()}",
+        "ray": f"{HERE}:{port}",
         "recognisers": {"count": 2, "resources": {"lane": 1}},
         "index": {"placement": "sharded", "shards": 1, "replicas": 2, "resources": {"index": 1}},
         "supervisor": {"resources": {"desk": 1}},

@@ -123,9 +123,12 @@ def test_a_deployment_does_not_begin_anew_with_other_keys(file: Path, tmp_path: 
 
 def test_entries_that_have_ended_are_removed(file: Path) -> None:
     """From the topic; the ledger keeps that they were there."""
-    soon = format_time(datetime.now(UTC) + timedelta(seconds=5))
     picture = ("--image", str(file.parent / "5.jpg"))
-    done = _run(file, "enrol", "--entry", "short", "--list", "sought", "--not-after", soon, *picture, *ABOUT, *WHY)
+    for seconds in (5, 60):  # longer where to enrol takes longer: whoever has ended by then is not enrolled
+        soon = format_time(datetime.now(UTC) + timedelta(seconds=seconds))
+        done = _run(file, "enrol", "--entry", "short", "--list", "sought", "--not-after", soon, *picture, *ABOUT, *WHY)
+        if not done.exit_code:
+            break
     assert "enrolled short on sought" in done.output
     ends = datetime.fromisoformat(soon)
     while "removed 0 ended" in (said := _run(file, "expire", "--by", "operator 3").output):

@@ -20,6 +20,7 @@ from loadtests.bench_churn import (
 )
 from loadtests.bench_index import DIMENSION, units
 from loadtests.bench_restart import people
+from tests.waiting import wait_until
 
 BACKEND = Backend(ExactIndex, ExactIndex, block_rows=64, tail_rows=16)
 
@@ -31,8 +32,14 @@ def test_a_list_changes_while_it_is_searched(tmp_path: Path) -> None:
     assert (shard.current.size, [len(part.block.columns) for part in shard.current.parts]) == (200, [64, 64, 64, 8])
     asked = units(np.random.default_rng(1).standard_normal((8, DIMENSION), np.float32))
     before = shard.current.name
+    found: list[float] = []
+
+    def has_known_both() -> bool:
+        found.extend(search(shard, asked, 0.05))
+        return all(shard.effects_ms.values())
+
     with churn(shard):
-        found = search(shard, asked, 0.35)
+        wait_until(has_known_both)
     assert min(found) > 0
     assert shard.enrolled >= 20
     assert len(shard.swaps_ms) == shard.enrolled // 20
@@ -65,11 +72,18 @@ def test_a_change_is_watched_until_a_search_knows_of_it(tmp_path: Path) -> None:
 def test_a_change_that_no_search_comes_to_know_of_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list that is frozen by a defect must not look fast because nothing was measured."""
     monkeypatch.setattr(bench_churn, "_LAST_S", 0.01)
+    monkeypatch.setattr(bench_churn, "POLL_S", 0.01)
     write(people(50, 64), tmp_path / "shard")
     shard = start(tmp_path / "shard", BACKEND)
     frozen = shard.current
     monkeypatch.setattr(shard.watchlist, "generation", lambda: frozen)
     asked = units(np.random.default_rng(1).standard_normal((8, DIMENSION), np.float32))
-    found, _ = bench_churn._round(shard, asked, 0.15)
-    assert [set(found.effects[what]) for what in (ENROLLED, WITHDRAWN)] == [{math.inf}, {math.inf}]
+    rounds: list[bench_churn.Round] = []
+
+    def has_changed() -> bool:
+        rounds.append(bench_churn._round(shard, asked, 0.05)[0])
+        return any(rounds[-1].effects.values())
+
+    wait_until(has_changed)
+    assert [set(rounds[-1].effects[what]) for what in (ENROLLED, WITHDRAWN)] == [{math.inf}, {math.inf}]
     assert shard.watched == []

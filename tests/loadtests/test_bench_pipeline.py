@@ -11,13 +11,14 @@ from cluster.policies.in_force import read_policy
 from cluster.ports import Record
 from cluster.settings import Limits, Placement, read_cluster
 from loadtests.bench_bare import Work
+from loadtests.bench_cluster import Standing, spoilt, standing
 from loadtests.bench_commits import Commit, curve, parse_commit, rate
 from loadtests.bench_frames import HEIGHT_PX, WIDTH_PX, compose, schedule
 from loadtests.bench_layers import EndlessSource, together
-from loadtests.bench_pipeline import CANDIDATES, POLICY, cluster_file, policy_document
+from loadtests.bench_pipeline import CANDIDATES, POLICY, cluster_file, compared, policy_document
 from loadtests.bench_report import CLUSTER, MANY, MEMORY, MISSED, NOISY, ONE, PROCESSES, Figures, Sample, show, verdict
 from loadtests.bench_run import Show
-from loadtests.quiet import Load
+from loadtests.quiet import Gate, Load, look
 from operators.freshness import Rule
 from operators.jpeg import check_header
 from operators.types import FrameRef
@@ -76,6 +77,38 @@ def test_a_rate_is_taken_between_commits() -> None:
 def test_two_commits_are_too_few() -> None:
     """One batch more or less would decide."""
     assert rate([(1.0, 0), (2.0, 40)], 0.0, 9.0) is None
+
+
+def lane(partitions: list[int], shed: int = 0, refused: int = 0) -> dict[str, object]:
+    """What a recogniser says of itself."""
+    return {
+        "partitions": partitions,
+        "account": {"alerted": {"candidate": 9}, "shed": {"superseded": shed}, "dead_lettered": {"not_jpeg": refused}},
+    }
+
+
+def test_frames_that_nobody_looked_at_are_known() -> None:
+    """Shed and dead-lettered ones, of all recognisers."""
+    assert standing([lane([0, 1], shed=5), lane([2], refused=2)]) == Standing([{0, 1}, {2}], 7)
+
+
+@pytest.mark.parametrize(
+    ("after", "rates", "why"),
+    [
+        pytest.param([lane([0]), lane([1])], [40.0, 41.0], None, id="as it should be"),
+        pytest.param([lane([0], shed=3), lane([1])], [4000.0, 41.0], "3 frames were shed or refused", id="shed"),
+        pytest.param([lane([0]), lane([1], refused=1)], [40.0, 41.0], "1 frames were shed or refused", id="refused"),
+        pytest.param([lane([1]), lane([0])], [40.0, 41.0], "a partition changed hands", id="changed hands"),
+        pytest.param([lane([0], shed=3)], [40.0, 41.0], "a recogniser did not answer", id="one is silent"),
+        pytest.param([lane([0]), lane([1])], [40.0, None], "fewer than three times", id="two commits"),
+    ],
+)
+def test_a_backlog_says_why_it_gives_no_rate(
+    after: list[dict[str, object]], rates: list[float | None], why: str | None
+) -> None:
+    """Shedding is fast, and its rate is none of frames that are looked at."""
+    found = spoilt(standing([lane([0]), lane([1])]), standing(after), rates)
+    assert (found is None) if why is None else (found is not None and why in found.why)
 
 
 def test_frames_of_a_camera_follow_each_other() -> None:
@@ -149,7 +182,7 @@ def figures(one: list[float], many: list[float], cluster: list[float]) -> Figure
     """Rounds of samples; 0 stands for none."""
     columns = {ONE: one, MANY: many, PROCESSES: many, MEMORY: many, CLUSTER: cluster}
     samples = {name: [sample(fps) if fps else None for fps in found] for name, found in columns.items()}
-    return Figures({"cores": 2}, samples, 15, 0, QUIET)
+    return Figures({"cores": 2}, samples, Gate(look), QUIET)
 
 
 def test_the_denominator_is_the_better_bare_loop_of_its_round() -> None:
@@ -183,5 +216,5 @@ def test_figures_are_shown_and_written_with_rounds_missing() -> None:
     found = figures([50.0, 0.0], [70.0, 0.0], [63.0, 0.0])
     show(found, console)
     assert "0.900" in console.export_text()
-    assert found.as_json()["ratio"] == {"median": pytest.approx(0.9), "rounds": [pytest.approx(0.9)]}
-    assert found.as_json()["samples"][CLUSTER][1] is None
+    assert found.as_json()[CLUSTER][1] is None
+    assert [each.rounds for each in compared(found)] == [(pytest.approx(0.9),), (pytest.approx(0.9),)]

@@ -2,7 +2,6 @@
 
 import io
 from contextlib import nullcontext
-from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +12,7 @@ import yaml
 from rich.console import Console
 
 from cluster.settings import read_cluster
-from loadtests import bench_telemetry, telemetry_sides
+from loadtests import telemetry_sides
 from loadtests.bench_cluster import Drained, RunningCluster
 from loadtests.bench_telemetry import Round, by_cpu, interval, measure, table, verdict
 from loadtests.quiet import Gate, Load
@@ -58,18 +57,18 @@ def test_each_figure_is_its_side_s_whoever_comes_first() -> None:
     """Off comes first in the first round, on in the second."""
     order: list[str] = []
     sides = _side(order, "off", 100.0), _side(order, "on", 98.0)
-    found = measure(*sides, 2, 0.15, Console(file=io.StringIO()))
+    found = measure(*sides, 2, Gate(sides[0].cluster.look), Console(file=io.StringIO()))
     assert [(off.fps, on.fps) for off, on in found] == [(100.0, 98.0), (100.0, 98.0)]
     assert order == ["off", "on", "on", "off"]
 
 
 @pytest.mark.parametrize("which", ["off", "on"])
-def test_a_round_is_as_quiet_as_the_side_that_was_disturbed_more(which: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_round_is_as_quiet_as_the_side_that_was_disturbed_more(which: str) -> None:
     """Both are taken again."""
-    monkeypatch.setattr(bench_telemetry, "Gate", partial(Gate, patience_s=0.0))
     order: list[str] = []
     off, on = (_side(order, name, 1.0, *([BUSY] if name == which else [])) for name in ("off", "on"))
-    assert len(measure(off, on, 1, 0.15, Console(file=io.StringIO()))) == 1
+    gate = Gate(off.cluster.look, patience_s=0.0)
+    assert len(measure(off, on, 1, gate, Console(file=io.StringIO()))) == 1
     assert order == ["off", "on", "off", "on"]
 
 
@@ -91,7 +90,8 @@ def test_where_the_median_lies(values: list[float], found: tuple[float, float]) 
 def test_it_ends_when_all_is_clear(on: float, rounds: int) -> None:
     """Five rounds that say the same are enough; the least that is allowed is allowed."""
     order: list[str] = []
-    found = measure(_side(order, "off", 100.0), _side(order, "on", on), 15, 0.15, Console(file=io.StringIO()))
+    off = _side(order, "off", 100.0)
+    found = measure(off, _side(order, "on", on), 15, Gate(off.cluster.look), Console(file=io.StringIO()))
     assert len(found) == rounds
     assert verdict(found, 15, 0.97)[0] == (0 if on >= 97.0 else 1)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtests import quiet
-from loadtests.quiet import Gate, Load, Snapshot, family, foreign_s, load, look, used_s
+from loadtests.quiet import Gate, Load, Snapshot, Spoilt, family, foreign_s, load, look, used_s
 
 QUIET = Load(wall_s=5.0, own_cores=2.0, foreign_cores=0.02, stolen_cores=0.0)
 BUSY = replace(QUIET, foreign_cores=0.4)
@@ -93,19 +93,32 @@ def test_foreign_and_stolen_time_disturb(found: Load, quiet: bool) -> None:
 
 def test_the_first_quiet_sample_is_taken() -> None:
     """Those before it are counted as rejected and told."""
-    told: list[Load] = []
+    told: list[str] = []
     answers = iter([("a", BUSY), ("b", STOLEN), ("c", QUIET), ("d", QUIET)])
     gate = Gate(lambda: snapshot(0.0, 0.0), sleep=_no_wait, told=told.append, patience_s=0.0)
     assert gate.take(lambda: next(answers)) == "c"
-    assert (gate.taken, gate.rejected, told) == (3, 2, [BUSY, STOLEN])
+    assert (gate.taken, gate.rejected) == (3, 2)
+    assert told == [
+        "other programs took 0.40 core, the hypervisor 0.00; 0.15 are allowed",
+        "other programs took 0.02 core, the hypervisor 0.40; 0.15 are allowed",
+    ]
 
 
 def test_a_sample_that_could_not_measure_is_rejected() -> None:
-    """However quiet it was."""
-    answers: Iterator[tuple[str | None, Load]] = iter([(None, QUIET), ("b", QUIET)])
-    gate = Gate(lambda: snapshot(0.0, 0.0), sleep=_no_wait, patience_s=0.0)
+    """However quiet it was; and other programs are blamed only when they took too much, too."""
+    lost, told = Spoilt("a partition changed hands"), list[str]()
+    answers: Iterator[tuple[str | Spoilt, Load]] = iter([(lost, QUIET), (lost, BUSY), ("b", QUIET)])
+    gate = Gate(lambda: snapshot(0.0, 0.0), sleep=_no_wait, patience_s=0.0, told=told.append)
     assert gate.take(lambda: next(answers)) == "b"
-    assert gate.rejected == 1
+    assert told == gate.reasons
+    assert told == ["a partition changed hands", f"{BUSY}; 0.15 are allowed; a partition changed hands"]
+
+
+def test_a_sample_without_a_value_is_a_sample() -> None:
+    """Only what says that it is spoilt is rejected."""
+    gate = Gate(lambda: snapshot(0.0, 0.0), sleep=_no_wait, patience_s=0.0)
+    assert gate.take(lambda: (0.0, QUIET)) == 0.0
+    assert gate.rejected == 0
 
 
 def test_attempts_are_bounded() -> None:
@@ -127,16 +140,22 @@ def test_quiet_is_awaited_between_attempts() -> None:
     assert slept == [1.0, 1.0, 1.0]
 
 
-def test_own_processes_are_told_from_foreign_ones() -> None:
-    """This process and its child are own; its parent is not; a session that is named is own although no child."""
+def test_own_processes_are_told_from_foreign_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process and its child are own; its parent is not; a session that is named is own although no child.
+
+    Looked at from here and from the child, whose parent is this process: this one's may not be seen in a container.
+    """
+    here = os.getpid()
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
     try:
+        assert {here, child.pid} <= {key[0] for key in look().own}
+        monkeypatch.setattr(quiet.os, "getpid", lambda: child.pid)
         seen = look()
         own, foreign = {key[0] for key in seen.own}, {key[0] for key in seen.foreign}
-        assert {os.getpid(), child.pid} <= own
-        assert os.getppid() in foreign
+        assert child.pid in own
+        assert here in foreign
         assert not own & foreign
-        assert os.getppid() in {key[0] for key in look({os.getsid(os.getppid())}).own}
+        assert here in {key[0] for key in look({os.getsid(here)}).own}
     finally:
         child.communicate(b"\n")
 

@@ -1,5 +1,9 @@
+import contextlib
 import gc
+import sys
+import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +13,7 @@ import onnxruntime
 import pytest
 from onnx import StringStringEntryProto, TensorProto, helper
 
+import operators.onnx
 from operators.errors import DeviceUnavailable, ModelRefused
 from operators.onnx import Device, Port, open_session, providers
 
@@ -98,6 +103,25 @@ def test_a_silent_move_to_the_cpu_is_noticed(monkeypatch: pytest.MonkeyPatch) ->
         open_session(b"", Device.CUDA, threads=1)
     assert asked["enable_fallback"] == 0
     assert [name for name, _ in asked["providers"]] == ["CUDAExecutionProvider"]
+
+
+def test_what_is_printed_is_not_lost_where_several_threads_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second began while the first had silenced the standard output, and the first one's silence stayed."""
+    before, meet, ended = sys.stdout, threading.Barrier(2), threading.Event()
+
+    def load() -> None:
+        with contextlib.suppress(threading.BrokenBarrierError):  # who is alone, as everyone is to be, goes on
+            if meet.wait(0.05):
+                ended.wait(0.2)  # the other ends first
+
+    monkeypatch.setattr(onnxruntime, "preload_dlls", load)
+    for _ in range(4):
+        meet.reset()
+        with ThreadPoolExecutor(2) as pool:
+            loads = [pool.submit(operators.onnx._load_cuda_libraries) for _ in range(2)]
+        assert [each.result() for each in loads] == [None, None]
+        found, sys.stdout = sys.stdout, before
+        assert found is before
 
 
 def test_two_onnxruntimes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import cv2
 import numpy as np
@@ -136,6 +137,19 @@ def test_blurred_crops_are_named() -> None:
     crops = np.stack([_crop(), np.full((112, 112, 3), 90, np.uint8)])
     assert gate_sharpness(crops, SETTINGS) == [None, GateReason.BLURRED]
     assert gate_sharpness(crops, dataclasses.replace(SETTINGS, min_sharpness=0)) == [None, None]
+
+
+def test_rounding_is_no_detail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without vector instructions OpenCV blurs one colour into two that differ in their last bit, here and there."""
+    blur = cv2.GaussianBlur
+
+    def rounded(image: Float32, *arguments: Any) -> Float32:
+        smooth = np.asarray(blur(image, *arguments), np.float32)
+        smooth[::3, ::2] = np.nextafter(smooth[::3, ::2], np.float32(np.inf))
+        return smooth
+
+    monkeypatch.setattr(cv2, "GaussianBlur", rounded)
+    assert sharpness(np.full((112, 112, 3), 128, np.uint8)) == 0
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,22 @@ def test_a_frame_without_faces_is_seen() -> None:
     assert vision.join([found[0]]).shape == (0, 3)
 
 
+def test_a_frame_without_faces_is_as_one_whose_faces_are_all_refused() -> None:
+    """The short way gives what the long one does, but for what was refused."""
+    empty, refused = (
+        _seen(one) for one in _vision(FakeDetector(Faces.none(), _faces((0, 0, 20)))).see([_jpeg(320, 200)] * 2)
+    )
+    for short, long in ((empty.faces, refused.faces), (empty.origin.found, refused.origin.found.take(np.arange(0)))):
+        for name in ("boxes", "confidence", "landmarks"):
+            a, b = getattr(short, name), getattr(long, name)
+            assert (a.shape, a.dtype) == (b.shape, b.dtype)
+    for a, b in ((empty.numbers, refused.numbers), (empty.origin.crops, refused.origin.crops)):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+    assert empty.origin.shape == refused.origin.shape == (200, 320)
+    assert (empty.gated.total(), refused.gated.total()) == (0, 1)
+    assert 0 < empty.times.decode[0] < empty.times.decode[1] <= empty.times.gate[0] == empty.times.gate[1]
+
+
 @pytest.mark.parametrize(("side", "decoded"), [(1280, 1280), (640, 640), (480, 480), (300, 320)])
 def test_boxes_and_landmarks_are_in_pixels_of_the_frame(side: int, decoded: int) -> None:
     """Whatever scale the decoder chose, a face of the whole decoded image is a face of the whole frame."""

@@ -54,6 +54,22 @@ def test_the_threshold_applies_to_the_geometric_mean() -> None:
     assert len(_read(_face_at(3, 16), 0.601)[0]) == 0
 
 
+@pytest.mark.parametrize("confidence", [0.05, 0.5, 1.0])
+def test_the_same_cells_are_kept_as_if_all_were_multiplied(confidence: float) -> None:
+    """Also where factors are below 0, above 1 or no numbers, each of which a broken graph may give."""
+    outputs, draw = _silence(), np.random.default_rng(5)
+    for kind in ("cls", "obj"):
+        values = outputs[f"{kind}_8"]
+        values[:, 0] = draw.choice([-0.5, 0.0, 0.1, 0.4, 0.7, 0.99, 1.0, 1.5, np.nan], len(values))
+    outputs["kps_8"][:, 0] = np.arange(len(outputs["kps_8"]))  # tells the cells apart
+    both = np.clip(outputs["cls_8"][:, 0], 0, 1) * np.clip(outputs["obj_8"][:, 0], 0, 1)
+    expected = np.flatnonzero(both >= np.float32(confidence) ** 2)
+    _, found, landmarks = _read(outputs, confidence)
+    assert 0 < len(expected) < len(both)
+    assert (landmarks[:, 0, 0] / 8 - expected % (WIDTH // 8)).tolist() == expected.tolist()
+    np.testing.assert_array_equal(found, np.sqrt(both[expected]))
+
+
 def test_outputs_beyond_one_are_clipped() -> None:
     """A confidence is never above 1, whatever the graph gives."""
     outputs = _face_at(0, 8)

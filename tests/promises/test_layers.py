@@ -46,7 +46,7 @@ def test_each_contract_can_be_broken(tmp_path: Path) -> None:
         "operators/decide.py": ["ray", "yaml", "cluster.pipeline"],
         "indexes/merge.py": ["onnxruntime", "simplejpeg", "onnx"],
         "cluster/pipeline.py": ["kafka", "faiss", "cluster.asking"],
-        "loadtests/sought.py": ["torch", "opentelemetry", "prometheus_client", "pynvml"],
+        "loadtests/sought.py": ["torch", "confluent_kafka", "opentelemetry", "prometheus_client", "pynvml"],
     }
     for name, modules in wrong.items():
         with (tmp_path / name).open("a") as file:

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from cluster.cli import beholden
 from cluster.plan import read_plan
+from cluster.privacy import core_dumps
 from operators.errors import SettingsRefused
 from tests.drawn import choice_of, write_deployment
 
@@ -63,8 +64,9 @@ def test_a_policy_for_real_people_that_names_them_does_not_come_into_force(
         assert "people: synthetic" in line
 
 
-def test_nobody_is_enrolled_by_them_either(file: Path, tmp_path: Path) -> None:
+def test_nobody_is_enrolled_by_them_either(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command ends before it opens the image or a model."""
+    monkeypatch.setattr(core_dumps, "no_core_dumps", lambda: None)  # this process could not take that back
     _change(tmp_path / "policy.yaml", people="real")
     for model in MODELS:
         (tmp_path / f"{model}.onnx").unlink()

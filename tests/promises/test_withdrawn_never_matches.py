@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexes.backends import Backend, exact_backend, faiss_backend, int8_backend
+from indexes.backends import Backend, exact_backend
 from indexes.watchlist import Watchlist
 from tests.builders import CONTRACT, NOW, TOMORROW, Lane, entry, random_units, record, unit
-from tests.indexes.halves import halves_backend
+from tests.indexes.halves import all_backends
 
 MOMENT = timedelta(microseconds=1)
-BACKENDS = [exact_backend(), faiss_backend(1), int8_backend(1), halves_backend()]
+BACKENDS = all_backends()
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -46,6 +46,9 @@ index:
   resources: {index: 1}
   {{- end }}
   threads: {{ $.root.Values.index.threads | int }}
+  {{- if and (eq $.root.Values.device "cuda") (eq $.root.Values.index.placement "sharded") }}
+  device: {{ gt ($.root.Values.index.gpus | int) 0 | ternary "cuda" "cpu" }}
+  {{- end }}
 supervisor:
   resources: {controller: 1}
 limits:

@@ -15,6 +15,7 @@ from cluster.broker import control
 from cluster.broker import state as broker_state
 from cluster.broker import status as broker_status
 from cluster.broker.control import BrokerSpec, RunningBroker, running_broker, start_broker, stop_broker
+from cluster.broker.node import Node
 from cluster.broker.state import free_port, load_state
 from cluster.broker.status import BrokerStatus
 from cluster.cli.broker import broker as command
@@ -166,10 +167,11 @@ def test_stubborn_node_is_killed(tmp_path: Path, java: Path, monkeypatch: pytest
 
 
 def test_node_that_dies_at_its_start_is_reported(tmp_path: Path, java: Path) -> None:
-    """The message holds the node's last words."""
+    """The message holds the node's last words, and nothing of it stays among the processes."""
     (java / "die").touch()
     with pytest.raises(DeploymentFailed, match="node 1 died at its start: no memory for the heap"):
         _start(tmp_path / "data")
+    assert "java" not in {child.name() for child in psutil.Process().children()}
 
 
 def test_failed_start_leaves_no_process(tmp_path: Path, java: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,6 +183,27 @@ def test_failed_start_leaves_no_process(tmp_path: Path, java: Path, monkeypatch:
     monkeypatch.setattr(control, "wait_ready", never)
     with pytest.raises(BrokerUnavailable):
         _start(tmp_path / "data", nodes=3)
+    assert _java_processes(java) == []
+
+
+def test_failed_start_ends_a_node_that_has_no_command_line_yet(
+    tmp_path: Path, java: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a moment after it was started the system does not say what it runs; it would run on for good."""
+    find, asked = control.find_process, set[int]()
+
+    def late(node: Node, pid: int) -> psutil.Process | None:
+        is_first = pid > 0 and pid not in asked
+        asked.add(pid)
+        return None if is_first else find(node, pid)
+
+    def never(*arguments: object) -> None:
+        raise BrokerUnavailable("no answer")
+
+    monkeypatch.setattr(control, "find_process", late)
+    monkeypatch.setattr(control, "wait_ready", never)
+    with pytest.raises(BrokerUnavailable):
+        _start(tmp_path / "data")
     assert _java_processes(java) == []
 
 

@@ -19,7 +19,7 @@ from cluster.watchlists import register
 from cluster.wire.checkpoints import encode_anchor, key_text
 from cluster.wire.ledger import parse_record
 from operators.types import FrameRef
-from tests.builders import NOW
+from tests.builders import NOW, RETENTION
 from tests.drawn import write_deployment
 from tests.ledgers import PUBLIC, Ledger
 
@@ -186,7 +186,7 @@ def test_of_an_export_it_is_to_be_said_how_long_records_are_kept(world: World) -
     assert "name --keep or --profile" in first["detail"]
     assert world.run("verify", str(file), "--keep", "1").exit_code == 0
     assert world.run("verify", str(file), "--keep", "2").exit_code == 1
-    profile = next(Path("configs/retention").glob("uk-strict.yaml"))
+    profile = RETENTION / "uk-strict.yaml"
     document = json.loads(world.run("verify", str(file), "--profile", str(profile), "--json").output)
     assert "kept for 730 days" in document["first_faults"][0]["detail"]
     assert world.run("verify", str(file), "--profile", str(profile), "--keep", "1").exit_code == 2

@@ -3,6 +3,9 @@
 import shutil
 import stat
 import subprocess
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -63,3 +66,24 @@ def test_one_that_does_not_come_up_is_told_of_with_its_last_words(
         running_prometheus(SCRAPING, tmp_path / "folder", "127.0.0.1:1"),
     ):
         pass
+
+
+def test_it_is_asked_itself_whatever_proxy_the_environment_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A proxy knows nothing of what listens on this machine: one that is up would never be found so."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    program, site = tmp_path / "prometheus", tmp_path / "site"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(stat.S_IRWXU)
+    (site / "-").mkdir(parents=True)
+    (site / "-" / "ready").touch()
+    monkeypatch.setattr(prometheus, "find_prometheus", lambda: str(program))
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(site))) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        try:
+            listen = f"127.0.0.1:{server.server_port}"
+            with running_prometheus(SCRAPING, tmp_path / "folder", listen) as address:
+                assert address == f"http://{listen}"
+        finally:
+            server.shutdown()

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -49,13 +50,14 @@ class Nvml:
 
 
 @pytest.fixture
-def nvml(monkeypatch: pytest.MonkeyPatch) -> Nvml:
-    """One that is there."""
+def nvml(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nvml]:
+    """One that is there; afterwards nobody remembers it."""
     found = Nvml()
     monkeypatch.setitem(sys.modules, "pynvml", found)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     gpu._handle.cache_clear()
-    return found
+    yield found
+    gpu._handle.cache_clear()
 
 
 @pytest.mark.parametrize(

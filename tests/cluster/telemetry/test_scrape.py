@@ -14,13 +14,14 @@ from cluster.telemetry.samples import samples
 from cluster.telemetry.scrape import ScrapeServer, text
 from cluster.telemetry.settings import MetricSettings
 from tests.cluster.telemetry.heard import TRACE, heard
+from tests.local_http import ask
 from tests.waiting import PATIENCE_S, wait_until
 
 
 def fetch(port: int, accept: str = "text/plain") -> str:
     """What is served."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers={"Accept": accept})
-    with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - our own
+    with ask(request, timeout=PATIENCE_S) as answer:
         return str(answer.read().decode())
 
 

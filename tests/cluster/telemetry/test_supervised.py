@@ -19,6 +19,7 @@ from cluster.telemetry.supervised import ClusterMetrics, open_cluster_metrics
 from operators.retention import RetentionProfile
 from tests.cluster.telemetry.heard import recogniser
 from tests.drawn import write_deployment
+from tests.waiting import PATIENCE_S, wait_until
 
 
 class Nothing:
@@ -89,10 +90,9 @@ def test_every_round_of_the_supervisor_is_told(
     supervisor = supervisor_module.Supervisor(plan)
     metrics = supervisor._metrics
     assert metrics
-    while not metrics.samples():
-        pass
+    wait_until(lambda: bool(metrics.samples()))
     assert {sample.labels["member"] for sample in metrics.samples() if "member" in sample.labels} >= {"recogniser-0"}
-    supervisor.close(5)
+    supervisor.close(PATIENCE_S)
     assert metrics._outlets.closed  # type: ignore[attr-defined]
 
 

@@ -26,8 +26,9 @@ from tests.waiting import PATIENCE_S
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spans do not wait for company, nor for long until they are sent again."""
+    """Spans do not wait for company, nor for long until they are sent again; a collector that answers is waited for."""
     monkeypatch.setattr(tracing, "EVERY_MS", 10)
+    monkeypatch.setattr(tracing, "TIMEOUT_S", PATIENCE_S)
     monkeypatch.setattr(tracing, "RETRY", tracing.RETRY.new(backoff_factor=0.0))
 
 
@@ -174,14 +175,6 @@ def silent() -> Iterator[str]:
     """Address of somebody who accepts, and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
-
-
-@pytest.fixture
-def nobody() -> str:
-    """Address at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    return f"http://127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize("who", ["silent", "nobody"])

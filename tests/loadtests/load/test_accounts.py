@@ -20,7 +20,7 @@ def lane(pid: int, alerted: int, shed: int, detect: int) -> dict[str, Any]:
     account = {Outcome.ALERTED: {"candidate": alerted}, Outcome.SHED: {"superseded": shed}}
     stages = {"detect": {"counts": [detect, 0], "total_s": 0.01 * detect}}
     whole = {**{outcome: {} for outcome in Outcome}, **account}
-    return {"pid": pid, "account": whole, "measured": {"stages": stages}}
+    return {"pid": pid, "account": whole, "measured": {"stages": stages}, "work": {"busy_s": 0.02 * detect}}
 
 
 def test_what_was_told_before_is_taken_off() -> None:
@@ -30,6 +30,7 @@ def test_what_was_told_before_is_taken_off() -> None:
     assert since.frames == {("alerted", "candidate"): 5, ("shed", "superseded"): 2}
     assert since.stages["detect"][0] == 30
     assert round(since.stages["detect"][1], 6) == 0.3
+    assert round(since.busy_s, 6) == 0.6
 
 
 def test_a_frame_that_nobody_accounts_for_is_lost() -> None:

@@ -4,7 +4,7 @@ import multiprocessing.connection
 import os
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,8 @@ class Thread(threading.Thread):
         """It ends by itself, since nobody is there any more."""
 
     def _serve(self, pipe: Any, task: Task, tally: Tally) -> None:
-        self._serve_with(pipe, task, tally)
-        pipe.close()
+        with closing(pipe), suppress(BrokenPipeError):  # whoever listened may have gone
+            self._serve_with(pipe, task, tally)
 
 
 @pytest.fixture
@@ -141,13 +141,13 @@ def test_a_process_that_ends_before_it_is_done_is_noticed(serving: Callable[[Ser
     serving(lambda pipe, *_: pipe.send(None))
     generator = opened(1)
     with closing(generator), pytest.raises(DeploymentFailed, match="ended with status 3"):
-        begun(generator).look()
+        sent_by(generator)
 
 
-def begun(generator: Generator) -> Generator:
-    """The same, after its begin."""
+def sent_by(generator: Generator) -> None:
+    """All of it, from its begin to its end."""
     generator.begin()
-    return generator
+    wait_until(lambda: generator.look().is_done)
 
 
 def test_a_process_that_does_not_start_is_given_up(

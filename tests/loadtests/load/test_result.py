@@ -163,9 +163,11 @@ def test_what_is_no_result_is_refused(tmp_path: Path) -> None:
             read_result(file)
 
 
-def test_without_a_terminal_a_run_is_plain_lines(whole: Result) -> None:
-    """One every five seconds, without cursor movements; then the verdict."""
-    console = Console(file=io.StringIO(), width=140)
+@pytest.mark.parametrize("is_dumb", [False, True])
+def test_without_a_terminal_a_run_is_plain_lines(whole: Result, monkeypatch: pytest.MonkeyPatch, is_dumb: bool) -> None:
+    """Or on one whose cursor does not move: one every five seconds; then the verdict."""
+    monkeypatch.setenv("TERM", "dumb" if is_dumb else "xterm")
+    console = Console(file=io.StringIO(), width=140, force_terminal=is_dumb, color_system=None)
     with following(SCENARIO, console) as seen:
         for each in whole.samples:
             seen(each)
@@ -176,8 +178,9 @@ def test_without_a_terminal_a_run_is_plain_lines(whole: Result) -> None:
     assert said.rstrip().endswith("as it should be")
 
 
-def test_in_a_terminal_a_run_is_shown_as_it_goes_on(whole: Result) -> None:
+def test_in_a_terminal_a_run_is_shown_as_it_goes_on(whole: Result, monkeypatch: pytest.MonkeyPatch) -> None:
     """Time, rates, alerts and cores, on one screen."""
+    monkeypatch.setenv("TERM", "xterm")
     console = Console(file=io.StringIO(), width=140, force_terminal=True)
     with following(SCENARIO, console) as seen:
         seen(whole.samples[0])

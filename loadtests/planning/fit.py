@@ -1,0 +1,131 @@
+"""A node's figures from a search for a capacity on it: service times by stage, and processor time by group."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import yaml
+
+from loadtests.load.machine_watch import BROKER, LOAD, OTHERS, RAY, RECOGNISERS, SHARDS
+from loadtests.load.saturation import stage_seconds
+from loadtests.planning.capacity_file import Measured
+from loadtests.planning.demand import batch_s
+from loadtests.planning.node import Figure, Node, Source
+from loadtests.quiet import LIMIT_CORES
+from operators.errors import SettingsRefused
+
+_DIGITS = 4
+_LEAST_TRIALS = 2
+
+
+def fit(node: Node, measured: Measured) -> Node:
+    """The node with what was measured in place of what it had.
+
+    Args:
+        node: What is not measured stays: what the machine has, and what a list costs.
+        measured: With one recogniser: several share cores, and their times would be of that.
+
+    Raises:
+        SettingsRefused: It was more than one, or too little was tried while nothing else ran.
+    """
+    if measured.recognisers != 1:
+        raise SettingsRefused(f"{measured.file}: of {measured.recognisers} recognisers; measure with --recognisers 1")
+    trials = [each for each in measured.trials if each["cores"].get(OTHERS, 0.0) <= LIMIT_CORES]
+    if len(trials) < _LEAST_TRIALS:
+        raise SettingsRefused(
+            f"{measured.file}: fewer than {_LEAST_TRIALS} trials while nothing else ran; measure with more --minutes"
+        )
+    values = {**_times(trials, measured.ask.faces), **_processor(trials, node.batch_frames.value)}
+    figures = {name: _figure(value, measured) for name, value in values.items()}
+    fitted = node.with_figures(figures)
+    lowest = min((each for each in trials if each["p50_ms"]), key=lambda each: float(each["fps"]), default=None)
+    if lowest is None:
+        return fitted
+    after_ms = max(0.0, lowest["p50_ms"] - 1000 * batch_s(fitted, measured.ask, _batch(lowest)))
+    return fitted.with_figures({"deliver_ms": _figure(after_ms, measured)})
+
+
+def as_yaml(node: Node) -> str:
+    """The file of a node."""
+    lines = [f"about: {yaml.safe_dump(node.about, width=10_000).splitlines()[0]}"]
+    for name, figure in node.figures:
+        known = {"value": figure.value, "source": str(figure.source), "how": figure.how}
+        known |= {key: found for key in ("machine", "on") if (found := getattr(figure, key)) is not None}
+        text = yaml.safe_dump(known, default_flow_style=True, sort_keys=False, width=10_000)
+        lines.append(f"{name}: {text.strip()}")
+    return "\n".join(lines) + "\n"
+
+
+def line(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
+    """The nearest y = a + b x with neither below 0: a, b."""
+    xs, ys = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    through = float(xs @ ys / (xs @ xs))
+    if np.ptp(xs) < 1e-9:
+        return 0.0, through
+    slope, start = (float(each) for each in np.polyfit(xs, ys, 1))
+    if start < 0:
+        return 0.0, through
+    return (float(ys.mean()), 0.0) if slope < 0 else (start, slope)
+
+
+def _times(trials: Sequence[Mapping[str, Any]], faces: float) -> Mapping[str, float]:
+    """Milliseconds: of a batch, of a frame and of a face."""
+    frames = sum(_times_of(each, "detect") for each in trials)
+    batches = sum(_times_of(each, "search") for each in trials)
+    took = [stage_seconds(_stages(each)) for each in trials]
+    ms = {name: 1000 * sum(each.get(name, 0.0) for each in took) for name in took[0]}
+    fixed, of_frame = line(
+        [_batch(each) for each in trials], [1000 * each["busy_s"] / _times_of(each, "search") for each in trials]
+    )
+    search = min(fixed, ms["search"] / batches)
+    stages = {name: ms[name] / frames for name in ("decode", "detect", "gate")}
+    embed = ms.get("embed", 0.0) / frames
+    return {
+        **{f"{name}_ms": value for name, value in stages.items()},
+        "embed_ms": embed / faces if faces else 0.0,
+        "search_ms": search,
+        "batch_ms": fixed - search,
+        "other_ms": max(0.0, of_frame - sum(stages.values()) - embed),
+    }
+
+
+def _processor(trials: Sequence[Mapping[str, Any]], most: float) -> Mapping[str, float]:
+    """Processor time of a frame, milliseconds, and what is taken all the time.
+
+    Args:
+        trials: What was tried.
+        most: Frames of a full batch: that of recognisers is of such a one.
+    """
+    rates = [each["ended_fps"] for each in trials]
+    batches = [_batch(each) for each in trials]
+
+    def used(*groups: str) -> list[float]:
+        return [sum(each["cores"].get(group, 0.0) for group in groups) for each in trials]
+
+    own = used(RECOGNISERS, SHARDS)
+    of_batches = [batch * cores / rate for batch, cores, rate in zip(batches, own, rates, strict=True)]
+    fixed_s, frame_s = line(batches, of_batches)
+    broker, sender = line(rates, used(BROKER)), line(rates, used(LOAD))
+    return {
+        "recogniser_cpu_ms": 1000 * (fixed_s / most + frame_s),
+        "broker_cpu_ms": 1000 * broker[1],
+        "sender_cpu_ms": 1000 * sender[1],
+        "ray_cores": broker[0] + sender[0] + float(np.mean(used(RAY))),
+    }
+
+
+def _figure(value: float, measured: Measured) -> Figure:
+    return Figure(round(value, _DIGITS), Source.MEASURED, measured.command, measured.machine, measured.on)
+
+
+def _stages(trial: Mapping[str, Any]) -> Mapping[str, tuple[int, float]]:
+    return {name: (times, seconds) for name, (times, seconds) in trial["stages"].items()}
+
+
+def _times_of(trial: Mapping[str, Any], stage: str) -> int:
+    return int(trial["stages"][stage][0])
+
+
+def _batch(trial: Mapping[str, Any]) -> float:
+    """Frames of a batch, on the mean over batches: there is a search in each."""
+    return _times_of(trial, "detect") / _times_of(trial, "search")

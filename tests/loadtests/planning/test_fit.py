@@ -1,0 +1,66 @@
+"""A node's figures from what was measured on it."""
+
+from pathlib import Path
+
+import pytest
+
+from loadtests.planning.capacity_file import read_measured
+from loadtests.planning.fit import as_yaml, fit, line
+from loadtests.planning.node import Source, find_node
+from operators.errors import SettingsRefused
+from tests.loadtests.planning.nodes import node
+from tests.loadtests.planning.searches import BATCH_MS, FACES, SEARCH_MS, search, written
+
+
+def test_figures_are_those_it_was_made_of(tmp_path: Path) -> None:
+    """Each with its machine, its day and its command; what was not measured stays."""
+    found = fit(node(), read_measured(written(tmp_path, search(1, 40.0, 42.0))))
+    values = {name: each.value for name, each in found.figures}
+    expected = {
+        "decode_ms": 2.0,
+        "detect_ms": 9.0,
+        "gate_ms": 1.0,
+        "embed_ms": 3.0,
+        "other_ms": 8.0 - 3.0 * FACES + 0.0,
+    }
+    expected |= {"search_ms": SEARCH_MS, "batch_ms": BATCH_MS - SEARCH_MS, "recogniser_cpu_ms": 25.0}
+    expected |= {"broker_cpu_ms": 1.0, "sender_cpu_ms": 2.0, "ray_cores": 0.11}
+    for name, value in expected.items():
+        assert values[name] == pytest.approx(value, rel=0.02), name
+    measured = dict(found.figures)["detect_ms"]
+    assert (measured.source, measured.machine, measured.on) == (Source.MEASURED, "none, 4 cores", "2026-11-26")
+    assert dict(found.figures)["memory_gib"].source is Source.ASSUMED
+    assert values["deliver_ms"] == pytest.approx(50 - 6 - 20, abs=0.5)
+
+
+def test_a_node_that_was_fitted_is_read_again(tmp_path: Path) -> None:
+    """As it was written."""
+    found = fit(node(), read_measured(written(tmp_path, search(1, 40.0, 42.0))))
+    file = tmp_path / "test.yaml"
+    file.write_text(as_yaml(found))
+    assert find_node(str(file)) == found
+
+
+def test_what_was_measured_with_several_recognisers_is_refused(tmp_path: Path) -> None:
+    """They share cores; and so is what is of one trial."""
+    with pytest.raises(SettingsRefused, match="--recognisers 1"):
+        fit(node(), read_measured(written(tmp_path, search(2, 40.0, 42.0))))
+    one = search(1, 40.0, 42.0)
+    with pytest.raises(SettingsRefused, match="more --minutes"):
+        fit(node(), read_measured(written(tmp_path, one | {"trials": one["trials"][:1]})))
+    for each in one["trials"][:2]:
+        each["cores"]["others"] = 0.5
+    with pytest.raises(SettingsRefused, match="while nothing else ran"):
+        fit(node(), read_measured(written(tmp_path, one)))
+    with pytest.raises(SettingsRefused, match="nothing was tried"):
+        read_measured(written(tmp_path, one | {"trials": []}))
+
+
+@pytest.mark.parametrize(
+    ("y", "found"),
+    [([3, 5, 7], (1, 2)), ([1, 4, 7], (0, 2.1429)), ([6, 5, 4], (5, 0)), ([2, 4, 6], (0, 2))],
+)
+def test_a_line_begins_and_grows_no_less_than_nothing(y: list[float], found: tuple[float, float]) -> None:
+    """Noise must not make a frame that takes less than nothing."""
+    assert line([1, 2, 3], y) == pytest.approx(found, abs=1e-3)
+    assert line([2, 2], [4, 4]) == pytest.approx((0, 2))

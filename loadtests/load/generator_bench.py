@@ -41,7 +41,7 @@ class Flow:
         asked_fps: At which rate they were due; None: all at once.
         fps: Frames a second, from the first that was due to the last acknowledgement.
         cores: That the generator took on the mean.
-        cpu_ms: Processor time of the generator for a frame, milliseconds; for 1,000 frames, seconds.
+        cpu_ms: Processor time of the generator for a frame, milliseconds.
         rest_cpu_ms: The same of whoever took them, and of the measurement.
         late_p99_s: How late frames were given, 99th percentile.
         held_s: How long whoever took them held sending up.

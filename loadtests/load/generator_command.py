@@ -38,8 +38,8 @@ def generator_command(
 ) -> None:
     """Measure how many frames a second the load generator sends, and what one costs.
 
-    Into a sink that takes everything and into a broker of its own, which share this machine's cores with it: all at once,
-    then at a rate. Each measurement writes frames x bytes into a temporary folder.
+    Into a sink that takes everything and into a broker of its own, which share this machine's cores with it: all at
+    once, then at a rate. Each measurement writes frames x bytes into a temporary folder.
 
     Exits with 1 when, with --check, the rate is not reached; with 2 when the machine was not quiet enough to tell.
     """

@@ -80,10 +80,9 @@ def size(node: Node, ask: Ask, nodes: int | None = None, room: float = ROOM) -> 
     """
     if not 0 < room <= 1:
         raise SettingsRefused(f"--room {room:g}: must be above 0 and at most 1")
-    lanes = lanes_of(node, ask)
+    lanes = best_lanes(node, ask, nodes, room)
     each = ceiling(node, ask, lanes)
-    stable = nodes_for(node, ask, each, lanes, 1.0)
-    wanted = nodes_for(node, ask, each, lanes, room)
+    stable, wanted = nodes_for(node, ask, lanes, 1.0), nodes_for(node, ask, lanes, room)
     if nodes is not None and nodes < stable:
         raise SettingsRefused(
             f"{ask.cameras} cameras at {ask.fps:g} frames a second are {ask.frames_s:,.0f}/s, and {nodes} of node "
@@ -106,25 +105,35 @@ def size(node: Node, ask: Ask, nodes: int | None = None, room: float = ROOM) -> 
     )
 
 
-def lanes_of(node: Node, ask: Ask) -> int:
-    """Recognisers on one node: no more than keep its narrowest other part busy, and than have room for the list.
+def best_lanes(node: Node, ask: Ask, nodes: int | None, room: float) -> int:
+    """Recognisers on one node: as many as make do with the fewest nodes; of several numbers, the smallest.
+
+    Args:
+        node: Its kind.
+        ask: What is to be watched.
+        nodes: How many there are; then those count that can do it at all.
+        room: Most that is to be used of what a node can do.
+
+    Raises:
+        SettingsRefused: There is no room for one, or one camera alone is more than it can do.
+    """
+    return min(lane_counts(node, ask), key=lambda lanes: nodes_for(node, ask, lanes, 1.0 if nodes else room))
+
+
+def lane_counts(node: Node, ask: Ask) -> Sequence[int]:
+    """How many recognisers, each with the whole list, have room on one node.
 
     Raises:
         SettingsRefused: There is no room for one.
     """
-    most = int(node.lanes.value)
-    for lanes in range(1, most + 1):
-        if not fits(node, ask, lanes):
-            if lanes > 1:
-                return lanes - 1
-            raise SettingsRefused(
-                f"a list of {ask.list_size:,.0f} does not fit beside one recogniser on node {node.name} "
-                f"({lane_gib(node, ask):.1f} GiB of {node.memory_gib.value:g}): name a larger node; that shards "
-                "of the index share it ('index.placement: sharded') is not planned here"
-            )
-        if ceiling(node, ask, lanes).first != "recognisers":
-            return lanes
-    return most
+    found = [lanes for lanes in range(1, int(node.lanes.value) + 1) if fits(node, ask, lanes)]
+    if not found:
+        raise SettingsRefused(
+            f"a list of {ask.list_size:,.0f} does not fit beside one recogniser on node {node.name} "
+            f"({lane_gib(node, ask):.1f} GiB of {node.memory_gib.value:g}): name a larger node; that shards "
+            "of the index share it ('index.placement: sharded') is not planned here"
+        )
+    return found
 
 
 def fits(node: Node, ask: Ask, lanes: int) -> bool:
@@ -144,7 +153,7 @@ def list_bytes(ask: Ask) -> float:
     return ask.list_size * (5 * ask.dimension + 300)
 
 
-def nodes_for(node: Node, ask: Ask, each: Ceiling, lanes: int, room: float) -> int:
+def nodes_for(node: Node, ask: Ask, lanes: int, room: float) -> int:
     """Nodes that use no more than a share of what they can do; the busiest recogniser half of the rest beyond it.
 
     Raises:
@@ -156,7 +165,7 @@ def nodes_for(node: Node, ask: Ask, each: Ceiling, lanes: int, room: float) -> i
             f"--fps {ask.fps:g}: one recogniser on node {node.name} can do {most:.0f} frames a second, and has every "
             "frame of a camera: send fewer"
         )
-    count = max(1, math.ceil(ask.frames_s / (each.fps * room)))
+    count = max(1, math.ceil(ask.frames_s / (ceiling(node, ask, lanes).fps * room)))
     while busiest(ask, count * lanes) * stretch(node, ask, ask.frames_s / count, lanes) >= most:
         count += 1
     return count

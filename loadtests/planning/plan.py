@@ -200,14 +200,10 @@ def waits(node: Node, ask: Ask, nodes: int, lanes: int) -> Waits:
     recognisers = nodes * lanes
     longer = stretch(node, ask, ask.frames_s / nodes, lanes)
     cameras = max(1, round(busiest(ask, recognisers) / ask.fps))
-    took = partial(_batch_s, node, ask, longer)
+    took = partial(batch_s, node, ask, stretch=longer)
     found = simulate(cameras, ask.fps, took, int(node.batch_frames.value), node.spread.value)
     later_s = MS * node.deliver_ms.value
     return Waits(found.p50_s + later_s, found.p99_s + later_s, found.batch)
-
-
-def _batch_s(node: Node, ask: Ask, longer: float, frames: float) -> float:
-    return batch_s(node, ask, frames, longer)
 
 
 def brokers_for(node: Node, ask: Ask) -> int:

@@ -55,7 +55,15 @@ bench: $(STAMP) ## Measure the pipeline against a bare loop (needs a quiet machi
 	@$(BIN)/beholden bench pipeline
 
 compare: $(STAMP) ## Measure again what docs/performance.md says; fails when a ratio has become worse (quiet machine, long).
-	@for file in docs/performance/*.json; do $(BIN)/beholden bench compare $$file || [ $$? = 2 ] || exit 1; done
+	@held=; worse=; unclear=; \
+	for file in docs/performance/*.json; do \
+		[ -e "$$file" ] || { echo "no baseline: beholden bench NAME --json docs/performance/NAME.json"; exit 2; }; \
+		$(BIN)/beholden bench compare "$$file"; \
+		case $$? in 0) held="$$held $$file";; 1) worse="$$worse $$file";; *) unclear="$$unclear $$file";; esac; \
+	done; \
+	[ -z "$$unclear" ] || echo "could not be compared:$$unclear"; \
+	[ -z "$$worse" ] || { echo "worse:$$worse"; exit 1; }; \
+	[ -n "$$held" ] || { echo "nothing was compared"; exit 2; }
 
 train: ## Train the models for people who do not exist anew (two hours; a .venv-train with PyTorch, about 6 GB).
 	@$(PYTHON) -m venv .venv-train

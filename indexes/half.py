@@ -23,6 +23,7 @@ from operators.types import Float32
 
 GROUP = 256  # rows whose products are reduced to one
 BLOCK_ROWS = 1 << 20  # of one graph: 128 MB of products for 64 queries
+_QUERIES = 64  # at once, whatever a crowd asks: 2 MB of products each
 _AT_ONCE = 8192
 # cuBLAS sums in float32, may part a sum and add the parts in float16, and rounds the product to it: 2**-11 of it each.
 # 16 parts are more than it makes of 512 numbers; products are 1 at most.
@@ -58,7 +59,10 @@ class HalfIndex:
         Raises:
             DeviceUnavailable: The device fails.
         """
-        return search_groups(self._rows, GROUP, self._may_reach, queries, k, at_least)
+        parts = [queries[start : start + _QUERIES] for start in range(0, max(1, len(queries)), _QUERIES)]
+        found = [search_groups(self._rows, GROUP, self._may_reach, part, k, at_least) for part in parts]
+        cosines, rows = (np.concatenate(column) for column in zip(*found, strict=True))
+        return cosines, rows
 
     def _rounded(self, first: int, rows: Float32) -> Float16:
         near = np.zeros((-(-len(rows) // GROUP) * GROUP, rows.shape[1]), np.float16)

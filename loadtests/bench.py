@@ -16,6 +16,7 @@ from loadtests.bench_people import people_command
 from loadtests.bench_pipeline import pipeline
 from loadtests.bench_shards import shards_command
 from loadtests.bench_telemetry import telemetry_command
+from loadtests.load.generator_command import generator_command
 
 
 @click.group()
@@ -29,6 +30,7 @@ bench.add_command(churn_command)
 bench.add_command(compare_command)
 bench.add_command(decode_command)
 bench.add_command(delivery_command)
+bench.add_command(generator_command)
 bench.add_command(index_command)
 bench.add_command(kafka_command)
 bench.add_command(node_command)

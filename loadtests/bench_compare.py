@@ -6,7 +6,6 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import inf
 from pathlib import Path
 
 import click
@@ -18,7 +17,8 @@ from loadtests.bench_result import BenchResult, Compared, read_result
 
 WIDEST = 0.4  # of the median: rounds that differ by more say nothing about a few per cent
 LEAST_TOLERANCE = 0.03  # of the median: what one run differs from the next by, although their rounds agree
-HOLDS, WORSE, UNCLEAR, NOT_MEASURED = "holds", "worse", "rounds differ too much", "not measured"
+HOLDS, WORSE, UNCLEAR = "holds", "worse", "rounds differ too much"
+TOO_FEW, NOT_MEASURED = "too few rounds", "not measured"
 SAME = ("processor", "cores", "gpu")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -36,17 +36,21 @@ class Change:
     now: Compared | None
 
     @property
-    def tolerance(self) -> float:
+    def tolerance(self) -> float | None:
         """How much worse the median may be: as much as the rounds of a run differ, whichever run's differ more.
 
         Where one round is all there is, nothing says how much runs differ; then what is asked is the limit. So what is
-        counted, as answers that are wrong, is allowed nothing.
+        counted, as answers that are wrong, is allowed nothing; nor is what was not as asked before. None: nothing says
+        it, since nothing is asked either, or fewer than half of the rounds were measured again.
         """
         least = LEAST_TOLERANCE * abs(self.before.median)
+        if self.now and 2 * len(self.now.rounds) < len(self.before.rounds):
+            return None
         if self._has_rounds:
             return max(least, *(max(rounds) - min(rounds) for rounds in self._runs))
-        asked = self.before.at_least if self.before.at_most is None else self.before.at_most
-        return inf if asked is None else max(least, abs(asked - self.before.median))
+        if self.before.at_most is not None:
+            return max(least, self.before.at_most - self.before.median)
+        return None if self.before.at_least is None else max(least, self.before.median - self.before.at_least)
 
     @property
     def _runs(self) -> list[tuple[float, ...]]:
@@ -69,9 +73,17 @@ class Change:
         """In a word or two."""
         if self.now is None:
             return NOT_MEASURED
+        if self.tolerance is None:
+            return TOO_FEW
         if self.worse_by > self.tolerance:
             return WORSE
-        return UNCLEAR if inf > self.tolerance > WIDEST * abs(self.before.median) and self._has_rounds else HOLDS
+        return UNCLEAR if self._has_rounds and self.tolerance > WIDEST * abs(self.before.median) else HOLDS
+
+
+class NotComparedError(click.ClickException):
+    """Nothing can be said, which is no sign that something is worse."""
+
+    exit_code = NOISY
 
 
 def changes(before: BenchResult, now: BenchResult) -> list[Change]:
@@ -107,8 +119,8 @@ def compare_command(baseline: Path, arguments: tuple[str, ...], current: Path | 
 
     ARGUMENTS are added to BASELINE's own command, as folders that it needs here.
 
-    Exits with 1 when something is worse, with 2 when that cannot be said: something was not measured, its rounds differ
-    too much, or the machine is another one.
+    Exits with 1 when something is worse, with 2 when that cannot be said: something could not be measured, its rounds
+    are too few or differ too much, or the machine is another one.
     """
     console = Console()
     before = _read(baseline)
@@ -130,10 +142,9 @@ def table(found: Sequence[Change], before: BenchResult, now: BenchResult) -> Tab
     for each in found:
         compared = each.now.found if each.now else ""
         worse = f"{max(0.0, each.worse_by):.3g}" if each.now else ""
+        allowed = "" if each.tolerance is None else f"{each.tolerance:.3g}"
         style = {WORSE: "bold red", HOLDS: ""}.get(each.verdict, "yellow")
-        shown.add_row(
-            each.before.name, each.before.found, compared, worse, f"{each.tolerance:.3g}", each.verdict, style=style
-        )
+        shown.add_row(each.before.name, each.before.found, compared, worse, allowed, each.verdict, style=style)
     return shown
 
 
@@ -141,18 +152,20 @@ def _read(file: Path) -> BenchResult:
     try:
         return read_result(file)
     except ValueError as error:
-        raise click.ClickException(str(error)) from error
+        raise NotComparedError(str(error)) from error
 
 
 def _measured(before: BenchResult, arguments: Sequence[str], console: Console) -> BenchResult:
     """Run the baseline's command in a process of its own."""
     words = [*shlex.split(before.command)[1:], *arguments]
     if words[:1] != ["bench"] or words[1:2] in ([], ["compare"]):
-        raise click.ClickException(f"the baseline's command is no benchmark: {before.command}; measure it anew")
+        raise NotComparedError(f"the baseline's command is no benchmark: {before.command}; measure it anew")
     with tempfile.TemporaryDirectory(prefix="beholden-bench-") as folder:
         file = Path(folder) / "now.json"
         console.print(f"[bold]{shlex.join(['beholden', *words])}", highlight=False)
         done = subprocess.run([sys.executable, "-m", "cluster", *words, "--json", str(file)], check=False)
+        if done.returncode == NOISY:
+            raise NotComparedError("it could not be measured: see above")
         if not file.exists():
-            raise click.ClickException(f"it ended with {done.returncode} and wrote nothing: see above")
+            raise NotComparedError(f"it ended with {done.returncode} and wrote nothing: see above")
         return _read(file)

@@ -1,15 +1,17 @@
 """`beholden bench node`: frames a second of one node over what its decoder and its networks do alone, in one run.
 
 Every frame is decoded on a processor, and its faces are found and compared on the device; so no cluster on this node
-can be faster than the slower of the two. Recognisers that share one GPU are measured against one that has it alone.
+can be faster than the slower of the two. Both are measured in every round, while the cluster is stopped, on the number
+of threads that was fastest before the first. Recognisers that share one GPU are measured against one that has it alone.
 """
 
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,11 +28,11 @@ from cluster.telemetry.gpu import gpu_in_use
 from loadtests.bench_cluster import Drained, RunningCluster
 from loadtests.bench_frames import compose, entries
 from loadtests.bench_pipeline import MODELS, PLACEMENTS, POLICY, cluster_file, policy_document
-from loadtests.bench_report import machine, tell_rejected
-from loadtests.bench_result import Compared, json_option, result, save
+from loadtests.bench_report import MISSED, machine, tell_rejected
+from loadtests.bench_result import Compared, conclude, json_option, result, save
 from loadtests.bench_run import ENTRIES, Show, fill, temporary_run
-from loadtests.node_limits import DECODER, NETWORKS, Alone, decode_alone, faces_of, networks_alone
-from loadtests.quiet import Spoilt
+from loadtests.node_limits import DECODER, NETWORKS, Alone, Together, decoders, faces_of, networks, on_their_own
+from loadtests.quiet import LIMIT_CORES, Gate, Load, Spoilt, load
 from operators.onnx import Device
 
 PEOPLE = 3
@@ -40,28 +42,88 @@ DEVICES = [str(each) for each in Device]
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One round, all of it quiet.
+
+    Attributes:
+        alone: Frames a second of what limits the node, by what.
+        whole: What the cluster did.
+        gpu: Part of the time that the GPU worked; None without one.
+    """
+
+    alone: Mapping[str, float]
+    whole: Drained
+    gpu: float | None
+
+    @property
+    def ratio(self) -> float:
+        """Frames a second of the cluster, over those of the slowest of what it is made of."""
+        return self.whole.fps / min(self.alone.values())
+
+
 @dataclass(slots=True)
 class Measured:
     """What recognisers of one number did.
 
     Attributes:
         recognisers: How many.
-        rounds: Frames a second and processor time of a frame, round by round.
-        gpu: Part of the time that the GPU worked, round by round; empty without one.
+        rounds: What they did, round by round.
         account: Where all frames went.
-        rejected: Why rounds gave no rate.
     """
 
     recognisers: int
-    rounds: list[Drained] = field(default_factory=list)
-    gpu: list[float] = field(default_factory=list)
+    rounds: list[Round] = field(default_factory=list)
     account: Mapping[str, Any] = field(default_factory=dict)
-    rejected: list[str] = field(default_factory=list)
 
     @property
     def fps(self) -> float:
-        """Frames a second, the median of the rounds."""
-        return median(each.fps for each in self.rounds)
+        """Frames a second, the median of the rounds; 0 without any."""
+        return median(each.whole.fps for each in self.rounds) if self.rounds else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is measured.
+
+    Attributes:
+        rounds: How often.
+        frames: Backlog of each round.
+        seconds: How long each part alone.
+    """
+
+    rounds: int
+    frames: int
+    seconds: float
+
+
+def measure(
+    cluster: RunningCluster, shown: Show, limits: Mapping[str, Together], effort: Effort, gate: Gate
+) -> list[Round]:
+    """What limits the node, the cluster stopped meanwhile, then the cluster; rounds without all of it are left out."""
+    found = []
+    for _ in range(effort.rounds):
+        alone = {
+            what: gate.take(partial(_held, cluster, together, effort.seconds)) for what, together in limits.items()
+        }
+        whole = gate.take(partial(_drained, cluster, shown, effort.frames))
+        known = {what: fps for what, fps in alone.items() if fps}
+        if whole and len(known) == len(alone):
+            found.append(Round(known, *whole))
+    return found
+
+
+def _held(cluster: RunningCluster, together: Together, seconds: float) -> tuple[float, Load]:
+    with cluster.held():
+        before = cluster.look()
+        fps = together.run(seconds)
+        return fps, load(before, cluster.look())
+
+
+def _drained(cluster: RunningCluster, shown: Show, frames: int) -> tuple[tuple[Drained, float | None] | Spoilt, Load]:
+    with watched_gpu() as seen:
+        found, spent = cluster.drain(shown.next(frames))
+    return (found if isinstance(found, Spoilt) else (found, sum(seen) / len(seen) if seen else None)), spent
 
 
 @click.command("node")
@@ -77,9 +139,10 @@ class Measured:
 @click.option("--pictures", type=click.IntRange(1), default=48, show_default=True, help="Drawn, and shown in turn.")
 @click.option("--frames", type=click.IntRange(200), default=4_000, show_default=True, help="Backlog of each round.")
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
-@click.option("--seconds", type=click.FloatRange(0.1), default=2.0, show_default=True, help="Of each part alone.")
+@click.option("--seconds", type=click.FloatRange(0.1, 5), default=2.0, show_default=True, help="Of each part alone.")
+@click.option("--foreign", type=float, default=LIMIT_CORES, show_default=True, help="Cores other programs may take.")
 @json_option
-@click.option("--check", "least", type=float, metavar="RATIO", help="Fail when the best ratio is below.")
+@click.option("--check", "least", type=float, metavar="RATIO", help="Fail when the fastest cluster's is below.")
 def node_command(
     device: str,
     recognisers: tuple[int, ...],
@@ -94,12 +157,14 @@ def node_command(
     frames: int,
     rounds: int,
     seconds: float,
+    foreign: float,
     file: Path | None,
     least: float | None,
 ) -> None:
     """Measure whole clusters on this node against its decoder alone and its networks alone.
 
-    Exits with 1 when frames went elsewhere than to an alert or to nobody, or the best ratio is below --check.
+    Exits with 1 when frames went elsewhere than to an alert or to nobody, or the ratio of the fastest cluster is below
+    --check, with 2 when the machine was not quiet enough.
     """
     console, cores = Console(), os.cpu_count() or 1
     width, height = (int(side) for side in size.split("x"))
@@ -108,51 +173,47 @@ def node_command(
         document["detect"] = load_yaml(policy)["detect"] | {"max_side_px": max_side_px}
     console.print(f"[bold]drawing {pictures} pictures of {size} with {PEOPLE} faces each")
     jpegs = compose(pictures, (width, height), PEOPLE)
-    alone: list[Alone] = []
-    found = []
-    for count in recognisers or (cores,):
-        settings = node_file(
-            Device(device), count, detect_batch, poll_frames, Placement(placement), Device(index_device or device)
-        )
-        with temporary_run(settings, document) as run:
-            plan = read_plan(run.file)
-            if not alone:
-                faces = faces_of(plan, jpegs)
-                counts = sorted({1, 2, 4, cores})
-                alone = [decode_alone(plan, jpegs, (1, cores), seconds)]
-                alone += networks_alone(plan, jpegs, faces, counts, seconds)
-                show_alone(alone, faces, console)
-            known = entries(plan, open_vision(plan), ENTRIES)
-            cameras = fill(plan, known, jpegs[0], plan.in_force.policy.cameras)
-            shown = Show(jpegs, cameras, datetime.now(UTC) + timedelta(minutes=1))
-            console.print(f"[bold]starting {count} recognisers")
-            run.beholden("up", "-f", str(run.file))
-            one = Measured(count)
-            with closing(RunningCluster(run, plan, len(plan.in_force.policy.cameras))) as cluster:
-                cluster.drain(shown.next(frames // 4))
-                for _ in range(rounds):
-                    with watched_gpu(one.gpu):
-                        drained, _ = cluster.drain(shown.next(frames))
-                    if isinstance(drained, Spoilt):
-                        tell_rejected(console, drained.why)
-                        one.rejected.append(drained.why)
-                    else:
-                        one.rounds.append(drained)
-                one.account = cluster.account()
-            if not one.rounds:
-                raise click.ClickException(f"no round of {count} recognisers gave a rate: {one.rejected[-1]}")
-            found.append(one)
-        show(found, alone, console)
+    effort = Effort(rounds, frames, seconds)
+    found, gates = [], []
+    with ExitStack() as until_end:
+        limits: dict[str, Together] = {}
+        for count in recognisers or (cores,):
+            settings = node_file(
+                Device(device), count, detect_batch, poll_frames, Placement(placement), Device(index_device or device)
+            )
+            with temporary_run(settings, document) as run:
+                plan = read_plan(run.file)
+                if not limits:
+                    faces = faces_of(plan, jpegs)
+                    makes = {DECODER: decoders(plan, jpegs), **networks(plan, jpegs, faces)}
+                    counts = sorted({1, 2, 4, cores})
+                    alone = {what: on_their_own(what, make, counts, seconds) for what, make in makes.items()}
+                    show_alone(list(alone.values()), faces, console)
+                    for what in (DECODER, NETWORKS):
+                        together = Together(makes[what], alone[what].threads)
+                        limits[what] = until_end.enter_context(closing(together))
+                known = entries(plan, open_vision(plan), ENTRIES)
+                cameras = fill(plan, known, jpegs[0], plan.in_force.policy.cameras)
+                shown = Show(jpegs, cameras, datetime.now(UTC) + timedelta(minutes=1))
+                console.print(f"[bold]starting {count} recognisers")
+                run.beholden("up", "-f", str(run.file))
+                with closing(RunningCluster(run, plan, len(plan.in_force.policy.cameras))) as cluster:
+                    cluster.drain(shown.next(frames // 4))
+                    gates.append(Gate(cluster.look, foreign, told=partial(tell_rejected, console)))
+                    one = Measured(count, measure(cluster, shown, limits, effort, gates[-1]), cluster.account())
+                found.append(one)
+            show(found, console)
     how: dict[str, object] = {"size": size, "device": device, "max_side_px": max_side_px, "placement": placement}
     how |= {"index": index_device, "detect_batch": detect_batch, "poll_frames": poll_frames}
     size_kb = round(sum(map(len, jpegs)) / len(jpegs) / 1000, 1)
     how |= {"frame_kb": size_kb, "faces": faces, "entries": ENTRIES}
-    samples = {"alone": [asdict(each) for each in alone], "clusters": [asdict(each) for each in found]}
-    reasons = [why for each in found for why in each.rejected]
-    taken = sum(len(each.rounds) for each in found) + len(reasons)
-    save(replace(result(compared(found, alone, least), samples, settings=how), taken=taken, rejected=reasons), file)
+    samples = {"alone": [asdict(each) for each in alone.values()], "clusters": [asdict(each) for each in found]}
+    ratios = compared(found, least)
+    reasons = [why for gate in gates for why in gate.reasons]
+    taken = sum(gate.taken for gate in gates)
+    save(replace(result(ratios, samples, settings=how), taken=taken, rejected=reasons), file)
     console.print(", ".join(f"{name} {value}" for name, value in (machine() | how).items()), style="bright_black")
-    raise SystemExit(verdict(found, alone, least, console))
+    raise SystemExit(verdict(found, ratios, rounds, least, console))
 
 
 def node_file(
@@ -169,8 +230,8 @@ def node_file(
 
 
 @contextmanager
-def watched_gpu(told: list[float]) -> Iterator[None]:
-    """Add to `told` what part of a block's time the GPU worked; nothing without one."""
+def watched_gpu() -> Iterator[list[float]]:
+    """What part of its time the GPU worked, looked at again and again during a block; nothing without one."""
     seen: list[float] = []
     over = threading.Event()
 
@@ -181,22 +242,10 @@ def watched_gpu(told: list[float]) -> Iterator[None]:
     watching = threading.Thread(target=watch)
     watching.start()
     try:
-        yield
+        yield seen
     finally:
         over.set()
         watching.join()
-    if seen:
-        told.append(sum(seen) / len(seen))
-
-
-def ratio(one: Measured, alone: Sequence[Alone]) -> float:
-    """Frames a second of a cluster, over those of the slowest of what it is made of."""
-    return one.fps / limit_fps(alone)
-
-
-def limit_fps(alone: Sequence[Alone]) -> float:
-    """Frames a second of the slower of decoder and networks."""
-    return min(each.best for each in alone if each.what in (DECODER, NETWORKS))
 
 
 def show_alone(alone: Sequence[Alone], faces: float, console: Console) -> None:
@@ -208,45 +257,45 @@ def show_alone(alone: Sequence[Alone], faces: float, console: Console) -> None:
     console.print(table)
 
 
-def show(found: Sequence[Measured], alone: Sequence[Alone], console: Console) -> None:
+def show(found: Sequence[Measured], console: Console) -> None:
     """Print what whole clusters did."""
     table = Table("recognisers", "frames/s", "min..max", "of what limits it", "GPU works", "CPU ms/frame", "made up of")
-    for one in found:
-        cpu = {name: median(each.cpu_ms[name] for each in one.rounds) for name in one.rounds[0].cpu_ms}
-        speeds = [each.fps for each in one.rounds]
+    for one in (each for each in found if each.rounds):
+        cpu = {name: median(each.whole.cpu_ms[name] for each in one.rounds) for name in one.rounds[0].whole.cpu_ms}
+        speeds = [each.whole.fps for each in one.rounds]
+        gpu = [each.gpu for each in one.rounds if each.gpu is not None]
         table.add_row(
             str(one.recognisers),
             f"{one.fps:.0f}",
             f"{min(speeds):.0f}..{max(speeds):.0f}",
-            f"{ratio(one, alone):.2f}",
-            f"{median(one.gpu):.0%}" if one.gpu else "",
+            f"{median(each.ratio for each in one.rounds):.2f}",
+            f"{median(gpu):.0%}" if gpu else "",
             f"{sum(cpu.values()):.2f}",
             ", ".join(f"{name} {ms:.2f}" for name, ms in cpu.items()),
         )
     console.print(table)
 
 
-def compared(found: Sequence[Measured], alone: Sequence[Alone], least: float | None) -> list[Compared]:
-    """Whole clusters over what limits them; asked of the best."""
+def compared(found: Sequence[Measured], least: float | None) -> list[Compared]:
+    """Whole clusters over what limits them, round by round; asked of the fastest."""
     best = max(found, key=lambda one: one.fps)
-    limit = limit_fps(alone)
     return [
         Compared(
             f"cluster of {one.recognisers} recognisers / slower of decoder and networks alone",
-            tuple(each.fps / limit for each in one.rounds),
+            tuple(each.ratio for each in one.rounds),
             at_least=least if one is best else None,
         )
         for one in found
     ]
 
 
-def verdict(found: Sequence[Measured], alone: Sequence[Alone], least: float | None, console: Console) -> int:
+def verdict(
+    found: Sequence[Measured], ratios: Sequence[Compared], rounds: int, least: float | None, console: Console
+) -> int:
     """The exit status, and why."""
     for one in found:
         elsewhere = {name: one.account[name] for name in (Outcome.SHED, Outcome.DEAD_LETTERED) if one.account[name]}
         if elsewhere:
             console.print(f"[bold red]{one.recognisers} recognisers did not look at all frames: {elsewhere}")
-            return 1
-    best = max(ratio(one, alone) for one in found)
-    console.print(f"[bold]best ratio {best:.3f}" + (f", {least} asked" if least is not None else ""))
-    return int(least is not None and best < least)
+            return MISSED
+    return conclude(ratios, min(len(one.rounds) for one in found), rounds, least is not None, console)

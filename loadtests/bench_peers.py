@@ -45,9 +45,16 @@ def difference(ours: Found, theirs: Found) -> str | None:
 
 
 def differences(both: Sides, jpegs: Sequence[bytes]) -> list[str]:
-    """Of each picture in which they differ, how; which also warms both up."""
+    """Of each picture in which they differ, how; which also warms both up.
+
+    Raises:
+        click.ClickException: Neither finds a face in any picture: that they agree says nothing.
+    """
     ours = [found for at in range(0, len(jpegs), BATCH) for found in both.ours(jpegs[at : at + BATCH])]
-    return [why for one, jpeg in zip(ours, jpegs, strict=True) if (why := difference(one, both.theirs(jpeg)))]
+    found = [why for one, jpeg in zip(ours, jpegs, strict=True) if (why := difference(one, both.theirs(jpeg)))]
+    if not found and not any(len(one.boxes) for one in ours):
+        raise click.ClickException(f"no face in any of {len(jpegs)} pictures: show pictures with faces that are found")
+    return found
 
 
 Round = tuple[Work, Work]

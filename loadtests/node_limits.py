@@ -3,6 +3,8 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cluster.plan import Plan, open_vision
+from loadtests.bench_alone import decode_alone
 from operators.align import SIZE_PX
 from operators.decode import decode
 from operators.detect import input_size
@@ -20,6 +23,10 @@ from operators.models import ModelManifest, read_model
 from operators.onnx import open_session
 
 DECODER, NETWORKS = "decoder", "networks"
+Run = Callable[[float], tuple[int, float]]
+"""Works for so many seconds; frames done and seconds taken."""
+Make = Callable[[int], Run]
+"""Makes what one of several threads runs, by its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +42,56 @@ class Alone:
     fps: dict[int, float]
 
     @property
-    def best(self) -> float:
-        """Frames a second of the best number of threads."""
-        return max(self.fps.values())
+    def threads(self) -> int:
+        """The number of threads that is fastest."""
+        return max(self.fps, key=lambda count: self.fps[count])
+
+
+class Together:
+    """Several threads, each of which has made what it runs, and run it once; they run when they are asked, all at once.
+
+    Args:
+        make: Makes what one of them runs, in that thread.
+        threads: How many.
+    """
+
+    def __init__(self, make: Make, threads: int) -> None:
+        self._pools = [ThreadPoolExecutor(1) for _ in range(threads)]
+        self._runs = [pool.submit(make, slot).result() for slot, pool in enumerate(self._pools)]
+
+    def run(self, seconds: float) -> float:
+        """Frames a second of all of them together."""
+        begin = threading.Barrier(len(self._pools))
+
+        def serve(run: Run) -> float:
+            begin.wait()
+            frames, took_s = run(seconds)
+            return frames / took_s
+
+        serving = [pool.submit(serve, run) for pool, run in zip(self._pools, self._runs, strict=True)]
+        return sum(each.result() for each in serving)
+
+    def close(self) -> None:
+        """End the threads, and let go of what they have made."""
+        self._runs.clear()
+        for pool in self._pools:
+            pool.shutdown()
+
+
+def on_their_own(what: str, make: Make, threads: Sequence[int], seconds: float) -> Alone:
+    """One of the things that limit a node, at several numbers of threads, one after the other.
+
+    Args:
+        what: Which.
+        make: Makes what one thread runs.
+        threads: How many at once.
+        seconds: How long each.
+    """
+    fps = {}
+    for count in threads:
+        with closing(Together(make, count)) as together:
+            fps[count] = together.run(seconds)
+    return Alone(what, fps)
 
 
 def faces_of(plan: Plan, jpegs: Sequence[bytes]) -> float:
@@ -57,36 +111,27 @@ def faces_of(plan: Plan, jpegs: Sequence[bytes]) -> float:
     return float(np.mean([len(one.faces) for one in found if not isinstance(one, FrameRefused)]))
 
 
-def decode_alone(plan: Plan, jpegs: Sequence[bytes], threads: Sequence[int], seconds: float) -> Alone:
+def decoders(plan: Plan, jpegs: Sequence[bytes]) -> Make:
     """Decode frames as recognisers do, and nothing else; the decoder leaves Python's lock alone.
 
     Args:
         plan: Whose limits and scale.
         jpegs: The frames.
-        threads: How many at once, one after the other.
-        seconds: How long each.
     """
-    limits, side = plan.settings.limits.jpeg, plan.in_force.policy.detect.max_side_px
 
-    def one(number: int) -> int:
-        jpeg = jpegs[number % len(jpegs)]
-        decode(jpeg, check_header(jpeg, limits), side)
-        return 1
+    def make(slot: int) -> Run:
+        return lambda seconds: decode_alone(plan, jpegs, seconds, slot)
 
-    return Alone(DECODER, {count: _fps(lambda: one, count, seconds) for count in threads})
+    return make
 
 
-def networks_alone(
-    plan: Plan, jpegs: Sequence[bytes], faces: float, threads: Sequence[int], seconds: float
-) -> list[Alone]:
-    """Run the networks as recognisers run them, on inputs that lie ready: first both, then each by itself.
+def networks(plan: Plan, jpegs: Sequence[bytes], faces: float) -> dict[str, Make]:
+    """The networks as recognisers run them, on inputs that lie ready: first both, then each by itself.
 
     Args:
         plan: Whose models, device and batches.
         jpegs: The frames; their sizes are those of the first.
         faces: Faces of a frame that are embedded.
-        threads: How many at once, each with sessions of its own.
-        seconds: How long each.
     """
     settings, policy = plan.settings, plan.in_force.policy
     first = decode(jpegs[0], check_header(jpegs[0], settings.limits.jpeg), policy.detect.max_side_px)
@@ -95,53 +140,24 @@ def networks_alone(
     frames = draw.integers(0, 256, (batch, height, width, 3), np.uint8)
     crops = draw.integers(0, 256, (max(1, round(batch * faces)), SIZE_PX, SIZE_PX, 3), np.uint8)
 
-    def make(parts: Sequence[tuple[ModelManifest, npt.NDArray[np.uint8]]]) -> Callable[[int], int]:
-        runs = []
+    def make(parts: Sequence[tuple[ModelManifest, npt.NDArray[np.uint8]]], slot: int) -> Run:
+        calls = []
         for manifest, images in parts:
             ready = fed(read_model(manifest, settings.models.files), manifest, settings.device)
             session = open_session(ready.graph, settings.device, 1, pixels=ready.pixels)
-            runs.append((session.run, ready.feed.fill(list(images), *images.shape[1:3])))
+            calls.append(partial(session.run, ready.feed.fill(list(images), *images.shape[1:3])))
 
-        def one(number: int) -> int:
-            for run, values in runs:
-                run(values)
-            return batch
+        def run(seconds: float) -> tuple[int, float]:
+            started, done = time.perf_counter(), 0
+            while not done or time.perf_counter() - started < seconds:
+                for call in calls:
+                    call()
+                done += batch
+            return done, time.perf_counter() - started
 
-        return one
+        run(0.0)
+        return run
 
     detect, embed = (plan.detector, frames), (plan.embedder, crops)
     kinds = {NETWORKS: [detect, embed], "detector": [detect], "embedder": [embed]}
-    return [
-        Alone(name, {count: _fps(partial(make, parts), count, seconds) for count in threads})
-        for name, parts in kinds.items()
-    ]
-
-
-def _fps(make: Callable[[], Callable[[int], int]], threads: int, seconds: float) -> float:
-    """Frames a second of so many threads, each of which has made what it runs, and run it once, before the clock."""
-    ready, done = threading.Barrier(threads + 1), [0] * threads
-    until = [0.0]
-
-    def serve(slot: int) -> None:
-        try:
-            one, number = make(), slot
-            one(number)
-        except BaseException:
-            ready.abort()  # nobody must wait for who cannot begin
-            raise
-        ready.wait()
-        ready.wait()
-        while time.perf_counter() < until[0]:
-            done[slot] += one(number)
-            number += threads
-
-    serving = [threading.Thread(target=serve, args=(slot,), daemon=True) for slot in range(threads)]
-    for thread in serving:
-        thread.start()
-    ready.wait()
-    until[0] = time.perf_counter() + seconds
-    began_s = time.perf_counter()
-    ready.wait()
-    for thread in serving:
-        thread.join()
-    return sum(done) / (time.perf_counter() - began_s)
+    return {name: partial(make, parts) for name, parts in kinds.items()}

@@ -26,9 +26,11 @@ Each command above, with `--json FILE`, writes such a run. The runs that this pa
 
 exits with 1 when a median has become worse by more than rounds differ in one of the two runs (largest less smallest,
 3 % of the median at least), with 2 when that cannot be said: too little was quiet, rounds differ by more than 40 % of
-the median, or the processor is another one. Of two runs of the same thing with five rounds each, 2 in 1,000 are called
-worse, and of those that have become worse by four times the standard deviation of a round, 86 in 100 are. Where one
-round is all there is, what is asked is the limit.
+the median, something could not be measured, or the processor is another one. Of two runs of the same thing with five
+rounds each, 2 in 1,000 are called worse, and of those that have become worse by four times the standard deviation of a
+round, 86 in 100 are. Where one round is all there is, what is asked is the limit; where nothing is asked, that cannot
+be said. `make compare` looks at all runs, names at the end those that could not be compared, and fails when one is
+worse or none was compared.
 
 ## Pages
 """

@@ -12,6 +12,7 @@ from rich.table import Table
 from cluster.account import CANARY
 from cluster.privacy.nonmatches import p99_ms
 from cluster.recogniser_status import RecogniserStatus
+from cluster.settings import ClusterSettings
 from cluster.shards.layout import Layout
 from cluster.status import READY, WATCHING, ClusterStatus, Member
 from cluster.watchlists.feed import FeedStatus
@@ -42,7 +43,7 @@ def show(status: ClusterStatus, console: Console) -> None:
     console.print(
         f"[bold]{settings.cluster}[/]  {in_force}  "
         f"kafka {settings.kafka.bootstrap}  index {settings.index.placement}{_division(settings.index.layout)}  "
-        f"device {settings.device}"
+        f"device {settings.device}{_searched_on(settings)}"
     )
     for alarm in policy.alarms if policy else ():
         console.print(f"[bold red]alarm:[/] {escape(alarm)}")
@@ -152,6 +153,10 @@ def _ranges(numbers: Sequence[int]) -> str:
         else:
             runs.append([number])
     return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs) or "-"
+
+
+def _searched_on(settings: ClusterSettings) -> str:
+    return "" if settings.index_device is settings.device else f", the list on {settings.index_device}"
 
 
 def _division(layout: Layout | None) -> str:

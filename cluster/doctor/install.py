@@ -29,7 +29,8 @@ _TWICE = (
 
 
 def checks(plan: Plan | None) -> Checks:
-    """Checks of this installation; the device is that of `plan`, else the processor."""
+    """Checks of this installation; the devices are those of `plan`, else the processor."""
+    devices = {plan.settings.device, plan.settings.index_device} if plan else {"cpu"}
     return {
         "packages": lambda: packages(metadata.requires("beholden") or [], _version),
         "one build each": lambda: builds(metadata.packages_distributions()),
@@ -37,7 +38,7 @@ def checks(plan: Plan | None) -> Checks:
             {name: _imported_from(name) for name in PACKAGES}, metadata.packages_distributions()
         ),
         "CRC-32C": crc32c,
-        "device": lambda: device(plan.settings.device if plan else "cpu"),
+        "device": lambda: [finding for each in sorted(devices) for finding in device(each)],
     }
 
 

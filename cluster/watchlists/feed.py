@@ -95,7 +95,7 @@ class WatchlistFeed:
         device: What is searched on.
 
     Raises:
-        DeviceUnavailable: `device: cuda` without a GPU that FAISS can use.
+        DeviceUnavailable: `device: cuda` without a GPU that can be used.
     """
 
     def __init__(

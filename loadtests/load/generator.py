@@ -25,7 +25,7 @@ from operators.errors import DeploymentFailed
 
 LEAD_S = 0.5
 READY_S = 60.0
-FPS_EACH = 500.0  # of one process: a quarter of what it can, see docs/performance-generator.md
+FPS_EACH = 500.0  # of one process: a quarter of a core, see docs/performance-generator.md
 
 
 class Generator:

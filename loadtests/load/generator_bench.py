@@ -41,7 +41,7 @@ class Flow:
         asked_fps: At which rate they were due; None: all at once.
         fps: Frames a second, from the first that was due to the last acknowledgement.
         cores: That the generator took on the mean.
-        cpu_ms: Processor time of the generator for a frame, milliseconds; for 1,000 frames, seconds.
+        cpu_ms: Processor time of the generator for a frame, milliseconds.
         rest_cpu_ms: The same of whoever took them, and of the measurement.
         late_p99_s: How late frames were given, 99th percentile.
         held_s: How long whoever took them held sending up.
@@ -101,7 +101,8 @@ def measure(question: Question, gate: Gate, told: Callable[[str], None]) -> list
         for number in range(question.rounds):
             for into, kafka, fps in cases:
                 flow = gate.take(lambda at=(into, kafka, fps): _take(question, pool, *at))  # type: ignore[misc]
-                told(f"round {number + 1}: {flow.fps:.0f} frames/s into the {into}" if flow else "was never quiet")
+                said = f"{flow.fps:.0f} frames/s into the {into}" if flow else f"the {into} was never measured in quiet"
+                told(f"round {number + 1}: {said}")
                 found += [flow] if flow else []
         return found
 

@@ -80,13 +80,9 @@ def _p99_ms(node: Node, ask: Ask, fps: float, lanes: int, partitions: int) -> fl
     """At the recogniser that has most partitions."""
     share = math.ceil(partitions / lanes) / partitions
     cameras = max(1, round(ask.cameras * share))
-    took = partial(_batch_s, node, ask, stretch(node, ask, fps, lanes))
+    took = partial(batch_s, node, ask, stretch=stretch(node, ask, fps, lanes))
     most = int(node.batch_frames.value)
     return 1000 * simulate(cameras, fps * share / cameras, took, most, node.spread.value).p99_s + node.deliver_ms.value
-
-
-def _batch_s(node: Node, ask: Ask, longer: float, frames: float) -> float:
-    return batch_s(node, ask, frames, longer)
 
 
 def _check(node: Node, measured: Measured) -> Checked:

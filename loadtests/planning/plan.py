@@ -80,12 +80,12 @@ def size(node: Node, ask: Ask, nodes: int | None = None, room: float = ROOM) -> 
     """
     if not 0 < room <= 1:
         raise SettingsRefused(f"--room {room:g}: must be above 0 and at most 1")
-    lanes = lanes_of(node, ask)
+    lanes = best_lanes(node, ask, nodes, room)
     each = ceiling(node, ask, lanes)
-    least = nodes_for(node, ask, each, lanes, 1.0)
+    least = nodes_for(node, ask, lanes, 1.0)
     if nodes is not None and nodes < least:
-        raise SettingsRefused(_too_few(node, ask, nodes, lanes, least, room))
-    count = nodes or nodes_for(node, ask, each, lanes, room)
+        raise SettingsRefused(_too_few(node, ask, nodes, least, room))
+    count = nodes or nodes_for(node, ask, lanes, room)
     recognisers = count * lanes
     mb_s = ask.frames_s * ask.jpeg_kb * MS
     partitions = recognisers * max(PARTITIONS_EACH, math.ceil(mb_s / PARTITION_MB_S / recognisers))
@@ -101,25 +101,35 @@ def size(node: Node, ask: Ask, nodes: int | None = None, room: float = ROOM) -> 
     )
 
 
-def lanes_of(node: Node, ask: Ask) -> int:
-    """Recognisers on one node: no more than keep its narrowest other part busy, and than have room for the list.
+def best_lanes(node: Node, ask: Ask, nodes: int | None, room: float) -> int:
+    """Recognisers on one node: as many as make do with the fewest nodes; of several numbers, the smallest.
+
+    Args:
+        node: Its kind.
+        ask: What is to be watched.
+        nodes: How many there are; then those count that can do it at all.
+        room: Most that is to be used of what a node can do.
+
+    Raises:
+        SettingsRefused: There is no room for one, or one camera alone is more than it can do.
+    """
+    return min(lane_counts(node, ask), key=lambda lanes: nodes_for(node, ask, lanes, 1.0 if nodes else room))
+
+
+def lane_counts(node: Node, ask: Ask) -> Sequence[int]:
+    """How many recognisers, each with the whole list, have room on one node.
 
     Raises:
         SettingsRefused: There is no room for one.
     """
-    most = int(node.lanes.value)
-    for lanes in range(1, most + 1):
-        if not fits(node, ask, lanes):
-            if lanes > 1:
-                return lanes - 1
-            raise SettingsRefused(
-                f"a list of {ask.list_size:,.0f} does not fit beside one recogniser on node {node.name} "
-                f"({lane_gib(node, ask):.1f} GiB of {node.memory_gib.value:g}): name a larger node; that shards "
-                "of the index share it ('index.placement: sharded') is not planned here"
-            )
-        if ceiling(node, ask, lanes).first != "recognisers":
-            return lanes
-    return most
+    found = [lanes for lanes in range(1, int(node.lanes.value) + 1) if fits(node, ask, lanes)]
+    if not found:
+        raise SettingsRefused(
+            f"a list of {ask.list_size:,.0f} does not fit beside one recogniser on node {node.name} "
+            f"({lane_gib(node, ask):.1f} GiB of {node.memory_gib.value:g}): name a larger node; that shards "
+            "of the index share it ('index.placement: sharded') is not planned here"
+        )
+    return found
 
 
 def fits(node: Node, ask: Ask, lanes: int) -> bool:
@@ -139,7 +149,7 @@ def list_bytes(ask: Ask) -> float:
     return ask.list_size * (5 * ask.dimension + 300)
 
 
-def nodes_for(node: Node, ask: Ask, each: Ceiling, lanes: int, room: float) -> int:
+def nodes_for(node: Node, ask: Ask, lanes: int, room: float) -> int:
     """Nodes that use no more than a share of what they can do; the busiest recogniser half of the rest beyond it.
 
     Raises:
@@ -147,13 +157,13 @@ def nodes_for(node: Node, ask: Ask, each: Ceiling, lanes: int, room: float) -> i
     """
     alone, most = lane_fps(node, ask), busiest_fps(node, ask, room)
     if ask.fps >= most:
-        left = f", --room {room:g} leaves {most:.1f} of that" if room < 1 else ""
-        higher = ", raise --room, or say how many --nodes" if room < 1 else ""
+        left = f", --room {room:g} leaves {most:.1f} of that" if ask.fps < alone else ""
+        higher = ", raise --room, or say how many --nodes" if ask.fps < alone else ""
         raise SettingsRefused(
             f"--fps {ask.fps:g}: one recogniser on node {node.name} can do {alone:.1f} frames a second{left}, and it "
             f"has every frame of a camera: send fewer{higher}"
         )
-    count = max(1, math.ceil(ask.frames_s / (each.fps * room)))
+    count = max(1, math.ceil(ask.frames_s / (ceiling(node, ask, lanes).fps * room)))
     while busiest(ask, count * lanes) * stretch(node, ask, ask.frames_s / count, lanes) >= most:
         count += 1
     return count
@@ -164,8 +174,9 @@ def busiest_fps(node: Node, ask: Ask, room: float) -> float:
     return lane_fps(node, ask) * (1 + room) / 2
 
 
-def _too_few(node: Node, ask: Ask, nodes: int, lanes: int, least: int, room: float) -> str:
-    """Why so many nodes cannot do it, and how many can."""
+def _too_few(node: Node, ask: Ask, nodes: int, least: int, room: float) -> str:
+    """Why so many nodes cannot do it with all recognisers that have room, and how many can."""
+    lanes = max(lane_counts(node, ask))
     each = ceiling(node, ask, lanes)
     why = f"{nodes} of node {node.name} can do {nodes * each.fps:,.1f}/s ({each.first} first)"
     if ask.frames_s < nodes * each.fps:
@@ -176,7 +187,8 @@ def _too_few(node: Node, ask: Ask, nodes: int, lanes: int, least: int, room: flo
         )
     spared = ""
     if ask.fps < busiest_fps(node, ask, room):
-        spared = f", and {nodes_for(node, ask, each, lanes, room)} to use no more than {room:.0%} of them"
+        wanted = nodes_for(node, ask, best_lanes(node, ask, None, room), room)
+        spared = f", and {wanted} to use no more than {room:.0%} of them"
     return (
         f"{ask.cameras} cameras at {ask.fps:g} frames a second are {ask.frames_s:,.1f}/s, and {why}: "
         f"at least {least} are needed{spared}"
@@ -212,14 +224,10 @@ def waits(node: Node, ask: Ask, nodes: int, lanes: int) -> Waits:
     recognisers = nodes * lanes
     longer = stretch(node, ask, ask.frames_s / nodes, lanes)
     cameras = max(1, round(busiest(ask, recognisers) / ask.fps))
-    took = partial(_batch_s, node, ask, longer)
+    took = partial(batch_s, node, ask, stretch=longer)
     found = simulate(cameras, ask.fps, took, int(node.batch_frames.value), node.spread.value)
     later_s = MS * node.deliver_ms.value
     return Waits(found.p50_s + later_s, found.p99_s + later_s, found.batch)
-
-
-def _batch_s(node: Node, ask: Ask, longer: float, frames: float) -> float:
-    return batch_s(node, ask, frames, longer)
 
 
 def brokers_for(node: Node, ask: Ask) -> int:

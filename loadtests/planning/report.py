@@ -21,6 +21,7 @@ from loadtests.planning.plan import (
 from operators.retention import RetentionProfile
 
 FORM = "beholden.plan.v1"
+_UNEVEN = 0.1  # more than a node is used, one of its recognisers is busy
 _UNKNOWN = (
     "what cameras and the network before Kafka do, and how long a picture is on its way",
     "what a node that is lost does to p99: its recognisers' frames wait for seconds, then others have them",
@@ -101,6 +102,11 @@ def as_json(node: Node, ask: Ask, sizes: Sizes, lines: Sequence[Line]) -> dict[s
         },
         "unknown": unknown(node),
     }
+
+
+def _why(sizes: Sizes) -> str:
+    is_uneven = sizes.busy > sizes.used + _UNEVEN
+    return ": cameras are not spread evenly, and the busiest recogniser counts" if is_uneven else ""
 
 
 def _ceilings(sizes: Sizes) -> str:

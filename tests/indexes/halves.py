@@ -6,8 +6,10 @@ import numpy as np
 
 from indexes.backends import Backend, exact_backend, faiss_backend, int8_backend
 from indexes.exact import ExactIndex, Rows
+from indexes.half import HalfIndex
 from indexes.int8 import is_exact_here
 from indexes.rescored import MOST, Rescored
+from operators.onnx import Device
 from operators.types import Float32
 
 
@@ -28,13 +30,14 @@ class Halves:
 
 
 def halves_backend() -> Backend:
-    """The back end of a GPU, without one."""
+    """FAISS on a GPU, without one."""
     return Backend(partial(Rescored, coarse=Halves, kind=np.float16), ExactIndex)
 
 
 def all_backends() -> list[Backend]:
     """Those that search on this processor: one that cuts sums of 8-bit products off searches by FAISS."""
-    ours = [exact_backend(), faiss_backend(1), halves_backend()]
+    on_gpus = Backend(partial(HalfIndex, device=Device.CPU), ExactIndex)  # as there, and slow
+    ours = [exact_backend(), faiss_backend(1), halves_backend(), on_gpus]
     return [*ours, int8_backend(1)] if is_exact_here() else ours
 
 

@@ -93,3 +93,22 @@ def test_products_that_are_off_are_noticed(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(half, "_open", off)
     assert not half.is_exact_on(Device.CPU)
+
+
+def test_a_crowd_is_not_asked_for_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The products of all its faces would not fit on a card that several processes share."""
+    opened, asked = half._open, []
+
+    def counted(near: half.Float16, device: Device) -> Session:
+        session = opened(near, device)
+
+        def run(queries: Float32) -> list[Float32]:
+            asked.append(len(queries))
+            return session.run(queries)
+
+        return replace(session, run=run)
+
+    monkeypatch.setattr(half, "_open", counted)
+    rows = random_units(1, 300, 32)
+    check(HalfIndex(rows, Device.CPU), rows, rows[:150], 2, 0.5)
+    assert asked == [64, 64, 22]

@@ -55,7 +55,22 @@ def moved(by: float, compared: Compared = RATIO) -> Compared:
         pytest.param(
             Compared("age", (450,), at_most=1000), Compared("age", (1010,), at_most=1000), "worse", id="older"
         ),
-        pytest.param(Compared("alone", (4.0,)), Compared("alone", (1.0,)), "holds", id="one round, nothing asked"),
+        pytest.param(Compared("alone", (4.0,)), Compared("alone", (0.01,)), "too few rounds", id="no limit"),
+        pytest.param(
+            Compared("wrong", (3.0,), at_most=0), Compared("wrong", (6.0,), at_most=0), "worse", id="missed already"
+        ),
+        pytest.param(
+            Compared("ratio", (0.8,), at_least=0.9),
+            Compared("ratio", (0.72,), at_least=0.9),
+            "worse",
+            id="below already",
+        ),
+        pytest.param(
+            replace(RATIO, rounds=(0.93, 0.94, 0.95, 0.96, 0.98)),
+            replace(RATIO, rounds=(0.86,)),
+            "too few rounds",
+            id="one round of five",
+        ),
     ],
 )
 def test_what_has_become_worse(before: Compared, now: Compared | None, verdict: str) -> None:
@@ -118,7 +133,7 @@ def test_a_command_that_is_no_benchmark_is_not_run(
     save(replace(FOUND, command=command), before)
     monkeypatch.setattr(subprocess, "run", Mock(side_effect=AssertionError("it was run")))
     refused = CliRunner().invoke(compare_command, [str(before)])
-    assert refused.exit_code == 1
+    assert refused.exit_code == 2
     assert "is no benchmark" in refused.output
 
 
@@ -128,8 +143,23 @@ def test_a_run_that_writes_nothing_is_no_comparison(tmp_path: Path, monkeypatch:
     save(FOUND, before)
     monkeypatch.setattr(bench_compare.subprocess, "run", lambda words, check: Mock(returncode=3))
     failed = CliRunner().invoke(compare_command, [str(before)])
-    assert failed.exit_code == 1
+    assert failed.exit_code == 2
     assert "ended with 3" in failed.output
+
+
+def test_a_run_that_was_not_quiet_is_no_comparison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Although it has written what it saw."""
+    before = tmp_path / "before.json"
+    save(FOUND, before)
+
+    def run(words: list[str], check: bool) -> object:
+        save(FOUND, Path(words[-1]))
+        return Mock(returncode=2)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    done = CliRunner().invoke(compare_command, [str(before)])
+    assert done.exit_code == 2
+    assert "holds" not in done.output
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
@@ -137,5 +167,5 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
     before = tmp_path / "before.json"
     before.write_text(json.dumps({"form": "beholden.load.v1"}))
     refused = CliRunner().invoke(compare_command, [str(before)])
-    assert refused.exit_code == 1
+    assert refused.exit_code == 2
     assert "beholden bench NAME --json FILE" in refused.output

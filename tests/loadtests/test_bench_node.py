@@ -1,12 +1,82 @@
+import io
+from contextlib import nullcontext
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from rich.console import Console
+
+from cluster.account import Outcome
+from loadtests import bench_node
 from loadtests.bench_cluster import Drained
-from loadtests.bench_node import Measured, compared
-from loadtests.node_limits import DECODER, NETWORKS, Alone
+from loadtests.bench_node import Effort, Measured, Round, compared, measure, show, verdict
+from loadtests.node_limits import DECODER, NETWORKS
+from loadtests.quiet import Gate, Load, Spoilt
+
+QUIET = Load(wall_s=5.0, own_cores=2.0, foreign_cores=0.0, stolen_cores=0.0)
+BUSY = Load(wall_s=5.0, own_cores=2.0, foreign_cores=1.0, stolen_cores=0.0)
+WHOLE = {Outcome.SHED: 0, Outcome.DEAD_LETTERED: 0}
 
 
-def test_clusters_are_held_against_the_slower_part() -> None:
-    """By its best number of threads; what is asked is asked of the fastest cluster."""
-    alone = [Alone(DECODER, {1: 100.0, 2: 200.0}), Alone(NETWORKS, {1: 80.0, 2: 50.0}), Alone("detector", {1: 1.0})]
-    one, two = (Measured(count, [Drained(fps, {})]) for count, fps in ((1, 40.0), (2, 72.0)))
-    first, second = compared([one, two], alone, 0.8)
-    assert (first.rounds, first.is_reached) == ((0.5,), None)
-    assert (second.rounds, second.is_reached) == ((0.9,), True)
+def one_round(fps: float, decoder: float, networks: float) -> Round:
+    """By frames a second."""
+    return Round({DECODER: decoder, NETWORKS: networks}, Drained(fps, {"recognisers": 1.0}), None)
+
+
+TWO = [
+    Measured(1, [one_round(40.0, 200.0, 80.0), one_round(40.0, 200.0, 100.0)], WHOLE),
+    Measured(2, [one_round(72.0, 90.0, 100.0)], WHOLE),
+]
+
+
+def test_a_round_is_held_against_the_slower_part_of_the_same_round() -> None:
+    """What is asked is asked of the fastest cluster."""
+    first, second = compared(TWO, 0.8)
+    assert (first.rounds, first.is_reached) == ((0.5, 0.4), None)
+    assert (second.rounds, second.is_reached) == ((0.8,), True)
+    console = Console(record=True, width=160)
+    show(TWO, console)
+    assert "0.45" in console.export_text()
+
+
+def test_a_cluster_without_a_quiet_round_is_not_compared() -> None:
+    """Whoever else was quiet is."""
+    assert [each.name[:12] for each in compared([Measured(4), *TWO], None) if each.rounds] == [
+        "cluster of 1",
+        "cluster of 2",
+    ]
+
+
+def test_limits_are_measured_in_every_round_and_as_quietly_as_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was measured while others used the cores is measured again; a round without all its parts is left out."""
+    monkeypatch.setattr(bench_node, "load", Mock(side_effect=[BUSY, *[QUIET] * 6]))
+    drained: list[Any] = [(Drained(40.0, {}), QUIET), (Spoilt("a partition changed hands"), QUIET)]
+    cluster = Mock(held=nullcontext, drain=Mock(side_effect=[*drained, (Drained(50.0, {}), QUIET)]))
+    limits: dict[str, Any] = {
+        DECODER: Mock(run=Mock(side_effect=[1.0, 200.0, 210.0, 220.0])),
+        NETWORKS: Mock(run=Mock(side_effect=[80.0, 90.0, 100.0])),
+    }
+    gate = Gate(Mock(), attempts=2, patience_s=0.0)
+    rounds = measure(cluster, Mock(), limits, Effort(2, 600, 2.0), gate)
+    assert [each.alone for each in rounds] == [
+        {DECODER: 200.0, NETWORKS: 80.0},
+        {DECODER: 210.0, NETWORKS: 90.0},
+    ]
+    assert [each.whole.fps for each in rounds] == [40.0, 50.0]
+    assert gate.reasons == [f"{BUSY}; 0.15 are allowed", "a partition changed hands"]
+
+
+@pytest.mark.parametrize(
+    ("account", "rounds", "least", "code"),
+    [
+        (WHOLE, 1, 0.8, 0),
+        (WHOLE, 1, 0.81, 1),
+        (WHOLE, 1, None, 0),
+        (WHOLE, 3, 0.8, 2),
+        (WHOLE | {Outcome.SHED: 1}, 1, None, 1),
+    ],
+)
+def test_the_exit_status(account: dict[str, int], rounds: int, least: float | None, code: int) -> None:
+    """Half of the rounds must have been quiet, whatever they came to; frames that nobody looked at are a failure."""
+    found = [Measured(2, TWO[1].rounds, account)]
+    assert verdict(found, compared(found, least), rounds, least, Console(file=io.StringIO())) == code

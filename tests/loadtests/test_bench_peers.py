@@ -64,6 +64,16 @@ def test_a_picture_without_faces_is_the_same() -> None:
     assert difference(nobody, TWO) == "0 faces and 2"
 
 
+def test_pictures_without_any_face_say_nothing() -> None:
+    """Two that find nobody in any picture agree on nothing; one picture with a face is enough."""
+    nobody = Found(np.zeros((0, 4), np.float32), np.zeros((0, 0), np.float32))
+    with pytest.raises(Exception, match="no face in any of 9 pictures"):
+        differences(looking(nobody), [b"x"] * 9)
+    last = Sides(lambda jpegs: [TWO if jpeg == b"y" else nobody for jpeg in jpegs], lambda jpeg: nobody)
+    assert differences(replace(last, theirs=lambda jpeg: TWO if jpeg == b"y" else nobody), [b"x", b"y"]) == []
+    assert differences(last, [b"x", b"y"]) == ["2 faces and 0"]
+
+
 def looking(found: Found, order: list[str] | None = None) -> Sides:
     """Both find this."""
     seen = order if order is not None else []

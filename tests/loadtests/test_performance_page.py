@@ -24,7 +24,9 @@ def test_the_page_is_that_of_its_results() -> None:
 
 def test_every_result_is_called_like_its_benchmark() -> None:
     """So that a page's name says what is on it, and a baseline is found."""
-    for file in RESULTS.glob("*.json"):
+    files = list(RESULTS.glob("*.json"))
+    assert files, "no result is there: beholden bench NAME --json docs/performance/NAME.json"
+    for file in files:
         assert file.stem.split("-")[0] == read_result(file).name
 
 

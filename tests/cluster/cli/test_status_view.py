@@ -1,5 +1,14 @@
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
 from cluster.account import CANARY, CANDIDATE, Account, Outcome
-from cluster.cli.status_view import account_line, nonmatch_line
+from cluster.cli.status_view import account_line, nonmatch_line, show
+from cluster.plan import read_plan
+from cluster.status import ClusterStatus
+from tests.drawn import write_deployment
 
 
 def test_how_long_faces_without_an_alert_existed_is_one_line() -> None:
@@ -22,3 +31,15 @@ def test_alerts_about_a_canary_are_told_apart() -> None:
     assert "alerted 1 +" in account_line([account.summary()])
     account.close(Outcome.ALERTED, CANARY)
     assert "alerted 2 (canary 1, candidate 1) +" in account_line([account.summary()])
+
+
+@pytest.mark.parametrize(("index", "said"), [(None, "device cpu\n"), ("cuda", "device cpu, the list on cuda\n")])
+def test_what_the_list_is_searched_on_is_told_where_it_is_another_device(
+    tmp_path: Path, index: str | None, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever looks for a card in use has to know."""
+    file = tmp_path / "cluster.yaml"
+    where = {"placement": "sharded", **({"device": index} if index else {})}
+    file.write_text(json.dumps({"cluster": "drawn", **write_deployment(tmp_path), "index": where}))
+    show(ClusterStatus(read_plan(file), []), Console(width=200))
+    assert said in capsys.readouterr().out

@@ -1,5 +1,6 @@
 """Checks of the installation at each of their levels."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,9 +10,11 @@ import pytest
 from cluster.doctor import install as doctor
 from cluster.doctor.findings import Finding, Level, guarded
 from cluster.kafka import client
+from cluster.plan import read_plan
 from operators import onnx
 from operators.errors import DeviceUnavailable
 from tests.cluster.doctor.values import FAULT, OK, WARNING, levels
+from tests.drawn import write_deployment
 
 OWNERS = {"onnxruntime": ["onnxruntime"], "faiss": ["faiss-cpu"], "cv2": ["opencv-python-headless"]}
 
@@ -88,6 +91,16 @@ def test_device_runs() -> None:
     """The embedded graph loads and runs on the processor."""
     (found,) = doctor.device("cpu")
     assert (found.level, "ran on CPUExecutionProvider" in found.finding) == (OK, True)
+
+
+def test_what_the_list_is_searched_on_is_checked_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shards may use a card where the models use none."""
+    file = tmp_path / "cluster.yaml"
+    index = {"placement": "sharded", "device": "cuda"}
+    file.write_text(json.dumps({"cluster": "drawn", **write_deployment(tmp_path), "index": index}))
+    monkeypatch.setattr(doctor, "device", lambda name: [Finding(OK, str(name))])
+    assert [each.finding for each in doctor.checks(read_plan(file))["device"]()] == ["cpu", "cuda"]
+    assert [each.finding for each in doctor.checks(None)["device"]()] == ["cpu"]
 
 
 def test_device_faults(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """What the generator is measured by, and what its command says."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from cluster.settings import KafkaSettings
+from loadtests.bench_result import read_result
 from loadtests.load import generator_bench
 from loadtests.load.command import load
 from loadtests.load.generator_bench import CAMERAS, PICTURES, Question, work
@@ -76,28 +76,32 @@ def test_every_frame_is_of_one_process(fps: float | None) -> None:
 
 
 def test_the_command_measures_and_writes_everything(at_once: None, tmp_path: Path) -> None:
-    """Into both as fast as can be, into the broker at a rate; late is said, and who was the limit, where a rate is."""
-    file = tmp_path / "found.json"
-    arguments = ["generator", "--frames", "1000", "--fps", "250", "--rounds", "2", "--json", str(file)]
+    """Into both as fast as can be, and into the broker at the rate that is asked, in the form of all benchmarks."""
+    file = tmp_path / "generator.json"
+    arguments = ["generator", "--frames", "1000", "--fps", "250", "--rounds", "2", "--check", "--json", str(file)]
     done = CliRunner().invoke(load, arguments)
     assert done.exit_code == 0, done.output
-    found = json.loads(file.read_text())
-    assert [(each["into"], each["asked_fps"]) for each in found["flows"][:3]] == [
+    found = read_result(file)
+    assert found.command == "beholden bench generator --frames 1000 --fps 250.0 --rounds 2 --check"
+    assert [(each["into"], each["asked_fps"]) for each in found.samples[:3]] == [
         ("sink", None),
         ("broker", None),
         ("broker", 250.0),
     ]
-    assert (len(found["flows"]), found["taken"], found["rejected"]) == (6, 6, 0)
-    assert found["about"]["kafka-python"]
-    assert found["command"] == "beholden-load generator --frames 1000 --fps 250.0 --rounds 2"
-    rows = [line.split() for line in done.output.splitlines() if line.startswith(("sink ", "broker "))]
-    assert [(row[:3] if row[1] == "at" else row[:2]) for row in rows] == [
-        ["sink", "at", "once"],
-        ["broker", "at", "once"],
-        ["broker", "250"],
-    ]
-    assert rows[2][-1] == "12"
-    assert "generator" not in rows[0]
+    assert (len(found.samples), found.taken, len(found.rejected)) == (6, 6, 0)
+    sent, costs, late = (found.compared[number] for number in (0, 1, 6))
+    assert (sent.name, sent.at_least) == ("generator, sink: sent", 250.0)
+    assert 250 < sent.median < 1000  # in a second and what it took
+    assert costs.median > 0.5
+    assert (late.name, late.rounds) == ("generator, broker, 250 frames/s: 99 % given within", (12.0, 12.0))
+    assert late.asked == "at most 250 ms"
+
+
+def test_a_rate_that_is_not_reached_fails_when_it_is_asked_for(at_once: None) -> None:
+    """Less than 1,000 a second, of 5,000."""
+    arguments = ["generator", "--frames", "1000", "--fps", "5000", "--rounds", "1"]
+    assert CliRunner().invoke(load, arguments).exit_code == 0
+    assert CliRunner().invoke(load, [*arguments, "--check"]).exit_code == 1
 
 
 def test_nothing_is_said_of_a_machine_that_is_not_quiet(at_once: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,6 +111,7 @@ def test_nothing_is_said_of_a_machine_that_is_not_quiet(at_once: None, monkeypat
     done = CliRunner().invoke(load, ["generator", "--frames", "100", "--rounds", "1"])
     assert done.exit_code == 2
     assert "other programs took 0.50 core" in done.output
+    assert "round 1: the sink was never measured in quiet" in done.output
 
 
 def test_frames_that_are_not_sent_in_time_end_it(at_once: None, monkeypatch: pytest.MonkeyPatch) -> None:

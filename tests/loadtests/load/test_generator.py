@@ -188,6 +188,22 @@ def test_a_process_that_ends_before_it_is_done_is_noticed(serving: Callable[[Ser
         sent_by(generator)
 
 
+def test_a_process_that_ends_before_it_knows_of_the_begin_is_noticed(serving: Callable[[Serve], None]) -> None:
+    """What it has not read makes the end of it look like a broken connection."""
+    told = threading.Event()
+
+    def serve(pipe: Any, *_: Any) -> None:
+        pipe.send(None)
+        told.wait()
+
+    serving(serve)
+    with closing(opened(1)) as generator:
+        generator.begin()
+        told.set()
+        with pytest.raises(DeploymentFailed, match="ended with status 3"):
+            wait_until(lambda: generator.look().is_done)
+
+
 def sent_by(generator: Generator) -> None:
     """All of it, from its begin to its end."""
     generator.begin()

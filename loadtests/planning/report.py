@@ -41,7 +41,7 @@ def lines_of(node: Node, ask: Ask, sizes: Sizes, kept: RetentionProfile, alerts_
         Line(
             "nodes",
             f"{sizes.nodes:,}",
-            f"{node.name}: {each.fps:,.0f} frames/s each, of which {sizes.used:.0%} are used",
+            f"{node.name}: {each.fps:,.0f} frames/s each, of which {sizes.used:.0%} are used{_why(sizes)}",
         ),
         Line("GPUs", f"{gpus:,}", f"{node.gpus.value:g} on each node"),
         Line(

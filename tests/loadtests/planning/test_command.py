@@ -45,6 +45,14 @@ def test_a_plan_says_how_many_and_where_each_figure_comes_from(tmp_path: Path, k
     assert any("computed, not measured" in each for each in document["unknown"])
 
 
+@pytest.mark.parametrize(("cameras", "fps", "said"), [("30", "2", True), ("2000", "0.01", False)])
+def test_a_plan_says_when_it_is_the_busiest_recogniser_that_counts(cameras: str, fps: str, said: bool) -> None:
+    """Where a node is used less than one of its recognisers."""
+    done = plan("--cameras", cameras, "--fps", fps, "--list", "1000", "--node", "cpu-2")
+    assert done.exit_code == 0, done.output
+    assert ("are not spread evenly, and the busiest recogniser counts" in done.output) is said
+
+
 def test_what_is_missing_is_asked_for() -> None:
     """All three, or results to check."""
     done = plan("--cameras", "5", "--node", "h200")

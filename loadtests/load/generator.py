@@ -122,7 +122,7 @@ class _Lane:
         """What it says: that it is ready, or why it has ended."""
         try:
             said: Any = self._pipe.recv()
-        except EOFError:
+        except (EOFError, ConnectionError):
             if self._tally.is_done:
                 return
             self._process.join()

@@ -129,7 +129,7 @@ class _Lane:
         """What it says: that it is ready, or why it has ended."""
         try:
             said: Any = self._pipe.recv()
-        except (EOFError, ConnectionResetError):  # reset: it ended before it had read when to begin
+        except (EOFError, ConnectionError):  # it ended before it had read when to begin
             if self._tally.is_done:
                 return
             self._process.join()

@@ -181,11 +181,17 @@ def test_what_went_wrong_in_a_process_is_raised(serving: Callable[[Serve], None]
 
 
 def test_a_process_that_ends_before_it_is_done_is_noticed(serving: Callable[[Serve], None]) -> None:
-    """Also when it ends before the begin."""
-    serving(lambda pipe, *_: pipe.send(None))
-    generator = opened(1)
-    with closing(generator), pytest.raises(DeploymentFailed, match="ended with status 3"):
-        sent_by(generator)
+    """Also before the begin, or without having read of it: then the connection is not closed but broken."""
+
+    def unread(pipe: Any, *_: Any) -> None:
+        pipe.send(None)
+        pipe.poll(None)
+
+    for serve in (lambda pipe, *_: pipe.send(None), unread):
+        serving(serve)
+        generator = opened(1)
+        with closing(generator), pytest.raises(DeploymentFailed, match="ended with status 3"):
+            sent_by(generator)
 
 
 def test_a_process_that_ends_before_it_knows_of_the_begin_is_noticed(serving: Callable[[Serve], None]) -> None:

@@ -4,14 +4,16 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from cluster.wire.text import format_time
 from loadtests.load.bracket import Outcome, Search
 from loadtests.load.capacity import Capacity, find_capacity, steady
 from loadtests.load.capacity_page import render
-from loadtests.load.capacity_view import line, summary
+from loadtests.load.capacity_view import line, summary, watching
 from loadtests.load.machine_watch import Usage
 from loadtests.load.result import Result
 from loadtests.load.samples import Sample
@@ -255,6 +257,21 @@ def test_a_capacity_is_drawn_and_printed() -> None:
     assert document["form"] == "beholden.capacity.v1"
     assert "holds" in line(found.trials[0])
     assert summary(found)
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_search_is_shown_as_it_goes_on(is_terminal: bool) -> None:
+    """A table that grows in a terminal, a line for each trial elsewhere."""
+    screen = StringIO()
+    cluster = Cluster()
+    with watching(Console(file=screen, force_terminal=is_terminal, width=200)) as watch:
+        search = Search(20.0, repeats=1)
+        find_capacity(cluster, SHORT, search, 60.0, watch, lambda _: None, now_s=lambda: cluster.now_s)
+    shown = screen.getvalue()
+    assert ("frames/s" in shown) is is_terminal  # the head of the table
+    assert "holds" in shown
+    assert "fails" in shown
+    assert shown.count("all is as it was asked") >= 2
 
 
 def test_a_plant_is_refused() -> None:

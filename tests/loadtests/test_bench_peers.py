@@ -102,11 +102,11 @@ def test_everything_is_shown_to_both(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_ratios_are_of_each_peer() -> None:
-    """As many pictures a second are asked; of processor time nothing, and less is better."""
-    found = {"peer 1.0": [(Work(48, 1.0, 1.0), Work(48, 2.0, 2.0)), (Work(48, 1.0, 1.0), Work(48, 0.5, 0.5))]}
+    """Half as many pictures again are asked; of processor time nothing, and less is better."""
+    found = {"peer 1.0": [(Work(48, 1.0, 1.0), Work(48, 2.5, 2.0)), (Work(48, 1.0, 1.0), Work(48, 0.5, 0.5))]}
     ratio, spent = compared(found)
     assert (spent.rounds, spent.is_reached, spent.more_is_better) == ((0.5, 2.0), None, False)
-    assert (ratio.name, ratio.rounds, ratio.is_reached) == ("this project / peer 1.0, pictures/s", (2.0, 0.5), True)
+    assert (ratio.name, ratio.rounds, ratio.is_reached) == ("this project / peer 1.0, pictures/s", (2.5, 0.5), True)
     console = Console(record=True, width=120)
     console.print(table(found))
     assert "peer 1.0" in console.export_text()

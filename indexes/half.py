@@ -13,12 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
-from onnx import StringStringEntryProto, TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from indexes.exact import Rows
+from indexes.graphs import open_graph
 from indexes.groups import padded, search_groups
 from indexes.rescored import rounding
-from operators.onnx import Device, Session, open_session
+from operators.onnx import Device, Session
 from operators.types import Float32
 
 GROUP = 256  # rows whose products are reduced to one
@@ -28,7 +29,6 @@ _AT_ONCE = 8192
 # cuBLAS sums in float32, may part a sum and add the parts in float16, and rounds the product to it: 2**-11 of it each.
 # 16 parts are more than it makes of 512 numbers; products are 1 at most.
 _SUMMING = 16 * 2.0**-11
-_OPSET, _IR = 17, 9
 _SEED = 0
 Float16 = npt.NDArray[np.float16]
 
@@ -115,17 +115,7 @@ def _units(vectors: npt.NDArray[np.float64]) -> Float16:
 def _open(near: Float16, device: Device) -> Session:
     """A graph from queries (q, d) float32 to the largest product with each group, (q, groups) float32."""
     rows, size = near.shape
-    weights = [
-        TensorProto(
-            name="rows",
-            data_type=TensorProto.FLOAT16,
-            dims=[rows, size],
-            data_location=TensorProto.EXTERNAL,
-            external_data=[StringStringEntryProto(key="location", value="rows")],
-        ),
-        numpy_helper.from_array(np.array([0, 1, rows], np.int64), "line"),
-        numpy_helper.from_array(np.array([0, rows // GROUP], np.int64), "groups"),
-    ]
+    constants = {"line": np.array([0, 1, rows], np.int64), "groups": np.array([0, rows // GROUP], np.int64)}
     nodes = [
         helper.make_node("Cast", ["queries"], ["asked"], to=TensorProto.FLOAT16),
         helper.make_node("Gemm", ["asked", "rows"], ["products"], transB=1),
@@ -135,8 +125,4 @@ def _open(near: Float16, device: Device) -> Session:
         helper.make_node("Reshape", ["pooled", "groups"], ["half"]),
         helper.make_node("Cast", ["half"], ["largest"], to=TensorProto.FLOAT),
     ]
-    asked = helper.make_tensor_value_info("queries", TensorProto.FLOAT, ["q", size])
-    largest = helper.make_tensor_value_info("largest", TensorProto.FLOAT, ["q", rows // GROUP])
-    graph = helper.make_graph(nodes, "rows", [asked], [largest], weights)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR)
-    return open_session(model.SerializeToString(), device, 1, {"rows": near})
+    return open_graph(nodes, near, constants, size, rows // GROUP, TensorProto.FLOAT, device, 1)

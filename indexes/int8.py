@@ -12,14 +12,16 @@ with one large number has a coarse scale, which the slack of its group shows.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnx import StringStringEntryProto, TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from indexes.exact import Rows
+from indexes.graphs import open_graph
 from indexes.groups import padded, search_groups
-from operators.onnx import Device, Session, open_session
+from operators.onnx import Device, Session
 from operators.types import Float32
 
 # Products of one block and 64 queries are 8 MB, which stay in the cache until the largest are picked.
@@ -31,7 +33,6 @@ _ZERO = 128  # of a query's unsigned numbers
 # What float32 adds to the slack: scaling and summing numbers of up to 1, and comparing in full.
 _ROUNDING = 1e-5
 _MOST = 2.0**31 - 1
-_OPSET, _IR = 17, 9
 Float64 = npt.NDArray[np.float64]
 
 
@@ -143,29 +144,16 @@ def is_exact_here() -> bool:
 def _open(numbers: npt.NDArray[np.int8], threads: int) -> Session:
     """A graph from whole numbers of 0 to 255, (q, d) float32, to the largest products: (q, groups) int32."""
     rows, size = numbers.shape
-    weights = [
-        # Held outside: in the graph they would be copied four times on the way into the session.
-        TensorProto(
-            name="rows",
-            data_type=TensorProto.INT8,
-            dims=[size, rows],
-            data_location=TensorProto.EXTERNAL,
-            external_data=[StringStringEntryProto(key="location", value="rows")],
-        ),
-        numpy_helper.from_array(np.array(_ZERO, np.uint8), "zero"),
-        numpy_helper.from_array(np.array([0, rows // _GROUP, _GROUP], np.int64), "groups"),
-    ]
+    shape = np.array([0, rows // _GROUP, _GROUP], np.int64)
+    constants: dict[str, npt.NDArray[Any]] = {"zero": np.array(_ZERO, np.uint8), "groups": shape}
     nodes = [
         helper.make_node("Cast", ["queries"], ["asked"], to=TensorProto.UINT8),
         helper.make_node("MatMulInteger", ["asked", "rows", "zero"], ["products"]),
         helper.make_node("Reshape", ["products", "groups"], ["grouped"]),
         helper.make_node("ReduceMax", ["grouped"], ["largest"], axes=[2], keepdims=0),
     ]
-    asked = helper.make_tensor_value_info("queries", TensorProto.FLOAT, ["q", size])
-    largest = helper.make_tensor_value_info("largest", TensorProto.INT32, ["q", rows // _GROUP])
-    graph = helper.make_graph(nodes, "rows", [asked], [largest], weights)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR)
-    return open_session(model.SerializeToString(), Device.CPU, threads, {"rows": _turned(numbers)})
+    turned, kind = _turned(numbers), TensorProto.INT32
+    return open_graph(nodes, turned, constants, size, rows // _GROUP, kind, Device.CPU, threads)
 
 
 def _turned(numbers: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:

@@ -23,7 +23,6 @@ from rich.table import Table
 from cluster.account import Outcome
 from cluster.plan import open_vision, read_plan
 from cluster.settings import Placement
-from cluster.strict_yaml import load as load_yaml
 from cluster.telemetry.gpu import gpu_in_use
 from loadtests.bench_cluster import Drained, RunningCluster
 from loadtests.bench_frames import compose, entries
@@ -170,7 +169,7 @@ def node_command(
     width, height = (int(side) for side in size.split("x"))
     document = policy_document(policy) | {"cameras": [f"bench-{number}" for number in range(CAMERAS)]}
     if max_side_px:
-        document["detect"] = load_yaml(policy)["detect"] | {"max_side_px": max_side_px}
+        document["detect"] |= {"max_side_px": max_side_px}
     console.print(f"[bold]drawing {pictures} pictures of {size} with {PEOPLE} faces each")
     jpegs = compose(pictures, (width, height), PEOPLE)
     effort = Effort(rounds, frames, seconds)

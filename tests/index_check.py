@@ -5,6 +5,7 @@ import numpy as np
 from indexes.backends import Rowwise
 from indexes.exact import ExactIndex
 from operators.types import Float32
+from tests.builders import random_units
 
 
 def check(index: Rowwise, rows: Float32, queries: Float32, k: int, at_least: float) -> None:
@@ -21,3 +22,9 @@ def check(index: Rowwise, rows: Float32, queries: Float32, k: int, at_least: flo
     products = queries @ rows.T if len(rows) else np.zeros((len(queries), 1), np.float32)
     np.testing.assert_allclose(cosines[held], np.take_along_axis(products, found.clip(0), axis=1)[held], atol=1e-6)
     assert all(len(set(row[row >= 0])) == (row >= 0).sum() for row in found)
+
+
+def near_to(rows: Float32, seed: int, apart: float) -> Float32:
+    """Vectors near to rows: cosine about 1 / sqrt(1 + apart^2)."""
+    moved = rows + apart * random_units(seed, *rows.shape)
+    return (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)

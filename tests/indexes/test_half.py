@@ -11,16 +11,10 @@ from indexes.rescored import rounding
 from operators.onnx import Device, Session, providers
 from operators.types import Float32
 from tests.builders import random_units
-from tests.index_check import check
+from tests.index_check import check, near_to
 
 ON_GPU = pytest.mark.skipif("CUDAExecutionProvider" not in providers(), reason="this onnxruntime offers no CUDA")
 DEVICES = [Device.CPU, pytest.param(Device.CUDA, marks=[pytest.mark.gpu, ON_GPU])]
-
-
-def _near(rows: Float32, seed: int, apart: float) -> Float32:
-    """Vectors near to rows: cosine about 1 / sqrt(1 + apart^2)."""
-    moved = rows + apart * random_units(seed, *rows.shape)
-    return (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
 
 
 @given(
@@ -47,7 +41,7 @@ def test_several_blocks_answer_as_one(monkeypatch: pytest.MonkeyPatch, at_least:
     """The last one is shorter; the best of all blocks come first."""
     monkeypatch.setattr(half, "BLOCK_ROWS", 4 * GROUP)
     rows = random_units(7, 9 * GROUP + 11, 128)
-    queries = np.concatenate([_near(rows[::50], 8, 0.7), random_units(9, 20, 128)])
+    queries = np.concatenate([near_to(rows[::50], 8, 0.7), random_units(9, 20, 128)])
     check(HalfIndex(rows, device), rows, queries, 5, at_least)
 
 
@@ -74,7 +68,7 @@ def test_queries_that_are_no_numbers_find_nobody_and_long_ones_whoever_they_find
 def test_the_largest_products_lie_within_the_slack(device: Device) -> None:
     """Of a thousand rows and 64 queries; with no slack some groups would be left out."""
     rows, queries = random_units(3, 4 * GROUP, 512), random_units(4, 64, 512)
-    queries[::2] = _near(rows[::32][:32], 5, 1.0)
+    queries[::2] = near_to(rows[::32][:32], 5, 1.0)
     [largest] = half._open(rows.astype(np.float16), device).run(queries)
     true = (queries.astype(np.float64) @ rows.astype(np.float64).T).reshape(64, 4, GROUP).max(2)
     lost, kept = (each.max() for each in rounding(rows, np.float16))

@@ -9,17 +9,11 @@ from indexes.int8 import Int8Index, is_exact_here, rounded
 from operators.onnx import Session
 from operators.types import Float32
 from tests.builders import random_units
-from tests.index_check import check
+from tests.index_check import check, near_to
 
 exact = pytest.mark.skipif(
     not is_exact_here(), reason="without VNNI sums of 8-bit products are cut off: FAISS searches here"
 )
-
-
-def _near(rows: Float32, seed: int, apart: float) -> Float32:
-    """Vectors near to rows: cosine about 1 / sqrt(1 + apart^2)."""
-    moved = rows + apart * random_units(seed, *rows.shape)
-    return (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
 
 
 @exact
@@ -47,7 +41,9 @@ def test_several_blocks_answer_as_one(monkeypatch: pytest.MonkeyPatch, at_least:
     """The last one is shorter; the best of all blocks come first."""
     monkeypatch.setattr(int8, "BLOCK_ROWS", 96)
     rows = random_units(7, 950, 128)
-    check(Int8Index(rows, 1), rows, np.concatenate([_near(rows[::50], 8, 0.7), random_units(9, 20, 128)]), 5, at_least)
+    check(
+        Int8Index(rows, 1), rows, np.concatenate([near_to(rows[::50], 8, 0.7), random_units(9, 20, 128)]), 5, at_least
+    )
 
 
 @exact
@@ -57,7 +53,7 @@ def test_a_row_with_one_large_number_is_found() -> None:
     rows[17] *= 0.02
     rows[17, 5] = 0.9998
     rows[17] /= np.linalg.norm(rows[17])
-    queries = _near(rows[15:20], 4, 0.8)
+    queries = near_to(rows[15:20], 4, 0.8)
     check(Int8Index(rows, 1), rows, queries, 3, 0.5)
     assert Int8Index(rows, 1).search(queries, 1, 0.5)[1][2].tolist() == [17]
 
@@ -77,7 +73,7 @@ def test_the_true_product_lies_within_the_slack(seed: int, dimension: int, peak:
 @exact
 def test_as_many_rows_as_are_near_are_found() -> None:
     """Forty pictures of one person, and all rows of a list when the threshold lets all of them through."""
-    same = _near(np.repeat(random_units(1, 1, 64), 40, 0), 2, 0.1)
+    same = near_to(np.repeat(random_units(1, 1, 64), 40, 0), 2, 0.1)
     rows = np.concatenate([random_units(5, 2000, 64), same])
     check(Int8Index(rows, 1), rows, same[:3], 30, 0.6)
     assert (Int8Index(rows, 1).search(same[:1], 40, 0.6)[1] >= 2000).all()

@@ -3,11 +3,14 @@
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
-import faiss
 import numpy as np
 
+from indexes.blas import fitting_kernels
 from indexes.exact import Rows, cut
 from operators.types import Float32
+
+with fitting_kernels():
+    import faiss
 
 # FAISS decides between its own loop and BLAS by queries x dimension. As installed (128000 in 1.15) batches of 8 to 256
 # queries take the slower way on machines with few cores: 6 to 16 times slower at 100,000 rows, 2 cores.

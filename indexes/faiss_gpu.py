@@ -4,13 +4,16 @@ import threading
 from functools import cache, partial
 from typing import Any
 
-import faiss
 import numpy as np
 
+from indexes.blas import fitting_kernels
 from indexes.exact import Rows
 from indexes.rescored import Rescored
 from operators.errors import DeviceUnavailable
 from operators.types import Float32
+
+with fitting_kernels():
+    import faiss
 
 # FAISS's GPU resources (streams, cuBLAS, 1.5 GiB of scratch) serve one call at a time, and every index shares them.
 _ONE_AT_A_TIME = threading.Lock()

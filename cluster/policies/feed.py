@@ -16,8 +16,8 @@ from cluster.ports import Clock, Record
 from cluster.settings import KafkaSettings
 from operators.errors import BrokerUnavailable, PolicyUnknown
 
-POLL_S = 0.1  # how long a switch, or an order to stop, may wait
-ASK_S = 0.5  # between two questions where the topic ends
+POLL_S = 0.5  # what comes ends a poll at once
+ASK_S = 1.0  # between two questions where the topic ends
 # For how long an answer holds. An order to stop must be followed within 5 s, also by whom it does not reach.
 CERTAIN_S = 3.0
 RETRY_S, LONGEST_RETRY_S = 0.5, 2.0

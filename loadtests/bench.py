@@ -2,6 +2,7 @@
 
 import click
 
+from loadtests.bench_cameras import cameras_command
 from loadtests.bench_ceiling import ceiling_command
 from loadtests.bench_churn import churn_command
 from loadtests.bench_compare import compare_command
@@ -25,6 +26,7 @@ def bench() -> None:
 
 
 bench.add_command(pipeline)
+bench.add_command(cameras_command)
 bench.add_command(ceiling_command)
 bench.add_command(churn_command)
 bench.add_command(compare_command)

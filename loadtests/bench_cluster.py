@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -40,6 +41,42 @@ class Drained:
 
     fps: float
     cpu_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """How frames have ended, all recognisers together.
+
+    Attributes:
+        watched: Frames looked at, by camera.
+        ages_ms: How many of these were how old when they were decided.
+        shed: Frames, by reason.
+        dead_lettered: Frames.
+    """
+
+    watched: Counter[str]
+    ages_ms: Counter[int]
+    shed: Counter[str]
+    dead_lettered: int
+
+    def __sub__(self, before: "Ends") -> "Ends":
+        return Ends(
+            self.watched - before.watched,
+            self.ages_ms - before.ages_ms,
+            self.shed - before.shed,
+            self.dead_lettered - before.dead_lettered,
+        )
+
+
+def ends(lanes: Sequence[Mapping[str, Any]]) -> Ends:
+    """What that is, from what every recogniser says of itself."""
+    watched, ages, shed, dead = Counter[str](), Counter[int](), Counter[str](), 0
+    for account in (lane["account"] for lane in lanes):
+        watched.update(account["watched"])
+        ages.update({int(age): count for age, count in account["ages_ms"].items()})
+        shed.update(account[Outcome.SHED])
+        dead += sum(account[Outcome.DEAD_LETTERED].values())
+    return Ends(watched, ages, shed, dead)
 
 
 @dataclass(frozen=True, slots=True)

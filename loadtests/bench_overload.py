@@ -7,7 +7,6 @@ send so many times as much, and everything is held against the account, the ledg
 import json
 import os
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -19,8 +18,6 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cluster.account import Outcome
-from cluster.frame_publisher import KafkaFramePublisher
 from cluster.kafka.topics import ALERTS, DEAD_LETTERS, LEDGER
 from cluster.plan import Plan, open_vision, read_plan
 from cluster.ports import Record
@@ -28,12 +25,12 @@ from cluster.settings import Placement
 from cluster.watchlists.register import read_topic
 from cluster.wire.alerts import is_canary
 from cluster.wire.shed import parse_shed
-from loadtests.bench_cluster import RunningCluster, choose_cameras, lanes_of
+from loadtests.bench_cluster import Ends, RunningCluster, choose_cameras, ends, lanes_of
 from loadtests.bench_frames import Shown, compose, entries, schedule
 from loadtests.bench_pipeline import CANDIDATES, MODELS, POLICY, cluster_file, policy_document
 from loadtests.bench_report import MISSED, NOISY, machine
 from loadtests.bench_result import Compared, json_option, result, save
-from loadtests.bench_run import ENTRIES, fill, temporary_run
+from loadtests.bench_run import ENTRIES, fill, publish_steadily, temporary_run
 from loadtests.overload_passages import Passages, recognised
 from loadtests.quiet import Load, Spoilt, load
 from loadtests.temporary import Temporary
@@ -95,18 +92,14 @@ class Outcomes:
 class Totals:
     """Everything that can be counted from outside at one moment."""
 
-    watched: Counter[str]
-    ages_ms: Counter[int]
-    shed: Counter[str]
+    ends: Ends
     dead_letters: int
     in_ledger: int
     intervals: int
 
     def __sub__(self, before: "Totals") -> "Totals":
         return Totals(
-            self.watched - before.watched,
-            self.ages_ms - before.ages_ms,
-            self.shed - before.shed,
+            self.ends - before.ends,
             self.dead_letters - before.dead_letters,
             self.in_ledger - before.in_ledger,
             self.intervals - before.intervals,
@@ -146,7 +139,9 @@ class Overload:
         passages = Passages(self._listed, [n for n in range(len(self._pictures)) if n not in self._listed])
         before, began = self._totals(), self._cluster.look()
         begin_s = time.monotonic()
-        published = self._publish(passages, factor * capacity_fps, seconds)
+        published = publish_steadily(
+            self._plan, factor * capacity_fps, seconds, lambda number, now: self._shown(passages, number, now)
+        )
         took_s = time.monotonic() - begin_s
         spent = load(began, self._cluster.look())
         self._cluster.await_more(published)
@@ -155,40 +150,28 @@ class Overload:
             factor=factor,
             sent_fps=published / took_s,
             published=published,
-            looked_at=found.watched.total(),
-            shed=dict(found.shed),
+            looked_at=found.ends.watched.total(),
+            shed=dict(found.ends.shed),
             dead_lettered=found.dead_letters,
             in_ledger=found.in_ledger,
             intervals=found.intervals,
-            p99_age_ms=percentile(found.ages_ms, 0.99),
-            smallest_share=min(found.watched[camera] for camera in self._cameras)
+            p99_age_ms=percentile(found.ends.ages_ms, 0.99),
+            smallest_share=min(found.ends.watched[camera] for camera in self._cameras)
             * len(self._cameras)
-            / max(1, found.watched.total()),
+            / max(1, found.ends.watched.total()),
             passages=len(passages.all),
             found=passages.found([json.loads(one.value) for one in self._all(ALERTS) if not is_canary(one.value)]),
             load=spent,
         )
 
-    def _publish(self, passages: Passages, fps: float, seconds: float) -> int:
-        begin_s, sent = time.monotonic(), 0
-        with closing(KafkaFramePublisher(self._plan.settings.kafka)) as publisher:
-            while sent < fps * seconds:
-                time.sleep(max(0.0, begin_s + sent / fps - time.monotonic()))
-                camera, now = self._cameras[sent % len(self._cameras)], datetime.now(UTC)
-                publisher.publish(camera, self._pictures[passages.picture(camera, now)], now, "overload", sent)
-                sent += 1
-        return sent
-
     def _totals(self) -> Totals:
-        accounts: list[dict[str, Any]] = [lane["account"] for lane in lanes_of(self._run)]
-        watched, ages, shed = Counter[str](), Counter[int](), Counter[str]()
-        for account in accounts:
-            watched.update(account["watched"])
-            ages.update({int(age): count for age, count in account["ages_ms"].items()})
-            shed.update(account[Outcome.SHED])
         intervals = [found for one in self._all(LEDGER) if (found := parse_shed(one.value))]
         frames = sum(each.frames for each in intervals)
-        return Totals(watched, ages, shed, len(self._all(DEAD_LETTERS)), frames, len(intervals))
+        return Totals(ends(lanes_of(self._run)), len(self._all(DEAD_LETTERS)), frames, len(intervals))
+
+    def _shown(self, passages: Passages, number: int, now: datetime) -> tuple[str, bytes]:
+        camera = self._cameras[number % len(self._cameras)]
+        return camera, self._pictures[passages.picture(camera, now)]
 
     def _all(self, topic: str) -> list[Record]:
         return list(read_topic(self._plan.settings.kafka, topic))

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -259,3 +260,25 @@ def publish(plan: Plan, frames: Sequence[Shown]) -> None:
     with closing(KafkaFramePublisher(plan.settings.kafka)) as publisher:
         for shown in frames:
             publisher.publish(shown.camera, shown.jpeg, shown.captured_at, "bench", shown.seq)
+
+
+def publish_steadily(
+    plan: Plan, fps: float, seconds: float, shown: Callable[[int, datetime], tuple[str, bytes]]
+) -> int:
+    """Send `fps` frames a second for so long; how many were sent.
+
+    Args:
+        plan: Whose Kafka.
+        fps: Of all cameras together.
+        seconds: How long.
+        shown: Camera and JPEG of the frame of that number, captured at that moment.
+    """
+    begin_s, sent = time.monotonic(), 0
+    with closing(KafkaFramePublisher(plan.settings.kafka)) as publisher:
+        while sent < fps * seconds:
+            time.sleep(max(0.0, begin_s + sent / fps - time.monotonic()))
+            now = datetime.now(UTC)
+            camera, jpeg = shown(sent, now)
+            publisher.publish(camera, jpeg, now, "bench", sent)
+            sent += 1
+    return sent

@@ -1,13 +1,14 @@
 """`beholden-load capacity`: the highest rate at which a scenario's verdict holds."""
 
-import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 
-from loadtests.load.files import FILE, require_plots, require_writable
+from loadtests.load.files import FILE, require_outlets, write_outlets
 from loadtests.load.scenario import Scenario, find_scenario, read_scenario
 from operators.errors import SettingsRefused
 
@@ -50,10 +51,7 @@ def capacity(
     from loadtests.load.capacity_view import summary, watching
     from loadtests.load.session import open_session
 
-    if html:
-        require_plots()
-    for each in filter(None, (file, html)):
-        require_writable(each)
+    require_outlets(file, html)
     console = Console()
     asked = _asked(read_scenario(find_scenario(scenario)), seconds, recognisers)
     search = Search(first or asked.full_fps, precision=precision, repeats=repeats)
@@ -63,14 +61,8 @@ def capacity(
 
     with open_session(asked, told) as session, watching(console) as watch:
         found = find_capacity(session, asked, search, minutes, watch, told, link_mbps)
-    document = found.as_json()
-    if file:
-        file.write_text(json.dumps(document, indent=1) + "\n")
     console.print(summary(found))
-    if html:
-        from loadtests.load.capacity_page import render
-
-        html.write_text(render(document))
+    write_outlets(found.as_json(), file, html, _report)
     raise SystemExit(0 if found.fps is not None else 1)
 
 
@@ -86,3 +78,9 @@ def _asked(scenario: Scenario, seconds: float, recognisers: int | None) -> Scena
         raise SettingsRefused(f"plant: {scenario.plant} makes every rate fail; set it to null")
     count = recognisers or scenario.cluster.recognisers
     return replace(steady(scenario), seconds=seconds, cluster=replace(scenario.cluster, recognisers=count))
+
+
+def _report(document: Mapping[str, Any]) -> str:
+    from loadtests.load.capacity_page import render
+
+    return render(document)

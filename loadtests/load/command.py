@@ -1,17 +1,18 @@
 """`beholden-load`: scenarios of load, each with a verdict."""
 
-import json
 import signal
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from loadtests.load.capacity_command import capacity
-from loadtests.load.files import EXISTING, FILE, require_plots, require_writable
+from loadtests.load.files import EXISTING, FILE, require_outlets, require_plots, write_outlets
 from loadtests.load.generator_command import generator_command
 from loadtests.load.scenario import Plant, find_scenario, read_scenario, scenarios
 from loadtests.planning.command import fit_node, plan
@@ -37,10 +38,7 @@ def run(scenario: str, file: Path | None, html: Path | None, seconds: float | No
     from loadtests.load.live import following, summary
     from loadtests.load.session import open_session
 
-    if html:
-        require_plots()
-    for each in filter(None, (file, html)):
-        require_writable(each)
+    require_outlets(file, html)
     console = Console()
     asked = read_scenario(find_scenario(scenario)).changed(seconds, Plant(plant) if plant else None)
 
@@ -50,14 +48,8 @@ def run(scenario: str, file: Path | None, html: Path | None, seconds: float | No
     told(asked.about)
     with open_session(asked, told) as session, following(asked, console) as seen:
         result = session.run(asked, told, seen)
-    document = result.as_json()
-    if file:
-        file.write_text(json.dumps(document, indent=1) + "\n")
     console.print(summary(result))
-    if html:
-        from loadtests.load.page import render
-
-        html.write_text(render(document))
+    write_outlets(result.as_json(), file, html, _report)
     raise SystemExit(0 if result.verdict.is_good else 1)
 
 
@@ -82,6 +74,12 @@ def report(file: Path, html: Path) -> None:
     from loadtests.load.page import read_result, render
 
     html.write_text(render(read_result(file)))
+
+
+def _report(document: Mapping[str, Any]) -> str:
+    from loadtests.load.page import render
+
+    return render(document)
 
 
 load.add_command(capacity)

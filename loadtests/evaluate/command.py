@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 from rich.console import Console
 
 from cluster.plan import Plan
+from loadtests.bench_result import command
 from loadtests.evaluate.counts import Counts
 from loadtests.evaluate.subjects import Cast
 from loadtests.evaluate.verdicts import verdicts
@@ -113,7 +113,7 @@ def _about(ctx: click.Context, plan: Plan, plots: bool) -> dict[str, Any]:
     policy, on = plan.in_force.policy, machine()
     packages = ("scipy", "matplotlib") if plots else ("scipy",)
     return {
-        "command": _command(ctx),
+        "command": command(ctx, "beholden"),
         "date": datetime.now(UTC).date().isoformat(),
         "policy": f"{policy.policy} of {policy.deployment}, digest {plan.in_force.digest}",
         "detector": f"{plan.detector.name}, sha256 {plan.detector.sha256}",
@@ -123,12 +123,3 @@ def _about(ctx: click.Context, plan: Plan, plots: bool) -> dict[str, Any]:
         **{name: on[name] for name in _MACHINE},
         **{package: version(package) for package in packages},
     }
-
-
-def _command(ctx: click.Context) -> str:
-    given = [
-        f"{option.opts[0]} {ctx.params[option.name]}"
-        for option in ctx.command.params
-        if option.name and ctx.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
-    ]
-    return " ".join(["beholden evaluate", *given])

@@ -20,18 +20,18 @@ _KERNELS = (
 def fitting_kernels() -> Iterator[None]:
     """While FAISS is imported: have its OpenBLAS take the kernels that this processor can run.
 
-    A choice that was made already, by the environment, stands. Cosines differ between kernels as they do between
-    processors, in the last bits.
+    What the environment says of it does not count: cosines differ between kernels as they do between processors, in the
+    last bits. It is put back afterwards, for NumPy's OpenBLAS is younger and knows better.
     """
-    kernels = kernels_for(_flags())
-    if kernels is None or _ASKED in os.environ:
-        yield
-        return
-    os.environ[_ASKED] = kernels
+    before = os.environ.pop(_ASKED, None)
+    if (kernels := kernels_for(_flags())) is not None:
+        os.environ[_ASKED] = kernels
     try:
         yield
     finally:
-        del os.environ[_ASKED]  # for FAISS's alone: NumPy's is younger and knows better
+        os.environ.pop(_ASKED, None)
+        if before is not None:
+            os.environ[_ASKED] = before
 
 
 def kernels_for(flags: set[str]) -> str | None:

@@ -27,6 +27,7 @@ READERS = {
     "cluster/settings.py",  # the three that are named
     "cluster/telemetry/otel_environment.py",  # takes OpenTelemetry's out
     "cluster/telemetry/gpu.py",  # which GPU this process was given
+    "indexes/blas.py",  # keeps it from choosing how FAISS multiplies
 }
 WAYS = {"environ", "environb", "getenv", "getenvb", "expandvars", "envvar", "auto_envvar_prefix"}
 ENVIRONMENTS = st.dictionaries(

@@ -52,6 +52,17 @@ def test_a_cluster_that_would_keep_things_for_too_long_is_not_started(
     assert not book.releases
 
 
+def test_a_cluster_whose_policies_anybody_can_date_is_not_started(
+    book: PolicyBook, sharded: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes a release would choose by whose signatures it is judged."""
+    age = Age("policy", None, {}, endless="for ever", undated="whoever writes them says when")
+    monkeypatch.setattr(deploy.retention_check, "measure", lambda kafka, profile: [age])
+    with pytest.raises(SettingsRefused, match="topic policy: whoever writes them says when"):
+        deploy.up(sharded, lambda _: None)
+    assert not book.releases
+
+
 def test_a_watchlist_whose_partitions_grew_is_not_followed(
     book: PolicyBook, sharded: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:

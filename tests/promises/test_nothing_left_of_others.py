@@ -18,6 +18,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from cluster.account import Account
 from cluster.clocks import HandClock
@@ -29,6 +30,11 @@ from cluster.plan import Plan, open_vision, read_plan
 from cluster.privacy.evidence import EvidenceSink
 from cluster.results import Outlets
 from cluster.settings import Limits
+from cluster.telemetry.context import TraceContext
+from cluster.telemetry.otlp_spans import request
+from cluster.telemetry.receiver import stored_spans
+from cluster.telemetry.span_store import SpanStore
+from cluster.telemetry.spans import Kind, Span
 from cluster.watchlists.admission import Origin, Person
 from cluster.watchlists.enrol import Picture, enrol
 from cluster.wire.entries import parse_entry
@@ -256,6 +262,19 @@ def test_a_leak_on_purpose_is_found_in_every_place(
     leaky = type("LeaksThere", (Leaky,), {"place": place, "folder": tmp_path})
     found = leaks(run(plan, vision, tmp_path, exact_backend(), caplog, capfd, leaky), wanted)
     assert set(found) == {place}
+
+
+def test_what_leaks_into_a_span_is_found_where_spans_are_kept(vision: Vision, tmp_path: Path) -> None:
+    """An error's text that holds what could not be compared; `tests/integration/test_evidence.py` looks for others."""
+    [sentinel, *_] = sentinels(vision)
+    context, store = TraceContext(1, 1, True), SpanStore(tmp_path / "traces.sqlite")
+    for name in ("vector, as text", "crop, hexadecimal"):
+        error = f"cannot compare {sentinel.forms[name].decode()}"
+        body = request({}, [Span("process frames", Kind.CONSUMER, context, None, 1, 2, error=error)])
+        assert sentinel.in_bytes(body) == {name}
+        store.add(list(stored_spans(ExportTraceServiceRequest.FromString(body))))
+        assert name in ", ".join(sentinel.in_files([tmp_path]).values())
+    store.close()
 
 
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {

@@ -99,6 +99,24 @@ def test_the_ledger_says_which_models_a_cluster_was_started_with(
     }
 
 
+def test_copies_of_the_list_that_are_removed_are_written_down(sharded: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each by who held it, on how many machines; where nothing was, nothing is said."""
+    sink, found = MemorySink(), [["shard-1-of-2-r0"], ["recogniser-1", "shard-1-of-2-r0"]]
+    kept = replace(sharded.settings, index=replace(sharded.settings.index, snapshots=Path("snapshots")))
+    plan = replace(sharded, settings=kept)
+    monkeypatch.setattr(deploy, "open_ledger", lambda plan: nullcontext(chain(sink)))
+    monkeypatch.setattr(deploy, "on_every_node", lambda *_: found)
+    deploy._sweep(plan, lambda _: None)
+    told = [each.body for message in sink.messages if (each := parse_record(message.value)).kind == "deletion.done"]
+    assert [(body["data_class"], body["scope"], body["count"], body["trigger"], body["method"]) for body in told] == [
+        ("list_snapshot", "the snapshot of recogniser-1", 1, "layout", "removed"),
+        ("list_snapshot", "the snapshot of shard-1-of-2-r0", 2, "layout", "removed"),
+    ]
+    found, written = [[], []], len(sink.messages)
+    deploy._sweep(plan, lambda _: None)
+    assert len(sink.messages) == written
+
+
 def _ended(plan: Plan) -> Plan:
     over = plan.in_force.policy.start + timedelta(days=1)
     policy = replace(plan.in_force.policy, review_by=over, end=over)

@@ -16,6 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
+import cv2
 import numpy as np
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -44,13 +45,14 @@ from indexes.backends import Backend, exact_backend, faiss_backend
 from indexes.watchlist import Watchlist
 from operators.decode import decode, encode
 from operators.jpeg import JpegLimits, check_header
-from operators.types import Float32, FrameRef
+from operators.types import Float32, FrameRef, Image
 from operators.vision import Seen, Vision
 from tests.builders import EVIDENCE_KEY, NOW, Lane, chain, record
 from tests.drawn import CAMERAS, scene, write_deployment
 from tests.sentinel import Sentinel, all_of, sentinel_of
 
 LISTED, STRANGERS = 2, (7, 9, 11)
+STRIP_PX = 12  # of the face beside; the picture goes 16 px into its box
 
 
 @pytest.fixture(scope="module")
@@ -128,10 +130,18 @@ class Run:
         for message in self.lane.evidence.messages:
             document = EVIDENCE_KEY.open(message.value, message.key)
             assert document is not None
-            evidence = parse_evidence(document, message.key)
-            context = decode(evidence.context, check_header(evidence.context, _limits()))
-            opened += [document, evidence.crop.tobytes(), context.tobytes()]
+            opened += [document, parse_evidence(document, message.key).crop.tobytes()]
         return opened
+
+    def pictures(self) -> list[Image]:
+        """What the evidence shows to people: encoded anew, so that no pixel is what it was."""
+        found = []
+        for message in self.lane.evidence.messages:
+            document = EVIDENCE_KEY.open(message.value, message.key)
+            assert document is not None
+            context = parse_evidence(document, message.key).context
+            found.append(decode(context, check_header(context, _limits())))
+        return found
 
 
 def _bytes_of(messages: list[Message]) -> list[bytes]:
@@ -215,6 +225,31 @@ def test_nothing_of_a_stranger_is_left(
         k for k, v in places.items() if v
     }
     assert leaks(found, all_of(sentinels(vision))) == {}
+
+
+def alike(picture: Image, part: Image) -> float:
+    """How much any place of a picture is like a part of another, 1 at most."""
+    return float(cv2.matchTemplate(picture, part, cv2.TM_CCOEFF_NORMED).max())
+
+
+def test_the_picture_of_a_listed_person_shows_no_stranger_beside(
+    plan: Plan,
+    vision: Vision,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of whom it would show a strip: it does when nobody is painted over (the control)."""
+    image = decode(FRAMES["both"], check_header(FRAMES["both"], _limits()))
+    [seen] = vision.see([FRAMES["both"]])
+    assert isinstance(seen, Seen)
+    _, top, right, bottom = min(seen.faces.boxes.astype(int).tolist())
+    strip = image[top:bottom, right - STRIP_PX : right]
+    [picture] = run(plan, vision, tmp_path, exact_backend(), caplog, capfd).pictures()
+    monkeypatch.setattr("operators.vision.paint_over", lambda *_: None)
+    [shown] = run(plan, vision, tmp_path, exact_backend(), caplog, capfd).pictures()
+    assert alike(picture, strip) < 0.7 < 0.9 < alike(shown, strip)
 
 
 class Leaky(Pipeline):

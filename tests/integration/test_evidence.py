@@ -22,9 +22,9 @@ import pytest
 from cluster.clocks import from_ms
 from cluster.folders import temporary_folder
 from cluster.kafka.admin import read_configs
-from cluster.kafka.topics import ALERTS, EVIDENCE, LEDGER, WATCHLIST
+from cluster.kafka.topics import ALERTS, EVIDENCE, LEDGER, POLICY, WATCHLIST
 from cluster.keys import read_evidence_key
-from cluster.privacy.retention import topics_of
+from cluster.privacy.retention import kept_settings, topics_of
 from cluster.privacy.retention_check import ages
 from cluster.privacy.retention_report import NONMATCHES
 from cluster.telemetry.receiver import Receiver
@@ -298,6 +298,14 @@ def test_topics_are_kept_as_promised_and_a_change_is_found(running: Running, tmp
     run.beholden("retention", "apply", "-f", str(run.file), "--by", "the test")
     run.beholden("retention", "check", "-f", str(run.file))
     assert told(running, "retention.applied")[-1]["by"] == "the test"
+    theirs = {**kept_settings(), "message.timestamp.type": "CreateTime"}
+    _set(kafka, POLICY, theirs)
+    running.wait(lambda: theirs.items() <= read_configs(kafka, [POLICY]).topics[POLICY].items(), "it is set")
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        run.beholden("retention", "check", "-f", str(run.file))
+    assert "topic policy: what follows from its records depends on when Kafka wrote them" in refused.value.output
+    run.beholden("retention", "apply", "-f", str(run.file), "--by", "the test")
+    run.beholden("retention", "check", "-f", str(run.file))
 
 
 def reported(running: Running) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from threading import Lock
+
+from cluster.ports import Clock
 
 
 class SystemClock:
@@ -21,6 +24,29 @@ class HandClock:
     def now(self) -> datetime:
         """The time it was set to."""
         return self.time
+
+
+class LatestTime:
+    """The latest time that was seen anywhere: a clock that is set back does not move it. May be used from any thread.
+
+    Args:
+        clock: Which is seen whenever anybody asks.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._latest = clock.now()
+
+    def see(self, at: datetime) -> datetime:
+        """Take in what another clock says, UTC-aware; the latest time."""
+        with self._lock:
+            self._latest = max(self._latest, at)
+            return self._latest
+
+    def now(self) -> datetime:
+        """The latest time, UTC-aware: never before what it said last."""
+        return self.see(self._clock.now())
 
 
 def from_ms(at_ms: int) -> datetime:

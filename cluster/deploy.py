@@ -1,9 +1,11 @@
 """Bring a cluster up and take it down: what `beholden up|down` do."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from cluster import ray_driver, ray_local  # the first before anything else imports Ray
@@ -28,6 +30,7 @@ from cluster.shards.snapshots import sweep
 from cluster.status import DRAINED, ClusterStatus
 from cluster.supervisor import SUPERVISOR, members_there
 from cluster.watchlists.places import check_places
+from cluster.wire.deletions import DONE, DataClass, Deletion, Method, Residual, Trigger, done_body
 from cluster.wire.models import ACCEPTED, accepted_body
 from operators.errors import BeholdenError, DeploymentFailed
 
@@ -215,10 +218,26 @@ def accept_models(plan: Plan) -> None:
 
 
 def _sweep(plan: Plan, progress: Callable[[str], None]) -> None:
-    """Remove what holders of the list that are not started any more have kept on each machine."""
-    if plan.settings.index.snapshots:
-        for name in sorted({name for found in on_every_node(SWEEP_TIMEOUT_S, sweep, plan) for name in found}):
-            progress(f"removed the snapshot of {name}, which is not started any more")
+    """Remove what holders of the list that are not started any more have kept on each machine, and write that down."""
+    if not plan.settings.index.snapshots:
+        return
+    begun_at = SystemClock().now()
+    gone = Counter(name for found in on_every_node(SWEEP_TIMEOUT_S, sweep, plan) for name in found)
+    for name in sorted(gone):
+        progress(f"removed the snapshot of {name}, which is not started any more")
+    if gone:
+        with open_ledger(plan) as ledger:
+            for name, copies in sorted(gone.items()):
+                ledger.write(DONE, _swept(plan, name, copies, begun_at))
+
+
+def _swept(plan: Plan, name: str, copies: int, begun_at: datetime) -> dict[str, Any]:
+    """What the ledger is told of copies of the list that are gone."""
+    clock, profile = SystemClock(), plan.in_force.policy.retention.profile
+    of, scope = DataClass.LIST_SNAPSHOT, f"the snapshot of {name}"
+    deletion = Deletion(of, scope, "beholden up", Trigger.LAYOUT, Method.REMOVED, profile, begun_at)
+    left = Residual("blocks of the disk", None, "a file system does not overwrite what it removes")
+    return done_body(deletion, clock.now(), copies, "the folder is gone", [left])
 
 
 def down(settings: ClusterSettings, progress: Callable[[str], None]) -> bool:

@@ -115,7 +115,7 @@ class Recogniser:
     def status(self) -> RecogniserStatus:
         """State of this recogniser."""
         in_force, standing = self._following.in_force, self._policy.standing
-        halt = standing.halt(SystemClock().now()) if standing else None
+        halt = standing.halt(SystemClock().now(), latest=self._policy.latest) if standing else None
         return RecogniserStatus(
             slot=self._slot,
             pid=os.getpid(),

@@ -23,6 +23,7 @@ from cluster.camera.publish import Tally, paced, repeated, send, utc_now
 from cluster.camera.sources import Shot, file_fps, file_shots, is_live, shown
 from cluster.cli.options import kafka_place
 from cluster.ports import FramePublisher
+from cluster.privacy.core_dumps import no_core_dumps
 from cluster.wire.frames import parse_camera
 from operators.errors import BeholdenError, FrameRefused
 
@@ -78,6 +79,7 @@ def publish(
     file: Path | None,
 ) -> None:
     """Send the pictures of one camera until the source ends, --limit is reached, or Ctrl-C."""
+    no_core_dumps()
     tally, console = Tally(), Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     shape, stop = Shape(width, quality), threading.Event()
     try:

@@ -52,7 +52,9 @@ def canary(
     from cluster.canary.permit import Permit
     from cluster.canary.probe import NotShown, Probe
     from cluster.plan import read_plan
+    from cluster.privacy.core_dumps import no_core_dumps
 
+    no_core_dumps()
     jpeg = image.read_bytes()
     permit = Permit(read_plan(file), watchlist, jpeg, by, within, None if once else every, utc_now())
     place, until = permit.place, permit.listed_until

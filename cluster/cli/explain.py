@@ -14,7 +14,7 @@ from cluster.cli.options import cluster_file
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cluster.privacy.explain import Step
+    from cluster.privacy.explain_steps import Step
 
 _COLOURS = {"equal": "green", "differs": "bold red", "gone": "yellow"}
 _SHOWN = 24  # of a digest that is equal; what differs is shown whole
@@ -28,9 +28,9 @@ _SHOWN = 24  # of a digest that is equal; what differs is shown whole
 def explain(ctx: click.Context, alert_id: str, file: Path, as_json: bool) -> None:
     """Decide an alert again from its records, step by step; exit status 1 when anything comes out otherwise.
 
-    Its crop is opened and embedded anew, compared with the entry as the index does, and held against the threshold and
-    the gates of the policy that it names. What is gone, because its time is over or its key destroyed, is called so;
-    what is missing before its time is a difference.
+    Its crop is opened and embedded anew, compared with the entry as the index does, and held against the threshold, the
+    gates, the cameras and the times of the policy that it names; somebody must have gone by that policy then. What is
+    gone, because its time is over or its key destroyed, is called so; what is missing before its time is a difference.
     """
     from cluster.privacy.core_dumps import no_core_dumps
     from cluster.privacy.explain import differs

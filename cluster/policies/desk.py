@@ -8,10 +8,10 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
-from cluster.clocks import SystemClock
+from cluster.clocks import SystemClock, from_ms
 from cluster.kafka.admin import ensure_topics
 from cluster.kafka.producer import KafkaSink, producing
 from cluster.kafka.topics import LEDGER, POLICY
@@ -298,7 +298,7 @@ def read_book(settings: ClusterSettings, deployment: str) -> PolicyBook:
     book = PolicyBook(deployment, settings.people)
     with suppress(TopicMissing):  # before the first policy
         for record in read_topic(settings.kafka, POLICY):
-            book.take(record, datetime.fromtimestamp(record.timestamp_ms / 1000, UTC))
+            book.take(record, from_ms(record.timestamp_ms))
     return book
 
 

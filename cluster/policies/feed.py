@@ -5,9 +5,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from datetime import datetime
 from typing import Protocol
 
 from cluster.backoff import pause_s
+from cluster.clocks import LatestTime, from_ms
 from cluster.kafka.reader import OffsetsUnknown, TopicReader
 from cluster.kafka.topics import POLICY
 from cluster.policies.standing import Halt, Standing
@@ -79,6 +81,7 @@ class PolicyFeed:
         self._open = open_reader
         self._state = state
         self._clock = clock
+        self._latest = LatestTime(clock)
         self._gives_up = gives_up
         self._news = threading.Condition()
         self._standing: Standing | None = None
@@ -118,7 +121,12 @@ class PolicyFeed:
 
     def halting(self, digest: str) -> Halt | None:
         """See `Halting`; raises what `wait` does."""
-        return self.wait().halt(self._clock.now(), digest)
+        return self.wait().halt(self._clock.now(), digest, self.latest)
+
+    @property
+    def latest(self) -> datetime:
+        """The latest time that the clock, or Kafka's in the topic, has shown: what is over by it stays over."""
+        return self._latest.now()
 
     def refusals(self) -> list[Refusal]:
         """Documents that are not followed, each once; of those that were there before, the ones behind the last good.
@@ -171,6 +179,7 @@ class PolicyFeed:
     def _take(self, record: Record) -> None:
         refusal = self._state.take(record)
         self._next = record.ref.offset + 1
+        self._latest.see(from_ms(record.timestamp_ms))
         with self._news:
             if refusal is not None:
                 self._refusals.append(refusal)
@@ -182,6 +191,7 @@ class PolicyFeed:
 
     def _be_certain(self, asked_s: float) -> None:
         """All that had been written when the broker was asked is taken in."""
+        self._latest.now()  # also while nobody asks
         with self._news:
             self._is_complete = True
             self._standing, self._trouble = self._state.standing, self._state.lacks

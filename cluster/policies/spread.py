@@ -59,7 +59,7 @@ class Spread:
 
     Attributes:
         cases: What is wrong with the newest policy now.
-        late_members: How many recognisers go by an older one.
+        late_members: How many recognisers go by an older one, or by another of the same number.
         apart_s: How far apart they changed over to it; while some are late, since when they are.
     """
 
@@ -87,7 +87,7 @@ class Spread:
         if newest != self._newest:
             self._newest, self._since_s, self._late, self._told = newest, asked_s, frozenset(), set()
         late_s = asked_s - self._since_s
-        late = frozenset(name for name, lane in lanes.items() if lane.number < newest.number)
+        late = frozenset(name for name, lane in lanes.items() if _is_late(newest, lane))
         behind = _behind(newest, lanes)
         self.late_members, self.apart_s = len(late), late_s if late else max(behind.values(), default=0.0)
         again, self._late = (late & self._late, late) if late_s > LONGEST_S else (frozenset(), frozenset())
@@ -102,6 +102,11 @@ class Spread:
     def has_late(self) -> bool:
         """Whether somebody may be late: the next look says."""
         return bool(self._late)
+
+
+def _is_late(newest: Newest, lane: GoesBy) -> bool:
+    """Whether it goes by an older policy, or by another of the same number."""
+    return lane.number < newest.number or (lane.number == newest.number and lane.digest != newest.digest)
 
 
 def _behind(newest: Newest, lanes: Mapping[str, GoesBy]) -> dict[str, float]:

@@ -56,12 +56,13 @@ class Standing:
     release_in_doubt: str | None = None
     stop_in_doubt: str | None = None
 
-    def halt(self, now: datetime, digest: str | None = None) -> Halt | None:
+    def halt(self, now: datetime, digest: str | None = None, latest: datetime | None = None) -> Halt | None:
         """Why nothing is looked at at this moment; None: what a frame shows decides.
 
         Args:
             now: UTC-aware.
             digest: Of the policy by which whoever asks decides; None: by the one that stands.
+            latest: The latest time that was seen, UTC-aware: what is over by then stays over. None: now.
         """
         if order := self.stopped_by:
             return Halt(Shed.STOPPED, self.stop_in_doubt or f"stopped by {order.by}: {order.why}")
@@ -69,7 +70,7 @@ class Standing:
             return Halt(Shed.LAPSED, self.release_in_doubt)
         if digest not in (None, self.release.digest):
             return Halt(None, f"policy {self.release.number} stands, and is being changed over to")
-        return self._ended(now) or self._closed(now)
+        return self._ended(latest or now) or self._closed(now)
 
     def _ended(self, now: datetime) -> Halt | None:
         """Why the policy decides nothing any more."""

@@ -73,7 +73,7 @@ class PolicyWatch:
             return None
         now, policy = SystemClock().now(), standing.release.in_force.policy
         canaries = set(policy.canaries.values())  # their frames say nothing of the cameras that people pass
-        halt = standing.halt(now)
+        halt = standing.halt(now, latest=self._feed.latest)
         wrong = [*([trouble] if trouble else []), *([standing.misfit] if standing.misfit else [])]
         return PolicyShown(
             number=standing.release.number,
@@ -95,7 +95,7 @@ class PolicyWatch:
     def retention(self) -> RetentionProfile | None:
         """How long things are kept by what is in force; None while nothing stands."""
         standing = self._feed.standing
-        return standing.release.retention(SystemClock().now()) if standing else None
+        return standing.release.retention(self._feed.latest) if standing else None
 
     def close(self) -> None:
         """Stop following."""

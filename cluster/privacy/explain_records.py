@@ -7,20 +7,19 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import rfc8785
-
 from cluster.clocks import SystemClock
 from cluster.kafka.topics import ALERTS, EVIDENCE, LEDGER
 from cluster.keys import EvidenceKey, read_evidence_key
+from cluster.ledger.settings_history import SettingsHistory
 from cluster.policies.book import PolicyBook
 from cluster.policies.desk import read_book
 from cluster.policies.in_force import PolicyInForce, find_manifest, policy_of
 from cluster.ports import Record
 from cluster.privacy.explain import AlertUnreadable, Records
+from cluster.privacy.explain_settings import Settings
 from cluster.settings import ClusterSettings
 from cluster.watchlists.register import read_register, read_topic
 from cluster.wire.ledger import LedgerInvalid, parse_record
-from cluster.wire.settings import APPLIED
 from operators.align import TEMPLATE_NAME
 from operators.embed import Embedder, open_embedder
 from operators.errors import ModelRefused, SettingsRefused
@@ -41,22 +40,21 @@ def gather(settings: ClusterSettings, alert_id: str) -> tuple[bytes, Records]:
     sealed = [record.value for record in read_topic(kafka, EVIDENCE) if record.key == alert_id.encode()]
     alert = choose(alert_id, read_topic(kafka, ALERTS), sealed)
     value, (deployment, digest) = alert.value, _said(alert.value)
-    known, unread = policies(read_book(settings, deployment), read_topic(kafka, LEDGER))
-    in_force = known.get(digest)
+    known = settings_known(read_book(settings, deployment), read_topic(kafka, LEDGER))
+    in_force = known.policies.get(digest)
     manifests = manifests_of(in_force.policy, settings.models.manifests) if in_force else None
     embedder = _open(settings, manifests)
     contract = EmbeddingContract.of(manifests[1], manifests[0], TEMPLATE_NAME) if manifests and embedder else None
     records = Records(
         sealed=sealed,
         key=_key(settings),
-        policies=known,
+        settings=known,
         entries=read_register(kafka).entries,
         contract=contract,
         provider=embedder.provider if embedder else "",
         embed=embedder.embed if embedder else None,
         age=SystemClock().now() - datetime.fromtimestamp(alert.timestamp_ms / 1000, UTC),
         kept=kept(in_force),
-        unread=unread,
     )
     return value, records
 
@@ -77,26 +75,35 @@ def choose(alert_id: str, alerts: Iterable[Record], sealed: Sequence[bytes]) -> 
     return next((copy for copy in copies if _evidence_of(copy.value) in there), copies[-1])
 
 
-def policies(book: PolicyBook, ledger: Iterable[Record]) -> tuple[dict[str, PolicyInForce], set[str]]:
-    """Every policy that came into force, by digest; and the digests of those of a former form, which cannot be read.
+def settings_known(book: PolicyBook, ledger: Iterable[Record]) -> Settings:
+    """Every policy that was put in force, and who went by it.
 
     Args:
         book: What the policy topic says, judged by whose signatures count now.
         ledger: Topic `ledger`: it holds each that was applied, also by people who have left since.
     """
-    found, unread = {}, set()
+    history = _history(book.deployment, ledger)
+    found, unread = {}, set[str]()
+    for digest, applied in history.applied.items():
+        try:
+            found[digest] = policy_of(dict(applied.document))
+        except SettingsRefused:
+            unread.add(digest)
+    ends = {digest: applied.expires_at for digest, applied in history.applied.items()}
+    for release in book.releases.values():
+        found[release.digest], ends[release.digest] = release.in_force, release.proposal.expires_at
+    return Settings(found, unread, {digest: end for digest, end in ends.items() if end}, history)
+
+
+def _history(deployment: str, ledger: Iterable[Record]) -> SettingsHistory:
+    """What the ledger says of one deployment, as far as it can be read: 'beholden ledger verify' says how far."""
+    history = SettingsHistory()
     for record in ledger:
         with suppress(LedgerInvalid):  # damaged, or of a version before
             told = parse_record(record.value)
-            if (told.kind, told.deployment) != (APPLIED, book.deployment):
-                continue
-            document = told.body["document"]
-            try:
-                in_force = policy_of(document)
-                found[in_force.digest] = in_force
-            except SettingsRefused:
-                unread.add(hashlib.sha256(rfc8785.dumps(document)).hexdigest())
-    return found | {release.digest: release.in_force for release in book.releases.values()}, unread
+            if told.deployment == deployment:
+                history.take(told)
+    return history
 
 
 def kept(policy: PolicyInForce | None) -> timedelta | None:

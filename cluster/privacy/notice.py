@@ -135,7 +135,7 @@ def _kept(policy: Policy, profile: RetentionProfile) -> Iterator[str]:
         "Possible matches, without pictures": profile.alerts,
         "The face that a possible match is about, encrypted": profile.evidence,
         "Where an image could not be looked at, without the image": profile.dead_letters,
-        "Decisions, changes and counts, naming nobody": profile.ledger,
+        "Decisions, changes and counts, naming those who decided, and nobody who is sought or was seen": profile.ledger,
     }
     for what, how_long in kept.items():
         yield f"{what}: gone after {how_long.at_most} at the latest."

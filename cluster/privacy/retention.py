@@ -6,6 +6,9 @@ from operators.retention import Kept, RetentionProfile, lasts_ms
 FOR_EVER = (POLICY, LEDGER_HEADS)
 """Topics of which nothing is ever deleted: what was in force, and what the ledger is held against."""
 
+DATED_BY_KAFKA = (POLICY, ALERTS)
+"""Topics of which the time of a record decides: by which signatures count, and whether evidence must still be there."""
+
 
 def topics_of(profile: RetentionProfile) -> dict[str, Kept]:
     """How long, by name of the topic, without prefix."""

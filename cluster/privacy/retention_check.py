@@ -5,15 +5,16 @@ the oldest record is as old as all of that together, and a producer whose clock 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cluster.kafka.admin import KafkaConfigs, read_configs
 from cluster.kafka.topics import WATCHLIST
-from cluster.privacy.retention import FOR_EVER, topics_of
+from cluster.privacy.retention import DATED_BY_KAFKA, FOR_EVER, topics_of
 from cluster.settings import KafkaSettings
 from operators.errors import SettingsRefused
 from operators.retention import Kept, RetentionProfile, lasts_ms
 
+TIMES, BY_KAFKA = "message.timestamp.type", "LogAppendTime"
 AHEAD = "message.timestamp.after.max.ms"
 DAY_MS = 86_400_000
 FOR_EVER_MS = 100 * 365 * DAY_MS  # Kafka's own defaults for some times are as good as for ever
@@ -29,6 +30,7 @@ class Age:
         parts_ms: What it is made of, by the setting each comes from.
         endless: Why it has no end, if it has none.
         early: Why a record can be gone before its time to be kept is over, if one can.
+        undated: Why the time of a record, from which something follows, is nothing to go by, if it is not.
         is_there: Whether the topic exists; one that does not holds nothing.
     """
 
@@ -37,6 +39,7 @@ class Age:
     parts_ms: Mapping[str, int]
     endless: str | None = None
     early: str | None = None
+    undated: str | None = None
     is_there: bool = True
 
     @property
@@ -60,8 +63,11 @@ class Age:
 
     @property
     def is_kept(self) -> bool:
-        """Whether it is kept as the policy says: neither for longer than it promises nor for less than it asks for."""
-        return not self.is_there or (self.early is None and not self.is_late)
+        """Whether it is kept as the policy says: neither for longer than it promises nor for less than it asks for.
+
+        And with the times at which Kafka wrote it, where something follows from these.
+        """
+        return not self.is_there or (self.early is None and self.undated is None and not self.is_late)
 
     @property
     def is_late(self) -> bool:
@@ -73,7 +79,8 @@ def ages(profile: RetentionProfile, configs: KafkaConfigs) -> list[Age]:
     """The true maximum age of everything that a profile is about, topic by topic; and what is to be kept for ever."""
     found = [_deleted(topic, kept, configs) for topic, kept in topics_of(profile).items()]
     for_ever = [_kept(topic, configs) for topic in FOR_EVER]
-    return [*found, _withdrawn(lasts_ms(profile.watchlist.at_most), configs), *for_ever]
+    found += [_withdrawn(lasts_ms(profile.watchlist.at_most), configs), *for_ever]
+    return [replace(age, undated=_undated(age.topic, configs)) for age in found]
 
 
 def broken(found: Sequence[Age]) -> Iterator[str]:
@@ -87,6 +94,8 @@ def broken(found: Sequence[Age]) -> Iterator[str]:
             parts = " + ".join(f"{name} {readable(value)}" for name, value in age.parts_ms.items())
             really = age.endless or f"a record can become {readable(age.total_ms or 0)} old: {parts}"
             yield f"topic {age.topic}: {readable(age.at_most_ms)} is promised, and {really}"
+        if age.undated:
+            yield f"topic {age.topic}: {age.undated}"
 
 
 def readable(ms: int) -> str:
@@ -108,7 +117,7 @@ def _deleted(topic: str, kept: Kept, configs: KafkaConfigs) -> Age:
         "segment.ms": int(settings["segment.ms"]),
         **_until_unlinked(settings, configs),
     }
-    if settings["message.timestamp.type"] != "LogAppendTime":
+    if settings[TIMES] != BY_KAFKA:
         parts[AHEAD] = int(settings[AHEAD])
     return Age(topic, at_most_ms, parts, _endless(settings, parts), _early(settings, kept.keep, lasts_ms(kept.keep)))
 
@@ -124,6 +133,17 @@ def _kept(topic: str, configs: KafkaConfigs) -> Age:
             f"is to be kept for ever, and cleanup.policy is {settings['cleanup.policy']}: what a key had before is lost"
         )
     return Age(topic, None, {}, endless="as it is set" if early else "for ever", early=early)
+
+
+def _undated(topic: str, configs: KafkaConfigs) -> str | None:
+    """Why the time of a topic's records is nothing to go by, where it decides something."""
+    settings = configs.topics.get(topic)
+    if topic not in DATED_BY_KAFKA or settings is None or settings[TIMES] == BY_KAFKA:
+        return None
+    return (
+        f"what follows from its records depends on when Kafka wrote them, and {TIMES} is {settings[TIMES]}: whoever "
+        "writes them says when"
+    )
 
 
 def _early(settings: Mapping[str, str], keep: str, keep_ms: int) -> str | None:
@@ -174,7 +194,8 @@ def check(kafka: KafkaSettings, profile: RetentionProfile) -> list[Age]:
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
-        SettingsRefused: Something can become older than is promised, or be gone sooner than the policy says.
+        SettingsRefused: Something can become older than is promised, or be gone sooner than the policy says; or whoever
+            writes a record says when that was, where it decides something.
     """
     found = measure(kafka, profile)
     if faults := list(broken(found)):

@@ -10,13 +10,14 @@ from cluster.kafka.reader import Extent
 from cluster.kafka.topics import EVIDENCE, WATCHLIST
 from cluster.ports import Record
 from cluster.privacy.retention_check import Age, readable
-from cluster.wire.deletions import DONE
+from cluster.wire.deletions import DONE, DataClass
 from cluster.wire.ledger import LedgerInvalid, parse_record
 from cluster.wire.list_events import Change
 from cluster.wire.nonmatches import DROPPED, LATE
 from operators.policy import Policy
 
 NONMATCHES = "faces without a match"
+_DELETED = {DataClass.ALERT_EVIDENCE: (EVIDENCE, "documents"), DataClass.LIST_SNAPSHOT: (WATCHLIST, "copies on disks")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,9 @@ class Told:
                 return
             body, is_now = record.body, record.policy_digest == self.policy_digest
             if record.kind == DONE:
-                what = (
-                    f"{body['count']} documents: {body['method']} of {body['scope']}, {body['trigger']}, {body['by']}"
-                )
-                self._note(EVIDENCE, record.at, what)
+                of, unit = _DELETED[body["data_class"]]
+                what = f"{body['count']} {unit}: {body['method']} of {body['scope']}, {body['trigger']}, {body['by']}"
+                self._note(of, record.at, what)
             elif record.kind == Change.WITHDRAWN:
                 self.withdrawn += 1
                 self._note(WATCHLIST, record.at, f"one entry: {body['why']}, {body['by']}")

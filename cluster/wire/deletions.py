@@ -15,6 +15,7 @@ class DataClass(StrEnum):
     """What was deleted. Faces that match nobody are in `nonmatch.dropped`, as counts alone."""
 
     ALERT_EVIDENCE = "alert_evidence"
+    LIST_SNAPSHOT = "list_snapshot"
 
 
 class Trigger(StrEnum):
@@ -25,12 +26,14 @@ class Trigger(StrEnum):
     SUBJECT_REQUEST = "subject_request"
     AUTH_REFUSED = "auth_refused"
     KEY_LOST = "key_lost"
+    LAYOUT = "layout"  # whoever held it is not started any more
 
 
 class Method(StrEnum):
     """How."""
 
     CRYPTO_SHRED = "crypto_shred"
+    REMOVED = "removed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ def done_body(
     Args:
         deletion: What was done.
         at: When it was over, UTC-aware.
-        count: How many documents nobody can read any more.
+        count: How many documents nobody can read any more, or copies of the list are gone.
         verified: How that was made sure of, and what came out.
         residuals: What is left.
     """

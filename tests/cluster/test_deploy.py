@@ -52,6 +52,17 @@ def test_a_cluster_that_would_keep_things_for_too_long_is_not_started(
     assert not book.releases
 
 
+def test_a_cluster_whose_policies_anybody_can_date_is_not_started(
+    book: PolicyBook, sharded: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes a release would choose by whose signatures it is judged."""
+    age = Age("policy", None, {}, endless="for ever", undated="whoever writes them says when")
+    monkeypatch.setattr(deploy.retention_check, "measure", lambda kafka, profile: [age])
+    with pytest.raises(SettingsRefused, match="topic policy: whoever writes them says when"):
+        deploy.up(sharded, lambda _: None)
+    assert not book.releases
+
+
 def test_a_watchlist_whose_partitions_grew_is_not_followed(
     book: PolicyBook, sharded: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,6 +97,24 @@ def test_the_ledger_says_which_models_a_cluster_was_started_with(
         "people": "synthetic",
         "evaluation": "none",
     }
+
+
+def test_copies_of_the_list_that_are_removed_are_written_down(sharded: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each by who held it, on how many machines; where nothing was, nothing is said."""
+    sink, found = MemorySink(), [["shard-1-of-2-r0"], ["recogniser-1", "shard-1-of-2-r0"]]
+    kept = replace(sharded.settings, index=replace(sharded.settings.index, snapshots=Path("snapshots")))
+    plan = replace(sharded, settings=kept)
+    monkeypatch.setattr(deploy, "open_ledger", lambda plan: nullcontext(chain(sink)))
+    monkeypatch.setattr(deploy, "on_every_node", lambda *_: found)
+    deploy._sweep(plan, lambda _: None)
+    told = [each.body for message in sink.messages if (each := parse_record(message.value)).kind == "deletion.done"]
+    assert [(body["data_class"], body["scope"], body["count"], body["trigger"], body["method"]) for body in told] == [
+        ("list_snapshot", "the snapshot of recogniser-1", 1, "layout", "removed"),
+        ("list_snapshot", "the snapshot of shard-1-of-2-r0", 2, "layout", "removed"),
+    ]
+    found, written = [[], []], len(sink.messages)
+    deploy._sweep(plan, lambda _: None)
+    assert len(sink.messages) == written
 
 
 def _ended(plan: Plan) -> Plan:

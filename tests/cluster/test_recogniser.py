@@ -5,6 +5,7 @@ import weakref
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
@@ -59,6 +60,7 @@ class Feed:
 
     world: "World"
     trouble: str | None = None
+    latest: datetime = NOW
 
     @property
     def standing(self) -> Standing | None:

@@ -3,9 +3,12 @@
 import json
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +22,13 @@ import pytest
 from cluster.clocks import from_ms
 from cluster.folders import temporary_folder
 from cluster.kafka.admin import read_configs
-from cluster.kafka.topics import ALERTS, EVIDENCE, LEDGER, WATCHLIST
+from cluster.kafka.topics import ALERTS, EVIDENCE, LEDGER, POLICY, WATCHLIST
 from cluster.keys import read_evidence_key
-from cluster.privacy.retention import topics_of
+from cluster.privacy.retention import kept_settings, topics_of
 from cluster.privacy.retention_check import ages
 from cluster.privacy.retention_report import NONMATCHES
+from cluster.telemetry.receiver import Receiver
+from cluster.telemetry.span_store import SpanStore
 from cluster.watchlists.register import read_topic
 from cluster.wire.evidence import parse_evidence
 from cluster.wire.ledger import parse_record
@@ -71,11 +76,30 @@ def dumps() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, dumps: None) -> Iterator[Running]:
-    """As everywhere, with what the list's holders keep on a disk."""
+def traces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where spans are kept."""
+    return tmp_path_factory.mktemp("traces") / "traces.sqlite"
+
+
+@pytest.fixture(scope="module")
+def collector(traces: Path) -> Iterator[Receiver]:
+    """Takes the spans of all processes."""
+    store = SpanStore(traces)
+    receiver = Receiver("127.0.0.1", 0, store)
+    threading.Thread(target=receiver.serve_forever, daemon=True).start()
+    yield receiver
+    receiver.shutdown()
+    receiver.server_close()
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, dumps: None, collector: Receiver) -> Iterator[Running]:
+    """As everywhere, with what the list's holders keep on a disk, and the trace of every frame."""
     folder = tmp_path_factory.mktemp("deployment")
     content = write_deployment(folder)
     content["index"] |= {"snapshots": str(folder / "snapshots")}
+    content["telemetry"] = {"traces": {"otlp": collector.address, "share": 1.0}}
     with prepared(content) as running:
         running.put({f"person-{seed}": seed for seed in range(4)})
         running.up()
@@ -125,6 +149,13 @@ def told(running: Running, kind: str) -> list[dict[str, Any]]:
     return [dict(record.body) for record in found if record.kind == kind]
 
 
+def traced_frames(traces: Path) -> int:
+    """How many frames have come to have a span that was kept."""
+    with closing(sqlite3.connect(traces)) as store:
+        [(found,)] = store.execute("SELECT count(*) FROM span WHERE name = 'process frames'")
+    return int(found)
+
+
 def _dump_of(cwd: Path) -> Path:
     """Where the system writes the memory of a process with this working folder, but for what it adds to the name."""
     pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()
@@ -170,8 +201,8 @@ def test_a_recogniser_that_is_aborted_leaves_nothing_of_its_memory(running: Runn
     running.wait(lambda: all(each["state"] == "watching" for each in running.lanes()), "it is back")
 
 
-def test_an_alert_is_decided_again_to_the_bit_and_nothing_is_left_of_others(running: Running) -> None:
-    """A listed person between strangers; then strangers alone. All topics but frames, Ray, logs and snapshots."""
+def test_an_alert_is_decided_again_to_the_bit_and_nothing_is_left_of_others(running: Running, traces: Path) -> None:
+    """A listed person between strangers; then strangers alone. Topics but frames, Ray, logs, spans and snapshots."""
     both, alone = noisy([STRANGERS[0], 2, STRANGERS[1]]), noisy(list(STRANGERS))
     running.publish([(CAMERAS[0], both), *((camera, alone) for camera in CAMERAS for _ in range(20))])
     [alert] = running.alerts({"person-2"})["person-2"]
@@ -194,7 +225,8 @@ def test_an_alert_is_decided_again_to_the_bit_and_nothing_is_left_of_others(runn
     snapshots = running.plan.settings.index.snapshots
     assert snapshots is not None
     running.wait(lambda: any(snapshots.rglob("manifest.json")), "a snapshot of the list")
-    folders = [running.run.folder, temporary_folder(running.plan.settings.cluster), snapshots]
+    running.wait(lambda: traced_frames(traces) > frames / 2, "spans of frames that nobody alerted about")
+    folders = [running.run.folder, temporary_folder(running.plan.settings.cluster), snapshots, traces.parent]
     assert all(folder.is_dir() for folder in folders)
     assert wanted.in_files(folders, leave_out=_holds_frames) == {}
     assert wanted.in_files([running.run.folder], leave_out=lambda path: not _holds_frames(path))
@@ -266,6 +298,14 @@ def test_topics_are_kept_as_promised_and_a_change_is_found(running: Running, tmp
     run.beholden("retention", "apply", "-f", str(run.file), "--by", "the test")
     run.beholden("retention", "check", "-f", str(run.file))
     assert told(running, "retention.applied")[-1]["by"] == "the test"
+    theirs = {**kept_settings(), "message.timestamp.type": "CreateTime"}
+    _set(kafka, POLICY, theirs)
+    running.wait(lambda: theirs.items() <= read_configs(kafka, [POLICY]).topics[POLICY].items(), "it is set")
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        run.beholden("retention", "check", "-f", str(run.file))
+    assert "topic policy: what follows from its records depends on when Kafka wrote them" in refused.value.output
+    run.beholden("retention", "apply", "-f", str(run.file), "--by", "the test")
+    run.beholden("retention", "check", "-f", str(run.file))
 
 
 def reported(running: Running) -> dict[str, dict[str, Any]]:

@@ -15,14 +15,18 @@ from typing import Any
 import pytest
 import yaml
 
+from cluster.clocks import SystemClock
 from cluster.kafka.producer import KafkaSink, producing
 from cluster.kafka.topics import ALERTS, LEDGER, POLICY
+from cluster.ledger.settings_history import SettingsHistory
+from cluster.ledger.writer import LedgerWriter
 from cluster.policies.desk import read_book, renumbered, whole_ms
 from cluster.policies.in_force import policy_of
 from cluster.policies.release import draft
 from cluster.watchlists.register import read_topic
 from cluster.wire.ledger import LedgerRecord, parse_record
-from cluster.wire.release import Release, encode_release
+from cluster.wire.release import Release, applied_body, encode_release
+from cluster.wire.settings import APPLIED
 from cluster.wire.text import parse_time
 from tests.drawn import CAMERAS, scene, write_deployment
 from tests.running import Running, prepared, showing
@@ -31,7 +35,7 @@ pytestmark = pytest.mark.integration
 
 RECOGNISERS, SWITCHES, EVERY_S, FRAMES_PER_S = 4, 100, 0.2, 20
 BAD = 10  # switches between two documents that must not be followed
-WITHIN = timedelta(seconds=5)
+WITHIN, MS = timedelta(seconds=5), timedelta(milliseconds=1)
 
 log = logging.getLogger("test_switches")
 
@@ -65,8 +69,20 @@ def alerts(running: Running) -> list[dict[str, Any]]:
 
 def ledger(running: Running, kind: str) -> list[LedgerRecord]:
     """All records of a kind so far."""
-    records = [parse_record(record.value) for record in read_topic(running.plan.settings.kafka, LEDGER)]
-    return [record for record in records if record.kind == kind]
+    return [record for record in records(running) if record.kind == kind]
+
+
+def records(running: Running) -> list[LedgerRecord]:
+    """All records so far."""
+    return [parse_record(record.value) for record in read_topic(running.plan.settings.kafka, LEDGER)]
+
+
+def agrees(history: SettingsHistory, alert: dict[str, Any]) -> bool:
+    """Whether the ledger alone says of the alert's camera and time what the alert says; both to the millisecond."""
+    at = parse_time(alert["alerted_at"])
+    said = [each for moment in (at, at - MS) for each in history.of_camera(alert["camera"], moment) if each.in_scope]
+    found = {(each.number, each.digest, each.thresholds[alert["watchlist"]]) for each in said}
+    return (alert["policy"]["number"], alert["policy"]["digest"], alert["threshold"]) in found
 
 
 def following(running: Running, former: Release, number: int) -> Release:
@@ -85,8 +101,12 @@ def test_a_hundred_switches_under_load(running: Running) -> None:
     released, bad = {newest.number: newest}, []
     with load(running), producing(settings.kafka, "the test") as producer:
         topic = KafkaSink(settings.kafka, producer, POLICY)
+        desk = LedgerWriter(
+            KafkaSink(settings.kafka, producer, LEDGER), deployment, "policy-desk", newest.digest, SystemClock()
+        )
         for number in range(2, 2 + SWITCHES):
             newest = released[number] = following(running, newest, number)
+            desk.write(APPLIED, applied_body(newest)).wait(60)
             topic.send(deployment, encode_release(newest), []).wait(60)
             if number % BAD == 0:
                 whole = encode_release(following(running, newest, number + 1))
@@ -106,6 +126,8 @@ def test_a_hundred_switches_under_load(running: Running) -> None:
         assert first[by.digest] <= parse_time(alert["alerted_at"])
     log.info("%d alerts under %d policies; %s", len(found), len(named), spread(told, released))
     assert len(named) > SWITCHES / 4
+    history = SettingsHistory.of(records(running))
+    assert [alert for alert in found if not agrees(history, alert)] == []
     assert len(found) == len({alert["alert_id"] for alert in found})
     offsets = {record.ref.offset: record.value for record in read_topic(settings.kafka, POLICY)}
     due = Counter((f"recogniser-{slot}", value) for slot in range(RECOGNISERS) for value in bad)

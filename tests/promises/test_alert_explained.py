@@ -1,7 +1,7 @@
 """Promise: an alert is decided again from its records, without its frame, and every step comes out to the bit."""
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -11,23 +11,31 @@ import pytest
 
 from cluster.clocks import HandClock
 from cluster.keys import new_evidence_key, new_keys
+from cluster.ledger.settings_history import FOR_EVER, Ordered, SettingsHistory, Span
 from cluster.pipeline import Pipeline
 from cluster.plan import Plan, open_vision, read_plan
+from cluster.policies.in_force import policy_of
 from cluster.privacy.evidence import EvidenceSink
-from cluster.privacy.explain import AlertUnreadable, Records, Step, Verdict, differs, explain
+from cluster.privacy.explain import AlertUnreadable, Records, differs, explain
+from cluster.privacy.explain_settings import Settings
+from cluster.privacy.explain_steps import Step, Verdict
 from cluster.results import Outlets
 from cluster.strict_yaml import read
 from cluster.watchlists.admission import Origin, Person
 from cluster.watchlists.enrol import Picture, enrol
 from cluster.wire.entries import EntryRecord, parse_entry
+from cluster.wire.order import Action
 from indexes.backends import faiss_backend
 from indexes.watchlist import Watchlist
 from operators.embed import open_embedder
+from operators.hours import WEEKDAYS
 from operators.models import ModelManifest, read_model
 from operators.onnx import Device
 from operators.types import Float32
 from tests.builders import EVIDENCE_KEY, NOW, Lane, chain, record
 from tests.drawn import scene, write_deployment
+
+MINUTE, MS = timedelta(minutes=1), timedelta(milliseconds=1)
 
 
 @dataclass(slots=True)
@@ -41,7 +49,10 @@ class Told:
 
     def steps(self, *, alert: dict[str, Any] | None = None, **changes: Any) -> dict[str, Step]:
         """The steps by name, of the alert or of a changed one."""
-        found = explain(json.dumps({**self.alert, **(alert or {})}).encode(), replace(self.records, **changes))
+        names = {field.name for field in fields(Settings)}
+        settings = replace(self.records.settings, **{name: changes.pop(name) for name in names & changes.keys()})
+        changed = replace(self.records, settings=settings, **changes)
+        found = explain(json.dumps({**self.alert, **(alert or {})}).encode(), changed)
         return {step.what: step for step in found}
 
 
@@ -80,7 +91,10 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     records = Records(
         sealed=[each.value for each in lane.evidence.messages if each.key == alert["alert_id"]],
         key=EVIDENCE_KEY,
-        policies={plan.in_force.digest: plan.in_force},
+        settings=Settings(
+            {plan.in_force.digest: plan.in_force},
+            history=SettingsHistory(spans=[went_by(plan.in_force.digest)]),
+        ),
         entries=entries,
         contract=plan.contract,
         provider=again.provider,
@@ -91,12 +105,17 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     return Told(plan, alert, records, entries)
 
 
+def went_by(digest: str, since: timedelta = -MINUTE, until: timedelta | None = None) -> Span:
+    """A recogniser that went by a policy from so long before the alert on, until so long after it or for ever."""
+    return Span("recogniser-0", "c", 1, digest, NOW + since, FOR_EVER if until is None else NOW + until)
+
+
 def test_every_step_of_an_alert_comes_out_to_the_bit(told: Told) -> None:
     """By models opened anew, one crop alone, though it was embedded together with three others."""
     steps = told.steps()
     assert list(steps) == [
-        "id", "evidence", "key", "crop", "detector", "embedder", "contract", "policy", "threshold", "confidence",
-        "gates", "as recorded", "cosine 1", "decision",
+        "id", "evidence", "key", "crop", "detector", "embedder", "contract", "policy", "in force", "stop", "camera",
+        "times", "threshold", "confirmed", "confidence", "gates", "as recorded", "cosine 1", "decision",
     ]  # fmt: skip
     assert {step.verdict for step in steps.values()} == {Verdict.EQUAL}
     assert steps["cosine 1"].recomputed == repr(told.alert["cosine"])
@@ -154,6 +173,82 @@ def test_a_vector_does_not_depend_on_who_else_was_in_view(threads: int) -> None:
         np.testing.assert_array_equal(embedder.embed(crops[:faces]), alone[:faces])
 
 
+@pytest.mark.parametrize(
+    ("change", "what", "why"),
+    [
+        ({"cameras": ["exit"]}, "camera", "no camera of policy 1"),
+        ({"end": "2026-01-31T12:00:00Z", "review_by": "2026-01-31T12:00:00Z"}, "times", "before its start or"),
+        ({"review_by": "2026-01-31T12:00:00Z"}, "times", "before its start or"),
+        ({"start": "2026-01-31T12:00:01Z"}, "times", "before its start or"),
+        ({"hours": {"zone": "UTC", "windows": {day: ["12:01-13:00"] for day in WEEKDAYS}}}, "times", "outside"),
+        ({"sightings": {"confirm_frames": 2, "of_frames": 3}}, "confirmed", "2 of 3 are asked for"),
+    ],
+)
+def test_an_alert_outside_what_its_policy_covers_is_found_out(
+    told: Told, change: dict[str, Any], what: str, why: str
+) -> None:
+    """Its camera, its hours, its period, and the frames that have to agree, whatever its cosine is."""
+    document = json.loads(told.plan.in_force.canonical)
+    merged = {name: {**document[name], **new} if isinstance(new, dict) else new for name, new in change.items()}
+    other = policy_of({**document, **merged})
+    step = told.steps(policies={told.plan.in_force.digest: replace(told.plan.in_force, policy=other.policy)})[what]
+    assert (step.verdict, why in step.recomputed) == (Verdict.DIFFERS, True), step
+
+
+@pytest.mark.parametrize(
+    ("alert", "what"),
+    [
+        ({"captured_at": "2025-12-31T23:59:59.999Z"}, "times"),
+        ({"alerted_at": "2099-01-01T00:00:00.000Z"}, "times"),
+        ({"passage": {"id": "p", "frames": 0, "of_frames": 1}}, "confirmed"),
+        ({"passage": {"id": "p", "frames": 2, "of_frames": 1}}, "confirmed"),
+        ({"passage": {"id": "p", "frames": 1, "of_frames": 9}}, "confirmed"),
+    ],
+)
+def test_times_and_frames_of_an_alert_are_held_against_its_policy(told: Told, alert: dict[str, Any], what: str) -> None:
+    """Both when the frame was taken and when somebody was alerted; its id holds neither these nor the frames."""
+    steps = told.steps(alert=alert)
+    assert steps["id"].verdict is Verdict.EQUAL
+    assert steps[what].verdict is Verdict.DIFFERS
+
+
+def test_a_loosening_explains_nothing_once_its_time_is_over(told: Told) -> None:
+    """Until then it does."""
+    digest = told.plan.in_force.digest
+    assert told.steps(ends={digest: NOW + MINUTE})["loosened"].verdict is Verdict.EQUAL
+    over = told.steps(ends={digest: NOW})["loosened"]
+    assert (over.verdict, over.recomputed) == (Verdict.DIFFERS, "its time was over at 2026-01-31T12:00:00.000Z")
+
+
+def test_a_policy_by_which_nobody_went_explains_nothing(told: Told) -> None:
+    """It was put into the ledger, and perhaps into the topic; whoever alerts by one has acknowledged it before."""
+    digest, other = told.plan.in_force.digest, "0" * 64
+    for spans in ([], [went_by(other)], [went_by(digest, 2 * MS)], [went_by(digest, until=-2 * MS)]):
+        step = told.steps(history=SettingsHistory(spans=spans))["in force"]
+        assert (step.verdict, step.recomputed) == (Verdict.DIFFERS, "nobody has acknowledged to go by it then")
+    for span in (went_by(digest, 0 * MS), went_by(digest, until=0 * MS)):  # told to the millisecond, as the alert is
+        assert told.steps(history=SettingsHistory(spans=[span]))["in force"].verdict is Verdict.EQUAL
+
+
+def test_an_alert_after_all_have_followed_a_stop_is_found_out(told: Told) -> None:
+    """Until it is followed, and once somebody has resumed, there may be alerts."""
+    digest = told.plan.in_force.digest
+    stop = Ordered(Action.STOP, "dan", "the test", NOW - 10 * MS)
+    resume = Ordered(Action.RESUME, "dan", "it is over", NOW - 2 * MS)
+    for orders, followed_at, verdict in (
+        ([stop], NOW + MS, Verdict.EQUAL),
+        ([stop], NOW - 5 * MS, Verdict.DIFFERS),
+        ([stop, resume], NOW - 5 * MS, Verdict.EQUAL),
+    ):
+        followed = {"recogniser-0": [(followed_at, True)]}
+        history = SettingsHistory(spans=[went_by(digest)], orders=orders, _followed=followed)
+        step = told.steps(history=history)["stop"]
+        assert step.verdict is verdict, step
+    began = SettingsHistory(spans=[went_by(digest, -5 * MS)], orders=[stop])
+    step = told.steps(history=began)["stop"]
+    assert (step.verdict, step.recomputed) == (Verdict.DIFFERS, "stopped by dan at 2026-01-31T11:59:59.990Z: the test")
+
+
 def test_a_face_that_the_gates_refuse_is_found_out(told: Told) -> None:
     """Whoever compared it did not go by the policy."""
     policy = told.plan.in_force.policy
@@ -205,6 +300,7 @@ def test_a_policy_of_a_former_form_is_no_difference(told: Told) -> None:
         ({"sealed": [], "age": timedelta(hours=21)}, "evidence", "is kept for"),
         ({"sealed": [], "kept": None}, "evidence", "its policy is not known"),
         ({"policies": {}}, "policy", "no policy of this digest has come into force"),
+        ({"history": SettingsHistory()}, "in force", "nobody has acknowledged to go by it then"),
     ],
 )
 def test_what_must_be_there_and_is_not_is_a_difference(

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ import yaml
 
 from cluster import recogniser as recogniser_module
 from cluster.account import Shed
+from cluster.clocks import SystemClock
+from cluster.ledger.settings_history import SettingsHistory
+from cluster.ledger.writer import LedgerWriter
 from cluster.memory_io import MemorySink
 from cluster.plan import Plan, read_plan
 from cluster.policies import feed as policy_feed
@@ -28,7 +31,8 @@ from cluster.recogniser import Recogniser
 from cluster.results import Outlets
 from cluster.wire.ledger import LedgerRecord, parse_record
 from cluster.wire.order import Action, Order, encode_order
-from cluster.wire.release import Release, encode_release
+from cluster.wire.release import Release, applied_body, encode_release
+from cluster.wire.settings import APPLIED
 from cluster.wire.text import parse_time
 from operators.types import FrameRef
 from tests.builders import EVIDENCE_KEY, FakeIndex, FakeVision, record
@@ -36,6 +40,7 @@ from tests.drawn import CAMERAS, write_deployment
 from tests.waiting import PATIENCE_S
 
 RECOGNISERS, SWITCHES, BAD, WAIT_S = 4, 100, 10, PATIENCE_S
+MS = timedelta(milliseconds=1)
 GONE_BY, NEWEST = 5, 50  # every fifth policy is left alone until somebody alerts by it, as the last alerts tell
 
 
@@ -130,6 +135,9 @@ class World:
     lanes: list[Recogniser] = field(default_factory=list)
     failed: list[int] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.desk = LedgerWriter(self.ledger, "drawn", "policy-desk", self.plan.in_force.digest, SystemClock())
+
     def start(self, slot: int) -> Recogniser:
         """A recogniser, made with the plan of the first day."""
         index: Any = FakeIndex()
@@ -147,6 +155,7 @@ class World:
         document = {**json.loads(self.plan.in_force.canonical), "policy": number}
         document["watchlists"]["sought"]["threshold"] = round(0.82 + number * 37 % 100 / 2000, 4)
         found = draft(policy_of(document), former, "the test", whole_ms(datetime.now(UTC)), "the test")
+        self.desk.write(APPLIED, applied_body(found))  # as the desk does, before anybody can go by it
         self.policy.write(encode_release(found))
         return found
 
@@ -161,8 +170,11 @@ class World:
 
     def of_kind(self, kind: str) -> list[LedgerRecord]:
         """The ledger's records of one kind."""
-        records = [parse_record(message.value) for message in list(self.ledger.messages)]
-        return [record for record in records if record.kind == kind]
+        return [record for record in self.records() if record.kind == kind]
+
+    def records(self) -> list[LedgerRecord]:
+        """The ledger."""
+        return [parse_record(message.value) for message in list(self.ledger.messages)]
 
     def wait(self, until: Callable[[], bool]) -> None:
         """Wait for something to become true."""
@@ -201,8 +213,31 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         lane.close(WAIT_S)
 
 
+def outermost(alerts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The first and the last alert of each camera under each policy: those nearest to a switch."""
+    found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for alert in sorted(alerts, key=lambda alert: str(alert["alerted_at"])):
+        found.setdefault((alert["camera"], alert["policy"]["digest"]), []).append(alert)
+    return [alert for group in found.values() for alert in (group[0], group[-1])]
+
+
+def said_by_ledger(history: SettingsHistory, alert: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """What decided before an alert's camera when it was alerted: number, digest, threshold, whether anything could.
+
+    An alert has its time to the millisecond, and so has a switch: one within it may stand on either side.
+    """
+    camera, at = alert["camera"], parse_time(alert["alerted_at"])
+    writer = f"recogniser-{CAMERAS.index(camera)}"
+    found = [*history.of_camera(camera, at), *history.of_camera(camera, at - MS)]
+    of_it = [each for each in found if writer in each.writers]
+    return [(each.number, each.digest, each.thresholds[alert["watchlist"]], each.in_scope) for each in of_it]
+
+
 def test_each_alert_agrees_with_the_policy_it_names(world: World) -> None:
-    """And is written after its recogniser has acknowledged that; what must not be followed changes nothing."""
+    """And is written after its recogniser has acknowledged that; what must not be followed changes nothing.
+
+    The ledger alone says of its camera and its time what it says; an alert with another's time is found.
+    """
     newest = world.release(None, 1)
     released, bad = {1: newest}, []
     world.wait(lambda: len(world.told()) > 0)
@@ -229,6 +264,14 @@ def test_each_alert_agrees_with_the_policy_it_names(world: World) -> None:
         assert since[f"recogniser-{camera}", by.digest] <= parse_time(alert["alerted_at"])
     assert len({alert["policy"]["number"] for alert in alerts}) >= SWITCHES / GONE_BY
     assert Counter((each.writer, each.body["offset"]) for each in world.of_kind("policy.refused")) == expected
+    history, nearest = SettingsHistory.of(world.records()), outermost(alerts)
+    for alert in nearest:
+        said = said_by_ledger(history, alert)
+        assert (alert["policy"]["number"], alert["policy"]["digest"], alert["threshold"], True) in said
+    first, last = nearest[0], nearest[-1]
+    strange = said_by_ledger(history, {**first, "alerted_at": last["alerted_at"]})
+    assert strange
+    assert first["policy"]["digest"] not in {digest for _, digest, _, _ in strange}
 
 
 def has_heard(lane: Recogniser) -> bool:

@@ -16,8 +16,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
+import cv2
 import numpy as np
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from cluster.account import Account
 from cluster.clocks import HandClock
@@ -29,6 +31,11 @@ from cluster.plan import Plan, open_vision, read_plan
 from cluster.privacy.evidence import EvidenceSink
 from cluster.results import Outlets
 from cluster.settings import Limits
+from cluster.telemetry.context import TraceContext
+from cluster.telemetry.otlp_spans import request
+from cluster.telemetry.receiver import stored_spans
+from cluster.telemetry.span_store import SpanStore
+from cluster.telemetry.spans import Kind, Span
 from cluster.watchlists.admission import Origin, Person
 from cluster.watchlists.enrol import Picture, enrol
 from cluster.wire.entries import parse_entry
@@ -38,13 +45,14 @@ from indexes.backends import Backend, exact_backend, faiss_backend
 from indexes.watchlist import Watchlist
 from operators.decode import decode, encode
 from operators.jpeg import JpegLimits, check_header
-from operators.types import Float32, FrameRef
+from operators.types import Float32, FrameRef, Image
 from operators.vision import Seen, Vision
 from tests.builders import EVIDENCE_KEY, NOW, Lane, chain, record
 from tests.drawn import CAMERAS, scene, write_deployment
 from tests.sentinel import Sentinel, all_of, sentinel_of
 
 LISTED, STRANGERS = 2, (7, 9, 11)
+STRIP_PX = 12  # of the face beside; the picture goes 16 px into its box
 
 
 @pytest.fixture(scope="module")
@@ -122,10 +130,18 @@ class Run:
         for message in self.lane.evidence.messages:
             document = EVIDENCE_KEY.open(message.value, message.key)
             assert document is not None
-            evidence = parse_evidence(document, message.key)
-            context = decode(evidence.context, check_header(evidence.context, _limits()))
-            opened += [document, evidence.crop.tobytes(), context.tobytes()]
+            opened += [document, parse_evidence(document, message.key).crop.tobytes()]
         return opened
+
+    def pictures(self) -> list[Image]:
+        """What the evidence shows to people: encoded anew, so that no pixel is what it was."""
+        found = []
+        for message in self.lane.evidence.messages:
+            document = EVIDENCE_KEY.open(message.value, message.key)
+            assert document is not None
+            context = parse_evidence(document, message.key).context
+            found.append(decode(context, check_header(context, _limits())))
+        return found
 
 
 def _bytes_of(messages: list[Message]) -> list[bytes]:
@@ -211,6 +227,31 @@ def test_nothing_of_a_stranger_is_left(
     assert leaks(found, all_of(sentinels(vision))) == {}
 
 
+def alike(picture: Image, part: Image) -> float:
+    """How much any place of a picture is like a part of another, 1 at most."""
+    return float(cv2.matchTemplate(picture, part, cv2.TM_CCOEFF_NORMED).max())
+
+
+def test_the_picture_of_a_listed_person_shows_no_stranger_beside(
+    plan: Plan,
+    vision: Vision,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of whom it would show a strip: it does when nobody is painted over (the control)."""
+    image = decode(FRAMES["both"], check_header(FRAMES["both"], _limits()))
+    [seen] = vision.see([FRAMES["both"]])
+    assert isinstance(seen, Seen)
+    _, top, right, bottom = min(seen.faces.boxes.astype(int).tolist())
+    strip = image[top:bottom, right - STRIP_PX : right]
+    [picture] = run(plan, vision, tmp_path, exact_backend(), caplog, capfd).pictures()
+    monkeypatch.setattr("operators.vision.paint_over", lambda *_: None)
+    [shown] = run(plan, vision, tmp_path, exact_backend(), caplog, capfd).pictures()
+    assert alike(picture, strip) < 0.7 < 0.9 < alike(shown, strip)
+
+
 class Leaky(Pipeline):
     """With a bug: what it sees gets out somewhere."""
 
@@ -256,6 +297,19 @@ def test_a_leak_on_purpose_is_found_in_every_place(
     leaky = type("LeaksThere", (Leaky,), {"place": place, "folder": tmp_path})
     found = leaks(run(plan, vision, tmp_path, exact_backend(), caplog, capfd, leaky), wanted)
     assert set(found) == {place}
+
+
+def test_what_leaks_into_a_span_is_found_where_spans_are_kept(vision: Vision, tmp_path: Path) -> None:
+    """An error's text that holds what could not be compared; `tests/integration/test_evidence.py` looks for others."""
+    [sentinel, *_] = sentinels(vision)
+    context, store = TraceContext(1, 1, True), SpanStore(tmp_path / "traces.sqlite")
+    for name in ("vector, as text", "crop, hexadecimal"):
+        error = f"cannot compare {sentinel.forms[name].decode()}"
+        body = request({}, [Span("process frames", Kind.CONSUMER, context, None, 1, 2, error=error)])
+        assert sentinel.in_bytes(body) == {name}
+        store.add(list(stored_spans(ExportTraceServiceRequest.FromString(body))))
+        assert name in ", ".join(sentinel.in_files([tmp_path]).values())
+    store.close()
 
 
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {

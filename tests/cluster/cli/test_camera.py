@@ -37,6 +37,12 @@ class Publisher:
         self.closed += 1
 
 
+@pytest.fixture(autouse=True)
+def dumps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process keeps its right to a core dump: other tests need it."""
+    monkeypatch.setattr(cli, "no_core_dumps", lambda: None)
+
+
 @pytest.fixture
 def publisher(monkeypatch: pytest.MonkeyPatch) -> Publisher:
     """The broker."""

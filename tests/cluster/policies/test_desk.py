@@ -23,7 +23,19 @@ from operators.policy import Policy
 from tests.builders import NOW, TOMORROW
 from tests.cluster.policy_topic import Topics, in_memory
 from tests.drawn import write_deployment
-from tests.releases import SIGNERS, SOON, approved, changed, damaged, loosening, order, proposed, signed, threshold
+from tests.releases import (
+    SIGNERS,
+    SOON,
+    approved,
+    changed,
+    damaged,
+    in_topic,
+    loosening,
+    order,
+    proposed,
+    signed,
+    threshold,
+)
 
 FIRST = approved(changed())
 SECOND = loosening(changed(8, threshold(0.55)), FIRST)
@@ -375,6 +387,20 @@ def test_before_the_first_policy_there_is_no_topic_and_none_in_force(
     for act in (partial(read_book, plan.settings, "drawn"), partial(plan_now, plan)):
         with pytest.raises(BrokerUnavailable, match="gone"):
             act()
+
+
+def test_a_record_from_outside_the_calendar_keeps_nobody_from_reading_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is refused, as every process refuses it."""
+    file = tmp_path / "cluster.yaml"
+    file.write_text(json.dumps({"cluster": "drawn", **write_deployment(tmp_path)}))
+    settings = replace(read_plan(file).settings, people=SIGNERS)
+    release = encode_release(approved(changed(7)))
+    records = [replace(in_topic(release), timestamp_ms=10**18), in_topic(release, 1)]
+    monkeypatch.setattr(policy_desk, "read_topic", lambda *_: records)
+    book = read_book(settings, "test")
+    assert ([each.reason for each in book.refused], list(book.releases)) == ([ReleaseReason.CLOCK], [1])
 
 
 def test_a_policy_under_another_number_says_the_same() -> None:

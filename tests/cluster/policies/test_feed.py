@@ -2,11 +2,13 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from cluster.account import Shed
 from cluster.clocks import HandClock
 from cluster.kafka.reader import OffsetsUnknown
 from cluster.policies import feed as policy_feed
@@ -18,8 +20,9 @@ from cluster.settings import KafkaSettings
 from cluster.wire.order import Action, encode_order
 from cluster.wire.release import Release, encode_release
 from operators.errors import BrokerUnavailable, PolicyUnknown
+from operators.hours import WEEKDAYS
 from tests.builders import NOW
-from tests.releases import SIGNERS, approved, changed, in_topic, order, proposed, signed, threshold
+from tests.releases import SIGNERS, approved, changed, in_topic, loosening, order, proposed, signed, threshold
 
 FIRST = approved(changed(7))
 SECOND = signed(proposed(changed(8, threshold(0.7)), FIRST), ada=Role.PROPOSE)
@@ -37,6 +40,8 @@ class Topic:
         opened: From which offsets it was read.
         answers: Whether the broker says where it ends.
         of_others: Offsets of records of another deployment.
+        clock: What the machine's clock shows.
+        dated: When Kafka wrote a record, by offset; now, where nothing is said.
     """
 
     records: list[bytes] = field(default_factory=list)
@@ -45,6 +50,8 @@ class Topic:
     opened: list[int] = field(default_factory=list)
     answers: bool = True
     of_others: frozenset[int] = frozenset()
+    clock: HandClock = field(default_factory=lambda: HandClock(NOW))
+    dated: dict[int, datetime] = field(default_factory=dict)
     feed: PolicyFeed | None = None
     at: int = 0
 
@@ -65,7 +72,10 @@ class Topic:
         keys = ["other" if at in self.of_others else "test" for at in range(len(self.records))]
         found = [in_topic(self.records[at], at, keys[at]) for at in range(self.at, min(self.at + 1, len(self.records)))]
         self.at += len(found)
-        return found
+        return [replace(each, timestamp_ms=self._ms(each.ref.offset)) for each in found]
+
+    def _ms(self, offset: int) -> int:
+        return int(self.dated.get(offset, NOW).timestamp() * 1000)
 
     def is_current(self) -> bool:
         """See `TopicReader`."""
@@ -89,7 +99,7 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> Topic:
     run = PolicyFeed._run
     monkeypatch.setattr(PolicyFeed, "_run", lambda _: None)
     state = PolicyState("test", SIGNERS, lambda _: None)
-    found.feed = PolicyFeed(found.open, state, HandClock(NOW), gives_up=lambda: True)
+    found.feed = PolicyFeed(found.open, state, found.clock, gives_up=lambda: True)
     monkeypatch.setattr(PolicyFeed, "_run", run)
     monkeypatch.setattr(found.feed._stopping, "wait", lambda _: None)
     return found
@@ -165,6 +175,61 @@ def test_while_the_broker_is_silent_nobody_goes_on(topic: Topic) -> None:
     topic.answers = True
     follow(topic, nothing)
     assert feed.halting(FIRST.digest) is None
+
+
+MINUTE = timedelta(minutes=1)
+LATER = f"{NOW + 5 * MINUTE:%Y-%m-%dT%H:%M:%SZ}"
+ENDING = {
+    "loosening": loosening(changed(8, threshold(0.5)), FIRST, expires_at=NOW + 5 * MINUTE),
+    "end": signed(proposed(changed(8, threshold(0.7), end=LATER, review_by=LATER), FIRST), ada=Role.PROPOSE),
+    "review": signed(proposed(changed(8, threshold(0.7), review_by=LATER), FIRST), ada=Role.PROPOSE),
+}
+
+
+def lapsed(feed: PolicyFeed, release: Release) -> bool:
+    """Whether this policy's time is over."""
+    halt = feed.halting(release.digest)
+    return halt is not None and halt.reason is Shed.LAPSED
+
+
+@pytest.mark.parametrize("release", ENDING.values(), ids=ENDING)
+def test_a_clock_that_is_set_back_revives_nothing(topic: Topic, release: Release) -> None:
+    """What is over stays over, whether a frame was there to ask about it or not."""
+    topic.records = [encode_release(FIRST), encode_release(release)]
+    feed = follow(topic, nothing, nothing)
+    assert not lapsed(feed, release)
+    topic.clock.time = NOW + 5 * MINUTE
+    follow(topic, nothing)
+    topic.clock.time = NOW
+    assert lapsed(feed, release)
+    assert feed.latest == NOW + 5 * MINUTE
+
+
+@pytest.mark.parametrize("release", ENDING.values(), ids=ENDING)
+def test_a_clock_that_was_always_behind_is_corrected_by_kafkas(topic: Topic, release: Release) -> None:
+    """As far as the topic's records say: anybody's."""
+    topic.records, topic.of_others = [encode_release(FIRST), encode_release(release), b"other"], frozenset([2])
+    topic.dated = {2: NOW + 5 * MINUTE - timedelta(seconds=1)}
+    feed = follow(topic, nothing, nothing, nothing)
+    assert not lapsed(feed, release)
+    topic.records.append(b"rubbish")
+    topic.dated[3] = NOW + 5 * MINUTE
+    follow(topic, nothing)
+    assert lapsed(feed, release)
+
+
+def test_hours_and_a_start_go_by_the_clock_as_it_is(topic: Topic) -> None:
+    """A clock that ran ahead for a moment must not open the hours that it showed."""
+    hours = {"zone": "Europe/London", "windows": {day: ["13:00-14:00"] for day in WEEKDAYS}}
+    release = signed(proposed(changed(8, threshold(0.7), hours=hours), FIRST), ada=Role.PROPOSE)
+    topic.records = [encode_release(FIRST), encode_release(release)]
+    feed = follow(topic, nothing, nothing)
+    topic.clock.time = NOW + 60 * MINUTE
+    assert feed.halting(release.digest) is None
+    topic.clock.time = NOW
+    halt = feed.halting(release.digest)
+    assert halt is not None
+    assert halt.reason is Shed.OUT_OF_HOURS
 
 
 def test_a_new_connection_reads_on_where_the_last_one_ended(topic: Topic) -> None:

@@ -33,6 +33,16 @@ def test_who_has_not_changed_over_in_time_is_told_of_once() -> None:
     assert (spread.cases, spread.has_late) == ([], False)
 
 
+def test_another_policy_of_the_same_number_is_another_policy() -> None:
+    """A number can be taken twice, by a cluster file against the topic; what decides is named by its digest."""
+    spread, other = Spread(), GoesBy(8, "9" * 64, NOW)
+    lanes = {"recogniser-0": switched(), "recogniser-1": other}
+    assert [spread.look(NEW, lanes, asked_s) for asked_s in (100.0, 102.1)] == [[], []]
+    assert (spread.late_members, spread.has_late) == (1, True)
+    [case] = spread.look(NEW, lanes, 104.0)
+    assert case.late == ("recogniser-1",)
+
+
 def test_those_that_changed_over_far_apart_are_told_of() -> None:
     """Though all go by the newest policy now; who began with it, or goes by one to come, is no case."""
     spread = Spread()

@@ -3,7 +3,7 @@
 import json
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import cast
 
 import pytest
@@ -33,6 +33,7 @@ class Feed:
 
     standing: Standing | None = None
     trouble: str | None = None
+    latest: datetime = NOW
 
 
 @dataclass
@@ -147,6 +148,9 @@ def test_what_ends_the_policy_and_which_cameras_it_watches_is_shown() -> None:
     stopped = World(Feed(replace(standing, stopped_by=order(Action.STOP, "dan")))).watch().shown
     assert stopped is not None
     assert (set(stopped.cameras.values()), stopped.halt_reason) == ({False}, "stopped")
+    over = World(Feed(standing, latest=policy.end)).watch().shown
+    assert over is not None
+    assert (set(over.cameras.values()), over.halt_reason) == ({False}, "lapsed")
 
 
 def test_a_canarys_camera_is_none_that_is_watched() -> None:
@@ -159,7 +163,7 @@ def test_a_canarys_camera_is_none_that_is_watched() -> None:
     assert list(shown.cameras) == [camera for camera in release.in_force.policy.cameras if camera != "gate"]
 
 
-def test_how_long_things_are_kept_is_told_by_what_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_long_things_are_kept_is_told_by_what_stands() -> None:
     """What was approved for a time only does not outlast it."""
     kept = json.loads(FIRST.in_force.canonical)["retention"]
     looser = changed(8, retention={**kept, "evidence": {"keep": "30 d", "roll": "1 h", "at_most": "31 d"}})
@@ -167,7 +171,7 @@ def test_how_long_things_are_kept_is_told_by_what_stands(monkeypatch: pytest.Mon
     watch = world.watch()
     assert watch.retention is None
     world.feed.standing = standing = Standing(release := loosening(looser, FIRST), release, NOW)
-    monkeypatch.setattr("cluster.clocks.SystemClock.now", lambda _: SOON - timedelta(seconds=1))
+    world.feed.latest = SOON - timedelta(seconds=1)
     assert watch.retention == standing.release.in_force.policy.retention
-    monkeypatch.setattr("cluster.clocks.SystemClock.now", lambda _: SOON)
+    world.feed.latest = SOON
     assert watch.retention == FIRST.in_force.policy.retention

@@ -17,16 +17,17 @@ from cluster.ledger.writer import LedgerWriter
 from cluster.memory_io import MemorySink
 from cluster.plan import read_plan
 from cluster.policies.book import PolicyBook
+from cluster.policies.in_force import PolicyInForce
 from cluster.policies.signatures import Person
 from cluster.ports import Record
 from cluster.privacy.explain import AlertUnreadable
-from cluster.privacy.explain_records import choose, kept, manifests_of, policies
+from cluster.privacy.explain_records import choose, kept, manifests_of, settings_known
 from cluster.strict_yaml import load
 from cluster.wire.release import Release, applied_body, encode_release
-from cluster.wire.settings import APPLIED
+from cluster.wire.settings import APPLIED, IN_FORCE
 from tests.builders import NOW, RETENTION, Lane, record
 from tests.drawn import write_deployment
-from tests.releases import SIGNERS, approved, changed, in_topic, proposed
+from tests.releases import SIGNERS, SOON, approved, changed, in_topic, loosening, proposed, threshold
 
 
 def _alerts(*lanes: Lane) -> list[Record]:
@@ -70,6 +71,12 @@ def _ledger(body: dict[str, Any], deployment: str = "test", kind: str = APPLIED)
     return [record(message.value, n) for n, message in enumerate(topic.messages)]
 
 
+def policies(book: PolicyBook, ledger: list[Record]) -> tuple[dict[str, PolicyInForce], set[str]]:
+    """Those that are known, and those that cannot be read."""
+    known = settings_known(book, ledger)
+    return dict(known.policies), set(known.unread)
+
+
 def test_every_policy_that_came_into_force_is_found_by_its_digest() -> None:
     """Also one that another has followed."""
     first = approved(changed(7))
@@ -104,6 +111,23 @@ def test_a_policy_of_a_former_form_came_into_force() -> None:
     former = {**json.loads(changed(7).canonical), "retention": "uk-strict"}
     digest = hashlib.sha256(rfc8785.dumps(former)).hexdigest()
     assert policies(_book(), _ledger({"document": former})) == ({}, {digest})
+
+
+def test_when_a_loosening_ends_is_known_from_topic_and_ledger() -> None:
+    """Of a policy that is to last there is nothing to know."""
+    first = approved(changed(7))
+    looser = loosening(changed(8, threshold(0.5)), first)
+    assert settings_known(_book(first, looser), []).ends == {looser.digest: SOON}
+    assert settings_known(_book(first), _ledger(applied_body(looser))).ends == {looser.digest: SOON}
+
+
+def test_who_went_by_a_policy_is_told_by_the_ledger_of_its_deployment() -> None:
+    """That it was put in force says nothing of that."""
+    release = approved(changed(7))
+    body = {"number": 7, "digest": release.digest, "since": "2026-01-31T12:00:00.000Z"}
+    for deployment, expected in (("test", [release.digest]), ("other", [])):
+        ledger = [*_ledger(applied_body(release)), *_ledger(body, deployment, IN_FORCE)]
+        assert [span.digest for span in settings_known(_book(release), ledger).history.spans] == expected
 
 
 def test_how_long_evidence_is_kept_is_told_by_the_policy_of_its_alert() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from cluster.kafka.admin import FRAMES_AHEAD_MS, KafkaConfigs, _topics
 from cluster.kafka.topics import ALERTS, FRAMES, POLICY
-from cluster.privacy.retention import FOR_EVER, topics_of
+from cluster.privacy.retention import DATED_BY_KAFKA, FOR_EVER, topics_of
 from cluster.privacy.retention_check import Age, ages, broken, readable
 from cluster.settings import KafkaSettings
 from cluster.strict_yaml import read
@@ -119,6 +119,18 @@ def test_what_everything_is_accounted_for_by_is_kept_for_ever(topic: str) -> Non
         [told] = broken([found])
         assert told.startswith(f"topic {topic}: is to be kept for ever, and ")
         assert words in told
+
+
+@pytest.mark.parametrize("topic", DATED_BY_KAFKA)
+def test_where_a_records_time_decides_nobody_else_may_say_it(topic: str) -> None:
+    """Else whoever writes a release chooses the moment at which it is judged; and how old an alert is said to be."""
+    assert age(topic).is_kept
+    found = age(topic, message_timestamp_type="CreateTime", message_timestamp_after_max_ms="0")
+    assert not found.is_kept
+    assert list(broken([found])) == [
+        f"topic {topic}: what follows from its records depends on when Kafka wrote them, and message.timestamp.type is "
+        "CreateTime: whoever writes them says when"
+    ]
 
 
 def test_a_clock_that_runs_ahead_counts() -> None:

@@ -96,6 +96,16 @@ def test_deletions_are_told_from_the_ledger_of_this_deployment() -> None:
     assert found["watchlist"].deletions[0].what == f"one entry: found, {withdrawn['by']}"
 
 
+def test_copies_of_the_list_that_were_removed_are_told_with_the_list() -> None:
+    """They are no evidence."""
+    swept = replace(SHREDDED, of=DataClass.LIST_SNAPSHOT, scope="the snapshot of shard-1", trigger=Trigger.LAYOUT)
+    done = done_body(replace(swept, method=Method.REMOVED), NOW, 2, "gone", [])
+    found = lines(told(ledger_value(DONE, done)))
+    assert found[EVIDENCE].deletions == ()
+    [removed] = found["watchlist"].deletions
+    assert removed.what == "2 copies on disks: removed of the snapshot of shard-1, layout, ada"
+
+
 def test_faces_without_a_match_are_counted_and_the_longest_is_told() -> None:
     """One that existed for longer than the policy allows breaks the promise, and says when."""
     dropped = Dropped(*MINUTE, faces=10, alerted=1, gated=2, dropped=7, max_ms=300, p99_ms=200)

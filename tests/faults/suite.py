@@ -31,7 +31,7 @@ from loadtests.faults import CPUS, FAULTS, LASTS_S, NODES, Target
 from operators.errors import BeholdenError
 from tests.drawn import write_deployment
 from tests.faults.checker import Verdict, check
-from tests.faults.traffic import FPS, FRAMES_A_PASSAGE, PEOPLE, Pair, Passage, pairs, publish, ref_of
+from tests.faults.traffic import CAMERAS, FPS, FRAMES_A_PASSAGE, PEOPLE, Pair, Passage, pairs, publish, ref_of
 from tests.running import Running, prepared
 
 PASSAGES = 24
@@ -86,8 +86,7 @@ class Bench:
         """Break something while people walk by, wait until it is whole again, and check."""
         chosen = random.Random(seed)  # noqa: S311 - a schedule, not a secret
         target = self._target(chosen)
-        count = max(PASSAGES, int(LASTS_S.get(fault, 0) * FPS / (FRAMES_A_PASSAGE + 1)))
-        passages = [Passage(*pair) for pair in self.some(count)]
+        passages = [Passage(*pair) for pair in self.some(passages_of(fault))]
         lasts_s = PASSAGES * (FRAMES_A_PASSAGE + 1) / FPS
         with ThreadPoolExecutor(1) as pool:
             harm = pool.submit(_later, chosen.uniform(0.1, 0.6) * lasts_s, FAULTS[fault], target)
@@ -155,6 +154,25 @@ def bench(folder: Path, seed: int, wait_s: float = WAIT_S, **cluster: object) ->
         yield Bench(running, seed, wait_s)
 
 
+def passages_of(fault: str) -> int:
+    """How many people walk by while it happens."""
+    return max(PASSAGES, int(LASTS_S.get(fault, 0) * FPS / (FRAMES_A_PASSAGE + 1)))
+
+
+def check_runs(faults: Sequence[str]) -> None:
+    """Make sure that one cluster can show all these: no two may meet twice within its cool-down.
+
+    Raises:
+        click.UsageError: It cannot.
+    """
+    needed, there = sum(map(passages_of, faults)), len(CAMERAS) * PEOPLE
+    if needed > there:
+        raise click.UsageError(
+            f"--runs: {needed} passages are needed, and {there} pairs of a camera and a person exist; ask for fewer "
+            "runs, and run the rest with another --seed"
+        )
+
+
 def _later(seconds: float, harm: Callable[[Target], datetime], target: Target) -> datetime:
     time.sleep(seconds)
     return harm(target)
@@ -173,9 +191,11 @@ def main(
 ) -> None:
     """Run faults in turn; exit with 1 when an alert is lost, doubled or wrong, or written twice where none may be."""
     bad, names = 0, list(only or FAULTS)
+    faults = [names[number % len(names)] for number in range(runs)]
+    check_runs(faults)
     with tempfile.TemporaryDirectory() as folder, bench(Path(folder), seed, wait_s, delivery=delivery) as cluster:
-        for number in range(runs):
-            run = cluster.one(seed * 100_000 + number, names[number % len(names)])
+        for number, fault in enumerate(faults):
+            run = cluster.one(seed * 100_000 + number, fault)
             bad += not run.verdict.is_good or (delivery == Delivery.EXACTLY_ONCE and run.verdict.repeated > 0)
             click.echo(f"{number + 1}/{runs} {run.fault}: {_line(run)}")
             if records:

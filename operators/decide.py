@@ -16,6 +16,8 @@ class WatchlistRule:
         purpose: Why this list is searched for, one of the deployment's purposes.
         categories: What an entry may be on it for, such as `missing`; nobody is listed for anything else.
         longest_days: No entry may end later than so many days after its enrolment; longer searches are decided anew.
+        most_entries: So many people may be on it at once, at least 1. Too high puts innocent people on the screen: the
+            chance that a stranger resembles somebody grows with the list. Too low leaves out people who are sought.
         threshold: Cosine in [-1, 1] from which an entry is a candidate. Too low puts innocent people on the
             screen (the chance grows with the length of the list), too high misses those who are sought.
         floor: No threshold of this list may be below it.
@@ -28,6 +30,7 @@ class WatchlistRule:
     purpose: str
     categories: tuple[str, ...]
     longest_days: int
+    most_entries: int
     threshold: float
     floor: float
     cameras: dict[str, float] = field(default_factory=dict)
@@ -38,8 +41,9 @@ class WatchlistRule:
             raise ValueError("purpose: must not be empty")
         if not self.categories or len(set(self.categories)) != len(self.categories) or "" in self.categories:
             raise ValueError("categories: name at least one, each once")
-        if self.longest_days < 1:
-            raise ValueError(f"longest_days: must be at least 1, found {self.longest_days}")
+        for name in ("longest_days", "most_entries"):
+            if (found := getattr(self, name)) < 1:
+                raise ValueError(f"{name}: must be at least 1, found {found}")
         self._check_cosines()
 
     def _check_cosines(self) -> None:

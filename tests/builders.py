@@ -98,6 +98,7 @@ POLICY: dict[str, Any] = {
             "purpose": "Find them.",
             "categories": ["missing", "wanted"],
             "longest_days": 30,
+            "most_entries": 100,
             "threshold": 0.6,
             "floor": 0.5,
             "cameras": {"hall": 0.7},

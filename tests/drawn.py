@@ -167,6 +167,7 @@ def _policy(chosen: dict[str, dict[str, str]]) -> dict[str, Any]:
                 "purpose": "drawn people who are sought",
                 "categories": ["missing"],
                 "longest_days": 30,
+                "most_entries": 1000,
                 "threshold": 0.9,
                 "floor": 0.8,
             }

@@ -45,7 +45,8 @@ def create(file: Path, name: str, by: str) -> None:
         click.echo(f"made the deployment's keys in {folder}: keep a copy, they say who was listed and open pictures")
     rule = plan.in_force.policy.watchlists[name]
     click.echo(f"began {name}: {rule.purpose}")
-    click.echo(f"for: {', '.join(rule.categories)}; longest entry, days: {rule.longest_days}")
+    click.echo(f"for: {', '.join(rule.categories)}")
+    click.echo(f"longest entry, days: {rule.longest_days}; most entries: {rule.most_entries}")
 
 
 @watchlist.command(short_help="Put one person on a list.")

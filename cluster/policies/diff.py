@@ -176,6 +176,7 @@ RULES: dict[str, _Judge] = {
     "watchlists.*.purpose": _any,
     "watchlists.*.categories": _others,
     "watchlists.*.longest_days": _more,
+    "watchlists.*.most_entries": _more,
     "watchlists.*.threshold": _less,
     "watchlists.*.floor": _less,
     "watchlists.*.cameras.*": _less,
@@ -247,7 +248,7 @@ def _cameras(policy: Policy) -> tuple[str, ...]:
 
 
 def _of_list(at: str, was: WatchlistRule, becomes: WatchlistRule, cameras: Sequence[str]) -> Iterator[_Pair]:
-    for name in ("purpose", "categories", "longest_days", "threshold", "floor", "canary"):
+    for name in ("purpose", "categories", "longest_days", "most_entries", "threshold", "floor", "canary"):
         yield f"{at}.{name}", f"watchlists.*.{name}", getattr(was, name), getattr(becomes, name)
     for camera in cameras:  # what counts there: an exception that goes is a change, too
         if camera in was.cameras or camera in becomes.cameras:

@@ -94,10 +94,15 @@ def _why(policy: Policy) -> Iterator[str]:
             )
             continue
         yield (
-            f"List {name}: {rule.purpose} Who may be on it: {', '.join(rule.categories)}; nobody for longer than "
-            f"{rule.longest_days} {'day' if rule.longest_days == 1 else 'days'} without a new decision."
+            f"List {name}: {rule.purpose} Who may be on it: {', '.join(rule.categories)}; at most "
+            f"{_count(rule.most_entries, 'person', 'people')} at once, and nobody for longer than "
+            f"{_count(rule.longest_days, 'day', 'days')} without a new decision."
         )
     yield f"Expected to come of it: {policy.expected_outcome}"
+
+
+def _count(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"
 
 
 def _where(policy: Policy) -> Iterator[str]:

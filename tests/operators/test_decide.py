@@ -1,4 +1,6 @@
 import math
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from operators.decide import MAX_CANDIDATES, WatchlistRule, match
 from tests.builders import hit
 
-RULE = WatchlistRule("Find them.", ("missing",), 30, 0.6, 0.5, {"hall": 0.7})
+RULE = WatchlistRule("Find them.", ("missing",), 30, 9, 0.6, 0.5, {"hall": 0.7})
 
 
 @pytest.mark.parametrize(
@@ -32,28 +34,35 @@ def test_a_threshold_outside_its_range_or_below_the_floor_is_refused(
 ) -> None:
     """Also for one camera, for values that are no numbers, and for cameras named like a field."""
     with pytest.raises(ValueError, match=r"floor|\[-1, 1\]"):
-        WatchlistRule("Find them.", ("missing",), 30, threshold, floor, cameras)
+        WatchlistRule("Find them.", ("missing",), 30, 9, threshold, floor, cameras)
 
 
 def test_a_list_without_purpose_is_refused() -> None:
     """Nobody is searched for without a reason."""
     with pytest.raises(ValueError, match="purpose"):
-        WatchlistRule("", ("missing",), 30, 0.6, 0.5)
+        WatchlistRule("", ("missing",), 30, 9, 0.6, 0.5)
 
 
 @pytest.mark.parametrize(
-    ("categories", "longest_days", "match"),
-    [((), 30, "categories"), (("",), 30, "categories"), (("a", "a"), 30, "categories"), (("a",), 0, "longest_days")],
+    ("changes", "match"),
+    [
+        ({"categories": ()}, "categories"),
+        ({"categories": ("",)}, "categories"),
+        ({"categories": ("a", "a")}, "categories"),
+        ({"longest_days": 0}, "longest_days: must be at least 1"),
+        ({"most_entries": 0}, "most_entries: must be at least 1"),
+        ({"most_entries": -1}, "most_entries: must be at least 1"),
+    ],
 )
-def test_a_list_for_anything_or_for_ever_is_refused(categories: tuple[str, ...], longest_days: int, match: str) -> None:
-    """What an entry may be for, and how long it may last, is said by the policy."""
+def test_a_list_for_anything_or_anybody_or_for_ever_is_refused(changes: dict[str, Any], match: str) -> None:
+    """What an entry may be for, how many there may be, and how long one may last, is said by the policy."""
     with pytest.raises(ValueError, match=match):
-        WatchlistRule("Find them.", categories, longest_days, 0.6, 0.5)
+        replace(RULE, **changes)
 
 
 def test_the_threshold_may_be_the_floor() -> None:
     """The floor is the lowest allowed value, not the first refused one."""
-    assert WatchlistRule("Find them.", ("missing",), 30, 0.5, 0.5, {"gate": 0.5}).threshold == 0.5
+    assert WatchlistRule("Find them.", ("missing",), 30, 9, 0.5, 0.5, {"gate": 0.5}).threshold == 0.5
 
 
 def test_the_threshold_itself_is_reached() -> None:
@@ -92,12 +101,12 @@ def test_no_hits_no_rules_no_match() -> None:
 def test_candidates_are_the_best_that_reach_the_threshold(cosines: list[float], threshold: float) -> None:
     """At most three, all at or above it, none better left out."""
     hits = [hit(str(at), cosine) for at, cosine in enumerate(sorted(cosines, reverse=True))]
-    found = match(hits, "gate", {"sought": WatchlistRule("Find them.", ("missing",), 30, threshold, -1)})
+    found = match(hits, "gate", {"sought": WatchlistRule("Find them.", ("missing",), 30, 9, threshold, -1)})
     expected = [one for one in hits if one.cosine >= threshold][:MAX_CANDIDATES]
     assert [list(one.candidates) for one in found] == ([expected] if expected else [])
 
 
-CANARY = WatchlistRule("Show that alerts come.", ("canary",), 30, 0.6, 0.5, canary="empty")
+CANARY = WatchlistRule("Show that alerts come.", ("canary",), 30, 9, 0.6, 0.5, canary="empty")
 
 
 def test_a_canary_is_found_on_its_camera_alone() -> None:

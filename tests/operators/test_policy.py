@@ -105,8 +105,8 @@ def test_only_cameras_of_the_policy_are_in_scope_and_only_at_its_hours() -> None
 def test_the_lowest_threshold_is_the_lowest_of_all_lists_and_cameras() -> None:
     """Searches are cut there: a higher value would lose matches."""
     rules = {
-        "a": WatchlistRule("p", ("missing",), 30, 0.7, 0.2, {"gate": 0.4}),
-        "b": WatchlistRule("p", ("missing",), 30, 0.5, 0.3),
+        "a": WatchlistRule("p", ("missing",), 30, 9, 0.7, 0.2, {"gate": 0.4}),
+        "b": WatchlistRule("p", ("missing",), 30, 9, 0.5, 0.3),
     }
     assert policy(watchlists=rules).lowest_threshold == 0.4
     assert policy(watchlists={"b": rules["b"]}).lowest_threshold == 0.5
@@ -152,7 +152,7 @@ def test_models_under_a_licence_that_the_policy_does_not_name_are_not_accepted(d
 
 def test_a_canarys_camera_is_one_of_the_policys() -> None:
     """Otherwise its frames would be refused, and nobody would ever be alerted about it."""
-    rule = WatchlistRule("Show that alerts come.", ("canary",), 30, 0.7, 0.2, canary="gate")
+    rule = WatchlistRule("Show that alerts come.", ("canary",), 30, 1, 0.7, 0.2, canary="gate")
     assert policy(watchlists={"test": rule}).canaries == {"test": "gate"}
     with pytest.raises(ValueError, match=r"watchlists\.test\.canary: not among the policy's cameras: attic"):
         policy(watchlists={"test": replace(rule, canary="attic")})
@@ -160,7 +160,7 @@ def test_a_canarys_camera_is_one_of_the_policys() -> None:
 
 def test_no_list_has_a_threshold_of_its_own_for_a_canarys_camera() -> None:
     """Whoever set one means that camera to be watched, and nobody of that list would be found there."""
-    rule = WatchlistRule("Show that alerts come.", ("canary",), 30, 0.7, 0.2, {"gate": 0.8}, canary="gate")
+    rule = WatchlistRule("Show that alerts come.", ("canary",), 30, 1, 0.7, 0.2, {"gate": 0.8}, canary="gate")
     sought = replace(policy().watchlists["sought"], cameras={"hall": 0.7, "gate": 0.7})
     with pytest.raises(ValueError, match=r"watchlists\.sought\.cameras: gate is a canary's .*give the canary a camera"):
         policy(watchlists={"sought": sought, "test": rule})

@@ -132,6 +132,7 @@ CHANGES: list[tuple[str, Any, str, Effect]] = [
     ("watchlists/sought/categories", ["missing", "wanted", "x"], "watchlists.sought.categories", LOOSENS),
     ("watchlists/sought/categories", ["missing"], "watchlists.sought.categories", TIGHTENS),
     ("watchlists/sought/longest_days", 31, "watchlists.sought.longest_days", LOOSENS),
+    ("watchlists/sought/most_entries", 101, "watchlists.sought.most_entries", LOOSENS),
     ("watchlists/sought/threshold", 0.59, "watchlists.sought.threshold", LOOSENS),
     ("watchlists/sought/floor", 0.49, "watchlists.sought.floor", LOOSENS),
     ("watchlists/sought/cameras/hall", 0.69, "watchlists.sought.cameras.hall", LOOSENS),

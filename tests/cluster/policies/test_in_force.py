@@ -149,6 +149,12 @@ def test_no_value_may_be_of_another_kind(at: tuple[Any, ...]) -> None:
         (("retention", "frames", "keep"), "2 h", "grows older than"),
         (("retention", "nonmatches"), {"at_most": "1 h"}, "retention.nonmatches: is not a known key"),
         (("max_nonmatch_s",), 0, "max_nonmatch_s"),
+        *(
+            (("watchlists", "sought", "most_entries"), wrong, "watchlists.sought.most_entries")
+            for wrong in ("100", 1.5, True, None)
+        ),
+        (("watchlists", "sought", "most_entries"), 0, "most_entries: must be at least 1"),
+        (("watchlists", "sought", "most_entries"), 10**20, "below 2^53 only"),
         (("freshness", "rule"), "latest", "'every', 'newest' or 'sample'"),
         (("freshness", "rule"), "sample", "frames_per_s: is given with"),
         (("freshness", "frames_per_s"), 2, "frames_per_s: is given with"),

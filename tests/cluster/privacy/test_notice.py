@@ -90,6 +90,7 @@ def test_what_the_policy_says_to_the_public_is_told(name: str) -> None:
         lambda of: {"assessments": replace(of.assessments, data_protection="DPIA 2")},
         lambda of: {"public_engagement": replace(of.public_engagement, sha256="0" * 64)},
         lambda of: {"watchlists": {"sought": replace(of.watchlists["sought"], longest_days=3)}},
+        lambda of: {"watchlists": {"sought": replace(of.watchlists["sought"], most_entries=1)}},
     ],
 )
 def test_what_the_policy_does_to_the_public_is_told(change: Callable[[Policy], dict[str, Any]]) -> None:
@@ -111,7 +112,7 @@ class _Seen(HTMLParser):
 def test_a_policy_cannot_put_markup_into_the_page() -> None:
     """A camera or a controller may be called anything."""
     wicked = "<script>alert(1)</script> [x](javascript:y) ![z](http://z) # h\n## more"
-    rule = WatchlistRule(wicked, (wicked,), 3, 0.6, 0.5)
+    rule = WatchlistRule(wicked, (wicked,), 3, 9, 0.6, 0.5)
     markdown, page = rendered(policy(controller=wicked, cameras=(wicked,), watchlists={wicked: rule}))
     seen = _Seen()
     seen.feed(page)

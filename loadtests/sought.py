@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from cluster.plan import Plan
 from cluster.watchlists.admission import Origin, Person
-from cluster.watchlists.desk import create_list, open_desk
+from cluster.watchlists.desk import create_list, open_desk, read_vacancies
 from cluster.watchlists.enrol import Picture, enrol, only_face
 from loadtests.people.draws import draw_of
 from loadtests.people.nuisance import STUDIO, draw_picture, photograph
@@ -96,14 +96,13 @@ def enrol_all(plan: Plan, vision: Vision, portraits: Mapping[str, bytes], source
         source: Where they come from.
 
     Raises:
-        EnrolmentRefused: A portrait is not good enough for the policy.
+        EnrolmentRefused: A portrait is not good enough for the policy, or the list is full.
     """
     now = datetime.now(UTC)
     create_list(plan, next(iter(plan.in_force.policy.watchlists)), STARTED_BY)
     with open_desk(plan) as desk:
-        desk.put(
-            {
-                ref: enrol(listing(ref, plan, now), [picture(jpeg, now, source)], plan, vision, desk.keys, now)
-                for ref, jpeg in portraits.items()
-            }
-        )
+        entries = {
+            ref: enrol(listing(ref, plan, now), [picture(jpeg, now, source)], plan, vision, desk.keys, now)
+            for ref, jpeg in portraits.items()
+        }
+        desk.put(entries, read_vacancies(plan))

@@ -149,6 +149,7 @@ class EnrolmentReason(StrEnum):
     UNKNOWN_LIST = "unknown_list"
     UNKNOWN_CATEGORY = "unknown_category"
     INCOMPLETE = "incomplete"
+    LIST_FULL = "list_full"
     MINOR = "minor"
     FOREIGN_CONTRACT = "foreign_contract"
     CONTRADICTORY = "contradictory"

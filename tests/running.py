@@ -20,7 +20,7 @@ from cluster.policies.desk import put_in_force
 from cluster.ports import Record
 from cluster.status import READY
 from cluster.watchlists.admission import Origin
-from cluster.watchlists.desk import create_list, open_desk
+from cluster.watchlists.desk import create_list, open_desk, read_vacancies
 from cluster.watchlists.enrol import Picture, enrol
 from cluster.watchlists.register import read_topic
 from loadtests.sought import listing
@@ -63,7 +63,7 @@ class Running:
     def put(self, seeds: Mapping[str, int]) -> None:
         """Put drawn people on the list, by reference and seed."""
         with open_desk(self.plan) as desk:
-            desk.put({ref: self._record(ref, seed) for ref, seed in seeds.items()})
+            desk.put({ref: self._record(ref, seed) for ref, seed in seeds.items()}, read_vacancies(self.plan))
 
     def withdraw(self, ref: str) -> None:
         """Take one person off the list as an operator does, and wait until running shards have done so."""

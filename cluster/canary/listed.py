@@ -8,6 +8,7 @@ from cluster.watchlists.admission import Origin, Person
 from cluster.watchlists.desk import create_list, open_desk
 from cluster.watchlists.enrol import Picture
 from cluster.watchlists.register import read_register
+from cluster.watchlists.vacancies import Vacancies
 from operators.errors import SettingsRefused
 
 REF = "canary"
@@ -27,11 +28,12 @@ def be_listed(plan: Plan, place: Place, jpeg: bytes, by: str | None, least_s: fl
 
     Raises:
         SettingsRefused: It is not there, and nobody puts it there.
-        EnrolmentRefused: Its picture is not good enough for the policy.
+        EnrolmentRefused: Its picture is not good enough for the policy, or its list is full.
         BrokerUnavailable: Kafka does not answer.
     """
     now = datetime.now(UTC)
-    there = read_register(plan.settings.kafka).entries.get(REF)
+    entries = read_register(plan.settings.kafka).entries
+    there = entries.get(REF)
     is_there = there and (there.entry.watchlist, there.entry.contract) == (place.watchlist, plan.contract.digest)
     if there and is_there and there.entry.not_after > now + timedelta(seconds=least_s):
         return there.entry.not_after
@@ -46,5 +48,6 @@ def be_listed(plan: Plan, place: Place, jpeg: bytes, by: str | None, least_s: fl
     create_list(plan, place.watchlist, by)
     with open_desk(plan) as desk:
         person = Person(REF, place.watchlist, rule.categories[0], WHY, by, until)
-        desk.enrol(person, [Picture(jpeg, Origin(SOURCE, now.date()))], open_vision(plan))
+        vacancies = Vacancies(plan.in_force.policy, entries, now)
+        desk.enrol(person, [Picture(jpeg, Origin(SOURCE, now.date()))], open_vision(plan), vacancies)
     return until

@@ -78,7 +78,7 @@ def enrol(
     minor_reason: str | None,
     compare: bool,
 ) -> None:
-    """Put one person on a list. Running recognisers search for them within a second.
+    """Put one person on a list. Running recognisers search for them within a second. A list that is full takes nobody.
 
     With several images give --source and --captured-on once for all, or once for each.
     """
@@ -89,6 +89,7 @@ def enrol(
     from cluster.watchlists.desk import open_desk
     from cluster.watchlists.enrol import Picture
     from cluster.watchlists.register import read_register
+    from cluster.watchlists.vacancies import Vacancies
     from cluster.wire.entries import Minor
 
     no_core_dumps()
@@ -102,10 +103,12 @@ def enrol(
     origins = [Origin(*each) for each in zip(_each(sources, images), _each(days, images), strict=True)]
     pictures = [Picture(image.read_bytes(), origin) for image, origin in zip(images, origins, strict=True)]
     with open_desk(plan) as desk:
-        desk.enrol(person, pictures, vision)
+        register = read_register(plan.settings.kafka)
+        vacancies = Vacancies(plan.in_force.policy, register.entries, desk.clock.now())
+        register.entries[ref] = desk.enrol(person, pictures, vision, vacancies)
     click.echo(f"enrolled {ref} on {name} until {not_after:%Y-%m-%d %H:%M} UTC")
     if compare:
-        watchlist_view.tell_alike(read_register(plan.settings.kafka), plan, {ref}, Console())
+        watchlist_view.tell_alike(register, plan, {ref}, Console())
 
 
 def _each(given: Sequence[watchlist_view.T], images: Sequence[Path]) -> Sequence[watchlist_view.T]:
@@ -125,13 +128,14 @@ def _each(given: Sequence[watchlist_view.T], images: Sequence[Path]) -> Sequence
 def import_(
     ctx: click.Context, file: Path, table: Path, folder: Path | None, report: Path | None, compare: bool
 ) -> None:
-    """Put many people on lists. Cut short, the same command goes on where it ended."""
+    """Put many people on lists, as many as fit. Cut short, the same command goes on where it ended."""
     from cluster.plan import check_models, open_vision, read_plan
     from cluster.policies.desk import plan_in_force
     from cluster.privacy.core_dumps import no_core_dumps
     from cluster.watchlists.desk import open_desk
-    from cluster.watchlists.import_folder import import_people, read_table
+    from cluster.watchlists.import_folder import by_list, import_people, read_table
     from cluster.watchlists.register import read_register
+    from cluster.watchlists.vacancies import Vacancies
 
     no_core_dumps()
     plan, applicants, console = read_plan(file), read_table(table), Console()
@@ -140,7 +144,10 @@ def import_(
     vision = open_vision(plan)
     with open_desk(plan) as desk:
         there = read_register(plan.settings.kafka).entries
-        outcomes = import_people(applicants, folder or table.parent, there, desk, vision)
+        vacancies = Vacancies(plan.in_force.policy, there, desk.clock.now())
+        for line in vacancies.shortfalls(by_list(applicants)):
+            click.secho(line, fg="yellow", err=True)
+        outcomes = import_people(applicants, folder or table.parent, there, desk, vision, vacancies)
         done = watchlist_view.follow(outcomes, len(applicants), console)
     watchlist_view.tell_outcomes(done, console)
     if report:

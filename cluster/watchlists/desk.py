@@ -20,7 +20,8 @@ from cluster.plan import Plan
 from cluster.ports import Clock, Delivery, MessageSink
 from cluster.watchlists.admission import Person
 from cluster.watchlists.enrol import Picture, enrol
-from cluster.watchlists.register import read_events
+from cluster.watchlists.register import read_events, read_register
+from cluster.watchlists.vacancies import Vacancies
 from cluster.wire.entries import MAX_LINE_BYTES, EntryRecord, parse_entry
 from cluster.wire.list_events import Change, ListEvent, Withdrawal, event_body
 from cluster.wire.text import is_line
@@ -61,24 +62,32 @@ class Desk:
             raise EnrolmentRefused(EnrolmentReason.UNKNOWN_LIST, f"the policy has {', '.join(lists)}; name one of them")
         self._tell(Change.CREATED, by, watchlist=watchlist).wait(WRITE_TIMEOUT_S)
 
-    def enrol(self, person: Person, pictures: Sequence[Picture], vision: Vision) -> EntryRecord:
+    def enrol(self, person: Person, pictures: Sequence[Picture], vision: Vision, vacancies: Vacancies) -> EntryRecord:
         """Put one person on a list, in place of an entry of the same reference; what was written.
 
         Raises:
             EnrolmentRefused: With the reason and what to do; nothing was written.
             BrokerUnavailable: It could not be written; do it again.
         """
+        vacancies.check(person.ref, person.watchlist)
         value = enrol(person, pictures, self.plan, vision, self.keys, self.clock.now())
-        [record] = self.put({person.ref: value})
+        [record] = self.put({person.ref: value}, vacancies)
         return record
 
-    def put(self, entries: Mapping[str, bytes]) -> list[EntryRecord]:
+    def put(self, entries: Mapping[str, bytes], vacancies: Vacancies) -> list[EntryRecord]:
         """Write entries that `cluster.watchlists.enrol.enrol` made, by reference; what they say.
 
+        Args:
+            entries: Each takes a place.
+            vacancies: Of the policy in force and of everybody who is on a list.
+
         Raises:
+            EnrolmentRefused: A list has no place for all of them; nothing was written.
             BrokerUnavailable: They could not all be written; do it again.
         """
         records = [parse_entry(ref.encode(), value) for ref, value in entries.items()]
+        for record in records:
+            vacancies.take(record.entry.ref, record.entry.watchlist)
         _wait([self._tell_of(record) for record in records])
         _wait([self.entries.send(ref, value, []) for ref, value in entries.items()])
         return records
@@ -134,6 +143,16 @@ def create_list(plan: Plan, watchlist: str, by: str) -> bool:
             )
         desk.create(watchlist, by)
     return made
+
+
+def read_vacancies(plan: Plan) -> Vacancies:
+    """The places that are left on the lists now. Two who enrol at one moment do not see each other: `verify` does.
+
+    Raises:
+        BrokerUnavailable: The topic cannot be read.
+    """
+    there = read_register(plan.settings.kafka).entries
+    return Vacancies(plan.in_force.policy, there, SystemClock().now())
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 from cluster.watchlists.admission import Origin, Person
 from cluster.watchlists.desk import Desk
 from cluster.watchlists.enrol import Picture, enrol
+from cluster.watchlists.vacancies import Vacancies
 from cluster.wire.entries import EntryRecord, Minor
 from cluster.wire.text import parse_time
 from operators.errors import EnrolmentReason, EnrolmentRefused, SettingsRefused
@@ -99,8 +100,21 @@ def _check_header(file: Path, names: Sequence[str]) -> None:
         )
 
 
+def by_list(applicants: Sequence[Applicant]) -> dict[str, set[str]]:
+    """Who is to be on which list."""
+    found: dict[str, set[str]] = {}
+    for applicant in applicants:
+        found.setdefault(applicant.rows[0][1]["list"], set()).add(applicant.ref)
+    return found
+
+
 def import_people(
-    applicants: Sequence[Applicant], folder: Path, there: Mapping[str, EntryRecord], desk: Desk, vision: Vision
+    applicants: Sequence[Applicant],
+    folder: Path,
+    there: Mapping[str, EntryRecord],
+    desk: Desk,
+    vision: Vision,
+    vacancies: Vacancies,
 ) -> Iterator[Outcome]:
     """Enrol everybody who can be enrolled, and say of everybody what became of them, in the order of the table.
 
@@ -113,11 +127,13 @@ def import_people(
         there: Everybody who is on a list.
         desk: Where they are enrolled.
         vision: The plan's models.
+        vacancies: Of the plan's policy and of those who are there.
     """
     for start in range(0, len(applicants), _AT_ONCE):
         records: dict[str, bytes] = {}
-        outcomes = [_one(each, folder, there, desk, vision, records) for each in applicants[start : start + _AT_ONCE]]
-        desk.put(records)
+        at_once = applicants[start : start + _AT_ONCE]
+        outcomes = [_one(each, folder, there, desk, vision, vacancies, records) for each in at_once]
+        desk.put(records, vacancies)
         yield from outcomes
 
 
@@ -127,6 +143,7 @@ def _one(
     there: Mapping[str, EntryRecord],
     desk: Desk,
     vision: Vision,
+    vacancies: Vacancies,
     records: dict[str, bytes],
 ) -> Outcome:
     now = desk.clock.now()
@@ -135,7 +152,9 @@ def _one(
         before = there.get(person.ref)
         if before and _is_same(before, person, pictures, desk.plan.contract.digest) and before.entry.not_after > now:
             return Outcome(applicant.ref, applicant.line, enrolled=True, was_there=True)
+        vacancies.check(person.ref, person.watchlist)
         records[person.ref] = enrol(person, pictures, desk.plan, vision, desk.keys, now)
+        vacancies.take(person.ref, person.watchlist)
     except EnrolmentRefused as refused:
         return Outcome(applicant.ref, applicant.line, False, reason=str(refused.reason), detail=refused.detail)
     return Outcome(applicant.ref, applicant.line, enrolled=True)

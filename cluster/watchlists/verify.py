@@ -9,6 +9,7 @@ from cluster.plan import Plan
 from cluster.watchlists.admission import faults_of
 from cluster.watchlists.history import Stay, stays
 from cluster.watchlists.register import Events, Register
+from cluster.watchlists.vacancies import living
 from cluster.wire.entries import EntryRecord
 from cluster.wire.list_events import Change, ListEvent
 from indexes.columns import columns_of
@@ -21,7 +22,7 @@ class Finding:
     """Something that is not as it should be.
 
     Attributes:
-        ref: Whose entry; what the ledger calls the person where no entry is there.
+        ref: Whose entry, or which list; what the ledger calls the person where no entry is there.
         what: Short name of the fault.
         detail: What was found and what to do.
     """
@@ -51,6 +52,7 @@ class Alike:
 def verify(register: Register, events: Events, plan: Plan, keys: DeploymentKeys, now: datetime) -> Iterator[Finding]:
     """Every fault of every entry, and every difference between the lists and the ledger."""
     yield from _of_policy(register, plan, now)
+    yield from _of_length(register, plan, now)
     yield from _of_ledger(events, keys)
     by_member: dict[str, list[ListEvent]] = {}
     for event in events.events:
@@ -82,6 +84,16 @@ def _of_policy(register: Register, plan: Plan, now: datetime) -> Iterator[Findin
             ended = f"{record.entry.not_after:%Y-%m-%d %H:%M}"
             detail = f"ended {ended} UTC and matches nobody; beholden watchlist expire removes it"
             yield Finding(ref, str(EnrolmentReason.EXPIRED), detail)
+
+
+def _of_length(register: Register, plan: Plan, now: datetime) -> Iterator[Finding]:
+    for name, rule in plan.in_force.policy.watchlists.items():
+        if (count := len(living(register.entries, name, now))) > rule.most_entries:
+            detail = (
+                f"has {count} entries that have not ended, and the policy allows {rule.most_entries}: it is searched "
+                "as it is, and takes nobody new; withdraw whom nobody seeks any more, until it fits"
+            )
+            yield Finding(name, "too long", detail)
 
 
 def _of_ledger(events: Events, keys: DeploymentKeys) -> Iterator[Finding]:

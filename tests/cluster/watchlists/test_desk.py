@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import cast
 
@@ -12,6 +12,7 @@ from cluster.memory_io import MemoryDelivery, MemorySink
 from cluster.plan import Plan
 from cluster.watchlists.desk import WRITER, Desk
 from cluster.watchlists.history import at, stays
+from cluster.watchlists.vacancies import Vacancies
 from cluster.wire.entries import encode_entry
 from cluster.wire.ledger import parse_record
 from cluster.wire.list_events import Change, ListEvent, Withdrawal, parse_event
@@ -51,6 +52,18 @@ def desk_of(drawn: Plan, both: Both, keys: DeploymentKeys | None = None) -> Desk
     return Desk(drawn, keys or new_keys(), Named(both, "watchlist"), ledger, clock)
 
 
+def free(plan: Plan) -> Vacancies:
+    """Lists that nobody is on."""
+    return Vacancies(plan.in_force.policy, {}, NOW)
+
+
+def most(plan: Plan, entries: int) -> Plan:
+    """A plan whose policy allows so many on a list."""
+    rule = replace(plan.in_force.policy.watchlists["sought"], most_entries=entries)
+    policy = replace(plan.in_force.policy, watchlists={"sought": rule})
+    return replace(plan, in_force=replace(plan.in_force, policy=policy))
+
+
 def _events(both: Both) -> list[ListEvent]:
     found = [parse_event(message.value) for message in both.topics["ledger"].messages]
     return [event for event in found if event]
@@ -63,7 +76,7 @@ def test_an_entry_is_told_of_before_it_is_searched(drawn: Plan) -> None:
     """The ledger names nobody, and says on whose word, what for, until when, and which record."""
     both = Both()
     desk = desk_of(drawn, both)
-    [record] = desk.put(ANNA)
+    [record] = desk.put(ANNA, free(drawn))
     assert both.order == ["ledger", "watchlist"]
     [event] = _events(both)
     assert event.change is Change.ENROLLED
@@ -86,8 +99,22 @@ def test_nobody_is_searched_of_whom_the_ledger_does_not_know(drawn: Plan) -> Non
     """When the ledger does not answer, nothing is written to the list."""
     both = Both(silent="ledger")
     with pytest.raises(BrokerUnavailable):
-        desk_of(drawn, both).put(ANNA)
+        desk_of(drawn, both).put(ANNA, free(drawn))
     assert both.topics["watchlist"].messages == []
+
+
+def test_nothing_is_written_when_the_list_has_no_place_for_all(drawn: Plan) -> None:
+    """Neither to the list nor to the ledger; whoever is there already may be enrolled anew."""
+    both, plan = Both(), most(drawn, 1)
+    desk, bert = desk_of(plan, both), {"bert": encode_entry(entry_record("bert"))}
+    with pytest.raises(EnrolmentRefused, match="list_full"):
+        desk.put({**ANNA, **bert}, free(plan))
+    there = Vacancies(plan.in_force.policy, {"bert": entry_record("bert")}, NOW)
+    with pytest.raises(EnrolmentRefused, match="list_full"):
+        desk.put(ANNA, there)
+    assert both.order == []
+    desk.put(bert, there)
+    assert both.order == ["ledger", "watchlist"]
 
 
 def test_a_withdrawal_takes_effect_before_it_is_told_of(drawn: Plan) -> None:
@@ -116,7 +143,7 @@ def test_who_was_listed_is_known_after_everything_about_them_is_gone(drawn: Plan
     """From the ledger and the key alone; with another key it says nothing."""
     both, keys = Both(), new_keys()
     desk = desk_of(drawn, both, keys)
-    desk.put(ANNA)
+    desk.put(ANNA, free(drawn))
     cast("HandClock", desk.clock).time += timedelta(minutes=1)
     desk.withdraw(["anna"], Withdrawal.MISTAKE, "operator 3")
     found = stays(_events(both), keys.member("anna"))

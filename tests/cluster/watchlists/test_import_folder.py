@@ -1,14 +1,17 @@
 import csv
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from cluster.plan import Plan, open_vision
-from cluster.watchlists.import_folder import OF_A_PERSON, OF_AN_IMAGE, Outcome, import_people, read_table
+from cluster.watchlists.import_folder import OF_A_PERSON, OF_AN_IMAGE, Outcome, by_list, import_people, read_table
+from cluster.watchlists.vacancies import Vacancies
 from cluster.wire.entries import EntryRecord, parse_entry
 from operators.errors import SettingsRefused
-from operators.vision import Vision
-from tests.cluster.watchlists.test_desk import Both, desk_of
+from operators.vision import Seen, Vision
+from tests.builders import NOW, entry_record
+from tests.cluster.watchlists.test_desk import Both, desk_of, most
 from tests.drawn import scene
 
 ROW = {
@@ -53,8 +56,8 @@ def _table(folder: Path, *rows: dict[str, str]) -> Path:
 def _import(
     drawn: Plan, vision: Vision, images: Path, table: Path, there: dict[str, EntryRecord] | None = None
 ) -> tuple[list[Outcome], dict[str, EntryRecord]]:
-    both = Both()
-    done = list(import_people(read_table(table), images, there or {}, desk_of(drawn, both), vision))
+    both, vacancies = Both(), Vacancies(drawn.in_force.policy, there or {}, NOW)
+    done = list(import_people(read_table(table), images, there or {}, desk_of(drawn, both), vision, vacancies))
     written = {message.key: message.value for message in both.topics["watchlist"].messages}
     return done, {ref: parse_entry(ref.encode(), value) for ref, value in written.items()}
 
@@ -131,6 +134,47 @@ def test_the_same_table_again_changes_nothing(drawn: Plan, vision: Vision, image
         [one], anew = _import(drawn, vision, images, _table(tmp_path, {**ROW, **change}), written)
         assert (one.enrolled, one.was_there) == (True, False)
         assert list(anew) == ["case-3"]
+
+
+def test_a_full_list_takes_nobody_more(drawn: Plan, vision: Vision, images: Path, tmp_path: Path) -> None:
+    """In the order of the table, and whoever has no good picture takes no place; who is there may be enrolled anew."""
+    rows = [
+        {**ROW, "entry": "case-2", "image": "two.jpg"},
+        ROW,
+        {**ROW, "entry": "case-4", "image": "4.jpg"},
+        {**ROW, "entry": "case-5", "image": "4.jpg", "list": "other"},
+    ]
+    done, written = _import(most(drawn, 1), vision, images, _table(tmp_path, *rows))
+    assert [(each.ref, each.reason) for each in done] == [
+        ("case-2", "several_faces"),
+        ("case-3", ""),
+        ("case-4", "list_full"),
+        ("case-5", "unknown_list"),
+    ]
+    assert list(written) == ["case-3"]
+    changed = [{**ROW, "necessity": "other"}, rows[2]]
+    done, anew = _import(most(drawn, 1), vision, images, _table(tmp_path, *changed), written)
+    assert [each.reason for each in done] == ["", "list_full"]
+    assert list(anew) == ["case-3"]
+
+
+def test_nobody_is_looked_at_for_whom_there_is_no_place(drawn: Plan, images: Path, tmp_path: Path) -> None:
+    """A table that is too long costs no hours, and no face is looked for in vain."""
+    full = {f"case-{number}": entry_record(f"case-{number}") for number in (7, 8)}
+
+    class Blind:
+        def see(self, _: list[bytes]) -> list[Seen]:
+            raise AssertionError("it was looked at")
+
+    done, written = _import(most(drawn, 1), cast("Vision", Blind()), images, _table(tmp_path, ROW), full)
+    assert [(each.reason, written) for each in done] == [("list_full", {})]
+    assert "sought has 2 entries that have not ended, and the policy allows 1" in done[0].detail
+
+
+def test_people_of_a_table_are_counted_by_list(tmp_path: Path) -> None:
+    """So that it can be said beforehand how many fit; rows of one reference are one person."""
+    rows = [ROW, {**ROW, "image": "4.jpg"}, {**ROW, "entry": "a"}, {**ROW, "entry": "b", "list": "other"}]
+    assert by_list(read_table(_table(tmp_path, *rows))) == {"sought": {"case-3", "a"}, "other": {"b"}}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from cluster.wire.entries import EntryRecord, encode_entry, parse_entry
 from cluster.wire.list_events import Change, ListEvent, Withdrawal
 from operators.types import Float32
 from tests.builders import NOW, entry_record, random_units
+from tests.cluster.watchlists.test_desk import most
 from tests.cluster.wire.test_list_events import event
 from tests.drawn import DIMENSION
 
@@ -67,6 +68,18 @@ def test_each_fault_of_an_entry_is_found(drawn: Plan) -> None:
     foreign = parse_entry(b"anna", encode_entry(entry_record("anna")))
     assert _findings(drawn, [foreign], [CREATED, _told(foreign)]) == ["foreign_contract"]
     assert _findings(drawn, [], [CREATED], invalid={"anna": "not a watchlist entry"}) == ["invalid"]
+
+
+def test_a_list_that_is_longer_than_the_policy_allows_is_told_of(drawn: Plan) -> None:
+    """Also one that was not too long when people came: who has ended does not count, and nobody is dropped."""
+    anna, bert = _record(drawn, "anna"), _record(drawn, "bert")
+    ended = _record(drawn, "cleo", not_after=NOW, enrolled_at=NOW - timedelta(days=1))
+    told = [CREATED, _told(anna), _told(bert), _told(ended, not_after=NOW, at=ended.enrolled_at)]
+    assert _findings(most(drawn, 2), [anna, bert, ended], told) == ["expired"]
+    register = Register({each.entry.ref: each for each in (anna, bert, ended)})
+    [_, found] = verify(register, Events(told), most(drawn, 1), KEYS, NOW)
+    assert (found.ref, found.what) == ("sought", "too long")
+    assert "has 2 entries that have not ended, and the policy allows 1" in found.detail
 
 
 def test_entries_that_may_be_one_person_are_told_of(drawn: Plan) -> None:

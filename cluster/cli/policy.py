@@ -148,7 +148,7 @@ def _propose(
     from cluster.clocks import SystemClock
     from cluster.policies.calibration import evidence_digest
     from cluster.policies.desk import read_book, whole_ms
-    from cluster.policies.release import draft
+    from cluster.policies.release import draft, held_against
     from cluster.policies.signatures import Role
 
     book = read_book(settings, named.policy.deployment)
@@ -158,7 +158,7 @@ def _propose(
         by,
         whole_ms(SystemClock().now()),
         why,
-        evidence_digest(evidence, named.policy) if evidence else None,
+        evidence_digest(evidence, named.policy, held_against(book.in_force, named)) if evidence else None,
         effective_from and whole_ms(effective_from),
         expires_at and whole_ms(expires_at),
     )
@@ -225,7 +225,8 @@ def approve(release_file: Path, by: str, key: Path | None, evidence: Path | None
     if release.proposal.loosens and named and evidence is None:
         detail = f"whoever approves a loosening looks at what was measured: --evidence FILE, sha256 {named}"
         raise ReleaseRefused(ReleaseReason.NO_EVIDENCE, detail)
-    if evidence and evidence_digest(evidence, release.in_force.policy) != named:
+    before = release.baseline.policy if release.baseline else None
+    if evidence and evidence_digest(evidence, release.in_force.policy, before) != named:
         detail = f"{evidence} is not what it names, sha256 {named}"
         raise ReleaseRefused(ReleaseReason.NO_EVIDENCE, detail)
     policy_view.tell_release(release, None, Console())

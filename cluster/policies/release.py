@@ -9,6 +9,7 @@ from cluster.policies.signatures import Person, Role, check_signatures
 from cluster.wire.release import Proposal, Release, statement
 from operators.errors import ReleaseReason, ReleaseRefused
 from operators.models import People
+from operators.policy import Policy
 
 CLOCK_SKEW = timedelta(seconds=60)
 """How far two machines' clocks may be apart. A later time is a mistake or a trick."""
@@ -218,11 +219,19 @@ def _check_people(release: Release, why: str | None, people: Mapping[str, Person
         raise ReleaseRefused(ReleaseReason.NOT_APPROVED, detail)
 
 
-def _loosened(former: Release | None, in_force: PolicyInForce) -> tuple[str, ...]:
-    """Held against the last policy that was to last: else a loosening could be prolonged by one person."""
+def held_against(former: Release | None, in_force: PolicyInForce) -> Policy | None:
+    """The last policy that was to last: else a loosening could be prolonged by one person.
+
+    None for the first policy, and the first for real people, which loosen nothing.
+    """
     if former is None or _is_first_for_real(former, in_force):
-        return ()
-    return loosened(former.standing.policy, in_force.policy)
+        return None
+    return former.standing.policy
+
+
+def _loosened(former: Release | None, in_force: PolicyInForce) -> tuple[str, ...]:
+    before = held_against(former, in_force)
+    return loosened(before, in_force.policy) if before else ()
 
 
 def _is_first_for_real(former: Release | None, in_force: PolicyInForce) -> bool:

@@ -28,7 +28,7 @@ _TEXTS = (
     "contact",
     "complaints",
 )
-LONGEST_NONMATCH_S = 60.0  # whoever was not recognised is forgotten at once; a minute is a mistake, not a setting
+LONGEST_NONMATCH_S = 2.0  # whoever was not recognised is forgotten at once; what takes longer is a fault to tell of
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Policy:
         retention: How long things are kept.
         licences: Licences of models that are accepted, as the manifests state them.
         max_nonmatch_s: Longest time that a face which does not match may exist in the process that saw it, seconds,
-            above 0. Too low alarms on every hiccup, too high is a promise of nothing.
+            above 0 and at most 2. Too low alarms on every hiccup, too high is a promise of nothing.
         people: Whom its cameras show: `real` people, or `synthetic` ones, who do not exist, in tests, demonstrations
             and load tests.
         cameras: Ids of the cameras it covers; frames of any other are refused.

@@ -26,7 +26,10 @@ _key = click.option("--key", type=_THERE, metavar="FILE", help="Their key, if no
 @_key
 @_deployment
 def stop(file: Path, why: str, by: str, key: Path | None, deployment: str | None) -> None:
-    """Stop alerting everywhere within five seconds. One person can; it takes two to resume."""
+    """Stop alerting everywhere within five seconds. One person can.
+
+    It takes two to resume, unless the cluster file names nobody who could sign, as it may where nobody exists.
+    """
     from cluster.cli.confirm import tell_confirmed
     from cluster.clocks import SystemClock
     from cluster.policies.desk import open_policy_desk, whole_ms
@@ -43,7 +46,7 @@ def stop(file: Path, why: str, by: str, key: Path | None, deployment: str | None
         order = Order(book.deployment, Action.STOP, by, at, why)
         order = _sign(order, settings, by, key)
         desk.order(order)
-    done = f"{book.deployment}: alerting is stopped; 'beholden resume' takes two people"
+    done = f"{book.deployment}: alerting is stopped; {_who_resumes(settings)}"
     tell_confirmed(settings, book.deployment, FOLLOWED, order.digest, done)
 
 
@@ -59,7 +62,8 @@ def resume(
 ) -> None:
     """Resume after a stop: one person writes an order, which another signs and gives.
 
-    Without ORDER it writes one; with ORDER the second person signs it, and alerting resumes.
+    Without ORDER it writes one; with ORDER the second person signs it, and alerting resumes. Where the cluster file
+    names nobody who could sign, whoever asks for it resumes at once.
     """
     from cluster.cli.confirm import tell_confirmed
     from cluster.policies.desk import open_policy_desk
@@ -82,6 +86,12 @@ def resume(
     out.write_bytes(encode_order(order))
     click.echo(f"wrote {out}")
     click.echo(f"next: somebody else: beholden resume {out} -f {file} --by NAME", err=True)
+
+
+def _who_resumes(settings: "ClusterSettings") -> str:
+    if settings.people:
+        return "'beholden resume' takes two people"
+    return "the cluster file names no people, so whoever gives 'beholden resume' resumes"
 
 
 def _deployment_of(settings: "ClusterSettings") -> str:

@@ -23,7 +23,7 @@ class Effect(StrEnum):
     LOOSENS = "loosens"
     TIGHTENS = "tightens"
     NEITHER = "neither"
-    TAKES_TWO = "takes two"  # neither, but not for one person to decide: on whose word it stands, what the ledger loses
+    TAKES_TWO = "takes two"  # neither, but not for one person: on whose word and what evidence it stands, what is lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +120,14 @@ RULES: dict[str, _Judge] = {
     "purpose": _any,
     "authority": _two,
     "legal_basis": _two,
-    "expected_outcome": _none,
+    "expected_outcome": _two,
     "controller": _two,
     "contact": _two,
-    "complaints": _none,
-    "public_engagement.reference": _none,
-    "public_engagement.sha256": _none,
-    "assessments.data_protection": _none,
-    "assessments.equality": _none,
+    "complaints": _two,
+    "public_engagement.reference": _two,
+    "public_engagement.sha256": _two,
+    "assessments.data_protection": _two,
+    "assessments.equality": _two,
     "people": _people,
     "start": _less,
     "end": _more,

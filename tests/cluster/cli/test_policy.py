@@ -296,7 +296,8 @@ def test_a_key_is_printed_as_the_cluster_file_takes_it(run: Run, folder: Path) -
 def test_one_person_stops_and_two_resume(run: Run, topics: Topics, folder: Path) -> None:
     """The first writes the order, the second signs and gives it."""
     released(run, 7)
-    assert run("stop", "-f", "cluster.yaml", "--why", "a false alert", "--by", "dan").exit_code == 0
+    done = run("stop", "-f", "cluster.yaml", "--why", "a false alert", "--by", "dan")
+    assert (done.exit_code, "alerting is stopped; 'beholden resume' takes two people" in done.output) == (0, True)
     [told] = topics.told("order.stop")
     assert (told.body["by"], told.body["why"]) == ("dan", "a false alert")
     assert "stopped by dan at 2026-01-31 12:00 UTC: a false" in run("policy", "history", "-f", "cluster.yaml").output
@@ -418,7 +419,9 @@ def test_a_demonstration_is_stopped_and_resumed_by_whoever_runs_it(run: Run, top
     assert run("policy", "propose", "test-7.yaml", "-f", "cluster.yaml", "--by", "me", "--why", "try").exit_code == 0
     assert run("policy", "apply", "7.release.json", "-f", "cluster.yaml").exit_code == 0
     assert "me (unsigned)" in run("policy", "history", "-f", "cluster.yaml").output
-    assert run("stop", "-f", "cluster.yaml", "--why", "try", "--by", "me").exit_code == 0
+    done = run("stop", "-f", "cluster.yaml", "--why", "try", "--by", "me")
+    assert "stopped; the cluster file names no people, so whoever gives 'beholden resume' resumes" in done.output
+    assert "two people" not in done.output
     assert "alerting resumes" in run("resume", "-f", "cluster.yaml", "--why", "try", "--by", "me").output
 
 

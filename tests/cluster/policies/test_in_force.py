@@ -219,6 +219,7 @@ OTHERS = {
     ("end",): "2099-12-31T00:00:01Z",
     ("review_by",): "2099-01-01T00:00:01Z",
     ("hours", "zone"): "Europe/Paris",
+    ("max_nonmatch_s",): 1.999999999,
 }
 
 

@@ -39,7 +39,7 @@ def release(number: int, former: Release | None, **fields: str) -> Release:
     name = (number, former and former.digest, *fields.items())
     if name not in MADE:
         found = changed(number, threshold(0.6 + number / 1000), **fields)
-        MADE[name] = approved(found) if former is None else signed(proposed(found, former), ada=Role.PROPOSE)
+        MADE[name] = approved(found, former)
     return MADE[name]
 
 

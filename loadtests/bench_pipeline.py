@@ -87,7 +87,11 @@ def cluster_file(
 
 def policy_document(file: Path) -> dict[str, Any]:
     """A policy changed for many cameras and single pictures, in which every frame of a backlog is looked at."""
+    from loadtests.bench_run import ENTRIES
+
     policy: dict[str, Any] = load(file)
+    for rule in policy["watchlists"].values():
+        rule["most_entries"] = ENTRIES
     policy["sightings"] |= {"cool_down_s": COOL_DOWN_S, "confirm_frames": 1, "of_frames": 1}
     cameras = [f"bench-{number}" for number in range(CANDIDATES)]
     every = {"rule": "every"}

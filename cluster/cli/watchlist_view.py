@@ -63,7 +63,7 @@ def list_(file: Path, name: str | None, as_json: bool) -> None:
 
 
 def _lists(records: Sequence["EntryRecord"], plan: "Plan", now: datetime) -> Table:
-    table = _table("list", "purpose", "categories", "entries", "images", "minors", "ended", "first to end")
+    table = _table("list", "purpose", "categories", "entries", "at most", "images", "minors", "ended", "first to end")
     for name, rule in plan.in_force.policy.watchlists.items():
         own = [record for record in records if record.entry.watchlist == name]
         living = [record.entry.not_after for record in own if record.entry.not_after > now]
@@ -73,6 +73,7 @@ def _lists(records: Sequence["EntryRecord"], plan: "Plan", now: datetime) -> Tab
             rule.purpose,
             ", ".join(f"{each} {count}" for each, count in counts.items()),
             str(len(own)),
+            str(rule.most_entries),
             str(sum(len(record.photos) for record in own)),
             str(sum(record.minor is not None for record in own)),
             str(len(own) - len(living)),
@@ -277,7 +278,7 @@ def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bright_black")
     for column in columns:
         table.add_column(
-            column, overflow="fold", justify="right" if column in ("entries", "images", "cosine") else "left"
+            column, overflow="fold", justify="right" if column in ("entries", "at most", "images", "cosine") else "left"
         )
     return table
 

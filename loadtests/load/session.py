@@ -160,6 +160,9 @@ def documents(scenario: Scenario) -> tuple[dict[str, Any], dict[str, Any]]:
         "cameras": list(cameras),
         "max_frame_age_ms": asked.max_frame_age_ms,
         "freshness": {"rule": str(asked.rule)},
+        "watchlists": {
+            name: rule | {"most_entries": scenario.people.list_size} for name, rule in policy["watchlists"].items()
+        },
     }
     return cluster | {"recognisers": lanes, "delivery": str(asked.delivery)}, policy
 

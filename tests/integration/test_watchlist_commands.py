@@ -17,6 +17,7 @@ from cluster.kafka.topics import WATCHLIST
 from cluster.keys import make_keys
 from cluster.plan import read_plan
 from cluster.wire.text import format_time
+from operators.errors import EnrolmentRefused
 from tests.drawn import scene, write_deployment
 
 pytestmark = pytest.mark.integration
@@ -41,6 +42,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def _run(file: Path, command: str, *arguments: str) -> Result:
     done = CliRunner().invoke(beholden, ["watchlist", command, "-f", str(file), *arguments], env={"COLUMNS": "200"})
+    if isinstance(done.exception, EnrolmentRefused):
+        raise done.exception
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return done
 
@@ -107,6 +110,31 @@ def test_what_is_amiss_is_found(file: Path) -> None:
     assert "intruder" in done.output
     write_one(kafka, WATCHLIST, "intruder", b"")
     assert _run(file, "verify", "--no-compare").exit_code == 0
+
+
+def test_a_full_list_takes_nobody_more(file: Path) -> None:
+    """Neither one by one nor from a table, which says beforehand how many fit; whoever is there stays."""
+    policy = file.parent / "policy.yaml"
+    before = policy.read_text()
+    there = {each["entry"] for each in json.loads(_run(file, "list", "--json").stdout)}
+    document = yaml.safe_load(before)
+    document["watchlists"]["sought"]["most_entries"] = len(there)
+    policy.write_text(yaml.safe_dump(document, allow_unicode=True))
+    with pytest.raises(EnrolmentRefused, match=f"list_full: sought has {len(there)} entries"):
+        _enrol(file, "one-more", "5.jpg")
+    assert "enrolled case-2 on sought" in _enrol(file, "case-2", "2.jpg").output
+    table = file.parent / "more.csv"
+    table.write_text((file.parent / "people.csv").read_text().replace("case-3", "case-5"))
+    done = _run(file, "import", "--csv", str(table), "--no-compare")
+    assert done.exit_code == 1
+    assert f"sought: 2 people are to come, and 0 fit: the policy allows {len(there)} entries" in done.output
+    assert "list_full" in done.output
+    assert {each["entry"] for each in json.loads(_run(file, "list", "--json").stdout)} == there
+    assert _run(file, "verify", "--no-compare").exit_code == 0
+    document["watchlists"]["sought"]["most_entries"] -= 1
+    policy.write_text(yaml.safe_dump(document, allow_unicode=True))
+    assert "too long" in _run(file, "verify", "--no-compare").output
+    policy.write_text(before)
 
 
 def test_a_deployment_does_not_begin_anew_with_other_keys(file: Path, tmp_path: Path) -> None:

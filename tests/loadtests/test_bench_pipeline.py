@@ -17,7 +17,7 @@ from loadtests.bench_frames import HEIGHT_PX, WIDTH_PX, compose, schedule
 from loadtests.bench_layers import EndlessSource, together
 from loadtests.bench_pipeline import CANDIDATES, POLICY, cluster_file, compared, policy_document
 from loadtests.bench_report import CLUSTER, MANY, MEMORY, MISSED, NOISY, ONE, PROCESSES, Figures, Sample, show, verdict
-from loadtests.bench_run import Show
+from loadtests.bench_run import ENTRIES, Show
 from loadtests.quiet import Gate, Load, look
 from operators.freshness import Rule
 from operators.jpeg import check_header
@@ -161,6 +161,7 @@ def test_the_files_of_a_run_are_accepted(
     """Cluster file and policy are checked as any other, and cores are shared out among the recognisers."""
     policy = tmp_path / "policy.yaml"
     policy.write_text(yaml.safe_dump(policy_document(POLICY)))
+    assert policy_document(POLICY)["watchlists"]["sought"]["most_entries"] == ENTRIES
     file = tmp_path / "cluster.yaml"
     settings = cluster_file(tmp_path, recognisers, placement, cores) | {"cluster": "bench", "policy": str(policy)}
     file.write_text(yaml.safe_dump(settings))

@@ -25,6 +25,7 @@ from operators.errors import BeholdenError, SettingsRefused
 from tests.builders import NOW, policy_document
 from tests.releases import EVIDENCE, SIGNERS, SOON, approved, changed, in_topic, person, signed
 
+CHANGED = ("threshold", "floor", "most_entries", "cameras")
 COSINES = st.sampled_from([0.55, 0.55, 0.6, 0.6, 0.5, 0.7, 1.0, -1.0])
 ADA, BOB = {"ada": Role.PROPOSE}, {"bob": Role.APPROVE}
 TRIES = st.fixed_dictionaries(
@@ -33,6 +34,7 @@ TRIES = st.fixed_dictionaries(
         "people": st.sampled_from(["real", "real", "real", "synthetic"]),
         "threshold": COSINES,
         "floor": st.sampled_from([0.5, 0.5, 0.5, -1.0, 0.6]),
+        "most_entries": st.sampled_from([100, 100, 100, 99, 101]),
         "cameras": st.just({}) | st.dictionaries(st.sampled_from(["gate", "hall"]), COSINES, max_size=2),
         "by": st.sampled_from(["ada", "ada", "ada", "cyd", "bob", "mal"]),
         "roles": st.sampled_from([{}, ADA, ADA | BOB, ADA | BOB])
@@ -54,7 +56,7 @@ def attempt(book: PolicyBook, tried: dict[str, Any]) -> Release:
     """
     number = tried["number"] or (book.in_force.number + 1 if book.in_force else 1)
     document = {**policy_document(), "policy": number, "people": tried["people"]}
-    document["watchlists"]["sought"].update({name: tried[name] for name in ("threshold", "floor", "cameras")})
+    document["watchlists"]["sought"].update({name: tried[name] for name in CHANGED})
     former = book.in_force if tried["follows"] else None
     terms = {name: tried[name] for name in ("expires_at", "evidence_sha256")}
     return signed(draft(policy_of(document), former, tried["by"], NOW, "the test", **terms), **tried["roles"])
@@ -64,6 +66,11 @@ def thresholds(policy: dict[str, Any]) -> dict[str, float]:
     """What counts before each camera."""
     rule = policy["watchlists"]["sought"]
     return {camera: rule["cameras"].get(camera, rule["threshold"]) for camera in policy["cameras"]}
+
+
+def longest(policy: dict[str, Any]) -> int:
+    """How many people the list may hold."""
+    return int(policy["watchlists"]["sought"]["most_entries"])
 
 
 def who_signed(body: dict[str, Any]) -> dict[str, str]:
@@ -83,7 +90,7 @@ def who_signed(body: dict[str, Any]) -> dict[str, str]:
 @settings(max_examples=50)
 @given(st.lists(TRIES, min_size=1, max_size=4))
 def test_whatever_is_written_to_the_topic(tries: list[dict[str, Any]]) -> None:
-    """What comes into force is signed by who may, by two where it shows more people than ever, and has its floors."""
+    """What comes into force is signed by who may, by two where more are shown or listed, above its floors."""
     book = PolicyBook("test", SIGNERS)
     book.take(in_topic(encode_release(approved(changed()))), NOW)
     lasting = json.loads(changed().canonical)
@@ -104,7 +111,7 @@ def test_whatever_is_written_to_the_topic(tries: list[dict[str, Any]]) -> None:
         assert signers[body["proposal"]["by"]] == "propose"
         assert min(thresholds(body["policy"]).values()) >= body["policy"]["watchlists"]["sought"]["floor"]
         before, after = thresholds(lasting), thresholds(body["policy"])
-        if any(after[camera] < before[camera] for camera in after):
+        if any(after[camera] < before[camera] for camera in after) or longest(body["policy"]) > longest(lasting):
             assert body["proposal"]["expires_at"]
             assert len(signers) > 1 or _narrows(body, book)
         if not body["proposal"]["expires_at"]:
@@ -115,7 +122,10 @@ def _narrows(body: dict[str, Any], book: PolicyBook) -> bool:
     """Whether it takes a part of the loosening before it back, which one person may."""
     *_, before, _ = [json.loads(encode_release(each)) for each in book.releases.values()]
     was, becomes = thresholds(before["policy"]), thresholds(body["policy"])
-    return all(becomes[camera] >= was[camera] for camera in was) and bool(before["proposal"]["expires_at"])
+    is_looser = any(becomes[camera] < was[camera] for camera in was) or longest(body["policy"]) > longest(
+        before["policy"]
+    )
+    return not is_looser and bool(before["proposal"]["expires_at"])
 
 
 @settings(max_examples=30)
@@ -148,9 +158,28 @@ def test_whatever_a_slip_of_the_hand_makes_of_a_file(tmp_path: Path, at: int, ch
         assert min(thresholds(policy).values()) >= policy["watchlists"]["sought"]["floor"]
 
 
+def test_a_list_grows_by_two_people_on_evidence_and_for_a_time() -> None:
+    """One more entry is a loosening like a lower threshold; one less takes one person."""
+    same = {"number": 8, "people": "real", "threshold": 0.6, "floor": 0.5, "cameras": {"hall": 0.7}, "by": "ada"}
+    more = {**same, "follows": True, "most_entries": 101, "expires_at": SOON, "evidence_sha256": EVIDENCE}
+    fewer = {**more, "most_entries": 99, "expires_at": None, "evidence_sha256": None, "roles": ADA}
+    for tried, comes in (
+        ({**more, "roles": ADA | BOB}, True),
+        ({**more, "roles": ADA}, False),
+        ({**more, "roles": ADA | BOB, "evidence_sha256": None}, False),
+        ({**more, "roles": ADA | BOB, "expires_at": None}, False),
+        (fewer, True),
+    ):
+        book = PolicyBook("test", SIGNERS)
+        book.take(in_topic(encode_release(approved(changed()))), NOW)
+        book.take(in_topic(encode_release(attempt(book, tried)), 1), NOW)
+        assert (list(book.releases) == [0, 1]) is comes, tried
+
+
 def test_the_tries_are_no_straw_men() -> None:
     """One of them does come into force, and with another's key does not."""
     good = {"number": 8, "people": "real", "threshold": 0.55, "floor": 0.5, "cameras": {}, "by": "ada", "follows": True}
+    good |= {"most_entries": 101}
     good |= {"expires_at": SOON, "evidence_sha256": EVIDENCE, "roles": {"ada": Role.PROPOSE, "bob": Role.APPROVE}}
     for people, expected in ((SIGNERS, [0, 1]), ({**SIGNERS, "bob": person("eve", Role.APPROVE)}, [0])):
         book = PolicyBook("test", SIGNERS)

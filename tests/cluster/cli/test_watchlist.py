@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.cluster.policy_topic import Topics, in_memory
 from tests.drawn import DIMENSION, write_deployment
 
 Run = Callable[..., Result]
+LATER = datetime(2099, 1, 1, tzinfo=UTC)
 
 
 def _policy(folder: Path, **changes: Any) -> PolicyInForce:
@@ -74,6 +76,25 @@ def test_lists_are_those_of_the_policy_in_the_topic(run: Run, topics: Topics, tm
     shown = run("show", "--entry", "case-1", "--json")
     assert "by policy 2" in shown.stderr
     assert json.loads(shown.stdout)["entry"] == "case-1"
+
+
+def test_how_long_a_list_may_be_is_shown_and_one_that_is_longer_found(run: Run, topics: Topics, tmp_path: Path) -> None:
+    """By the policy in the topic; nobody is taken off for it."""
+    assert " 1000 " in run("list").stdout
+    lists = yaml.safe_load((tmp_path / "policy.yaml").read_text())["watchlists"]
+    lists["sought"] |= {"most_entries": 1}
+    assert "at most" in run("list").stdout
+    topics.policy.send(
+        "drawn", encode_release(draft(_policy(tmp_path, policy=2, watchlists=lists), None, "ada", NOW, "t")), []
+    )
+    assert "too long" not in run("verify", "--no-compare").stdout
+    two = {ref: entry_record(ref, random_units(1, 1, DIMENSION)[0], not_after=LATER) for ref in ("case-1", "case-2")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(register, "read_register", lambda kafka: Register(two))
+        done = run("verify", "--no-compare")
+    assert done.exit_code == 1
+    assert "too long" in done.stdout
+    assert "2 entries" in done.stdout
 
 
 def test_entries_are_held_against_the_policy_in_the_topic(run: Run, topics: Topics, tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def test_what_comes_along_can_be_run(file: Path) -> None:
     _, policy = documents(found)
     assert len(policy["cameras"]) == found.cameras
     assert policy["max_frame_age_ms"] == found.cluster.max_frame_age_ms
+    assert [rule["most_entries"] for rule in policy["watchlists"].values()] == [found.people.list_size]
     assert {each.fault for each in found.faults} <= FAULTS.keys()
     check_pace(found, sightings(policy))
     assert found.plant is None

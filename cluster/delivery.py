@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 from cluster.in_flight import InFlight
 from cluster.kafka.frame_source import KafkaFrameSource, OnRebalance
-from cluster.kafka.producer import CLOSE_S, KafkaSink, producing
+from cluster.kafka.producer import CLOSE_S, KafkaSink, learn_topics, producing
 from cluster.kafka.topics import ALERTS, DEAD_LETTERS, EVIDENCE, LEDGER
 from cluster.kafka.transactions import TransactionalFrameSource, TransactionalProducer
 from cluster.keys import EvidenceKey
@@ -52,11 +52,12 @@ def open_delivery(
     ledger = begin_chain(KafkaSink(kafka, producer, LEDGER, in_flight))
     if delivery is Delivery.EXACTLY_ONCE:
         # The producer first: from then on no other process of this slot writes anything.
-        outbox, writer = Outbox(), TransactionalProducer(kafka, f"{group}.{member}")
+        outbox, writer = Outbox(), TransactionalProducer(kafka, f"{group}.{member}", topics)
         closing.callback(writer.close, CLOSE_S)
         source: KafkaFrameSource = TransactionalFrameSource(kafka, group, member, on_rebalance, writer, outbox)
         closing.callback(source.close)
         return source, _outlets([OutboxSink(outbox, topic) for topic in topics], ledger, key)
+    learn_topics(kafka, producer, topics)
     source = KafkaFrameSource(kafka, group, member, on_rebalance)
     closing.callback(source.close)
     return source, _outlets([KafkaSink(kafka, producer, topic, in_flight) for topic in topics], ledger, key)

@@ -13,7 +13,7 @@ from kafka.errors import InvalidProducerEpochError, KafkaError, ProducerFencedEr
 
 from cluster.kafka.client import COMMIT_REFUSED, kafka_offsets, translated
 from cluster.kafka.frame_source import KafkaFrameSource, OnRebalance
-from cluster.kafka.producer import TRANSACTION_MS, close_producer, open_producer
+from cluster.kafka.producer import TRANSACTION_MS, close_producer, learn_topics, open_producer
 from cluster.offsets import TopicPartition
 from cluster.outbox import Letter, Outbox
 from cluster.ports import Record
@@ -33,12 +33,13 @@ class TransactionalProducer:
     Args:
         kafka: Which Kafka.
         name: Its transactional id, the same whenever this slot starts.
+        topics: That it writes to, names without prefix.
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
     """
 
-    def __init__(self, kafka: KafkaSettings, name: str) -> None:
+    def __init__(self, kafka: KafkaSettings, name: str, topics: Sequence[str]) -> None:
         self._kafka = kafka
         self._name = name
         self._producer = open_producer(kafka, name, transactional_id=name)
@@ -48,6 +49,7 @@ class TransactionalProducer:
         except BaseException:
             self.close(0.0)
             raise
+        learn_topics(kafka, self._producer, topics)
 
     def write(self, letters: Sequence[Letter], offsets: Mapping[TopicPartition, int], member: Any) -> bool:
         """Write one transaction; False when the group is sharing its partitions anew, and nothing was written.

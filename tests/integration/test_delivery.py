@@ -22,7 +22,8 @@ from cluster.kafka import transactions
 from cluster.kafka.admin import ensure_topics
 from cluster.kafka.frame_source import KafkaFrameSource
 from cluster.kafka.groups import expel
-from cluster.kafka.topics import ALERTS
+from cluster.kafka.producer import learn_topics, producing
+from cluster.kafka.topics import ALERTS, EVIDENCE
 from cluster.kafka.transactions import TransactionalFrameSource, TransactionalProducer
 from cluster.outbox import Letter, Outbox
 from cluster.plan import Plan
@@ -163,6 +164,24 @@ def test_a_zombie_ends(bootstrap: str) -> None:
         assert counts(scene) == ((sent // 2, sent // 2), (sent // 4, sent // 4))
 
 
+def test_where_alerts_go_is_known_before_there_is_one(bootstrap: str) -> None:
+    """In either mode: whoever is to be told of the first person waits no 0.1 s for each topic."""
+    prefix = "learned."
+    kafka, topics = kafka_of(bootstrap, prefix), (ALERTS, EVIDENCE)
+    with closing(Scene(kafka, prefix, Delivery.EXACTLY_ONCE)) as scene, producing(kafka, "plain") as plain:
+        scene.begin()
+        learn_topics(kafka, plain, topics)
+        writer = TransactionalProducer(kafka, prefix, topics)
+        try:
+            producers = (plain, writer._producer)
+            names = [prefix + topic for topic in topics]
+            wait(
+                lambda: all(each._metadata.partitions_for_topic(at) for each in producers for at in names), "not asked"
+            )
+        finally:
+            writer.close(5.0)
+
+
 def test_a_member_that_was_given_up_commits_nothing(bootstrap: str) -> None:
     """Not even in the moment in which its client has heard of it, and the pipeline has not."""
     prefix, polled = "given-up.", list[FrameRef]()
@@ -170,7 +189,7 @@ def test_a_member_that_was_given_up_commits_nothing(bootstrap: str) -> None:
     with ExitStack() as stack:
         scene = stack.enter_context(closing(Scene(kafka, prefix, Delivery.EXACTLY_ONCE)))
         scene.begin()
-        writer = TransactionalProducer(kafka, prefix)
+        writer = TransactionalProducer(kafka, prefix, [ALERTS])
         stack.callback(writer.close, 5.0)
         source = TransactionalFrameSource(kafka, prefix, "member", lambda revoked, owned: None, writer, outbox)
         stack.callback(source.close)

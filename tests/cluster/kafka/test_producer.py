@@ -10,7 +10,7 @@ from kafka.future import Future
 
 from cluster.in_flight import InFlight
 from cluster.kafka import producer as producers
-from cluster.kafka.producer import KafkaSink, producing, write_one
+from cluster.kafka.producer import KafkaSink, learn_topics, producing, write_one
 from cluster.kafka.topics import POLICY
 from cluster.keys import new_keys
 from cluster.ledger.desk import write_down
@@ -22,7 +22,7 @@ from cluster.settings import KafkaSettings
 from cluster.watchlists import desk as watchlist_desk
 from operators.errors import BrokerUnavailable
 from tests.builders import Room
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, wait_until
 
 
 class FrozenProducer:
@@ -145,3 +145,24 @@ def test_a_delivery_notes_when_it_was_acknowledged() -> None:
     assert before_ns <= sent.acknowledged_ns <= time.perf_counter_ns()
     producer.futures[1].failure(RuntimeError("given up"))
     assert lost.acknowledged_ns == 0
+
+
+class AskedProducer:
+    """Is asked where topics lie, and does not know of one."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def partitions_for(self, topic: str) -> set[int]:
+        """Of a topic."""
+        self.asked.append(topic)
+        if topic.endswith("alerts"):
+            raise KafkaTimeoutError("not now")
+        return {0}
+
+
+def test_a_topic_that_cannot_be_learned_keeps_nobody_from_the_others() -> None:
+    """Its first message asks again."""
+    producer = AskedProducer()
+    learn_topics(KafkaSettings(topic_prefix="north."), producer, ["alerts", "evidence"])
+    wait_until(lambda: producer.asked == ["north.alerts", "north.evidence"], lambda: producer.asked)

@@ -10,8 +10,9 @@ import functools
 import json
 import re
 import typing
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -121,7 +122,8 @@ def _make(document: Any, into: type[T], place: Callable[[_Place], str]) -> T:
     try:
         value: T = _adapter(typing.cast("Hashable", into)).validate_json(json.dumps(document))
     except ValidationError as error:
-        raise SettingsRefused("\n".join(_explain(dict(fault), place) for fault in error.errors())) from None
+        faults = _misspelt([dict(fault) for fault in error.errors()])
+        raise SettingsRefused("\n".join(_explain(fault, place) for fault in faults)) from None
     unclear = [f"{place(at)}{'.'.join(at)}: {_TIME_ADVICE}, found {text!r}" for at, text in _times(value, document)]
     if unclear:
         raise SettingsRefused("\n".join(unclear))
@@ -187,9 +189,23 @@ _ADVICE = {
 }
 
 
+def _misspelt(faults: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The faults, where a key that is unknown and one like it that is missing are one: a slip of the pen."""
+    missing = {tuple(fault["loc"]) for fault in faults if fault["type"] == "missing"}
+    meant: dict[_Place, _Place] = {}
+    for at in (tuple(fault["loc"]) for fault in faults if fault["type"] == "unexpected_keyword_argument"):
+        beside = [str(key) for *parent, key in missing if tuple(parent) == at[:-1]]
+        for found in get_close_matches(str(at[-1]), beside, 1):
+            meant[at] = (*at[:-1], found)
+    told = [{**fault, "meant": meant.get(tuple(fault["loc"]))} for fault in faults]
+    return [fault for fault in told if tuple(fault["loc"]) not in meant.values()]
+
+
 def _explain(fault: dict[str, Any], place: Callable[[_Place], str]) -> str:
     at: _Place = tuple(fault["loc"])
     name = ".".join(str(part) for part in at) or "document"
+    if meant := fault.get("meant"):
+        return f"{place(at)}{name}: is not a known key: did you mean {meant[-1]}?"
     text = _ADVICE.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
     is_silent = fault["type"] in _ADVICE or isinstance(fault["input"], dict) or at[-1:] == ("password",)
     found = "" if is_silent else f", found {fault['input']!r}"

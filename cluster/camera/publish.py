@@ -89,8 +89,9 @@ class Tally:
     def summary(self) -> str:
         """One line for the end."""
         overall_fps = self.sent / max(self.elapsed_s, 1e-3)
+        frames = "1 frame" if self.sent == 1 else f"{self.sent} frames"
         text = (
-            f"sent {self.sent} frames in {self.elapsed_s:.1f} s ({overall_fps:.1f} fps, {self.mean_kb:.1f} kB each), "
+            f"sent {frames} in {self.elapsed_s:.1f} s ({overall_fps:.1f} fps, {self.mean_kb:.1f} kB each), "
             f"{self.reconnects} reconnects"
         )
         if self.skipped:

@@ -3,8 +3,9 @@
 import json
 import os
 import time
-from collections.abc import Callable
-from contextlib import closing, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,11 +75,27 @@ def tail(
         shown += 1
 
     ending = closing(tracing) if tracing else nullcontext()
-    with ending, closing(_reading(kafka_from_cli(file, bootstrap), store, from_beginning)) as reader, suppress(_Enough):
+    told = partial(_told, not (from_beginning or store), lambda: shown)
+    with (
+        ending,
+        closing(_reading(kafka_from_cli(file, bootstrap), store, from_beginning)) as reader,
+        told(),
+        suppress(_Enough),
+    ):
         quiet_since = time.monotonic()
         while shown != limit and (timeout is None or time.monotonic() - quiet_since < timeout):
             if reader.read(show, 0.2):
                 quiet_since = time.monotonic()
+
+
+@contextmanager
+def _told(is_new_only: bool, shown: Callable[[], int]) -> Iterator[None]:
+    """Say when watching begins, and at the end that nothing came: silence may be anything."""
+    if is_new_only:
+        click.echo("watching from now on; with --from-beginning, whatever is still kept", err=True)
+    yield
+    if not shown():
+        click.echo("no alert came", err=True)
 
 
 class _Enough(Exception):

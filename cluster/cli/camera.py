@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -25,7 +25,7 @@ from cluster.cli.options import kafka_place
 from cluster.ports import FramePublisher
 from cluster.privacy.core_dumps import no_core_dumps
 from cluster.wire.frames import parse_camera
-from operators.errors import BeholdenError, FrameRefused
+from operators.errors import BeholdenError, FrameRefused, SettingsRefused
 
 LINE_EVERY_S = 5.0  # progress when nobody sits at a terminal
 
@@ -90,6 +90,8 @@ def publish(
             _refuse(retries is not None, "--retries is for live cameras; a file is read once, or for ever with --loop")
             fps = file_fps(Path(source)) if fps is None else fps
             shots = repeated(partial(file_shots, Path(source), shape, _skip(tally, console)), loop)
+        if file:
+            _warn_unknown(file, name, console)
         publisher = _publisher(file, bootstrap, name)
         shots = islice(paced(shots, fps or 0.0, time.monotonic, time.sleep), limit)
         with _progress(console, tally, f"{name} <- {shown(source)}"), _terminated_like_interrupted():
@@ -100,6 +102,20 @@ def publish(
         stop.set()
     click.echo(f"{name}: {tally.summary()}")
     sys.exit(code)  # not click's exit, which turns into a return value when `main` calls the command
+
+
+def _warn_unknown(file: Path, name: str, console: Console) -> None:
+    """Say that frames of a camera will be refused; not where the policy lies elsewhere than this camera's computer."""
+    from cluster.policies.in_force import read_policy
+    from cluster.settings import read_cluster
+
+    with suppress(SettingsRefused):
+        policy = read_policy(read_cluster(file).policy).policy
+        if name not in policy.cameras:
+            known = ", ".join(policy.cameras[:10]) + (", ..." if len(policy.cameras) > 10 else "")
+            _say(
+                console, f"{name} is no camera of policy {policy.policy}: its frames are refused there; it has {known}"
+            )
 
 
 def _publisher(file: Path | None, bootstrap: str | None, name: str) -> FramePublisher:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from cluster.wire.release import Release
 
 _COLOURS = {"loosens": "red", "tightens": "green", "takes two": "yellow", "neither": "bright_black"}
+_LEGEND = {
+    "loosens": "two people agree to it, and it names a measurement and a day on which it ends",
+    "takes two": "two people agree to it",
+    "tightens": "one person is enough",
+}
 _json = click.option("--json", "as_json", is_flag=True, help="For machines.")
 
 
@@ -230,6 +235,9 @@ def tell_differences(found: Sequence["Difference"], console: Console) -> None:
         style = _COLOURS[each.effect]
         table.add_row(each.at, _text(each.before), _text(each.after), str(each.effect), style=style)
     console.print(table)
+    effects = {str(each.effect) for each in found}
+    for effect in (each for each in _LEGEND if each in effects):
+        console.print(f"{effect}: {_LEGEND[effect]}", style="bright_black", highlight=False)
 
 
 def _releases(releases: Sequence["Release"], now: datetime) -> Table:
@@ -266,4 +274,7 @@ def _facts(release: "Release") -> dict[str, Any]:
 def _text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(_text, value))
+    if is_dataclass(value):
+        parts = ((each.name, getattr(value, each.name)) for each in fields(value))
+        return ", ".join(f"{name} {_text(part)}" for name, part in parts if part is not None)
     return "" if value is None else str(value)

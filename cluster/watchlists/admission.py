@@ -94,7 +94,7 @@ def _outside_the_rule(person: Person, rule: WatchlistRule, now: datetime) -> Fau
     if person.not_after > now + timedelta(days=rule.longest_days):
         yield (
             EnrolmentReason.TOO_DISTANT,
-            f"not_after is further away than the {rule.longest_days} days that the policy allows; "
+            f"not_after is further away than the {_days(rule.longest_days)} that the policy allows; "
             "give an earlier date, and enrol anew if the search still stands then",
         )
 
@@ -135,3 +135,7 @@ def faults_of(record: EntryRecord, policy: Policy, contract: str) -> Faults:
             EnrolmentReason.FOREIGN_CONTRACT,
             "other models made its vectors: it is not searched; enrol the images anew",
         )
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from cluster.watchlists.admission import Origin, Person
+from cluster.watchlists.admission import Origin, Person, admit
 from cluster.watchlists.desk import Desk
 from cluster.watchlists.enrol import Picture, enrol
 from cluster.watchlists.vacancies import Vacancies
@@ -152,7 +152,8 @@ def _one(
         before = there.get(person.ref)
         if before and _is_same(before, person, pictures, desk.plan.contract.digest) and before.entry.not_after > now:
             return Outcome(applicant.ref, applicant.line, enrolled=True, was_there=True)
-        vacancies.check(person.ref, person.watchlist)
+        admit(person, [picture.origin for picture in pictures], desk.plan.in_force.policy, now)
+        vacancies.check(person.ref, person.watchlist)  # what else is wrong is told first, and nobody is looked at yet
         records[person.ref] = enrol(person, pictures, desk.plan, vision, desk.keys, now)
         vacancies.take(person.ref, person.watchlist)
     except EnrolmentRefused as refused:

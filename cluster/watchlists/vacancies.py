@@ -45,7 +45,8 @@ class Vacancies:
         if watchlist in self._most and ref not in self._refs[watchlist] and not self.left(watchlist):
             detail = (
                 f"{watchlist} has {len(self._refs[watchlist])} entries that have not ended, and the policy allows "
-                f"{self._most[watchlist]}; withdraw whom nobody seeks any more, or propose a policy that allows more"
+                f"{self._most[watchlist]}; withdraw whom nobody seeks any more ('beholden watchlist "
+                "withdraw'), or propose a policy that allows more"
             )
             raise EnrolmentRefused(EnrolmentReason.LIST_FULL, detail)
 

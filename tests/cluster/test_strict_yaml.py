@@ -157,10 +157,17 @@ def test_text_that_is_no_unicode_is_refused(write: Any) -> None:
 
 def test_all_faults_are_named_at_once(write: Any) -> None:
     """One line each, so that nobody mends a file in ten rounds."""
-    text = _refusal(write(GOOD.replace("number: 3", "numbr: 3").replace("on: true", "on: yes")))
+    text = _refusal(write(GOOD.replace("number: 3", "other: 3").replace("on: true", "on: yes")))
     assert len(text.splitlines()) == 3
-    for words in ("numbr: is not a known key", "number: is missing", "on: "):
+    for words in ("other: is not a known key", "number: is missing", "on: "):
         assert words in text
+
+
+def test_a_key_that_is_misspelt_is_one_fault(write: Any) -> None:
+    """Told to add the one that is missing, too, somebody would have both."""
+    text = _refusal(write(GOOD.replace("number: 3", "numbr: 3")))
+    assert text.endswith("numbr: is not a known key: did you mean number?")
+    assert len(text.splitlines()) == 1
 
 
 def test_a_yaml_bomb_is_refused_at_its_first_anchor(write: Any) -> None:

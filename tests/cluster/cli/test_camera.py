@@ -1,5 +1,6 @@
 """`beholden camera publish`, with the broker replaced by a list."""
 
+import json
 import os
 import signal
 from datetime import datetime
@@ -13,6 +14,7 @@ from cluster.cli import beholden
 from cluster.cli import camera as cli
 from operators.decode import encode
 from operators.errors import BrokerUnavailable
+from tests.drawn import write_deployment
 
 
 class Publisher:
@@ -137,3 +139,12 @@ def test_camera_out_of_reach_ends_after_retries(publisher: Publisher) -> None:
     assert "gave up on the camera after 0 retries: Connection refused" in result.stderr
     assert "secret" not in result.output
     assert publisher.closed == 1
+
+
+def test_a_camera_that_the_policy_does_not_name_is_told_of(publisher: Publisher, folder: Path, tmp_path: Path) -> None:
+    """Its frames would be refused by recognisers, and the command would have looked like a success."""
+    file = tmp_path / "cluster.yaml"
+    file.write_text(json.dumps({"cluster": "drawn", **write_deployment(tmp_path)}))
+    told = "gate-9 is no camera of policy 1: its frames are refused there; it has entrance, exit"
+    assert told in publish("--camera", "gate-9", "--source", folder, "--limit", 1, "-f", file).stderr
+    assert "no camera of policy" not in publish("--camera", "exit", "--source", folder, "--limit", 1, "-f", file).stderr

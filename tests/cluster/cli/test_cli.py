@@ -132,7 +132,7 @@ def test_policy_check_names_every_fault_of_a_bad_file(
     document["camera"] = document.pop("cameras")
     assert _main(monkeypatch, "policy", "check", str(write_document(document))) == 1
     err = capsys.readouterr().err
-    for words in ("watchlists.sought.threshold: is missing", "camera: is not a known key", "cameras: is missing"):
+    for words in ("watchlists.sought.threshold: is missing", "camera: is not a known key: did you mean cameras?"):
         assert words in err
 
 

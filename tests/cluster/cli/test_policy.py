@@ -268,6 +268,8 @@ def test_what_was_refused_is_shown(run: Run, topics: Topics) -> None:
 def test_differences_are_shown_and_a_loosening_is_status_3(run: Run) -> None:
     """For scripts."""
     done = run("policy", "diff", "test-7.yaml", "test-8.yaml")
+    assert "loosens: two people agree to it, and it names a measurement" in " ".join(done.output.split())
+    assert "tightens: one person" not in done.output
     assert done.exit_code == 3
     assert "0.55" in done.output
     assert run("policy", "diff", "test-7.yaml", "test-9.yaml").exit_code == 0

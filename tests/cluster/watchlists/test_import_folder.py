@@ -143,6 +143,7 @@ def test_a_full_list_takes_nobody_more(drawn: Plan, vision: Vision, images: Path
         ROW,
         {**ROW, "entry": "case-4", "image": "4.jpg"},
         {**ROW, "entry": "case-5", "image": "4.jpg", "list": "other"},
+        {**ROW, "entry": "case-6", "image": "4.jpg", "category": "exmple"},
     ]
     done, written = _import(most(drawn, 1), vision, images, _table(tmp_path, *rows))
     assert [(each.ref, each.reason) for each in done] == [
@@ -150,6 +151,7 @@ def test_a_full_list_takes_nobody_more(drawn: Plan, vision: Vision, images: Path
         ("case-3", ""),
         ("case-4", "list_full"),
         ("case-5", "unknown_list"),
+        ("case-6", "unknown_category"),  # what has to be mended anyhow is told before there is a place again
     ]
     assert list(written) == ["case-3"]
     changed = [{**ROW, "necessity": "other"}, rows[2]]

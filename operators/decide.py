@@ -46,6 +46,10 @@ class WatchlistRule:
                 raise ValueError(f"{name}: must be at least 1, found {found}")
         self._check_cosines()
 
+    def threshold_on(self, camera: str) -> float:
+        """The cosine from which a face is a match on one camera."""
+        return self.cameras.get(camera, self.threshold)
+
     def _check_cosines(self) -> None:
         exceptions = [(f"cameras.{camera}", value) for camera, value in self.cameras.items()]
         for name, value in [("threshold", self.threshold), ("floor", self.floor), *exceptions]:
@@ -94,7 +98,7 @@ def match(hits: Sequence[Hit], camera: str, rules: Mapping[str, WatchlistRule]) 
     for name, rule in sorted(rules.items()):
         if rule.canary != (camera if is_canary else None):
             continue
-        threshold = rule.cameras.get(camera, rule.threshold)
+        threshold = rule.threshold_on(camera)
         candidates = tuple(hit for hit in hits if hit.watchlist == name and hit.cosine >= threshold)
         if candidates:
             found.append(Match(name, rule.purpose, threshold, candidates[:MAX_CANDIDATES], is_canary))

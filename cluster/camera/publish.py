@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from cluster.camera.sources import Shot
 from cluster.ports import FramePublisher
+from cluster.wire.text import counted
 from operators.errors import FrameReason, FrameRefused, SourceUnavailable
 
 RECENT_S = 5.0  # over which the present rate is taken
@@ -89,7 +90,7 @@ class Tally:
     def summary(self) -> str:
         """One line for the end."""
         overall_fps = self.sent / max(self.elapsed_s, 1e-3)
-        frames = "1 frame" if self.sent == 1 else f"{self.sent} frames"
+        frames = counted(self.sent, "frame", "frames")
         text = (
             f"sent {frames} in {self.elapsed_s:.1f} s ({overall_fps:.1f} fps, {self.mean_kb:.1f} kB each), "
             f"{self.reconnects} reconnects"

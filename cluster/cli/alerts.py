@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,11 +74,11 @@ def tail(
         shown += 1
 
     ending = closing(tracing) if tracing else nullcontext()
-    told = partial(_told, not (from_beginning or store), lambda: shown)
+    told = _told(not (from_beginning or store), lambda: shown)
     with (
         ending,
         closing(_reading(kafka_from_cli(file, bootstrap), store, from_beginning)) as reader,
-        told(),
+        told,
         suppress(_Enough),
     ):
         quiet_since = time.monotonic()

@@ -267,7 +267,7 @@ class SettingsHistory:
 
 
 def _thresholds(policy: Policy, camera: str) -> dict[str, float]:
-    return {name: rule.cameras.get(camera, rule.threshold) for name, rule in policy.watchlists.items()}
+    return {name: rule.threshold_on(camera) for name, rule in policy.watchlists.items()}
 
 
 def _since(record: LedgerRecord) -> datetime:

@@ -85,9 +85,7 @@ def _check_reach(file: Path, document: Mapping[str, Any], policy: Policy, before
 def _lowered(rule: WatchlistRule, was: WatchlistRule | None, cameras: tuple[str, ...]) -> Iterator[float]:
     """Thresholds of a list that come down, of all cameras and of one; all of a list that was not there."""
     pairs = [(rule.threshold, was.threshold if was else None)]
-    for camera in cameras:
-        before = was.cameras.get(camera, was.threshold) if was else None
-        pairs.append((rule.cameras.get(camera, rule.threshold), before))
+    pairs += [(rule.threshold_on(camera), was.threshold_on(camera) if was else None) for camera in cameras]
     yield from (cosine for cosine, before in pairs if before is None or cosine < before)
 
 

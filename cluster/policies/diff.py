@@ -252,7 +252,7 @@ def _of_list(at: str, was: WatchlistRule, becomes: WatchlistRule, cameras: Seque
         yield f"{at}.{name}", f"watchlists.*.{name}", getattr(was, name), getattr(becomes, name)
     for camera in cameras:  # what counts there: an exception that goes is a change, too
         if camera in was.cameras or camera in becomes.cameras:
-            before, after = (rule.cameras.get(camera, rule.threshold) for rule in (was, becomes))
+            before, after = (rule.threshold_on(camera) for rule in (was, becomes))
             yield f"{at}.cameras.{camera}", "watchlists.*.cameras.*", before, after
 
 

@@ -94,7 +94,7 @@ def _outside(policy: Policy, at: datetime) -> str | None:
 
 def _threshold(alert: Mapping[str, Any], policy: Policy) -> Step:
     rule = policy.watchlists.get(alert["watchlist"])
-    threshold = None if rule is None else rule.cameras.get(alert["camera"], rule.threshold)
+    threshold = None if rule is None else rule.threshold_on(alert["camera"])
     return same("threshold", repr(alert["threshold"]), repr(threshold))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cluster.policies.in_force import PolicyInForce
+from cluster.wire.text import counted
 from operators.hours import WEEKDAYS
 from operators.models import People
 from operators.policy import Policy
@@ -95,14 +96,10 @@ def _why(policy: Policy) -> Iterator[str]:
             continue
         yield (
             f"List {name}: {rule.purpose} Who may be on it: {', '.join(rule.categories)}; at most "
-            f"{_count(rule.most_entries, 'person', 'people')} at once, and nobody for longer than "
-            f"{_count(rule.longest_days, 'day', 'days')} without a new decision."
+            f"{counted(rule.most_entries, 'person', 'people')} at once, and nobody for longer than "
+            f"{counted(rule.longest_days, 'day', 'days')} without a new decision."
         )
     yield f"Expected to come of it: {policy.expected_outcome}"
-
-
-def _count(number: int, one: str, more: str) -> str:
-    return f"{number} {one if number == 1 else more}"
 
 
 def _where(policy: Policy) -> Iterator[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from cluster.wire.entries import MAX_LINE_BYTES, MAX_TEXT_BYTES, EntryRecord, Minor
-from cluster.wire.text import is_line
+from cluster.wire.text import counted, is_line
 from operators.decide import WatchlistRule
 from operators.errors import EnrolmentReason, EnrolmentRefused
 from operators.policy import Policy
@@ -94,7 +94,7 @@ def _outside_the_rule(person: Person, rule: WatchlistRule, now: datetime) -> Fau
     if person.not_after > now + timedelta(days=rule.longest_days):
         yield (
             EnrolmentReason.TOO_DISTANT,
-            f"not_after is further away than the {_days(rule.longest_days)} that the policy allows; "
+            f"not_after is further away than the {counted(rule.longest_days, 'day', 'days')} that the policy allows; "
             "give an earlier date, and enrol anew if the search still stands then",
         )
 
@@ -135,7 +135,3 @@ def faults_of(record: EntryRecord, policy: Policy, contract: str) -> Faults:
             EnrolmentReason.FOREIGN_CONTRACT,
             "other models made its vectors: it is not searched; enrol the images anew",
         )
-
-
-def _days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count} days"

@@ -18,7 +18,7 @@ from cluster.keys import DeploymentKeys, make_keys, read_keys
 from cluster.ledger.writer import LedgerWriter
 from cluster.plan import Plan
 from cluster.ports import Clock, Delivery, MessageSink
-from cluster.watchlists.admission import Person, admit
+from cluster.watchlists.admission import Person
 from cluster.watchlists.enrol import Picture, enrol
 from cluster.watchlists.register import read_events, read_register
 from cluster.watchlists.vacancies import Vacancies
@@ -69,10 +69,7 @@ class Desk:
             EnrolmentRefused: With the reason and what to do; nothing was written.
             BrokerUnavailable: It could not be written; do it again.
         """
-        now = self.clock.now()
-        admit(person, [picture.origin for picture in pictures], self.plan.in_force.policy, now)
-        vacancies.check(person.ref, person.watchlist)
-        value = enrol(person, pictures, self.plan, vision, self.keys, now)
+        value = enrol(person, pictures, self.plan, vision, self.keys, self.clock.now(), vacancies)
         [record] = self.put({person.ref: value}, vacancies)
         return record
 

@@ -10,6 +10,7 @@ import numpy as np
 from cluster.keys import DeploymentKeys
 from cluster.plan import Plan
 from cluster.watchlists.admission import Origin, Person, admit
+from cluster.watchlists.vacancies import Vacancies
 from cluster.wire.entries import EntryInvalid, EntryRecord, Photo, encode_entry, parse_entry
 from indexes.entry import Entry
 from operators.crop import context_crop
@@ -36,7 +37,13 @@ class Picture:
 
 
 def enrol(
-    person: Person, pictures: Sequence[Picture], plan: Plan, vision: Vision, keys: DeploymentKeys, now: datetime
+    person: Person,
+    pictures: Sequence[Picture],
+    plan: Plan,
+    vision: Vision,
+    keys: DeploymentKeys,
+    now: datetime,
+    vacancies: Vacancies | None = None,
 ) -> bytes:
     """The record of the watchlist topic for one person.
 
@@ -47,11 +54,15 @@ def enrol(
         vision: Its models; the policy's quality gates hold here as they do for frames.
         keys: Crops of the faces are sealed with them.
         now: UTC-aware.
+        vacancies: What else is wrong is told before that there is no place, and then nobody is looked at. None: whoever
+            writes the record asks.
 
     Raises:
         EnrolmentRefused: With the reason and what to do.
     """
     admit(person, [picture.origin for picture in pictures], plan.in_force.policy, now)
+    if vacancies is not None:
+        vacancies.check(person.ref, person.watchlist)
     seen = [_seen(one) for one in vision.see([picture.jpeg for picture in pictures])]
     limits = plan.settings.limits.jpeg
     photos = [_photo(person.ref, *each, keys, limits) for each in zip(pictures, seen, strict=True)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from cluster.watchlists.admission import Origin, Person, admit
+from cluster.watchlists.admission import Origin, Person
 from cluster.watchlists.desk import Desk
 from cluster.watchlists.enrol import Picture, enrol
 from cluster.watchlists.vacancies import Vacancies
@@ -152,9 +152,7 @@ def _one(
         before = there.get(person.ref)
         if before and _is_same(before, person, pictures, desk.plan.contract.digest) and before.entry.not_after > now:
             return Outcome(applicant.ref, applicant.line, enrolled=True, was_there=True)
-        admit(person, [picture.origin for picture in pictures], desk.plan.in_force.policy, now)
-        vacancies.check(person.ref, person.watchlist)  # what else is wrong is told first, and nobody is looked at yet
-        records[person.ref] = enrol(person, pictures, desk.plan, vision, desk.keys, now)
+        records[person.ref] = enrol(person, pictures, desk.plan, vision, desk.keys, now, vacancies)
         vacancies.take(person.ref, person.watchlist)
     except EnrolmentRefused as refused:
         return Outcome(applicant.ref, applicant.line, False, reason=str(refused.reason), detail=refused.detail)

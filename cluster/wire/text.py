@@ -37,3 +37,8 @@ def dump(body: Mapping[str, Any]) -> bytes:
 def headers_of(pairs: Sequence[tuple[str, bytes | None]]) -> dict[str, bytes]:
     """Headers by name; of a repeated name the last, of a null value the empty one."""
     return {name: value or b"" for name, value in pairs}
+
+
+def counted(number: int, one: str, more: str) -> str:
+    """A number with what it counts: `1 day`, `2 days`."""
+    return f"{number} {one if number == 1 else more}"

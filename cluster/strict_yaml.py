@@ -123,7 +123,8 @@ def _make(document: Any, into: type[T], place: Callable[[_Place], str]) -> T:
         value: T = _adapter(typing.cast("Hashable", into)).validate_json(json.dumps(document))
     except ValidationError as error:
         faults = _misspelt([dict(fault) for fault in error.errors()])
-        raise SettingsRefused("\n".join(_explain(fault, place) for fault in faults)) from None
+        lines = _other_kind(faults, place) or [_explain(fault, place) for fault in faults]
+        raise SettingsRefused("\n".join(lines)) from None
     unclear = [f"{place(at)}{'.'.join(at)}: {_TIME_ADVICE}, found {text!r}" for at, text in _times(value, document)]
     if unclear:
         raise SettingsRefused("\n".join(unclear))
@@ -183,6 +184,7 @@ def _lines(node: yaml.Node, at: _Place) -> Iterator[tuple[_Place, int]]:
             yield from _lines(value, (*at, number))
 
 
+OTHER_KIND = 3  # so many keys at the top that are not known, and as many that are missing, are no slips
 _ADVICE = {
     "missing": "is missing: there is no default, add it",
     "unexpected_keyword_argument": "is not a known key: check the spelling or remove it",
@@ -199,6 +201,21 @@ def _misspelt(faults: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             meant[at] = (*at[:-1], found)
     told = [{**fault, "meant": meant.get(tuple(fault["loc"]))} for fault in faults]
     return [fault for fault in told if tuple(fault["loc"]) not in meant.values()]
+
+
+def _other_kind(faults: Sequence[dict[str, Any]], place: Callable[[_Place], str]) -> list[str]:
+    """The one line to say of a document that has other keys than it should: it is meant for something else."""
+    by_kind = {
+        kind: [str(each["loc"][0]) for each in faults if each["type"] == kind and len(each["loc"]) == 1]
+        for kind in _ADVICE
+    }
+    missing, unknown = by_kind["missing"], by_kind["unexpected_keyword_argument"]
+    if min(len(missing), len(unknown)) < OTHER_KIND:
+        return []
+    return [
+        f"{place(())}this seems to be another kind of file: {', '.join(unknown[:OTHER_KIND])} are not known here, and "
+        f"{', '.join(missing[:OTHER_KIND])} are missing; check which file is meant"
+    ]
 
 
 def _explain(fault: dict[str, Any], place: Callable[[_Place], str]) -> str:

@@ -170,6 +170,18 @@ def test_a_key_that_is_misspelt_is_one_fault(write: Any) -> None:
     assert len(text.splitlines()) == 1
 
 
+def test_a_file_of_another_kind_is_one_fault(write: Any) -> None:
+    """Somebody has named the wrong file: to go through its keys one by one would not help."""
+    with pytest.raises(SettingsRefused) as refused:
+        read(write("number: x\ncluster: one\nkafka: {}\nmodels: []\n"), Outer)
+    message = str(refused.value)
+    assert message.count("\n") == 0
+    assert ":1: this seems to be another kind of file: cluster, kafka, models are not known here, and " in message
+    with pytest.raises(SettingsRefused) as refused:
+        read(write(GOOD.replace("name: a name", "cluster: one\nkafka: {}")), Outer)
+    assert str(refused.value).count("\n") == 2
+
+
 def test_a_yaml_bomb_is_refused_at_its_first_anchor(write: Any) -> None:
     """Nothing is expanded."""
     lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]

@@ -105,8 +105,9 @@ def enrol(
     with open_desk(plan) as desk:
         register = read_register(plan.settings.kafka)
         vacancies = Vacancies(plan.in_force.policy, register.entries, desk.clock.now())
+        instead = ", in the place of the entry that was there" if ref in register.entries else ""
         register.entries[ref] = desk.enrol(person, pictures, vision, vacancies)
-    click.echo(f"enrolled {ref} on {name} until {not_after:%Y-%m-%d %H:%M} UTC")
+    click.echo(f"enrolled {ref} on {name} until {not_after:%Y-%m-%d %H:%M} UTC{instead}")
     if compare:
         watchlist_view.tell_alike(register, plan, {ref}, Console())
 

@@ -58,20 +58,21 @@ def list_(file: Path, name: str | None, as_json: bool) -> None:
         click.echo(json.dumps([_facts(record, plan) for record in shown], ensure_ascii=False, indent=1))
     elif name is None:
         Console().print(_lists(records, plan, now))
+        for each, rule in lists.items():
+            click.echo(f"{each}: {rule.purpose}")
     else:
         Console().print(_entries(shown, now))
 
 
 def _lists(records: Sequence["EntryRecord"], plan: "Plan", now: datetime) -> Table:
-    table = _table("list", "purpose", "categories", "entries", "at most", "images", "minors", "ended", "first to end")
+    table = _table("list", "categories", "entries", "at most", "images", "minors", "ended", "first to end")
     for name, rule in plan.in_force.policy.watchlists.items():
         own = [record for record in records if record.entry.watchlist == name]
         living = [record.entry.not_after for record in own if record.entry.not_after > now]
         counts = {each: sum(record.category == each for record in own) for each in rule.categories}
         table.add_row(
             name,
-            rule.purpose,
-            ", ".join(f"{each} {count}" for each, count in counts.items()),
+            "\n".join(f"{each} {count}" for each, count in counts.items()),
             str(len(own)),
             str(rule.most_entries),
             str(sum(len(record.photos) for record in own)),

@@ -60,6 +60,7 @@ def test_a_list_is_begun_filled_shown_emptied_and_remembered(file: Path, tmp_pat
 
     assert "enrolled case-0 on sought" in _enrol(file, "case-0", "0.jpg").output
     twice = _enrol(file, "case-0-again", "0.jpg", "1.jpg")
+    assert "in the place of" not in twice.output
     assert "1 pair of entries" in twice.output
     assert "case-0-again" in twice.output
 
@@ -122,7 +123,9 @@ def test_a_full_list_takes_nobody_more(file: Path) -> None:
     policy.write_text(yaml.safe_dump(document, allow_unicode=True))
     with pytest.raises(EnrolmentRefused, match=f"list_full: sought has {len(there)} entries"):
         _enrol(file, "one-more", "5.jpg")
-    assert "enrolled case-2 on sought" in _enrol(file, "case-2", "2.jpg").output
+    again = _enrol(file, "case-2", "2.jpg").output
+    assert "enrolled case-2 on sought" in again
+    assert "in the place of the entry that was there" in again
     table = file.parent / "more.csv"
     table.write_text((file.parent / "people.csv").read_text().replace("case-3", "case-5"))
     done = _run(file, "import", "--csv", str(table), "--no-compare")

@@ -16,6 +16,7 @@ from operators.errors import SettingsRefused
 
 _DIGITS = 4
 _LEAST_TRIALS = 2
+_APART = 1.4  # the highest rate over the lowest, from which on they say what a frame costs beside what is always taken
 
 
 def fit(node: Node, measured: Measured) -> Node:
@@ -36,7 +37,7 @@ def fit(node: Node, measured: Measured) -> Node:
             f"{measured.file}: fewer than {_LEAST_TRIALS} trials while nothing else ran, every frame was sent in time "
             "and none was shed; measure with more --minutes"
         )
-    values = {**_times(trials, measured.ask.faces), **_processor(trials, node.batch_frames.value)}
+    values = {**_times(trials, measured.ask.faces), **_processor(trials, node)}
     figures = {name: _figure(value, measured) for name, value in values.items()}
     fitted = node.with_figures(figures)
     lowest = min((each for each in trials if each["p50_ms"]), key=lambda each: float(each["fps"]), default=None)
@@ -95,13 +96,8 @@ def _times(trials: Sequence[Mapping[str, Any]], faces: float) -> Mapping[str, fl
     }
 
 
-def _processor(trials: Sequence[Mapping[str, Any]], most: float) -> Mapping[str, float]:
-    """Processor time of a frame, milliseconds, and what is taken all the time.
-
-    Args:
-        trials: What was tried.
-        most: Frames of a full batch: that of recognisers is of such a one.
-    """
+def _processor(trials: Sequence[Mapping[str, Any]], node: Node) -> Mapping[str, float]:
+    """Processor time of a frame, milliseconds, that of recognisers of one in a full batch; and what is always taken."""
     rates = [each["ended_fps"] for each in trials]
     batches = [_batch(each) for each in trials]
 
@@ -111,13 +107,22 @@ def _processor(trials: Sequence[Mapping[str, Any]], most: float) -> Mapping[str,
     own = used(RECOGNISERS, SHARDS)
     of_batches = [batch * cores / rate for batch, cores, rate in zip(batches, own, rates, strict=True)]
     fixed_s, frame_s = line(batches, of_batches)
-    broker, sender = line(rates, used(BROKER)), line(rates, used(LOAD))
+    broker = _with_rate(rates, used(BROKER), node.broker_cpu_ms)
+    sender = _with_rate(rates, used(LOAD), node.sender_cpu_ms)
     return {
-        "recogniser_cpu_ms": 1000 * (fixed_s / most + frame_s),
+        "recogniser_cpu_ms": 1000 * (fixed_s / node.batch_frames.value + frame_s),
         "broker_cpu_ms": 1000 * broker[1],
         "sender_cpu_ms": 1000 * sender[1],
         "ray_cores": broker[0] + sender[0] + float(np.mean(used(RAY))),
     }
+
+
+def _with_rate(rates: Sequence[float], cores: Sequence[float], known_ms: Figure) -> tuple[float, float]:
+    """Cores that are always taken, and seconds of a frame: what is known of it, where the rates are too much alike."""
+    if max(rates) >= _APART * min(rates):
+        return line(rates, cores)
+    of_frame = known_ms.value / 1000
+    return max(0.0, float(np.mean(cores) - of_frame * np.mean(rates))), of_frame
 
 
 def _figure(value: float, measured: Measured) -> Figure:

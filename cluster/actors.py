@@ -45,6 +45,7 @@ from operators.types import Float32, Hit
 # Searches that may wait in one shard: each is a thread there. They have threads of their own, so that a shard can say
 # how it is however many wait.
 SEARCHES, SEARCH_THREADS = "searches", 32
+PRESENCE = "presence"  # where a recogniser holds the one call that is never answered
 # Ray's head would keep a record of each of the last 100,000 calls, searches among them: 3.5 KB each (Ray 2.60).
 UNTOLD = {"enable_task_events": False}
 ANSWER_S = 0.2  # for an answer to reach Ray before its process ends
@@ -71,7 +72,8 @@ def start_lane(plan: Plan, slot: int) -> Any:
     settings = plan.settings
     gpus = settings.recognisers.gpu_share if settings.device is Device.CUDA else 0
     needs = {"num_cpus": settings.recognisers.threads, "num_gpus": gpus, "resources": settings.recognisers.resources}
-    return ray.remote(RecogniserActor).options(**_detached(member_of(slot)), **needs).remote(plan, slot)
+    kind = ray.remote(concurrency_groups={PRESENCE: 1})(RecogniserActor)
+    return kind.options(**_detached(member_of(slot)), **needs).remote(plan, slot)
 
 
 def start_shard(plan: Plan, replica: Replica) -> Any:
@@ -135,6 +137,12 @@ def restart(actor: Any) -> None:
     dropping the reply leave the question in the asker's memory until it is answered.
     """
     ray.kill(actor, no_restart=False)
+
+
+def when_gone(recogniser: Any, call: Callable[[], object]) -> None:
+    """Have `call` be called once when a recogniser's process has ended, or is out of reach; by a thread of Ray's."""
+    reply = recogniser.stay.options(concurrency_group=PRESENCE).remote()
+    reply.future().add_done_callback(lambda _: call())
 
 
 def drained_slots() -> frozenset[int]:
@@ -319,6 +327,10 @@ class RecogniserActor(Recogniser):
         """See `Recogniser`."""
         layout = self._shards.layout if self._shards else None
         return replace(super().status(), layout=layout, node_id=ray.get_runtime_context().get_node_id())
+
+    def stay(self) -> None:
+        """Never answer: that there will be no answer is how others hear of this process' end."""
+        threading.Event().wait()
 
     def use(self, layout: Layout) -> None:
         """Ask the shards of another layout from now on."""

@@ -61,9 +61,13 @@ class Departures:
         log.info("%s is out of work: %s", name, said)
         if isinstance(said, Departure):
             self._left[name] = said
-        if isinstance(said, Departure) and said.has_left:
-            return
-        try:
-            expel(self._plan.settings.kafka, self._plan.group, name)
-        except BrokerUnavailable as unavailable:
-            log.warning("%s", unavailable)
+        if not (isinstance(said, Departure) and said.has_left):
+            take_out(self._plan, name)
+
+
+def take_out(plan: Plan, name: str) -> None:
+    """Have the group share a recogniser's partitions without it now, instead of when its session has run out."""
+    try:
+        expel(plan.settings.kafka, plan.group, name)
+    except BrokerUnavailable as unavailable:
+        log.warning("%s", unavailable)

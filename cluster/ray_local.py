@@ -33,6 +33,12 @@ HEALTH_CHECKS = {
     "RAY_health_check_timeout_ms": "2000",
     "RAY_health_check_failure_threshold": "3",
 }
+# What was asked of a process that has ended is given up this soon; by Ray's own values after 1.4 to 1.6 s, which is how
+# long a search would wait for a shard that is dead, and a dead recogniser keep its partitions.
+NEWS = {
+    "RAY_timeout_ms_task_wait_for_death_info": "100",
+    "RAY_core_worker_internal_heartbeat_ms": "100",  # how often it is looked whether that is over
+}
 # SIGTERM to `ray start --block` marks the node as ending first; within this time recognisers leave it (its own 30 s are
 # more than `down` waits).
 DRAIN = {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "10"}
@@ -204,7 +210,7 @@ def _popen_node(place: Sequence[str], cpus: int, log: Path) -> subprocess.Popen[
     with log.open("wb") as output:
         return subprocess.Popen(
             command,
-            env={**os.environ, **HEALTH_CHECKS, **DRAIN, **HEAPS},
+            env={**os.environ, **HEALTH_CHECKS, **NEWS, **DRAIN, **HEAPS},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from cluster.actors import (
@@ -23,9 +24,10 @@ from cluster.actors import (
     start_lane,
     start_shard,
     wait_for,
+    when_gone,
 )
 from cluster.delivery import member_of, slot_named
-from cluster.departures import Departures
+from cluster.departures import Departures, take_out
 from cluster.ledger.checkpoint_keeper import CheckpointKeeper
 from cluster.patience import Patience
 from cluster.plan import Plan
@@ -67,6 +69,7 @@ class Supervisor:
         there = [slot for name in actor_names() if (slot := slot_named(name)) is not None]
         self._scale = Scale(extra=sum(slot >= self._recognisers.count for slot in there))
         self._departures = Departures(plan)
+        self._attended = set[str]()
         self._policy = open_policy_watch(plan)
         self._lanes = {member_of(slot): slot for slot in range(self._recognisers.count)}
         self._actors: dict[str, Any] = {}
@@ -144,11 +147,26 @@ class Supervisor:
         heard = {name: member for name, reply in replies.items() if (member := self._hear(name, reply))}
         shown = {name: _leaving(heard[name], name in leaving) for name in (*self._shards, *leaving) if name in heard}
         self._members = shown | self._shown_lanes(heard, drained)
+        self._attend(heard)
         due = not self._policy.look(heard.values(), asked_s)
         due |= self._lead(heard)
         self._move_lanes(heard)
         self._rescale(heard, len(spare_slots(self._recognisers, drained)))
         return not due and not self._departures.under_way and all(member.is_at_work for member in heard.values())
+
+    def _attend(self, heard: Mapping[str, Member]) -> None:
+        """Have it be noticed at once when the process of a recogniser ends that has been heard."""
+        for name in self._lanes:
+            if name not in self._attended and isinstance(heard[name].status, RecogniserStatus):
+                self._attended.add(name)
+                when_gone(self._actors[name], partial(self._miss, name))
+
+    def _miss(self, name: str) -> None:
+        """A recogniser is gone: its partitions are the others' now, not when Ray has started it anew."""
+        self._attended.discard(name)
+        if not self._stopping.is_set():
+            threading.Thread(target=take_out, args=(self._plan, name), name="take-out", daemon=True).start()
+            self._wake.set()
 
     def _see_off(self, drained: frozenset[int], names: Sequence[str]) -> None:
         """Lead recognisers that are not wanted out of work; one that is wanted again begins anew when it is out."""

@@ -19,6 +19,7 @@ from cluster.supervisor import Supervisor
 from cluster.watchlists.feed import FeedStatus
 from operators.types import Generation
 from tests.drawn import indexed
+from tests.waiting import wait_until
 
 OLD, NEW = Layout(2, 1), Layout(3, 1)
 LATE = Silent("starting, or too busy to answer", is_late=True)
@@ -94,6 +95,7 @@ class World:
         checkpoints: Writes those of the ledger.
         looked: Whose policy was looked at last.
         is_spread: Whether a recogniser goes by another policy.
+        missing: By recogniser, what Ray is to do when its process ends.
     """
 
     there: dict[str, Actor] = field(default_factory=dict)
@@ -105,6 +107,7 @@ class World:
     checkpoints: Any = field(default_factory=Mock)
     looked: list[str] = field(default_factory=list)
     is_spread: bool = False
+    missing: dict[str, Callable[[], object]] = field(default_factory=dict)
 
     def add(self, layout: Layout) -> None:
         """Shards of that layout, and recognisers that ask them."""
@@ -144,6 +147,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "Patience": lambda: Patience(lambda: found.now_s),
         "wait_for": lambda replies, _: [],
         "end": found.end,
+        "when_gone": lambda actor, call: found.missing.update({actor.name: call}),
+        "take_out": lambda plan, name: found.done.append(f"take out {name}"),
         "CheckpointKeeper": lambda _: found.checkpoints,
         "start_shard": lambda plan, replica: found.make(plan, str(replica)),
         "start_lane": lambda plan, slot: found.make(plan, f"recogniser-{slot}"),
@@ -256,6 +261,34 @@ def test_a_shard_that_is_wanted_again_is_kept(world: World, plan: Plan) -> None:
     assert world.done == [f"{what} {replica}" for what in ("retire", "end") for replica in NEW.all()]
     assert supervisor._reconcile()
     assert set(world.there) == {*map(str, OLD.all()), *LANES}
+
+
+def test_a_recogniser_whose_process_ends_leaves_the_group_at_once(world: World, plan: Plan) -> None:
+    """Once for each end of it; the one that takes its place is attended to when it has been heard."""
+    supervisor = Supervisor(plan)
+    supervisor._reconcile()
+    assert set(world.missing) == set(LANES)
+    gone = world.missing.pop("recogniser-1")
+    world.silent["recogniser-1"] = Silent("restarting")
+    world.done.clear()
+    gone()
+    wait_until(lambda: world.done == ["take out recogniser-1"], lambda: world.done)
+    supervisor._reconcile()
+    assert set(world.missing) == {"recogniser-0"}
+    world.silent.clear()
+    supervisor._reconcile()
+    assert set(world.missing) == set(LANES)
+
+
+def test_one_that_ends_because_all_do_is_not_taken_out(world: World, plan: Plan) -> None:
+    """They have left by themselves, or nobody is there to share with."""
+    supervisor = Supervisor(plan)
+    supervisor._reconcile()
+    supervisor.close(1.0)
+    world.done.clear()
+    for gone in world.missing.values():
+        gone()
+    assert world.done == []
 
 
 def test_closing_lets_every_recogniser_finish_before_anything_ends(world: World, plan: Plan) -> None:

@@ -6,6 +6,8 @@
 - {name: RAY_health_check_period_ms, value: "1000"}
 - {name: RAY_health_check_timeout_ms, value: "2000"}
 - {name: RAY_health_check_failure_threshold, value: {{ .Values.ray.healthCheckFailures | int | quote }}}
+- {name: RAY_timeout_ms_task_wait_for_death_info, value: "100"} # who asks a process that has ended hears so at once
+- {name: RAY_core_worker_internal_heartbeat_ms, value: "100"}
 - {name: RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S, value: {{ .Values.ray.drainSeconds | int | quote }}}
 - {name: RAY_AUTH_MODE, value: token} # without a token Ray does not start: no KubeRay may forget it in silence
 - {name: RAY_USAGE_STATS_ENABLED, value: "0"}

@@ -16,7 +16,8 @@ from operators.errors import SettingsRefused
 
 _DIGITS = 4
 _LEAST_TRIALS = 2
-_APART = 1.4  # the highest rate over the lowest, from which on they say what a frame costs beside what is always taken
+_APART = 1.4  # the highest rate over the lowest, from which on trials tell what a rate changes from what is always so
+_OF_RATES = ("broker_cpu_ms", "sender_cpu_ms")
 
 
 def fit(node: Node, measured: Measured) -> Node:
@@ -38,10 +39,11 @@ def fit(node: Node, measured: Measured) -> Node:
             "and none was shed; measure with more --minutes"
         )
     values = {**_times(trials, measured.ask.faces), **_processor(trials, node)}
-    figures = {name: _figure(value, measured) for name, value in values.items()}
+    is_apart = _is_apart([each["ended_fps"] for each in trials])
+    figures = {name: _figure(value, measured) for name, value in values.items() if is_apart or name not in _OF_RATES}
     fitted = node.with_figures(figures)
     lowest = min((each for each in trials if each["p50_ms"]), key=lambda each: float(each["fps"]), default=None)
-    if lowest is None:
+    if lowest is None or not is_apart:  # frames wait for each other in all of them
         return fitted
     after_ms = max(0.0, lowest["p50_ms"] - 1000 * batch_s(fitted, measured.ask, _batch(lowest)))
     return fitted.with_figures({"deliver_ms": _figure(after_ms, measured)})
@@ -117,9 +119,13 @@ def _processor(trials: Sequence[Mapping[str, Any]], node: Node) -> Mapping[str, 
     }
 
 
+def _is_apart(rates: Sequence[float]) -> bool:
+    return max(rates) >= _APART * min(rates)
+
+
 def _with_rate(rates: Sequence[float], cores: Sequence[float], known_ms: Figure) -> tuple[float, float]:
     """Cores that are always taken, and seconds of a frame: what is known of it, where the rates are too much alike."""
-    if max(rates) >= _APART * min(rates):
+    if _is_apart(rates):
         return line(rates, cores)
     of_frame = known_ms.value / 1000
     return max(0.0, float(np.mean(cores) - of_frame * np.mean(rates))), of_frame

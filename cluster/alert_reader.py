@@ -19,8 +19,8 @@ from cluster.clocks import SystemClock
 from cluster.kafka.admin import topic_id
 from cluster.kafka.reader import OffsetsUnknown, TopicReader
 from cluster.kafka.topics import ALERTS
+from cluster.kafka_settings import KafkaSettings
 from cluster.ports import Clock
-from cluster.settings import KafkaSettings
 
 
 class AlertReader:

@@ -9,13 +9,14 @@ from cluster.kafka.frame_source import KafkaFrameSource, OnRebalance
 from cluster.kafka.producer import CLOSE_S, KafkaSink, learn_topics, producing
 from cluster.kafka.topics import ALERTS, DEAD_LETTERS, EVIDENCE, LEDGER
 from cluster.kafka.transactions import TransactionalFrameSource, TransactionalProducer
+from cluster.kafka_settings import KafkaSettings
 from cluster.keys import EvidenceKey
 from cluster.ledger.writer import LedgerWriter
 from cluster.outbox import Outbox, OutboxSink
 from cluster.ports import MessageSink, ResultSink
 from cluster.privacy.evidence import EvidenceSink
 from cluster.results import Outlets
-from cluster.settings import Delivery, KafkaSettings
+from cluster.settings import Delivery
 
 RESULTS_IN_FLIGHT_BYTES = 4 * 1024 * 1024  # of a recogniser's results and ledger: 2,000 alerts, 70 pieces of evidence
 _NAME = re.compile(r"recogniser-(\d+)")

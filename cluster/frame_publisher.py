@@ -7,7 +7,7 @@ from cluster.in_flight import InFlight
 from cluster.kafka.client import translated
 from cluster.kafka.producer import OVERHEAD_BYTES, close_producer, open_producer
 from cluster.kafka.topics import FRAMES
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 from cluster.telemetry.camera_tracing import CameraTracing
 from cluster.wire.frames import frame_headers
 from operators.errors import BrokerUnavailable, FrameReason, FrameRefused

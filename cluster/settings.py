@@ -1,99 +1,27 @@
 """The cluster file: plumbing that decides nothing about a person.
 
-Addresses may also come from the environment, BEHOLDEN_KAFKA_BOOTSTRAP and BEHOLDEN_RAY_ADDRESS. Kafka's password comes
-from there alone, BEHOLDEN_KAFKA_PASSWORD, in each process that speaks to Kafka: settings are arguments of Ray's actors,
-and Ray keeps those.
+Ray's address may also come from the environment, BEHOLDEN_RAY_ADDRESS; Kafka's as `kafka_settings` says.
 """
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from cluster.folders import state_folder
+from cluster.kafka_settings import KafkaSettings, be_counts, with_environment
 from cluster.policies.signatures import Person
 from cluster.shards.layout import Layout
 from cluster.strict_yaml import read
 from cluster.telemetry.settings import TelemetrySettings
 from cluster.wire.text import is_line
-from operators.errors import BrokerUnavailable, SettingsRefused
+from operators.errors import SettingsRefused
 from operators.jpeg import JpegLimits
 from operators.onnx import Device
 
-DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
 _NAME_BYTES = 200
 _BUILT_IN = ("CPU", "GPU", "memory", "object_store_memory")  # resources that Ray counts by itself
-_WITH_PASSWORD = ("PLAIN", "SCRAM-")  # SASL mechanisms
-
-
-class Protocol(StrEnum):
-    """How Kafka is spoken to."""
-
-    PLAINTEXT = "PLAINTEXT"
-    SSL = "SSL"
-    SASL_PLAINTEXT = "SASL_PLAINTEXT"
-    SASL_SSL = "SASL_SSL"
-
-
-@dataclass(frozen=True, slots=True)
-class KafkaSecurity:
-    """TLS and SASL, handed to the client as they are.
-
-    Attributes:
-        protocol: See `Protocol`.
-        cafile: Certificates that the broker's is checked against.
-        certfile: This client's certificate, for mutual TLS.
-        keyfile: Its key.
-        mechanism: SASL mechanism, for example SCRAM-SHA-512.
-        username: SASL user. Its password comes from the environment of each process, see `kafka_password`.
-        password: Always None: it stands here so that a file that holds one is refused with advice. Never pickled.
-    """
-
-    protocol: Protocol = Protocol.PLAINTEXT
-    cafile: str | None = None
-    certfile: str | None = None
-    keyfile: str | None = None
-    mechanism: str | None = None
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        if self.protocol.startswith("SASL") and not (self.mechanism and self.username):
-            raise ValueError(f"protocol {self.protocol} needs mechanism and username")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Without the password."""
-        return KafkaSecurity, tuple(getattr(self, each.name) for each in fields(self) if each.name != "password")
-
-
-@dataclass(frozen=True, slots=True)
-class KafkaSettings:
-    """Which Kafka, and how the topics are made there when they are missing.
-
-    Attributes:
-        bootstrap: HOST:PORT, several separated by commas.
-        topic_prefix: Put before the name of every topic, for deployments that share a Kafka.
-        frame_partitions: Partitions of the frames topic: the most recognisers that can share the work.
-        watchlist_partitions: Partitions of the watchlist topic: the most shards it can have.
-        replication: Copies of each partition; 3 in production.
-        max_message_bytes: Largest message, frames included.
-        security: TLS and SASL.
-    """
-
-    bootstrap: str = DEFAULT_BOOTSTRAP
-    topic_prefix: str = ""
-    frame_partitions: int = 8
-    watchlist_partitions: int = 8
-    replication: int = 1
-    max_message_bytes: int = 4 * 1024 * 1024
-    security: KafkaSecurity = field(default_factory=KafkaSecurity)
-
-    def __post_init__(self) -> None:
-        _be_counts(self, "frame_partitions", "watchlist_partitions", "replication", "max_message_bytes")
-        if not self.bootstrap:
-            raise ValueError("bootstrap: must be HOST:PORT, several separated by commas")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +67,7 @@ class Recognisers:
     resources: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _be_counts(self, "count", "threads", "poll_frames", "detect_batch")
+        be_counts(self, "count", "threads", "poll_frames", "detect_batch")
         _be_resources(self.resources)
         if self.most is not None and self.most < self.count:
             raise ValueError(f"most: must be at least count ({self.count}), found {self.most}")
@@ -186,7 +114,7 @@ class IndexSettings:
     resources: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _be_counts(self, "shards", "replicas", "threads")
+        be_counts(self, "shards", "replicas", "threads")
         if self.gpu_share < 0:
             raise ValueError(f"gpu_share: must be at least 0, found {self.gpu_share}")
         _be_resources(self.resources)
@@ -249,7 +177,7 @@ class LedgerSettings:
     anchor_file: Path | None = None
 
     def __post_init__(self) -> None:
-        _be_counts(self, "checkpoint_records")
+        be_counts(self, "checkpoint_records")
         if not self.checkpoint_s > 0:
             raise ValueError(f"checkpoint_s: must be above 0, found {self.checkpoint_s}")
 
@@ -275,7 +203,7 @@ class Limits:
     max_faces: int = 1000
 
     def __post_init__(self) -> None:
-        _be_counts(self, "max_faces")
+        be_counts(self, "max_faces")
         _ = self.jpeg  # refuses here, not when the models are loaded, what no header check can work with
 
     @property
@@ -376,7 +304,7 @@ def read_cluster(path: Path, environment: Mapping[str, str] = os.environ) -> Clu
         index=replace(index, snapshots=index.snapshots and here / index.snapshots),
         ledger=replace(ledger, anchor_file=ledger.anchor_file and here / ledger.anchor_file),
         keys=settings.keys and here / settings.keys,
-        kafka=_with_environment(settings.kafka, environment),
+        kafka=with_environment(settings.kafka, environment),
         ray=environment.get("BEHOLDEN_RAY_ADDRESS") or settings.ray,
     )
 
@@ -385,30 +313,8 @@ def kafka_from_cli(
     file: Path | None, bootstrap: str | None, environment: Mapping[str, str] = os.environ
 ) -> KafkaSettings:
     """Which Kafka a command talks to: `--bootstrap`, else the environment, else the cluster file, else this machine."""
-    kafka = read_cluster(file, environment).kafka if file else _with_environment(KafkaSettings(), environment)
+    kafka = read_cluster(file, environment).kafka if file else with_environment(KafkaSettings(), environment)
     return replace(kafka, bootstrap=bootstrap) if bootstrap else kafka
-
-
-def kafka_password(security: KafkaSecurity, environment: Mapping[str, str] = os.environ) -> str | None:
-    """The password of `username`, from the environment of this process; None where its mechanism has none.
-
-    Raises:
-        BrokerUnavailable: There is none.
-    """
-    if not security.protocol.startswith("SASL") or not (security.mechanism or "").startswith(_WITH_PASSWORD):
-        return None
-    if found := environment.get("BEHOLDEN_KAFKA_PASSWORD"):
-        return found
-    raise BrokerUnavailable(
-        f"BEHOLDEN_KAFKA_PASSWORD is not set here, and {security.username} needs it to speak to Kafka: set it where "
-        "'beholden' is run, and on each machine before its Ray is started, then start that Ray anew"
-    )
-
-
-def _be_counts(settings: object, *names: str) -> None:
-    for name in names:
-        if getattr(settings, name) < 1:
-            raise ValueError(f"{name}: must be at least 1, found {getattr(settings, name)}")
 
 
 def _be_resources(resources: Mapping[str, float]) -> None:
@@ -417,7 +323,3 @@ def _be_resources(resources: Mapping[str, float]) -> None:
             raise ValueError(f"resources: {name!r} is no name for one of your own")
         if not (0 < amount < 1 or (amount >= 1 and amount == int(amount))):
             raise ValueError(f"resources.{name}: must be above 0, and whole from 1 on, found {amount}")
-
-
-def _with_environment(kafka: KafkaSettings, environment: Mapping[str, str]) -> KafkaSettings:
-    return replace(kafka, bootstrap=environment.get("BEHOLDEN_KAFKA_BOOTSTRAP") or kafka.bootstrap)

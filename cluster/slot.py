@@ -6,7 +6,7 @@ import threading
 from cluster.delivery import member_of
 from cluster.kafka.frame_source import SESSION_MS
 from cluster.kafka.groups import has_member
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 from operators.errors import BrokerUnavailable
 
 # Who takes a slot joins the group seconds later. Before the first look this process itself must be out of the group.

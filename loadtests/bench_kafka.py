@@ -23,8 +23,8 @@ from cluster.kafka.admin import ensure_topics
 from cluster.kafka.client import has_fast_crc
 from cluster.kafka.reader import TopicReader
 from cluster.kafka.topics import FRAMES
+from cluster.kafka_settings import KafkaSettings
 from cluster.policies.in_force import read_policy
-from cluster.settings import KafkaSettings
 from loadtests import librdkafka
 from loadtests.bench_bare import Work
 from loadtests.bench_report import tell_rejected

@@ -19,9 +19,9 @@ from rich.live import Live
 from cluster.account import Outcome
 from cluster.kafka.reader import TopicReader
 from cluster.kafka.topics import ALERTS
+from cluster.kafka_settings import KafkaSettings
 from cluster.plan import open_vision, read_plan
 from cluster.policies.in_force import read_policy
-from cluster.settings import KafkaSettings
 from cluster.wire.alerts import is_canary
 from loadtests.demo_camera import Cameras
 from loadtests.demo_truth import Truth

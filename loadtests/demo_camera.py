@@ -14,7 +14,7 @@ from typing import Protocol
 import cv2
 
 from cluster.frame_publisher import KafkaFramePublisher
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 from loadtests.people.camera import Camera
 from loadtests.people.scenes import Schedule
 from operators.errors import DeploymentFailed

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from cluster.kafka.topics import FRAMES
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 from cluster.wire.frames import frame_headers
 from operators.errors import BrokerUnavailable
 

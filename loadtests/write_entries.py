@@ -5,7 +5,7 @@ from itertools import islice
 
 from cluster.kafka.producer import KafkaSink, producing
 from cluster.kafka.topics import WATCHLIST
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 
 AT_ONCE = 2_000  # a million in flight would be gigabytes
 WAIT_S = 60.0

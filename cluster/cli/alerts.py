@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.text import Text
 
 from cluster.cli.options import kafka_place
-from cluster.settings import KafkaSettings, kafka_from_cli, read_cluster
+from cluster.kafka_settings import KafkaSettings
+from cluster.settings import kafka_from_cli, read_cluster
 from cluster.telemetry.reader_tracing import open_reader_tracing
 from cluster.wire.alerts import is_canary
 

@@ -16,8 +16,8 @@ from operators.errors import BrokerUnavailable, DeploymentFailed, SettingsRefuse
 
 if TYPE_CHECKING:
     from cluster.kafka.admin import KafkaAnswer
+    from cluster.kafka_settings import KafkaSettings
     from cluster.plan import Plan
-    from cluster.settings import KafkaSettings
 
 CONNECT_S = 0.5
 KAFKA_S = 2.0

@@ -10,8 +10,8 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from cluster.kafka.client import client_settings, translated
 from cluster.kafka.topics import ALERTS, DEAD_LETTERS, EVIDENCE, FRAMES, LEDGER, LEDGER_HEADS, POLICY, WATCHLIST
+from cluster.kafka_settings import KafkaSettings
 from cluster.privacy.retention import kept_settings, topic_settings, topics_of
-from cluster.settings import KafkaSettings
 from operators.errors import BrokerUnavailable, SettingsRefused
 from operators.retention import RetentionProfile
 

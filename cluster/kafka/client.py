@@ -15,8 +15,8 @@ from kafka.errors import (
 from kafka.record import util as record_util
 from kafka.structs import OffsetAndMetadata
 
+from cluster.kafka_settings import KafkaSettings, kafka_password
 from cluster.ports import Record
-from cluster.settings import KafkaSettings, kafka_password
 from cluster.wire.text import headers_of
 from operators.errors import BrokerUnavailable
 from operators.types import FrameRef

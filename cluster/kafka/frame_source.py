@@ -20,8 +20,8 @@ from cluster.kafka.client import (
     translated,
 )
 from cluster.kafka.topics import FRAMES
+from cluster.kafka_settings import KafkaSettings
 from cluster.ports import Record, Skipped
-from cluster.settings import KafkaSettings
 
 SESSION_MS = 10_000  # a dead recogniser's partitions are handed over after this
 HEARTBEAT_MS = 500  # how soon the others learn that partitions are shared anew

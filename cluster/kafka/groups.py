@@ -9,7 +9,7 @@ from kafka.admin import MemberToRemove
 from kafka.errors import CoordinatorLoadInProgressError, GroupIdNotFoundError, RetriableError
 
 from cluster.kafka.client import client_settings, translated
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 
 COORDINATOR_S = 10.0
 COORDINATOR_RETRY_S = 0.1

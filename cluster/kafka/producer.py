@@ -12,7 +12,7 @@ from kafka.errors import KafkaError
 
 from cluster.in_flight import InFlight
 from cluster.kafka.client import REQUEST_MS, client_settings, translated
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 from operators.types import FrameRef
 
 MAX_BLOCK_MS = 15_000  # for metadata of a topic; longer only hides that the topic or the broker is missing

@@ -10,8 +10,8 @@ from kafka import KafkaConsumer, TopicPartition
 
 from cluster.clocks import from_ms
 from cluster.kafka.client import COMMITTED, client_settings, record_of, translated
+from cluster.kafka_settings import KafkaSettings
 from cluster.ports import Record
-from cluster.settings import KafkaSettings
 from operators.errors import BeholdenError, TopicMissing
 
 ASK_MS = 2_000  # for where a topic ends: a broker that is there answers at once

@@ -14,10 +14,10 @@ from kafka.errors import InvalidProducerEpochError, KafkaError, ProducerFencedEr
 from cluster.kafka.client import COMMIT_REFUSED, kafka_offsets, translated
 from cluster.kafka.frame_source import KafkaFrameSource, OnRebalance
 from cluster.kafka.producer import TRANSACTION_MS, close_producer, learn_topics, open_producer
+from cluster.kafka_settings import KafkaSettings
 from cluster.offsets import TopicPartition
 from cluster.outbox import Letter, Outbox
 from cluster.ports import Record
-from cluster.settings import KafkaSettings
 from cluster.watchdog import GivenUp, within
 from operators.errors import BrokerUnavailable, SlotTaken
 

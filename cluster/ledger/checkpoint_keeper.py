@@ -14,12 +14,12 @@ from cluster.clocks import SystemClock
 from cluster.kafka.producer import KafkaSink, producing
 from cluster.kafka.reader import TopicReader
 from cluster.kafka.topics import LEDGER, LEDGER_HEADS
+from cluster.kafka_settings import KafkaSettings
 from cluster.ledger.checkpoint_key import make_checkpoint_key, read_checkpoint_key
 from cluster.ledger.checkpoints import WRITER, Checkpointer, Sealed, sealed_in
 from cluster.ledger.writer import WRITE_TIMEOUT_S, Head, LedgerWriter
 from cluster.plan import Plan
 from cluster.ports import Record
-from cluster.settings import KafkaSettings
 from cluster.wire.checkpoints import CHECKPOINT, checkpoint_body, encode_anchor
 from cluster.wire.ledger import LedgerInvalid, parse_record
 from operators.errors import BeholdenError, BrokerUnavailable, SettingsRefused

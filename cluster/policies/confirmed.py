@@ -9,9 +9,9 @@ from datetime import timedelta
 from cluster.delivery import slot_named
 from cluster.kafka.reader import TopicReader
 from cluster.kafka.topics import LEDGER
+from cluster.kafka_settings import KafkaSettings
 from cluster.policies.feed import Reader
 from cluster.ports import Clock
-from cluster.settings import KafkaSettings
 from cluster.wire.ledger import CHAIN_ENDED, LedgerInvalid, LedgerRecord, parse_record
 from operators.errors import TopicMissing
 

@@ -12,10 +12,10 @@ from cluster.backoff import pause_s
 from cluster.clocks import LatestTime, from_ms
 from cluster.kafka.reader import OffsetsUnknown, TopicReader
 from cluster.kafka.topics import POLICY
+from cluster.kafka_settings import KafkaSettings
 from cluster.policies.standing import Halt, Standing
 from cluster.policies.state import PolicyState, Refusal
 from cluster.ports import Clock, Record
-from cluster.settings import KafkaSettings
 from operators.errors import BrokerUnavailable, PolicyUnknown
 
 POLL_S = 0.5  # what comes ends a poll at once

@@ -9,13 +9,13 @@ from functools import partial
 from cluster.clocks import SystemClock
 from cluster.kafka.producer import KafkaSink, producing
 from cluster.kafka.topics import LEDGER
+from cluster.kafka_settings import KafkaSettings
 from cluster.ledger.writer import LedgerWriter
 from cluster.plan import Plan
 from cluster.policies.feed import PolicyFeed, open_topic
 from cluster.policies.spread import Case, GoesBy, Newest, Spread
 from cluster.policies.state import PolicyState, fits
 from cluster.recogniser_status import RecogniserStatus
-from cluster.settings import KafkaSettings
 from cluster.status import Member, PolicyShown
 from cluster.wire.policy_records import SPREAD, spread_body
 from cluster.wire.release import Release

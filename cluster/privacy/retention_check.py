@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 from cluster.kafka.admin import KafkaConfigs, read_configs
 from cluster.kafka.topics import WATCHLIST
+from cluster.kafka_settings import KafkaSettings
 from cluster.privacy.retention import DATED_BY_KAFKA, FOR_EVER, topics_of
-from cluster.settings import KafkaSettings
 from operators.errors import SettingsRefused
 from operators.retention import Kept, RetentionProfile, lasts_ms
 

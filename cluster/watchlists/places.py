@@ -5,8 +5,8 @@ from contextlib import closing
 from cluster.kafka.partitions import partition_of
 from cluster.kafka.reader import TopicReader
 from cluster.kafka.topics import WATCHLIST
+from cluster.kafka_settings import KafkaSettings
 from cluster.ports import Record
-from cluster.settings import KafkaSettings
 from operators.errors import SettingsRefused
 
 OLDEST = 100  # of each partition: those from before it grew, of which every second or more lies in the wrong one

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from cluster.kafka.reader import TopicReader
 from cluster.kafka.topics import LEDGER, WATCHLIST
+from cluster.kafka_settings import KafkaSettings
 from cluster.ports import Record
-from cluster.settings import KafkaSettings
 from cluster.wire.entries import EntryInvalid, EntryRecord, parse_entry
 from cluster.wire.ledger import LedgerInvalid
 from cluster.wire.list_events import ListEvent, parse_event

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from cluster.clocks import from_ms
 from cluster.kafka.reader import TopicReader
 from cluster.kafka.topics import ALERTS
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 from cluster.wire.alerts import is_canary
 from loadtests.load.truth import Read
 from operators.errors import BrokerUnavailable

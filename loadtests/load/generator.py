@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 from loadtests.load.generator_process import Begin, Task, serve
 from loadtests.load.lateness import together
 from loadtests.load.pool import Pool

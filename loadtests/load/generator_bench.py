@@ -12,7 +12,7 @@ import numpy as np
 
 from cluster.broker.control import running_broker
 from cluster.kafka.admin import ensure_topics
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 from cluster.strict_yaml import read
 from loadtests.load.generator import Generator
 from loadtests.load.pool import Pool, write_pool

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from multiprocessing.connection import Connection
 
 from cluster.frame_publisher import KafkaFramePublisher
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 from loadtests.load.pool import Pool
 from loadtests.load.room import Holding, Room
 from loadtests.load.tally import Tally, lateness

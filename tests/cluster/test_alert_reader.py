@@ -11,8 +11,8 @@ from cluster import alert_reader
 from cluster.alert_reader import AlertReader
 from cluster.clocks import HandClock
 from cluster.kafka.reader import OffsetsUnknown
+from cluster.kafka_settings import KafkaSettings
 from cluster.ports import Record
-from cluster.settings import KafkaSettings
 from tests.builders import NOW
 from tests.cluster.test_alert_store import alert
 

@@ -10,7 +10,7 @@ from kafka.future import Future
 from cluster import frame_publisher
 from cluster.frame_publisher import KafkaFramePublisher
 from cluster.kafka import producer as producer_module
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 from cluster.telemetry.camera_tracing import CameraTracing
 from cluster.telemetry.context import parse_traceparent
 from cluster.telemetry.spans import Span

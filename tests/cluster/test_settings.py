@@ -6,19 +6,10 @@ from typing import Any
 
 import pytest
 
-from cluster.settings import (
-    ClusterSettings,
-    KafkaSecurity,
-    KafkaSettings,
-    Limits,
-    Placement,
-    Protocol,
-    kafka_from_cli,
-    kafka_password,
-    read_cluster,
-)
+from cluster.kafka_settings import KafkaSettings, Protocol
+from cluster.settings import ClusterSettings, Limits, Placement, kafka_from_cli, read_cluster
 from cluster.shards.layout import Layout
-from operators.errors import BrokerUnavailable, SettingsRefused
+from operators.errors import SettingsRefused
 from operators.jpeg import JpegLimits
 from operators.onnx import Device
 
@@ -166,29 +157,6 @@ def test_the_password_is_in_no_settings(write_document: Any) -> None:
     assert b"hunter2" not in sent
     assert pickle.loads(sent) == found  # noqa: S301 - written here
     assert "hunter2" not in repr(put)
-
-
-@pytest.mark.parametrize(
-    ("protocol", "mechanism", "password"),
-    [
-        ("SASL_SSL", "PLAIN", "hunter2"),
-        ("SASL_PLAINTEXT", "SCRAM-SHA-512", "hunter2"),
-        ("SASL_SSL", "GSSAPI", None),
-        ("SSL", None, None),
-    ],
-)
-def test_a_password_is_taken_from_the_environment_where_one_is_needed(
-    protocol: str, mechanism: str | None, password: str | None
-) -> None:
-    """Without one the message says where it belongs."""
-    security = KafkaSecurity(Protocol(protocol), mechanism=mechanism, username="ada")
-    assert kafka_password(security, PASSWORD) == password
-    for environment in ({}, {"BEHOLDEN_KAFKA_PASSWORD": ""}):
-        if password is None:
-            assert kafka_password(security, environment) is None
-        else:
-            with pytest.raises(BrokerUnavailable, match=r"ada needs it .* on each machine before its Ray is started"):
-                kafka_password(security, environment)
 
 
 def test_the_nearest_word_about_kafka_wins(write_document: Any) -> None:

@@ -24,7 +24,8 @@ import click
 
 from cluster import ray_local
 from cluster.kafka.topics import ALERTS
-from cluster.settings import Delivery, KafkaSettings
+from cluster.kafka_settings import KafkaSettings
+from cluster.settings import Delivery
 from cluster.watchlists.register import read_topic
 from loadtests.bench_report import machine
 from loadtests.faults import CPUS, FAULTS, LASTS_S, NODES, Target

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import product
 
 from cluster.frame_publisher import KafkaFramePublisher
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 from tests.drawn import CAMERAS, scene
 
 PEOPLE = 600

@@ -27,9 +27,10 @@ from cluster.in_hand import InHand
 from cluster.kafka import frame_source
 from cluster.kafka.frame_source import KafkaFrameSource
 from cluster.kafka.groups import expel
+from cluster.kafka_settings import KafkaSettings
 from cluster.pipeline import Pipeline
 from cluster.policies.in_force import PolicyInForce
-from cluster.settings import Delivery, KafkaSettings
+from cluster.settings import Delivery
 from operators.errors import FrameRefused
 from operators.sightings import SightingSettings
 from operators.vision import Seen, Vision

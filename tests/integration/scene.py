@@ -16,7 +16,8 @@ from kafka import KafkaConsumer, TopicPartition
 from cluster.frame_publisher import KafkaFramePublisher
 from cluster.kafka.admin import ensure_topics
 from cluster.kafka.topics import ALERTS, DEAD_LETTERS, FRAMES
-from cluster.settings import Delivery, KafkaSettings
+from cluster.kafka_settings import KafkaSettings
+from cluster.settings import Delivery
 from cluster.watchlists.register import read_topic
 from tests.builders import NOW, profile
 from tests.integration.lane_process import CAMERAS, PARTITIONS, kafka_of

@@ -17,7 +17,7 @@ import pytest
 
 from cluster.kafka.reader import TopicReader
 from cluster.kafka.topics import ALERTS
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 
 pytestmark = pytest.mark.integration
 

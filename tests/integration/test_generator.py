@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 from loadtests.load.generator import Generator
 from loadtests.load.pool import Pool, write_pool
 from loadtests.load.sink import running_sink

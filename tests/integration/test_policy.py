@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 from cluster.watchlists.register import read_topic
 from cluster.wire.ledger import parse_record
 from tests.drawn import write_deployment

@@ -12,8 +12,8 @@ import pytest
 from cluster.frame_publisher import KafkaFramePublisher
 from cluster.kafka.reader import TopicReader
 from cluster.kafka.topics import ALERTS
+from cluster.kafka_settings import KafkaSettings
 from cluster.plan import open_vision, read_plan
-from cluster.settings import KafkaSettings
 from loadtests.demo import cluster_document, settle
 from loadtests.demo_truth import Judgement, Truth
 from loadtests.sought import enrol_all

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from cluster.kafka.admin import _topics
+from cluster.kafka_settings import KafkaSettings
 from cluster.policies.book import PolicyBook, Refused
 from cluster.policies.signatures import Role
-from cluster.settings import ClusterSettings, KafkaSettings
+from cluster.settings import ClusterSettings
 from cluster.wire.release import encode_release
 from operators.retention import lasts_ms
 from tests.builders import NOW, policy_document

@@ -11,7 +11,7 @@ import pytest
 from cluster.doctor import services as doctor
 from cluster.doctor.findings import Level
 from cluster.kafka.admin import KafkaAnswer
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 from operators.errors import BrokerUnavailable, DeploymentFailed
 from tests.cluster.doctor.values import FAULT, OK, WARNING, levels, planned
 

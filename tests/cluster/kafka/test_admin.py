@@ -8,7 +8,7 @@ from kafka.protocol.admin import DescribeClusterResponse
 
 from cluster.kafka import admin
 from cluster.kafka.admin import apply_retention, read_configs
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 from operators.errors import BrokerUnavailable
 from tests.builders import profile
 

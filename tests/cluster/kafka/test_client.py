@@ -8,7 +8,7 @@ import pytest
 from kafka.record import util
 
 from cluster.kafka.client import client_settings, has_fast_crc
-from cluster.settings import KafkaSecurity, KafkaSettings, Protocol
+from cluster.kafka_settings import KafkaSecurity, KafkaSettings, Protocol
 from operators.errors import BrokerUnavailable
 
 CRC_OF_DIGITS = 0xE3069283  # CRC-32C of b"123456789", the check value of RFC 3720

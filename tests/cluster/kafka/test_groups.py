@@ -7,7 +7,7 @@ from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailable
 
 from cluster.kafka import groups
 from cluster.kafka.groups import expel, has_member
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 from operators.errors import BrokerUnavailable
 
 MEMBERS = [{"client_id": "recogniser-0", "member_id": "recogniser-0-1"}]

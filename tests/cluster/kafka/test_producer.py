@@ -12,13 +12,13 @@ from cluster.in_flight import InFlight
 from cluster.kafka import producer as producers
 from cluster.kafka.producer import KafkaSink, learn_topics, producing, write_one
 from cluster.kafka.topics import POLICY
+from cluster.kafka_settings import KafkaSettings
 from cluster.keys import new_keys
 from cluster.ledger.desk import write_down
 from cluster.plan import Plan
 from cluster.policies.desk import open_policy_desk
 from cluster.policies.spread import Case, Newest
 from cluster.policies.watch import tell_ledger
-from cluster.settings import KafkaSettings
 from cluster.watchlists import desk as watchlist_desk
 from operators.errors import BrokerUnavailable
 from tests.builders import Room

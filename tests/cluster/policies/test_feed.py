@@ -11,12 +11,12 @@ import pytest
 from cluster.account import Shed
 from cluster.clocks import HandClock
 from cluster.kafka.reader import OffsetsUnknown
+from cluster.kafka_settings import KafkaSettings
 from cluster.policies import feed as policy_feed
 from cluster.policies.feed import ASK_S, CERTAIN_S, PolicyFeed, open_topic
 from cluster.policies.signatures import Role
 from cluster.policies.state import PolicyState
 from cluster.ports import Record
-from cluster.settings import KafkaSettings
 from cluster.wire.order import Action, encode_order
 from cluster.wire.release import Release, encode_release
 from operators.errors import BrokerUnavailable, PolicyUnknown

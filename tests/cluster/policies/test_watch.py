@@ -9,6 +9,7 @@ from typing import cast
 import pytest
 
 from cluster.account import Account
+from cluster.kafka_settings import KafkaSettings
 from cluster.memory_io import MemorySink
 from cluster.policies import watch as policy_watch
 from cluster.policies.feed import PolicyFeed
@@ -16,7 +17,6 @@ from cluster.policies.spread import Case, Newest
 from cluster.policies.standing import Standing
 from cluster.policies.watch import AGAIN_S, PolicyWatch, tell_ledger
 from cluster.recogniser_status import RecogniserStatus
-from cluster.settings import KafkaSettings
 from cluster.status import WATCHING, Member
 from cluster.wire.ledger import parse_record
 from cluster.wire.order import Action

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from cluster.kafka.admin import _topics
+from cluster.kafka_settings import KafkaSettings
 from cluster.policies.in_force import PolicyInForce
 from cluster.privacy.notice import as_html, as_markdown, notice
 from cluster.privacy.retention_check import ages
-from cluster.settings import KafkaSettings
 from operators.decide import WatchlistRule
 from operators.models import People
 from operators.policy import Policy

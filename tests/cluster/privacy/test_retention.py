@@ -6,9 +6,9 @@ import pytest
 
 from cluster.kafka.admin import FRAMES_AHEAD_MS, KafkaConfigs, _topics
 from cluster.kafka.topics import ALERTS, FRAMES, POLICY
+from cluster.kafka_settings import KafkaSettings
 from cluster.privacy.retention import DATED_BY_KAFKA, FOR_EVER, topics_of
 from cluster.privacy.retention_check import Age, ages, broken, readable
-from cluster.settings import KafkaSettings
 from cluster.strict_yaml import read
 from operators.retention import RetentionProfile, lasts_ms
 from tests.builders import RETENTION, profile

@@ -12,8 +12,8 @@ import pytest
 
 from cluster.kafka.partitions import partition_of
 from cluster.kafka.reader import OffsetsUnknown
+from cluster.kafka_settings import KafkaSettings
 from cluster.ports import Record
-from cluster.settings import KafkaSettings
 from cluster.watchlists import feed as watchlist_feed
 from cluster.watchlists.feed import FeedStatus, WatchlistFeed
 from cluster.wire.entries import encode_entry

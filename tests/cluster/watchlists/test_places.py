@@ -3,8 +3,8 @@
 import pytest
 
 from cluster.kafka.partitions import partition_of
+from cluster.kafka_settings import KafkaSettings
 from cluster.ports import Record
-from cluster.settings import KafkaSettings
 from cluster.watchlists import places
 from cluster.watchlists.places import check_places, is_misplaced
 from operators.errors import SettingsRefused

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from cluster.kafka.topics import LEDGER, WATCHLIST
+from cluster.kafka_settings import KafkaSettings
 from cluster.ports import Record
-from cluster.settings import KafkaSettings
 from cluster.watchlists import register
 from cluster.watchlists.register import read_events, read_register
 from cluster.wire.entries import encode_entry

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 from loadtests.load import alert_watch
 from loadtests.load.alert_watch import AlertWatch
 from tests.waiting import wait_until

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 from loadtests.load import generator as generator_module
 from loadtests.load.generator import Generator, processes_for
 from loadtests.load.generator_process import Begin, Task

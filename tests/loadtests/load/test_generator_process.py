@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cluster.in_flight import InFlight
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 from loadtests.load import generator_process, room
 from loadtests.load.generator_process import LOOK_S, Begin, Task, serve
 from loadtests.load.pool import write_pool

@@ -11,7 +11,7 @@ import pytest
 
 from cluster.frame_publisher import KafkaFramePublisher
 from cluster.kafka.producer import open_producer
-from cluster.settings import KafkaSettings
+from cluster.kafka_settings import KafkaSettings
 from loadtests.load.room import Room
 from loadtests.load.sink import Sink
 from loadtests.load.tally import Tally

@@ -15,8 +15,8 @@ from cluster.clocks import SystemClock
 from cluster.kafka.admin import topic_shape
 from cluster.kafka.reader import OffsetsUnknown, TopicReader
 from cluster.kafka.topics import WATCHLIST
+from cluster.kafka_settings import KafkaSettings
 from cluster.ports import Record
-from cluster.settings import KafkaSettings
 from cluster.stages import Durations
 from cluster.telemetry.process import Process
 from cluster.watchlists.aside import Aside
@@ -32,7 +32,7 @@ from operators.errors import BeholdenError, IndexIncomplete
 from operators.onnx import Device
 from operators.types import Float32, Generation, Hit
 
-POLL_S = 0.2
+POLL_S = 0.5  # what comes ends a poll at once
 RETRY_S, LONGEST_RETRY_S = 1.0, 5.0
 CLOSE_S = 10.0
 # Kafka keeps withdrawals of compacted topics for a day (`delete.retention.ms` in kafka/admin.py), then forgets them.

@@ -61,7 +61,7 @@ def test_what_a_run_leaves_behind_is_not_the_next_ones(monkeypatch: pytest.Monke
     calm = replace(calm, plant=None)
     with open_session(calm, lambda _: None) as session:
         monkeypatch.setattr(follow, "SETTLE_S", 0.0)
-        flood = session.run(replace(calm, fps=200.0, seconds=4.0, warm_up_s=0.0))
+        flood = session.run(replace(calm, fps=200.0, seconds=2.0, warm_up_s=0.0))
         assert flood.ledger.committed < flood.ledger.sent  # or this shows nothing
         monkeypatch.undo()
         found = session.run(calm)

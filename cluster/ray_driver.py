@@ -26,6 +26,8 @@ from cluster.settings import ClusterSettings
 from cluster.supervisor import SUPERVISOR, Supervisor, close_members, members_there
 from operators.errors import ClusterSilent, DeploymentFailed, RayUnreachable
 
+# Without its head there is no Ray; a supervisor elsewhere may go together with those whose end it should hear of.
+ON_HEAD = {"node:__internal_head__": 0.001}
 CLOSE_TIMEOUT_S = 30.0
 CALL_TIMEOUT_S = 15.0
 CONNECT_TIMEOUT_S = 5.0
@@ -123,7 +125,7 @@ class SupervisorActor(Supervisor):
 def make_supervisor(plan: Plan) -> Any:
     """A supervisor; the name of one that was killed is free after a moment."""
     options = {"name": SUPERVISOR, "lifetime": "detached", "max_restarts": -1, "num_cpus": 0, "max_concurrency": 4}
-    options |= {"resources": plan.settings.supervisor.resources, **UNTOLD}
+    options |= {"resources": plan.settings.supervisor.resources or ON_HEAD, **UNTOLD}
     deadline = time.monotonic() + CALL_TIMEOUT_S
     while True:
         try:

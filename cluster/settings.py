@@ -139,7 +139,8 @@ class SupervisorSettings:
     """Who keeps the others alive.
 
     Attributes:
-        resources: As those of a recogniser. It needs the key that signs checkpoints, and others need not have that.
+        resources: As those of a recogniser; without any it runs where Ray's head is. It needs the key that signs
+            checkpoints, and others need not have that.
     """
 
     resources: dict[str, float] = field(default_factory=dict)

@@ -175,8 +175,7 @@ def _start(state: BrokerState, down: Sequence[Node], data: Path, heap_mb: int, p
             save_state(data, state)
         wait_ready(state.bootstrap, len(state.pids), READY_TIMEOUT_S, lambda: _refuse_dead(launched))
     except BaseException:
-        _await_command_lines(launched)
-        _stop(launched, WIPE_GRACE_S)
+        _end([pid for _, pid in launched], WIPE_GRACE_S)
         raise
     progress(f"ready: {state.bootstrap} in {time.monotonic() - started_s:.1f} s")
     return state
@@ -211,13 +210,15 @@ def _stop(pairs: Sequence[tuple[Node, int]], grace_s: float) -> int:
     return len(running)
 
 
-def _await_command_lines(launched: Sequence[tuple[Node, int]]) -> None:
-    """For a moment after its start a node has none, and would be taken for one that has ended."""
-    deadline_s = time.monotonic() + KILL_WAIT_S
-    while time.monotonic() < deadline_s:
-        if all(find_process(node, pid) is not None or _has_ended(pid) for node, pid in launched):
-            return
-        time.sleep(STOP_POLL_S)
+def _end(children: Sequence[int], grace_s: float) -> None:
+    """End processes that this one has started, whatever their command lines say: a start may go through several."""
+    for kind, patience_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, KILL_WAIT_S)):
+        left = [pid for pid in children if not _has_ended(pid)]
+        for pid in left:
+            os.kill(pid, kind)  # nobody else has this number: it is not buried yet
+        deadline_s = time.monotonic() + patience_s
+        while not all(map(_has_ended, left)) and time.monotonic() < deadline_s:
+            time.sleep(STOP_POLL_S)
 
 
 def _outlive(pairs: Sequence[tuple[Node, int]], patience_s: float) -> list[tuple[Node, int]]:

@@ -1,6 +1,7 @@
 """What is remembered of a Ray on this machine."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from cluster.ray_local import LocalRay, find_ray, locked_cluster, start_ray, sto
 from cluster.same_process import started_s
 from operators.errors import DeploymentFailed
 from tests.waiting import LOOK_S, PATIENCE_S
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_node_is_known_by_its_process_and_its_start() -> None:
@@ -132,3 +135,14 @@ def test_processes_of_a_node_have_one_heap(monkeypatch: pytest.MonkeyPatch, tmp_
     with pytest.raises(OSError, match="no node"):
         start_ray("heaps", 1, lambda _: None)
     assert [each["MALLOC_ARENA_MAX"] for each in environments] == ["1"]
+
+
+def test_the_page_about_machines_names_what_our_own_ray_is_given() -> None:
+    """Whoever starts Ray by hand has the same; the chart is given it as well, some of it as a value."""
+    given = ray_local.HEALTH_CHECKS | ray_local.NEWS | ray_local.DRAIN | ray_local.HEAPS
+    page, chart = ((ROOT / name).read_text() for name in ("docs/machines.md", "helm/beholden/templates/_ray.tpl"))
+    lines = "\n".join(re.findall(r"^ +export (.*)$", page, re.MULTILINE))
+    named = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": "~/.beholden-ray-token", "RAY_USAGE_STATS_ENABLED": "0"}
+    exported = dict(each.split("=") for each in lines.split())
+    assert exported == given | named
+    assert [name for name in given if f"name: {name}," not in chart] == []

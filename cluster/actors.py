@@ -72,8 +72,8 @@ def start_lane(plan: Plan, slot: int) -> Any:
     settings = plan.settings
     gpus = settings.recognisers.gpu_share if settings.device is Device.CUDA else 0
     needs = {"num_cpus": settings.recognisers.threads, "num_gpus": gpus, "resources": settings.recognisers.resources}
-    kind = ray.remote(concurrency_groups={PRESENCE: 1})(RecogniserActor)
-    return kind.options(**_detached(member_of(slot)), **needs).remote(plan, slot)
+    options = _detached(member_of(slot)) | needs | {"scheduling_strategy": "SPREAD"}  # no node takes all of them along
+    return ray.remote(concurrency_groups={PRESENCE: 1})(RecogniserActor).options(**options).remote(plan, slot)
 
 
 def start_shard(plan: Plan, replica: Replica) -> Any:

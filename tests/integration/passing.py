@@ -1,9 +1,10 @@
 """People who pass while recognisers come and go, and who is a member of their group."""
 
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 
 import psutil
@@ -58,3 +59,13 @@ def passing_by(running: Running, seeds: range) -> Iterator[None]:
             shown.result(300)
     alerts = running.alerts(set(people))
     assert {entry: len(found) for entry, found in alerts.items()} == dict.fromkeys(people, 1)
+
+
+def supervisors() -> list[tuple[int, psutil.Process]]:
+    """Processes of supervisors on this machine, of this cluster or another, each with the leader of its session."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if "ray::Supervisor" in str(process.info["cmdline"]):
+            with suppress(ProcessLookupError):  # another cluster's, which ends just now
+                found.append((os.getsid(process.pid), process))
+    return found

@@ -6,12 +6,11 @@ another 10 s.
 
 import os
 import subprocess
-from contextlib import suppress
 
 import psutil
 import pytest
 
-from tests.integration.passing import await_end, members, of, passing_by
+from tests.integration.passing import await_end, members, of, passing_by, supervisors
 from tests.running import Running
 
 pytestmark = pytest.mark.integration
@@ -100,13 +99,5 @@ def work(running: Running) -> list[tuple[str, int]]:
 def supervisor_of(running: Running) -> psutil.Process:
     """The supervisor's process, of all on this machine the one in a session with a recogniser of this cluster."""
     session = os.getsid(next(lane["status"]["pid"] for lane in running.lanes() if lane["status"]))
-    named = [
-        process for process in psutil.process_iter(["cmdline"]) if "ray::Supervisor" in str(process.info["cmdline"])
-    ]
-    found = []
-    for process in named:
-        with suppress(ProcessLookupError):  # another cluster's, which ends just now
-            if os.getsid(process.pid) == session:
-                found.append(process)
-    [supervisor] = found
+    [supervisor] = [process for leader, process in supervisors() if leader == session]
     return supervisor

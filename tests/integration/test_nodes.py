@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.drawn import write_deployment
-from tests.integration.passing import await_end, members, of, passing_by
+from tests.integration.passing import await_end, members, of, passing_by, supervisors
 from tests.running import Running, prepared
 
 pytestmark = pytest.mark.integration
@@ -42,7 +42,7 @@ def test_recognisers_leave_a_node_that_is_told_to_end(second: tuple[Running, int
     running, leader = second
     lanes = {lane["status"]["node_id"]: lane for lane in running.heard()}
     assert len(lanes) == 2
-    assert leader not in sessions("ray::Supervisor"), "whoever keeps the others alive is where Ray's head is"
+    assert leader not in {session for session, _ in supervisors()}, "the supervisor is where Ray's head is"
     [victim] = [lane for lane in lanes.values() if os.getsid(lane["status"]["pid"]) == leader]
     with passing_by(running, SEEDS):
         before = {member for name, member in members(running) if name == victim["name"]}
@@ -51,9 +51,3 @@ def test_recognisers_leave_a_node_that_is_told_to_end(second: tuple[Running, int
         os.kill(leader, signal.SIGTERM)
         await_end(process)
         assert not before & {member for _, member in members(running)}
-
-
-def sessions(title: str) -> set[int]:
-    """Leaders of the sessions with such a process, of this cluster or another."""
-    named = [each for each in psutil.process_iter(["cmdline"]) if title in str(each.info["cmdline"])]
-    return {os.getsid(each.pid) for each in named}

@@ -48,6 +48,8 @@ SEARCHES, SEARCH_THREADS = "searches", 32
 PRESENCE = "presence"  # where a recogniser holds the one call that is never answered
 # Ray's head would keep a record of each of the last 100,000 calls, searches among them: 3.5 KB each (Ray 2.60).
 UNTOLD = {"enable_task_events": False}
+# Who asks for nothing that Ray counts is put on any node, whatever node it asks for (Ray 2.60): one byte is enough.
+COUNTED = {"memory": 1}
 ANSWER_S = 0.2  # for an answer to reach Ray before its process ends
 T = TypeVar("T")
 
@@ -81,7 +83,7 @@ def start_shard(plan: Plan, replica: Replica) -> Any:
     resources, on_gpu = plan.settings.index.resources, plan.settings.index_device is Device.CUDA
     kind = ray.remote(concurrency_groups={SEARCHES: SEARCH_THREADS})(ShardActor)
     gpus = plan.settings.index.gpu_share if on_gpu else 0
-    options = _detached(str(replica)) | {"num_cpus": 0, "num_gpus": gpus, "resources": resources}
+    options = _detached(str(replica)) | {"num_cpus": 0, "num_gpus": gpus, "resources": resources} | COUNTED
     if nodes := _nodes_with(resources):
         place = NodeAffinitySchedulingStrategy(node_for(replica, nodes), soft=True, _spill_on_unavailable=True)
         options["scheduling_strategy"] = place

@@ -106,7 +106,7 @@ def test_replicas_of_a_shard_are_put_on_different_nodes_of_those_that_may_have_t
     places = [each["scheduling_strategy"] for each in asked]
     assert [place.node_id[0] for place in places] == ["b", "e"]
     assert all(place.soft and place._spill_on_unavailable for place in places)
-    assert [(each["num_cpus"], each["resources"]) for each in asked] == [(0, {"index": 1})] * 2
+    assert [(each["num_cpus"], each["resources"], each["memory"]) for each in asked] == [(0, {"index": 1}, 1)] * 2
 
 
 def test_a_replica_of_a_shard_is_given_its_part_of_a_card_where_it_is_searched_on_one(

@@ -27,8 +27,9 @@ print(ray_local.start_ray(sys.argv[1], 1, lambda text: None, nodes=2).more[0][0]
 
 @pytest.fixture
 def second(tmp_path: Path) -> Iterator[tuple[Running, int]]:
-    """Two recognisers, each on a node that has room for one; and the process that started the second node."""
-    with prepared({**write_deployment(tmp_path), "index": {}}) as running:
+    """Two recognisers, each on a node that has room for one, and two shards; and who started the second node."""
+    index = {"placement": "sharded", "shards": 2, "replicas": 2}
+    with prepared({**write_deployment(tmp_path), "index": index}) as running:
         running.put(of(SEEDS))
         command = [sys.executable, "-c", _TWO_NODES, running.plan.settings.cluster]
         environment = dict(running.run.environment)
@@ -38,8 +39,14 @@ def second(tmp_path: Path) -> Iterator[tuple[Running, int]]:
 
 
 def test_recognisers_leave_a_node_that_is_told_to_end(second: tuple[Running, int]) -> None:
-    """SIGTERM to `ray start --block`, as at a pod's end: its recogniser leaves in order, the other takes over."""
+    """SIGTERM to `ray start --block`, as at a pod's end: its recogniser leaves in order, the other takes over.
+
+    Every shard has a replica on each node, so that none is lost with one.
+    """
     running, leader = second
+    at = {name: os.getsid(shard["status"]["pid"]) for name, shard in running.ready_shards().items()}
+    apart = [{at[f"shard-{shard}-of-2-r{number}"] for number in range(2)} for shard in range(2)]
+    assert all(len(nodes) == 2 and leader in nodes for nodes in apart), at
     lanes = {lane["status"]["node_id"]: lane for lane in running.heard()}
     assert len(lanes) == 2
     assert leader not in {session for session, _ in supervisors()}, "the supervisor is where Ray's head is"

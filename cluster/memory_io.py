@@ -58,6 +58,11 @@ class MemorySource:
         """Whether none is left."""
         return not self.records
 
+    @property
+    def keeps_results(self) -> bool:
+        """See `ports.FrameSource`."""
+        return False
+
     def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
         """Remember them."""
         self.stored.update(next_offsets)
@@ -107,6 +112,11 @@ class MemoryTransactions(MemorySource):
 
     outbox: Outbox = field(default_factory=Outbox)
     readable: list[Letter] = field(default_factory=list)
+
+    @property
+    def keeps_results(self) -> bool:
+        """See `ports.FrameSource`."""
+        return not self.outbox.is_empty
 
     def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
         """Both at once."""

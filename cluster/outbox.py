@@ -59,6 +59,11 @@ class Outbox:
         self._letters: list[Letter] = []
         self._offsets: dict[TopicPartition, int] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no message waits."""
+        return not self._letters
+
     def add(self, letter: Letter) -> None:
         """Keep a message."""
         self._letters.append(letter)

@@ -34,6 +34,7 @@ from operators.policy import Policy
 from operators.vision import Seen, Vision
 
 COMMIT_INTERVAL_S = 1.0  # frames processed again after a crash, against a round trip for each batch
+RESULT_WAIT_S = 0.1  # an alert that can be read with its frame's commit only waits no longer
 SLOW_S = 1.0  # a frame that takes longer to be decoded and searched for faces is told of
 
 
@@ -159,8 +160,10 @@ class Pipeline:
             if (overdue := self._decisions.holds.overdue(self._clock.now())) and self._source.is_caught_up():
                 self._decisions.holds.let_go(overdue)
             self._endings.flush()
-        elif time.monotonic() - self._endings.committed_at >= COMMIT_INTERVAL_S:
+        elif (since_s := time.monotonic() - self._endings.committed_at) >= COMMIT_INTERVAL_S:
             self._endings.commit()
+        elif since_s >= RESULT_WAIT_S and self._source.keeps_results:
+            self._endings.flush()
         if self._results.last and (halt := self._scope.halt()) and halt.reason:
             self._publish()
         self.busy_s += time.perf_counter() - began_s - (self._intake.idle_s - idle_s)

@@ -83,6 +83,11 @@ class FrameSource(Protocol):
         """Go on, in each of these partitions, with the first record of `before_ms` (Unix milliseconds) or later."""
         ...
 
+    @property
+    def keeps_results(self) -> bool:
+        """Whether results that were written wait for a commit, and cannot be read before."""
+        ...
+
     def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
         """Store, for each (topic, partition), the offset from which a successor continues."""
         ...

@@ -198,6 +198,11 @@ class EndlessSource:
         """See `ports.FrameSource`."""
         return False
 
+    @property
+    def keeps_results(self) -> bool:
+        """See `ports.FrameSource`."""
+        return False
+
     def commit(self, next_offsets: object) -> None:
         """See `ports.FrameSource`."""
 

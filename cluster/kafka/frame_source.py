@@ -164,6 +164,11 @@ class KafkaFrameSource:
                     skipped.append(Skipped(each.topic, each.partition, position, target))
             return skipped
 
+    @property
+    def keeps_results(self) -> bool:
+        """See `ports.FrameSource`."""
+        return False
+
     def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
         """See `ports.FrameSource`. Refused by Kafka when the partitions are another member's by now."""
         self._listener.finished = {}  # older than these

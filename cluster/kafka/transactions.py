@@ -110,6 +110,11 @@ class TransactionalFrameSource(KafkaFrameSource):
         """See `ports.FrameSource`. The listener is given nothing to commit: it would be offsets without alerts."""
         return super().poll(max_records, timeout_s, {})
 
+    @property
+    def keeps_results(self) -> bool:
+        """See `ports.FrameSource`."""
+        return not self._outbox.is_empty
+
     def commit(self, next_offsets: Mapping[TopicPartition, int]) -> None:
         """See `ports.FrameSource`. While the partitions are shared anew, everything stays in the outbox.
 

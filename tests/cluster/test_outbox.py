@@ -71,9 +71,10 @@ EXPECTED = {b"anna": 2, b"empty": 0, b"rubbish": 1, b"anna bert": 4}  # each ale
     shots=st.lists(st.tuples(st.integers(0, 1), st.sampled_from(PICTURES)), max_size=24),
     lives=st.lists(st.integers(1, 4), max_size=6),
     interval_s=st.sampled_from([0.0, 1e9]),
+    wait_s=st.sampled_from([0.0, 1e9]),
 )
 def test_killed_at_any_step_every_result_is_readable_once(
-    shots: list[tuple[int, bytes]], lives: list[int], interval_s: float
+    shots: list[tuple[int, bytes]], lives: list[int], interval_s: float, wait_s: float
 ) -> None:
     """After every step what can be read are the results of the committed frames, no more and no less."""
     apart = int(NOW.timestamp() * 1000)  # each frame a passage of its own, so that everyone alerts every time
@@ -84,6 +85,7 @@ def test_killed_at_any_step_every_result_is_readable_once(
     committed: dict[tuple[str, int], int] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline_module, "COMMIT_INTERVAL_S", interval_s)
+        patch.setattr(pipeline_module, "RESULT_WAIT_S", wait_s)
         for steps in [*lives, len(topic) + 2]:
             source, pipeline = lane(topic, committed, readable)
             for _ in range(steps):
@@ -91,6 +93,23 @@ def test_killed_at_any_step_every_result_is_readable_once(
                 check(source.readable, topic, source.stored)
             readable, committed = source.readable, source.stored
     assert len(readable) == sum(EXPECTED[jpeg] for _, jpeg in shots)
+
+
+def test_an_alert_waits_for_a_tenth_of_a_second_and_frames_without_one_for_a_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While frames come without pause: a transaction for each batch would cost more than it is worth."""
+    times = [100.0]
+    monkeypatch.setattr("cluster.pipeline.time.monotonic", lambda: times[0])
+    source, pipeline = lane([record(b"empty", 0)], {}, [], poll_records=1)
+    pipeline.step(0)
+    done = []
+    for offset, (at_s, jpeg) in enumerate([(0.11, b"anna"), (0.2, b"bert"), (0.3, b"empty"), (0.9, b"empty")], 1):
+        times[0] = 100.0 + at_s
+        source.records.append(record(jpeg, offset))
+        pipeline.step(0)
+        done.append((len(source.readable), source.stored[HALL]))
+    assert done == [(2, 2), (2, 2), (4, 4), (4, 4)]
 
 
 def test_once_stopped_what_was_decided_before_is_readable_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,6 +143,7 @@ def lane(
     readable: list[Letter],
     sightings: SightingSettings = EACH_TIME,
     halting: Halting = nothing_halts,
+    poll_records: int = 3,
 ) -> tuple[MemoryTransactions, Pipeline]:
     """A lane that starts at the last commits."""
     left = [one for one in topic if one.ref.offset >= committed.get((one.ref.topic, one.ref.partition), 0)]
@@ -142,7 +162,7 @@ def lane(
         context(),
         HandClock(NOW),
         Account(),
-        poll_records=3,
+        poll_records=poll_records,
         halting=halting,
     )
     return source, pipeline

@@ -338,6 +338,11 @@ class Process:
         self.world.call(self)
         return all(self._positions[at] >= len(self.world.frames[at]) for at in self._owned)
 
+    @property
+    def keeps_results(self) -> bool:
+        """See `ports.FrameSource`."""
+        return False
+
     def commit(self, next_offsets: Mapping[TopicPartition, int]) -> None:
         """See `ports.FrameSource`."""
         self.world.call(self)

@@ -116,6 +116,11 @@ class Street:
         """See `FrameSource`."""
         return False
 
+    @property
+    def keeps_results(self) -> bool:
+        """See `FrameSource`."""
+        return False
+
     def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
         """See `FrameSource`."""
 

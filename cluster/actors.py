@@ -30,7 +30,7 @@ from cluster.recogniser import Recogniser
 from cluster.recogniser_status import LEAVE_S, Departure, RecogniserStatus
 from cluster.shards.asked import AskedBook
 from cluster.shards.index_shard import IndexShard
-from cluster.shards.layout import Layout, Replica, node_for
+from cluster.shards.layout import Layout, Replica, place_of
 from cluster.shards.sharded_index import ShardedIndex
 from cluster.telemetry.context import TraceContext
 from cluster.telemetry.frame_tracing import open_frame_tracing
@@ -74,27 +74,32 @@ def start_lane(plan: Plan, slot: int) -> Any:
     settings = plan.settings
     gpus = settings.recognisers.gpu_share if settings.device is Device.CUDA else 0
     needs = {"num_cpus": settings.recognisers.threads, "num_gpus": gpus, "resources": settings.recognisers.resources}
-    options = _detached(member_of(slot)) | needs | {"scheduling_strategy": "SPREAD"}  # no node takes all of them along
+    options = _detached(member_of(slot)) | _placed(slot, needs)
     return ray.remote(concurrency_groups={PRESENCE: 1})(RecogniserActor).options(**options).remote(plan, slot)
 
 
 def start_shard(plan: Plan, replica: Replica) -> Any:
     """The actor of one replica of a shard; the one that is there already, when there is one."""
-    resources, on_gpu = plan.settings.index.resources, plan.settings.index_device is Device.CUDA
+    index, on_gpu = plan.settings.index, plan.settings.index_device is Device.CUDA
+    needs = {"num_cpus": 0, "num_gpus": index.gpu_share if on_gpu else 0, "resources": index.resources}
+    options = _detached(str(replica)) | _placed(place_of(replica), needs | COUNTED)
     kind = ray.remote(concurrency_groups={SEARCHES: SEARCH_THREADS})(ShardActor)
-    gpus = plan.settings.index.gpu_share if on_gpu else 0
-    options = _detached(str(replica)) | {"num_cpus": 0, "num_gpus": gpus, "resources": resources} | COUNTED
-    if nodes := _nodes_with(resources):
-        place = NodeAffinitySchedulingStrategy(node_for(replica, nodes), soft=True, _spill_on_unavailable=True)
-        options["scheduling_strategy"] = place
     return kind.options(**options).remote(plan, replica)
 
 
-def _nodes_with(resources: Mapping[str, float]) -> list[str]:
-    """Nodes that are there and have so much, whoever uses it now; in an order that stays."""
+def _placed(place: int, needs: Mapping[str, Any]) -> dict[str, Any]:
+    """What an actor needs, and the node that it is put on, and started anew on, while that has room: `place` by place.
+
+    Of the nodes that are there and have so much, whoever uses it now. Where none has, Ray's autoscaler may make one.
+    """
+    least = {"CPU": needs["num_cpus"], "GPU": needs["num_gpus"], **needs["resources"]}
     alive = [node for node in ray.nodes() if node["Alive"]]
-    fit = [node for node in alive if all(node["Resources"].get(name, 0) >= resources[name] for name in resources)]
-    return sorted(node["NodeID"] for node in fit)
+    fit = [node for node in alive if all(node["Resources"].get(name, 0) >= least[name] for name in least)]
+    if not fit:
+        return {**needs, "scheduling_strategy": "SPREAD"}
+    nodes = sorted(node["NodeID"] for node in fit)
+    strategy = NodeAffinitySchedulingStrategy(nodes[place % len(nodes)], soft=True, _spill_on_unavailable=True)
+    return {**needs, "scheduling_strategy": strategy}
 
 
 def _detached(name: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """How the watchlist is divided: shards, replicas of each, and the way from one division to another."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 _NAME = re.compile(r"shard-(\d+)-of-(\d+)-r(\d+)")
@@ -57,14 +57,9 @@ class Layout:
         return all(any(replica in replicas for replica in self.of(shard)) for shard in range(self.shards))
 
 
-def node_for(replica: Replica, nodes: Sequence[str]) -> str:
-    """Where a replica is put: those of one shard on different nodes while there are enough, shards spread evenly.
-
-    Args:
-        replica: Who is placed.
-        nodes: Every node, in an order that stays.
-    """
-    return nodes[(replica.shard + replica.number) % len(nodes)]
+def place_of(replica: Replica) -> int:
+    """Which of any nodes it is put on, counted round: those of one shard on different ones, shards spread evenly."""
+    return replica.shard + replica.number
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ def test_a_replica_may_ask_for_what_no_node_has_yet(monkeypatch: pytest.MonkeyPa
     """Ray's autoscaler makes a node for it."""
     asked = _made(monkeypatch, [_node("a", lane=1)], lambda: start_shard(plan, Replica(0, 2, 0)))
     assert asked["resources"] == {"index": 1}
-    assert asked.get("scheduling_strategy") is None
+    assert asked["scheduling_strategy"] == "SPREAD"
 
 
 def test_a_recogniser_asks_for_threads_a_part_of_a_card_and_what_its_nodes_are_named_by(
@@ -136,11 +136,26 @@ def test_a_recogniser_asks_for_threads_a_part_of_a_card_and_what_its_nodes_are_n
 ) -> None:
     """As the cluster file says; no card where the models run on a processor."""
     on_cards = replace(plan, settings=replace(plan.settings, device=Device.CUDA))
-    needs = [_made(monkeypatch, [], lambda of=of: start_lane(of, 0)) for of in (plan, on_cards)]
+    nodes = [_node("a", CPU=4, lane=1), _node("b", CPU=4, GPU=1, lane=1)]
+    needs = [_made(monkeypatch, nodes, lambda of=of: start_lane(of, 0)) for of in (plan, on_cards)]
+    assert [each["scheduling_strategy"].node_id[0] for each in needs] == ["a", "b"]
     assert [(each["num_cpus"], each["num_gpus"], each["resources"]) for each in needs] == [
         (3, 0, {"lane": 1}),
         (3, 1.0, {"lane": 1}),
     ]
+
+
+def test_recognisers_are_put_on_different_nodes_of_those_that_have_room_for_one(
+    monkeypatch: pytest.MonkeyPatch, plan: Plan
+) -> None:
+    """Ray starts one anew where it asks to be, so that they are apart again after all of them have ended."""
+    big = {"CPU": 8.0, "lane": 4.0}
+    others = [_node("a", CPU=2, lane=4), _node("c", False, **big), _node("d", CPU=8)]
+    nodes = [*others, _node("e", **big), _node("b", **big)]
+    asked = [_made(monkeypatch, nodes, partial(start_lane, plan, slot)) for slot in range(3)]
+    places = [each["scheduling_strategy"] for each in asked]
+    assert [place.node_id[0] for place in places] == ["b", "e", "b"]
+    assert all(place.soft and place._spill_on_unavailable for place in places)
 
 
 def test_what_ray_keeps_of_a_cluster_is_that_clusters_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.shards.layout import Layout, Replica, Seen, Steps, next_steps, node_for, replica_named
+from cluster.shards.layout import Layout, Replica, Seen, Steps, next_steps, place_of, replica_named
 
 layouts = st.builds(Layout, st.integers(1, 3), st.integers(1, 3))
 
@@ -28,9 +28,8 @@ def test_names_of_other_actors_are_no_replicas() -> None:
 @given(layouts, st.integers(1, 5))
 def test_replicas_of_a_shard_are_put_on_different_nodes(layout: Layout, nodes: int) -> None:
     """On as many as there are; with several shards no node is left empty while another holds two of one shard."""
-    names = [f"node-{number}" for number in range(nodes)]
     for shard in range(layout.shards):
-        assert len({node_for(replica, names) for replica in layout.of(shard)}) == min(nodes, layout.replicas)
+        assert len({place_of(replica) % nodes for replica in layout.of(shard)}) == min(nodes, layout.replicas)
 
 
 def _seen(there: Layout, ready: Layout | None, *asks: Layout | None, **more: Layout) -> Seen:

@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cluster.pipeline import COMMIT_INTERVAL_S
+from cluster.pipeline import COMMIT_INTERVAL_S, RESULT_WAIT_S
 from cluster.plan import open_vision, read_plan
 from cluster.settings import Delivery, Placement
 from loadtests.bench_cluster import broker_pids
@@ -132,7 +132,8 @@ def show(rounds: Sequence[Round], console: Console) -> None:
         # Other programs move this less than the rate; it says nothing of waiting.
         said = f"{median(spent):.3f} ({min(spent):.3f} to {max(spent):.3f})"
         console.print(f"the same by processor time of a frame: {said}", highlight=False)
-    about = {**machine(), "commits": f"every {COMMIT_INTERVAL_S:g} s", "entries": ENTRIES}
+    commits = f"every {COMMIT_INTERVAL_S:g} s, of alerts every {RESULT_WAIT_S:g} s"
+    about = {**machine(), "commits": commits, "entries": ENTRIES}
     for name, value in about.items():
         console.print(f"{name}: {value}", highlight=False, style="bright_black")
 

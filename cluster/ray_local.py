@@ -26,25 +26,24 @@ START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 8.0
 OBJECT_STORE_BYTES = 100_000_000  # nothing of the data path goes through it
 
-# Ray's own values take 65.8 s to give up a frozen node; these take 9.9 s (Ray 2.60, 2 cores).
-HEALTH_CHECKS = {
+# What every Ray of a cluster is to have, whoever starts it.
+ENVIRONMENT = {
+    # Ray's own values take 65.8 s to give up a frozen node; these take 9.9 s (Ray 2.60, 2 cores).
     "RAY_health_check_initial_delay_ms": "1000",
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "2000",
     "RAY_health_check_failure_threshold": "3",
-}
-# What was asked of a process that has ended is given up this soon; by Ray's own values after 1.4 to 1.6 s, which is how
-# long a search would wait for a shard that is dead, and a dead recogniser keep its partitions.
-NEWS = {
+    # What was asked of a process that has ended is given up this soon; by Ray's own values after 1.4 to 1.6 s, which is
+    # how long a search would wait for a shard that is dead, and a dead recogniser keep its partitions.
     "RAY_timeout_ms_task_wait_for_death_info": "100",
     "RAY_core_worker_internal_heartbeat_ms": "100",  # how often it is looked whether that is over
+    # SIGTERM to `ray start --block` marks the node as ending first; within this time recognisers leave it (its own 30 s
+    # are more than `down` waits).
+    "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "10",
+    # What one thread allocates and another frees, as with each call of Ray, scatters over the heaps that glibc gives
+    # each thread: who asks others grew by 90 bytes a search, in a line. See docs/decisions/0007-actors-and-local-ray.md.
+    "MALLOC_ARENA_MAX": "1",
 }
-# SIGTERM to `ray start --block` marks the node as ending first; within this time recognisers leave it (its own 30 s are
-# more than `down` waits).
-DRAIN = {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "10"}
-# What one thread allocates and another frees, as with each call of Ray, scatters over the heaps that glibc gives each
-# thread: who asks others grew by 90 bytes a search, in a line. See docs/decisions/0007-actors-and-local-ray.md.
-HEAPS = {"MALLOC_ARENA_MAX": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +209,7 @@ def _popen_node(place: Sequence[str], cpus: int, log: Path) -> subprocess.Popen[
     with log.open("wb") as output:
         return subprocess.Popen(
             command,
-            env={**os.environ, **HEALTH_CHECKS, **NEWS, **DRAIN, **HEAPS},
+            env={**os.environ, **ENVIRONMENT},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -68,7 +68,7 @@ def ray_node(
     """A Ray node with room for one recogniser, or for as many as it is said, for the length of a block."""
     command = [*words, str(Path(sys.executable).parent / "ray"), "start", "--block", f"--node-ip-address={address}"]
     command += [*place, f"--num-cpus={cpus}", f"--object-store-memory={ray_local.OBJECT_STORE_BYTES}"]
-    environment = {**os.environ, **ray_local.HEALTH_CHECKS, **ray_local.NEWS}
+    environment = {**os.environ, **ray_local.ENVIRONMENT}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout

@@ -139,10 +139,9 @@ def test_processes_of_a_node_have_one_heap(monkeypatch: pytest.MonkeyPatch, tmp_
 
 def test_the_page_about_machines_names_what_our_own_ray_is_given() -> None:
     """Whoever starts Ray by hand has the same; the chart is given it as well, some of it as a value."""
-    given = ray_local.HEALTH_CHECKS | ray_local.NEWS | ray_local.DRAIN | ray_local.HEAPS
     page, chart = ((ROOT / name).read_text() for name in ("docs/machines.md", "helm/beholden/templates/_ray.tpl"))
     lines = "\n".join(re.findall(r"^ +export (.*)$", page, re.MULTILINE))
     named = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": "~/.beholden-ray-token", "RAY_USAGE_STATS_ENABLED": "0"}
     exported = dict(each.split("=") for each in lines.split())
-    assert exported == given | named
-    assert [name for name in given if f"name: {name}," not in chart] == []
+    assert exported == ray_local.ENVIRONMENT | named
+    assert [name for name in ray_local.ENVIRONMENT if f"name: {name}," not in chart] == []

@@ -177,6 +177,10 @@ def _key(what: str) -> str:
     return f"beholden/{ray.get_runtime_context().namespace}/{what}"
 
 
+def _this_node() -> str:
+    return str(ray.get_runtime_context().get_node_id())
+
+
 def ending_nodes() -> frozenset[str]:
     """Ids of nodes that are about to end: Ray has been told so, as by SIGTERM to `ray start --block`."""
     return frozenset(cluster_state.get_draining_nodes())
@@ -304,7 +308,7 @@ class ShardActor(IndexShard):
 
     def status(self) -> FeedStatus:
         """See `IndexShard`."""
-        return replace(super().status(), spans_dropped=self._tracing.dropped)
+        return replace(super().status(), spans_dropped=self._tracing.dropped, node_id=_this_node())
 
 
 class RecogniserActor(Recogniser):
@@ -333,7 +337,7 @@ class RecogniserActor(Recogniser):
     def status(self) -> RecogniserStatus:
         """See `Recogniser`."""
         layout = self._shards.layout if self._shards else None
-        return replace(super().status(), layout=layout, node_id=ray.get_runtime_context().get_node_id())
+        return replace(super().status(), layout=layout, node_id=_this_node())
 
     def stay(self) -> None:
         """Never answer: that there will be no answer is how others hear of this process' end."""

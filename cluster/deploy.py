@@ -122,7 +122,8 @@ def _joined(plan: Plan, progress: Callable[[str], None]) -> Iterator[tuple[Plan,
         raise DeploymentFailed("the C code for CRC-32C is missing: pip install 'kafka-python[crc32c]'")
     if make_evidence_key(plan.settings.key_folder):
         folder = plan.settings.key_folder
-        progress(f"made the key that seals evidence in {folder}: copy it nowhere, for who destroys it deletes that")
+        to = "nowhere" if plan.settings.ray == "local" else "to the same folder of each machine with recognisers alone"
+        progress(f"made the key that seals evidence in {folder}: copy it {to}, for who destroys it deletes that")
     with ray_local.locked_cluster(plan.settings.cluster), ExitStack() as ray_there:
         plan, is_new = _settled(plan, progress)
         kafka = plan.settings.kafka

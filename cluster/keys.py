@@ -24,7 +24,7 @@ _EVIDENCE_ELSEWHERE = (
     "for one that exists, copy evidence.key to the same folder of every machine that runs recognisers (mode 600, from "
     "a store of secrets, never into the cluster file). If it was destroyed on purpose, what it sealed is gone"
 )
-KEY_FILES = _MEMBERS, _PICTURES, _EVIDENCE = "members.key", "pictures.key", "evidence.key"
+KEY_FILES = _MEMBERS, _PICTURES, EVIDENCE_KEY_FILE = "members.key", "pictures.key", "evidence.key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def new_evidence_key() -> EvidenceKey:
 
 def make_evidence_key(folder: Path) -> bool:
     """Make the key that seals evidence, if it is missing in `folder`; whether it was."""
-    return make_secret(folder / _EVIDENCE)
+    return make_secret(folder / EVIDENCE_KEY_FILE)
 
 
 def read_evidence_key(folder: Path) -> EvidenceKey:
@@ -129,7 +129,7 @@ def read_evidence_key(folder: Path) -> EvidenceKey:
     Raises:
         SettingsRefused: It is missing, is no key, or may be read by others.
     """
-    return EvidenceKey(read_secret(folder / _EVIDENCE, "beholden up", _EVIDENCE_ELSEWHERE))
+    return EvidenceKey(read_secret(folder / EVIDENCE_KEY_FILE, "beholden up", _EVIDENCE_ELSEWHERE))
 
 
 def check_may_destroy(folder: Path) -> EvidenceKey:
@@ -138,7 +138,7 @@ def check_may_destroy(folder: Path) -> EvidenceKey:
     Raises:
         SettingsRefused: There is none, or it lies here for reading only.
     """
-    key, file = read_evidence_key(folder), folder / _EVIDENCE
+    key, file = read_evidence_key(folder), folder / EVIDENCE_KEY_FILE
     if not (os.access(file, os.W_OK) and os.access(folder, os.W_OK)):
         raise SettingsRefused(
             f"{file} is for reading only, so it can be destroyed only where it comes from: copy it to a folder of your "
@@ -156,7 +156,7 @@ def destroy_evidence_key(folder: Path) -> str:
     Raises:
         SettingsRefused: See `check_may_destroy`.
     """
-    key, file = check_may_destroy(folder), folder / _EVIDENCE
+    key, file = check_may_destroy(folder), folder / EVIDENCE_KEY_FILE
     with file.open("r+b") as opened:
         opened.write(b"0" * file.stat().st_size)
         opened.flush()

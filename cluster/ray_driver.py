@@ -13,7 +13,7 @@ from typing import Any
 
 from cluster import ray_local
 
-ray_local.authenticate()  # Ray reads its authentication settings when it is imported
+IS_TOKEN_NAMED = ray_local.authenticate()  # Ray reads its authentication settings when it is imported
 
 # ruff: noqa: E402
 import ray
@@ -44,6 +44,11 @@ def connected(settings: ClusterSettings) -> Iterator[None]:
         address = found.address
     else:
         _refuse_unreachable(address)
+        if not IS_TOKEN_NAMED:
+            raise RayUnreachable(
+                f"Ray at {address} takes nobody without its token: set RAY_AUTH_TOKEN_PATH to the file that it was "
+                "started with"
+            )
     on_termination = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, namespace=settings.cluster, log_to_driver=False, logging_level="ERROR")

@@ -41,7 +41,7 @@ ENVIRONMENT = {
     # are more than `down` waits).
     "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "10",
     # What one thread allocates and another frees, as with each call of Ray, scatters over the heaps that glibc gives
-    # each thread: who asks others grew by 90 bytes a search, in a line. See docs/decisions/0007-actors-and-local-ray.md.
+    # each thread: who asks others grew by 90 bytes a search, in a line (docs/decisions/0007-actors-and-local-ray.md).
     "MALLOC_ARENA_MAX": "1",
 }
 
@@ -87,15 +87,17 @@ def find_ray(cluster: str) -> LocalRay | None:
     return found if found.is_alive else None
 
 
-def authenticate() -> None:
+def authenticate() -> bool:
     """Have every Ray that this process starts or joins speak with a token and report to nobody. Before Ray is imported.
 
-    A token that the environment names already, as that of a Ray elsewhere, is left as it is.
+    A token that the environment names already, as that of a Ray elsewhere, is left as it is; whether it does.
     """
     os.environ["RAY_AUTH_MODE"] = "token"  # a Ray that lets anyone in runs anyone's code
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    if "RAY_AUTH_TOKEN" not in os.environ and "RAY_AUTH_TOKEN_PATH" not in os.environ:
+    is_named = "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ
+    if not is_named:
         os.environ["RAY_AUTH_TOKEN_PATH"] = str(_token())
+    return is_named
 
 
 def _token() -> Path:

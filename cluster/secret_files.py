@@ -6,6 +6,7 @@ root, for one group to read.
 
 import os
 import secrets
+import socket
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -59,7 +60,7 @@ def read_secret(file: Path, made_by: str, elsewhere: str = _ELSEWHERE) -> bytes:
         return secret_in(file)
     except FileNotFoundError:
         raise SettingsRefused(
-            f"{file} is missing: '{made_by}' makes the keys of a new deployment; {elsewhere}"
+            f"{file} is missing on {socket.gethostname()}: '{made_by}' makes the keys of a new deployment; {elsewhere}"
         ) from None
     except PermissionError:
         raise SettingsRefused(

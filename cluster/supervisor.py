@@ -150,7 +150,7 @@ class Supervisor:
         self._attend(heard)
         due = not self._policy.look(heard.values(), asked_s)
         due |= self._lead(heard)
-        self._move_lanes(heard)
+        self._move(heard)
         self._rescale(heard, len(spare_slots(self._recognisers, drained)))
         return not due and not self._departures.under_way and all(member.is_at_work for member in heard.values())
 
@@ -185,14 +185,24 @@ class Supervisor:
         shown |= {name: heard[name] for name in self._lanes}
         return {name: shown[name] for name in sorted(shown, key=lambda name: slot_named(name) or 0)}
 
-    def _move_lanes(self, heard: Mapping[str, Member]) -> None:
-        """Have recognisers leave nodes that are about to end; Ray starts them anew on another."""
+    def _move(self, heard: Mapping[str, Member]) -> None:
+        """Have Ray start anew elsewhere who is on a node that is about to end: it waits for them, up to a time.
+
+        Recognisers leave in order. A shard goes while another replica answers elsewhere: until then it is asked.
+        """
         ending = ending_nodes()
-        for name in self._lanes:
-            status = heard[name].status
-            if isinstance(status, RecogniserStatus) and status.node_id in ending:
-                log.info("%s is told to leave node %s, which is about to end", name, status.node_id)
+        on = {name: member.status.node_id for name, member in heard.items() if member.status}
+        safe = _replicas(name for name in on if heard[name].state == READY and on[name] not in ending)
+        kept = {replica.shard for replica in safe.intersection(self._shards.values())}
+        for name in (*self._lanes, *self._shards):
+            if on.get(name) not in ending:
+                continue
+            if name in self._lanes:
+                log.info("%s is told to leave node %s, which is about to end", name, on[name])
                 self._actors[name].leave.remote(LEAVE_S)
+            elif self._shards[name].shard in kept:
+                log.info("%s is started anew, its node %s is about to end", name, on[name])
+                restart(self._actors[name])
 
     def _rescale(self, heard: Mapping[str, Member], most: int) -> None:
         """Look whether there are as many recognisers as the work asks for; the next round makes it so."""

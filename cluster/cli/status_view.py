@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from cluster.account import CANARY
 from cluster.privacy.nonmatches import p99_ms
@@ -19,6 +21,10 @@ from cluster.watchlists.feed import FeedStatus
 from operators.types import Generation
 
 _DIGITS = 8  # of a digest: enough to tell two versions apart at a glance
+# What a narrow terminal does without, one after the other; --json has all of it.
+_LEFT_OUT = ("pid", "policy", "invalid", "foreign", "generation", "asks", "entries", "frames/s", "node", "lag")
+_STATE_WIDTH = 20  # that a state gets at least, or what it needs; a longer one is broken into lines
+_GAP = 2
 
 
 def document(status: ClusterStatus) -> dict[str, Any]:
@@ -52,8 +58,8 @@ def show(status: ClusterStatus, console: Console) -> None:
     lanes = [member for member in status.members if member.name.startswith("recogniser")]
     shards = [member for member in status.members if member.name.startswith("shard")]
     if shards:
-        console.print(_shards(shards))
-    console.print(_lanes(lanes, bool(shards)))
+        console.print(_shards(shards, console.width))
+    console.print(_lanes(lanes, bool(shards), console.width))
     accounts = [m.status.account for m in lanes if isinstance(m.status, RecogniserStatus)]
     console.print(account_line(accounts))
     console.print(nonmatch_line(accounts))
@@ -89,58 +95,81 @@ def nonmatch_line(accounts: Sequence[Mapping[str, Any]]) -> str:
     return f"faces without an alert: {lived.total()} dropped{times}{alarm}"
 
 
-def _lanes(members: Sequence[Member], sharded: bool) -> Table:
-    table = _table("recogniser", "state", "pid", "partitions", "lag", "frames/s", "frames", "alerts", "policy")
-    if sharded:
-        table.add_column("asks", no_wrap=True)
-    else:
-        for column in ("entries", "foreign", "invalid"):
-            table.add_column(column, justify="right")
-        table.add_column("generation", no_wrap=True)
+def _lanes(members: Sequence[Member], sharded: bool, width: int) -> Table:
+    rows = []
     for member in members:
         status = member.status
         if not isinstance(status, RecogniserStatus):
             last = f": {member.departure}" if member.departure else ""
-            table.add_row(member.name, f"[yellow]{member.state}{last}")
+            rows.append({"recogniser": member.name, "state": f"[yellow]{escape(member.state + last)}"})
             continue
-        row = [
-            member.name,
-            _state(member.state),
-            str(status.pid),
-            _ranges(sorted(status.partitions)),
-            str(sum(status.partitions.values())),
-            f"{status.frames_per_s:.1f}",
-            str(status.account["frames_in"]),
-            str(status.account["alerts"]),
-            status.policy_digest[:_DIGITS],
-        ]
+        row = {
+            "recogniser": member.name,
+            "state": _state(member.state),
+            "node": status.node,
+            "pid": str(status.pid),
+            "partitions": _ranges(sorted(status.partitions)),
+            "lag": str(sum(status.partitions.values())),
+            "frames/s": f"{status.frames_per_s:.1f}",
+            "frames": str(status.account["frames_in"]),
+            "alerts": str(status.account["alerts"]),
+            "policy": status.policy_digest[:_DIGITS],
+        }
         if status.layout:
-            row.append(_division(status.layout).strip())
+            row["asks"] = _division(status.layout).strip()
         if status.index:
-            counts = (status.index.entries, status.index.foreign, status.index.invalid)
-            row += [*(str(count) for count in counts), _generation(status.index.generation)]
-        table.add_row(*row)
-    return table
+            row |= _index_columns(status.index)
+        rows.append(row)
+    own = ("asks",) if sharded else ("entries", "foreign", "invalid", "generation")
+    columns = (
+        "recogniser",
+        "state",
+        "node",
+        "pid",
+        "partitions",
+        "lag",
+        "frames/s",
+        "frames",
+        "alerts",
+        "policy",
+        *own,
+    )
+    return _table(columns, rows, width)
 
 
-def _shards(members: Sequence[Member]) -> Table:
-    table = _table("index shard", "state", "pid", "entries", "generation", "foreign", "invalid")
+def _shards(members: Sequence[Member], width: int) -> Table:
+    rows = []
     for member in members:
         status = member.status
         if not isinstance(status, FeedStatus):
-            table.add_row(member.name, f"[yellow]{member.state}")
+            rows.append({"index shard": member.name, "state": f"[yellow]{escape(member.state)}"})
             continue
-        counts = (str(status.foreign), str(status.invalid))
-        generation = _generation(status.generation)
-        table.add_row(member.name, _state(member.state), str(status.pid), str(status.entries), generation, *counts)
-    return table
+        about = {"index shard": member.name, "state": _state(member.state), "pid": str(status.pid)}
+        node = {"node": status.process.node} if status.process else {}
+        rows.append(about | node | _index_columns(status))
+    return _table(("index shard", "state", "node", "pid", "entries", "generation", "foreign", "invalid"), rows, width)
 
 
-def _table(*columns: str) -> Table:
+def _index_columns(status: FeedStatus) -> dict[str, str]:
+    counts = {"entries": status.entries, "foreign": status.foreign, "invalid": status.invalid}
+    return {name: str(count) for name, count in counts.items()} | {"generation": _generation(status.generation)}
+
+
+def _table(columns: Sequence[str], rows: Sequence[Mapping[str, str]], width: int) -> Table:
+    """As many columns as there is room for; machines only where there are several."""
+    shown = [name for name in columns if name != "node" or len({row.get("node") for row in rows} - {None}) > 1]
+    cells = {name: [name, *(Text.from_markup(row.get(name, "")).plain for row in rows)] for name in shown}
+    needs = {name: max(map(cell_len, cells[name])) for name in shown}
+    needs["state"] = min(needs["state"], _STATE_WIDTH)
+    for name in _LEFT_OUT:
+        if name in shown and sum(needs[each] + _GAP for each in shown) - _GAP > width:
+            shown.remove(name)
     table = Table(box=None, pad_edge=False)
-    for column in columns:
-        is_text = column in ("recogniser", "index shard", "state", "partitions", "policy", "generation")
-        table.add_column(column, justify="left" if is_text else "right", no_wrap=column != "state")
+    for name in shown:
+        is_text = name in ("recogniser", "index shard", "state", "node", "partitions", "policy", "generation", "asks")
+        table.add_column(name, justify="left" if is_text else "right", no_wrap=name != "state")
+    for row in rows:
+        table.add_row(*(row.get(name, "") for name in shown))
     return table
 
 

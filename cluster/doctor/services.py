@@ -27,12 +27,12 @@ def checks(file: Path | None, bootstrap: str | None, plan: Plan | None) -> Check
     """Checks of the Kafka and the Ray that a command with these options would meet."""
     # The default address is a proposal; any other way to it is somebody's wish.
     named = bool(bootstrap or plan or os.environ.get("BEHOLDEN_KAFKA_BOOTSTRAP"))
-    token_named = bool({"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ))
     return {
         "Kafka": lambda: kafka(_asked(file, bootstrap), named, plan is not None, ask_if_listening),
         "broker tools": lambda: _broker_tools(_asked(file, bootstrap).bootstrap),
-        "Ray": lambda: ray(metadata.version("ray"), plan, running_ray(plan), listens, token_named),
-        "Ray token": _ray_token,
+        "Ray": lambda: ray(metadata.version("ray"), plan, running_ray(plan), listens),
+        "Ray token": lambda: _ray_token(plan),
+        **({"evidence key": lambda: evidence_key(plan)} if plan else {}),
     }
 
 
@@ -92,7 +92,8 @@ def kafka(
         return [fault(refused(error).finding, advice)]
     if answer is None:
         level = Level.FAULT if named else Level.WARNING
-        advice = "beholden broker start, or name yours with --bootstrap HOST:PORT"
+        start = "beholden broker start" if is_local(asked.bootstrap) else "start Kafka there"
+        advice = f"{start}, or name yours with --bootstrap HOST:PORT"
         return [Finding(level, f"nothing listens at {asked.bootstrap}", advice)]
     missing = [name for name in _topics(asked) if name not in answer.topics]
     topics = f"topics {', '.join(missing)} will be made by 'beholden up'" if missing else "all topics are there"
@@ -125,8 +126,12 @@ def _broker_tools(bootstrap: str) -> list[Finding]:
 
     jars = cache_folder() / f"kafka-{KAFKA_VERSION}"
     has_jars = all((jars / name).is_file() for name in expected_digests())
-    local = all(address.strip().startswith(("127.", "localhost", "[::1]")) for address in bootstrap.split(","))
-    return broker_tools(local, find_java, shutil.which("mvn"), has_jars)
+    return broker_tools(is_local(bootstrap), find_java, shutil.which("mvn"), has_jars)
+
+
+def is_local(bootstrap: str) -> bool:
+    """Whether a Kafka at these addresses is on this machine alone."""
+    return all(address.strip().startswith(("127.", "localhost", "[::1]")) for address in bootstrap.split(","))
 
 
 def broker_tools(local: bool, find_java: Callable[[], str], maven: str | None, has_jars: bool) -> list[Finding]:
@@ -159,34 +164,37 @@ def running_ray(plan: Plan | None) -> str | None:
     return found.address if found else None
 
 
-def ray(
-    version: str, plan: Plan | None, running: str | None, reachable: Callable[[str], bool], token_named: bool
-) -> list[Finding]:
+def ray(version: str, plan: Plan | None, running: str | None, reachable: Callable[[str], bool]) -> list[Finding]:
     """Whether the Ray that the cluster file names can be joined; `running` is the address of our own one."""
     if plan is None or plan.settings.ray == "local":
         return [ok(f"{version}, " + (f"runs at {running}" if running else "'beholden up' starts one here"))]
     address = plan.settings.ray
     if not reachable(address):
         return [fault(f"nothing listens at {address}", "start that Ray, or correct ray: in the cluster file")]
-    if not token_named:
-        text = f"{address} is there, but its token is not named"
-        return [warning(text, "set RAY_AUTH_TOKEN_PATH to a file that holds it")]
     return [ok(f"{version}, {address} is there")]
 
 
-def _ray_token() -> list[Finding]:
+def _ray_token(plan: Plan | None) -> list[Finding]:
     from cluster.folders import state_folder
 
-    return ray_token(os.environ, state_folder() / "ray-token")
+    return ray_token(os.environ, state_folder() / "ray-token", plan is not None and plan.settings.ray != "local")
 
 
-def ray_token(environment: Mapping[str, str], own: Path) -> list[Finding]:
-    """Whether Ray lets in nobody without the token, and whether it is a secret; `own` is where ours is kept."""
+def ray_token(environment: Mapping[str, str], own: Path, is_elsewhere: bool = False) -> list[Finding]:
+    """Whether Ray lets in nobody without the token, and whether it is a secret.
+
+    Args:
+        environment: Where it may be named.
+        own: Where that of a Ray of our own is kept.
+        is_elsewhere: Whether the cluster file names another Ray, which has a token of its own.
+    """
     mode = environment.get("RAY_AUTH_MODE", "token")
     if mode != "token":
         return [fault(f"RAY_AUTH_MODE={mode}: whoever reaches Ray can run programs here", "unset RAY_AUTH_MODE")]
     if "RAY_AUTH_TOKEN" in environment:
         return [ok("that of RAY_AUTH_TOKEN")]
+    if is_elsewhere and not environment.get("RAY_AUTH_TOKEN_PATH"):
+        return [fault("not named", "set RAY_AUTH_TOKEN_PATH to the file that the Ray of the cluster file has it from")]
     path = Path(environment.get("RAY_AUTH_TOKEN_PATH") or own)
     if not path.exists():
         if path == own:
@@ -198,3 +206,16 @@ def ray_token(environment: Mapping[str, str], own: Path) -> list[Finding]:
     if not path.stat().st_size:
         return [fault(f"{path} is empty", f"rm {path} and 'beholden up' makes a new one")]
     return [ok(f"{path}, mode {permissions:04o}")]
+
+
+def evidence_key(plan: Plan) -> list[Finding]:
+    """Whether recognisers of this machine could seal evidence; of several machines, not each has recognisers."""
+    from cluster.keys import EVIDENCE_KEY_FILE, read_evidence_key
+
+    file = plan.settings.key_folder / EVIDENCE_KEY_FILE
+    if file.exists():
+        read_evidence_key(file.parent)
+        return [ok(str(file))]
+    if plan.settings.ray == "local":
+        return [ok("'beholden up' makes it")]
+    return [warning(f"{file} is missing: no recogniser can run on this machine", "copy it from where it was made")]

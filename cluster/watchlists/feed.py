@@ -60,6 +60,7 @@ class FeedStatus:
         waiting_s: How old the oldest change is that is read and not searched with yet, by kind; 0 where none is.
         process: What that process uses; None where somebody else tells of it.
         spans_dropped: Spans of its traces that were not sent.
+        node_id: What Ray calls the node of that process; None outside Ray.
     """
 
     generation: Generation | None
@@ -76,6 +77,7 @@ class FeedStatus:
     waiting_s: Mapping[str, float] = field(default_factory=dict)
     process: Process | None = None
     spans_dropped: int = 0
+    node_id: str | None = None
 
 
 class PartitionsAdded(BeholdenError):

@@ -43,7 +43,7 @@ class Actor:
 
         self.name, self.world, self.layout = name, world, layout
         self.status, self.use = Method(self._ask), Method(self._use)
-        self.retire, self.close = Method(note("retire")), Method(note("close"))
+        self.retire, self.close, self.leave = (Method(note(what)) for what in ("retire", "close", "leave"))
 
     def _ask(self) -> Callable[[], Any]:
         """A reply says what the actor says by then."""
@@ -55,9 +55,9 @@ class Actor:
             return said
         if replica := replica_named(self.name):
             generation = Generation(replica.shard, replica.shards, 9, "f" * 64)
-            return FeedStatus(generation, 5, 0, 0, 0, None, 100)
+            return FeedStatus(generation, 5, 0, 0, 0, None, 100, node_id=self.world.nodes.get(self.name))
         about = (7, "here", "watching", {0: 0}, 0.0, 1, "d" * 64, "CPU", 0, None, Account().summary())
-        return RecogniserStatus(0, *about, self.layout)
+        return RecogniserStatus(0, *about, self.layout, node_id=self.world.nodes.get(self.name))
 
     def _use(self, layout: Layout) -> None:
         self.world.done.append(f"tell {self.name} {layout.shards} x {layout.replicas}")
@@ -95,6 +95,8 @@ class World:
         checkpoints: Writes those of the ledger.
         looked: Whose policy was looked at last.
         is_spread: Whether a recogniser goes by another policy.
+        nodes: By actor, where it is.
+        ending: Nodes that are about to end.
         missing: By recogniser, what Ray is to do when its process ends.
     """
 
@@ -107,6 +109,8 @@ class World:
     checkpoints: Any = field(default_factory=Mock)
     looked: list[str] = field(default_factory=list)
     is_spread: bool = False
+    nodes: dict[str, str] = field(default_factory=dict)
+    ending: set[str] = field(default_factory=set)
     missing: dict[str, Callable[[], object]] = field(default_factory=dict)
 
     def add(self, layout: Layout) -> None:
@@ -138,7 +142,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     fakes = {
         "actor_names": lambda: list(found.there),
         "drained_slots": frozenset,
-        "ending_nodes": frozenset,
+        "ending_nodes": lambda: frozenset(found.ending),
         "note_drained": lambda slots: found.done.append(f"drained {sorted(slots)}"),
         "find_actor": lambda name: found.there.get(name),
         "hear": lambda reply: reply(),
@@ -185,6 +189,24 @@ def test_what_is_missing_is_made_and_what_is_there_is_left(world: World, plan: P
     world.done.clear()
     assert supervisor._reconcile()
     assert world.done == []
+
+
+def test_who_is_on_a_node_that_is_about_to_end_leaves_it(world: World, drawn: Plan) -> None:
+    """Of shards those that others hold elsewhere: who is asked last would leave recognisers without an answer."""
+    plan = indexed(drawn, shards=2, replicas=2)
+    world.add(Layout(2, 2))
+    world.nodes = {"recogniser-0": "a", "recogniser-1": "b"}
+    world.nodes |= {"shard-0-of-2-r0": "a", "shard-0-of-2-r1": "b", "shard-1-of-2-r0": "a", "shard-1-of-2-r1": "a"}
+    supervisor = Supervisor(plan)
+    supervisor._reconcile()
+    assert world.done == []
+    world.ending = {"a"}
+    supervisor._reconcile()
+    assert world.done == ["leave recogniser-0", "restart shard-0-of-2-r0"]
+    world.done.clear()
+    world.silent["shard-0-of-2-r1"] = LATE
+    supervisor._reconcile()
+    assert world.done == ["leave recogniser-0"]
 
 
 def test_recognisers_are_told_the_layout_and_what_nobody_asks_is_ended(world: World, plan: Plan) -> None:

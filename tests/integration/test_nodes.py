@@ -54,7 +54,10 @@ def test_recognisers_leave_a_node_that_is_told_to_end(second: tuple[Running, int
     with passing_by(running, SEEDS):
         before = {member for name, member in members(running) if name == victim["name"]}
         assert len(before) == 1
-        process = psutil.Process(victim["status"]["pid"])
+        process, node = psutil.Process(victim["status"]["pid"]), psutil.Process(leader)
         os.kill(leader, signal.SIGTERM)
         await_end(process)
         assert not before & {member for _, member in members(running)}
+        await_end(node)
+    [said] = Path(running.run.environment["XDG_STATE_HOME"]).rglob("ray-1.log")
+    assert "ungracefully" not in said.read_text(), "Ray waits for shards, too, and ends them after a time"

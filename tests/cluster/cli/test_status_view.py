@@ -7,7 +7,10 @@ from rich.console import Console
 from cluster.account import CANARY, CANDIDATE, Account, Outcome
 from cluster.cli.status_view import account_line, nonmatch_line, show
 from cluster.plan import read_plan
-from cluster.status import ClusterStatus
+from cluster.recogniser_status import RecogniserStatus
+from cluster.status import ClusterStatus, Member
+from cluster.watchlists.feed import FeedStatus
+from operators.types import Generation
 from tests.drawn import write_deployment
 
 
@@ -43,3 +46,40 @@ def test_what_the_list_is_searched_on_is_told_where_it_is_another_device(
     file.write_text(json.dumps({"cluster": "drawn", **write_deployment(tmp_path), "index": where}))
     show(ClusterStatus(read_plan(file), []), Console(width=200))
     assert said in capsys.readouterr().out
+
+
+LONG = "the policy topic is still being read"
+
+
+@pytest.mark.parametrize(
+    ("nodes", "width", "there", "left_out"),
+    [
+        (("one", "one"), 160, ["pid", "policy", "invalid", "generation", "frames/s"], ["node"]),
+        (("one", "two"), 160, ["node", "pid", "generation"], []),
+        (("one", "one"), 80, ["frames/s", "lag", "alerts"], ["node", "pid", "generation"]),
+        (("one", "two"), 80, ["node", "lag", "alerts"], ["pid", "generation"]),
+    ],
+)
+def test_how_each_recogniser_is_and_on_which_of_several_machines_is_told_in_any_terminal(
+    tmp_path: Path,
+    nodes: tuple[str, str],
+    width: int,
+    there: list[str],
+    left_out: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What there is no room for goes, whole columns of it; how they are stays, every word of it."""
+    file = tmp_path / "cluster.yaml"
+    file.write_text(json.dumps({"cluster": "drawn", **write_deployment(tmp_path)}))
+    index = FeedStatus(Generation(0, 1, 12345, "f" * 64), 12345, 0, 0, 0, None, 100)
+    counts = (7, "d" * 64, "CPU", 0, index, Account().summary())
+    members = [
+        Member(f"recogniser-{slot}", LONG, RecogniserStatus(slot, 1234567, node, LONG, {0: 1, 2: 3}, 24.5, *counts))
+        for slot, node in enumerate(nodes)
+    ]
+    show(ClusterStatus(read_plan(file), [*members, Member("recogniser-2", "starting")]), Console(width=width))
+    lines = capsys.readouterr().out.splitlines()
+    [head] = [line.split() for line in lines if line.startswith("recogniser ")]
+    assert [name for name in there if name not in head] == [name for name in left_out if name in head] == []
+    assert "…" not in "".join(lines)
+    assert {*LONG.split(), "starting"} <= set(" ".join(lines).split())

@@ -12,7 +12,8 @@ from cluster.doctor import services as doctor
 from cluster.doctor.findings import Level
 from cluster.kafka.admin import KafkaAnswer
 from cluster.kafka_settings import KafkaSettings
-from operators.errors import BrokerUnavailable, DeploymentFailed
+from cluster.keys import EVIDENCE_KEY_FILE, make_evidence_key
+from operators.errors import BrokerUnavailable, DeploymentFailed, SettingsRefused
 from tests.cluster.doctor.values import FAULT, OK, WARNING, levels, planned
 
 KAFKA = KafkaSettings()
@@ -84,17 +85,11 @@ def test_broker_tools() -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "reachable", "token_named", "level"),
-    [
-        ("local", False, False, OK),
-        ("head:6379", True, True, OK),
-        ("head:6379", True, False, WARNING),
-        ("head:6379", False, True, FAULT),
-    ],
+    ("address", "reachable", "level"), [("local", False, OK), ("head:6379", True, OK), ("head:6379", False, FAULT)]
 )
-def test_ray(address: str, reachable: bool, token_named: bool, level: Level) -> None:
-    """A Ray elsewhere must be there and its token named."""
-    assert levels(doctor.ray("2.60.0", planned(ray=address), None, lambda _: reachable, token_named)) == [level]
+def test_ray(address: str, reachable: bool, level: Level) -> None:
+    """A Ray elsewhere must be there."""
+    assert levels(doctor.ray("2.60.0", planned(ray=address), None, lambda _: reachable)) == [level]
 
 
 @pytest.mark.parametrize(
@@ -115,3 +110,30 @@ def test_ray_token_elsewhere(tmp_path: Path) -> None:
     assert levels(doctor.ray_token({"RAY_AUTH_TOKEN": "t"}, path)) == [OK]
     assert levels(doctor.ray_token({"RAY_AUTH_TOKEN_PATH": str(path)}, tmp_path / "own")) == [FAULT]
     assert levels(doctor.ray_token({"RAY_AUTH_MODE": "disabled", "RAY_AUTH_TOKEN": "t"}, path)) == [FAULT]
+
+
+def test_the_token_of_a_ray_elsewhere_is_not_ours(tmp_path: Path) -> None:
+    """It is the one that was named where that Ray was started."""
+    path = tmp_path / "ray-token"
+    path.write_text("t")
+    path.chmod(0o600)
+    assert levels(doctor.ray_token({}, path, is_elsewhere=True)) == [FAULT]
+    assert levels(doctor.ray_token({"RAY_AUTH_TOKEN": "t"}, path, is_elsewhere=True)) == [OK]
+    assert levels(doctor.ray_token({"RAY_AUTH_TOKEN_PATH": str(path)}, path, is_elsewhere=True)) == [OK]
+
+
+def test_the_key_that_seals_evidence_is_missed_before_recognisers_miss_it(tmp_path: Path) -> None:
+    """On this machine 'up' makes it; on several it is copied, to those that have recognisers."""
+    here, apart = (planned(keys=tmp_path, ray=ray) for ray in ("local", "head:6379"))
+    assert [levels(doctor.evidence_key(plan)) for plan in (here, apart)] == [[OK], [WARNING]]
+    make_evidence_key(tmp_path)
+    assert [levels(doctor.evidence_key(plan)) for plan in (here, apart)] == [[OK], [OK]]
+    (tmp_path / EVIDENCE_KEY_FILE).chmod(0o644)
+    with pytest.raises(SettingsRefused, match="600"):
+        doctor.evidence_key(here)
+
+
+def test_kafka_on_another_machine_is_not_started_by_us() -> None:
+    """Our own broker answers on this machine alone."""
+    [found] = doctor.kafka(KafkaSettings(bootstrap="10.0.0.1:9092"), True, True, lambda _: None)
+    assert "start Kafka there" in found.advice

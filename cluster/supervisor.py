@@ -195,13 +195,14 @@ class Supervisor:
         safe = _replicas(name for name in on if heard[name].state == READY and on[name] not in ending)
         kept = {replica.shard for replica in safe.intersection(self._shards.values())}
         for name in (*self._lanes, *self._shards):
-            if on.get(name) not in ending:
+            status = heard[name].status
+            if status is None or status.node_id not in ending:
                 continue
             if name in self._lanes:
-                log.info("%s is told to leave node %s, which is about to end", name, on[name])
+                log.info("%s is told to leave node %s, which is about to end", name, status.node_id)
                 self._actors[name].leave.remote(LEAVE_S)
             elif self._shards[name].shard in kept:
-                log.info("%s is started anew, its node %s is about to end", name, on[name])
+                log.info("%s is started anew, its node %s is about to end", name, status.node_id)
                 restart(self._actors[name])
 
     def _rescale(self, heard: Mapping[str, Member], most: int) -> None:

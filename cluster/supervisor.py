@@ -191,8 +191,8 @@ class Supervisor:
         Recognisers leave in order. A shard goes while another replica answers elsewhere: until then it is asked.
         """
         ending = ending_nodes()
-        ready = {name: member.status.node_id for name, member in heard.items() if member.status and member.state == READY}
-        safe = _replicas(name for name, node in ready.items() if node not in ending)
+        ready = [name for name, member in heard.items() if member.state == READY]
+        safe = _replicas(name for name in ready if (status := heard[name].status) and status.node_id not in ending)
         kept = {replica.shard for replica in safe.intersection(self._shards.values())}
         for name in (*self._lanes, *self._shards):
             status = heard[name].status

@@ -95,10 +95,9 @@ def _placed(place: int, needs: Mapping[str, Any]) -> dict[str, Any]:
     least = {"CPU": needs["num_cpus"], "GPU": needs["num_gpus"], **needs["resources"]}
     alive = [node for node in ray.nodes() if node["Alive"]]
     fit = [node for node in alive if all(node["Resources"].get(name, 0) >= least[name] for name in least)]
-    if not fit:
-        return {**needs, "scheduling_strategy": "SPREAD"}
-    nodes = sorted(node["NodeID"] for node in fit)
-    strategy = NodeAffinitySchedulingStrategy(nodes[place % len(nodes)], soft=True, _spill_on_unavailable=True)
+    strategy: Any = "SPREAD"
+    if nodes := sorted(node["NodeID"] for node in fit):
+        strategy = NodeAffinitySchedulingStrategy(nodes[place % len(nodes)], soft=True, _spill_on_unavailable=True)
     return {**needs, "scheduling_strategy": strategy}
 
 

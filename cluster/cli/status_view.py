@@ -21,6 +21,7 @@ from cluster.watchlists.feed import FeedStatus
 from operators.types import Generation
 
 _DIGITS = 8  # of a digest: enough to tell two versions apart at a glance
+_LANES = ("recogniser", "state", "node", "pid", "partitions", "lag", "frames/s", "frames", "alerts", "policy")
 # What a narrow terminal does without, one after the other; --json has all of it.
 _LEFT_OUT = ("pid", "policy", "invalid", "foreign", "generation", "asks", "entries", "frames/s", "node", "lag")
 _STATE_WIDTH = 20  # that a state gets at least, or what it needs; a longer one is broken into lines
@@ -101,7 +102,7 @@ def _lanes(members: Sequence[Member], sharded: bool, width: int) -> Table:
         status = member.status
         if not isinstance(status, RecogniserStatus):
             last = f": {member.departure}" if member.departure else ""
-            rows.append({"recogniser": member.name, "state": f"[yellow]{escape(member.state + last)}"})
+            rows.append({"recogniser": member.name, "state": _state(member.state + last)})
             continue
         row = {
             "recogniser": member.name,
@@ -120,20 +121,7 @@ def _lanes(members: Sequence[Member], sharded: bool, width: int) -> Table:
         if status.index:
             row |= _index_columns(status.index)
         rows.append(row)
-    own = ("asks",) if sharded else ("entries", "foreign", "invalid", "generation")
-    columns = (
-        "recogniser",
-        "state",
-        "node",
-        "pid",
-        "partitions",
-        "lag",
-        "frames/s",
-        "frames",
-        "alerts",
-        "policy",
-        *own,
-    )
+    columns = (*_LANES, "asks") if sharded else (*_LANES, "entries", "foreign", "invalid", "generation")
     return _table(columns, rows, width)
 
 
@@ -142,7 +130,7 @@ def _shards(members: Sequence[Member], width: int) -> Table:
     for member in members:
         status = member.status
         if not isinstance(status, FeedStatus):
-            rows.append({"index shard": member.name, "state": f"[yellow]{escape(member.state)}"})
+            rows.append({"index shard": member.name, "state": _state(member.state)})
             continue
         about = {"index shard": member.name, "state": _state(member.state), "pid": str(status.pid)}
         node = {"node": status.process.node} if status.process else {}

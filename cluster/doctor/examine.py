@@ -36,6 +36,7 @@ def examine(file: Path | None, bootstrap: str | None) -> Report:
     if file:
         todo["cluster file"] = partial(cluster_file, file)
     if plan:
+        todo["evidence key"] = partial(services.evidence_key, plan)
         todo["models"] = partial(models, plan)
     return {name: guarded(check) for name, check in todo.items()}
 

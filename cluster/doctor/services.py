@@ -32,7 +32,6 @@ def checks(file: Path | None, bootstrap: str | None, plan: Plan | None) -> Check
         "broker tools": lambda: _broker_tools(_asked(file, bootstrap).bootstrap),
         "Ray": lambda: ray(metadata.version("ray"), plan, running_ray(plan), listens),
         "Ray token": lambda: _ray_token(plan),
-        **({"evidence key": lambda: evidence_key(plan)} if plan else {}),
     }
 
 

@@ -141,6 +141,16 @@ def test_a_ray_that_is_not_there_is_said_at_once(sharded: Plan, address: str) ->
         pass
 
 
+def test_a_ray_whose_token_is_not_named_is_not_asked(sharded: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would take nobody in, and Ray would say so for half a minute, in its own words."""
+    monkeypatch.setattr(ray_driver, "IS_TOKEN_NAMED", False)
+    monkeypatch.setattr(ray_driver, "_refuse_unreachable", lambda _: None)
+    settings = replace(sharded.settings, ray="head:6379")
+    refused = pytest.raises(RayUnreachable, match="Ray at head:6379 takes nobody .* set RAY_AUTH_TOKEN_PATH")
+    with refused, ray_driver.connected(settings):
+        pass
+
+
 @pytest.mark.parametrize(
     ("raised", "may_come"),
     [

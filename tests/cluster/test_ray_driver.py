@@ -146,7 +146,7 @@ def test_a_ray_whose_token_is_not_named_is_not_asked(sharded: Plan, monkeypatch:
     monkeypatch.setattr(ray_driver, "IS_TOKEN_NAMED", False)
     monkeypatch.setattr(ray_driver, "_refuse_unreachable", lambda _: None)
     settings = replace(sharded.settings, ray="head:6379")
-    refused = pytest.raises(RayUnreachable, match="Ray at head:6379 takes nobody .* set RAY_AUTH_TOKEN_PATH")
+    refused = pytest.raises(RayUnreachable, match=r"Ray at head:6379 takes nobody .* set RAY_AUTH_TOKEN_PATH")
     with refused, ray_driver.connected(settings):
         pass
 

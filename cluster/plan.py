@@ -129,4 +129,5 @@ def open_vision(plan: Plan) -> Vision:
         max_side_px=policy.detect.max_side_px,
         max_faces=settings.limits.max_faces,
         detect_batch=settings.recognisers.detect_batch,
+        decode_threads=settings.recognisers.decode_threads,
     )

@@ -52,6 +52,8 @@ class Recognisers:
         poll_frames: Most frames of one batch. Embedding and search are done for all its faces at once.
         detect_batch: Frames of one size that the detector takes at once. On a processor 1, where eight lose a tenth,
             but with a `max_side_px` of about 320 gain 6 %. A graph of fixed batch takes 1.
+        decode_threads: Frames of a batch that are decoded at once, beside the networks. On a processor 1: these have
+            every core. With `device: cuda` cores / count.
         gpu_share: With `device: cuda`, the part of one card that a recogniser is given: 0.25 puts four on a card.
         resources: What its node must say it has, and how much of that one recogniser takes: see `ClusterSettings.ray`.
     """
@@ -63,11 +65,12 @@ class Recognisers:
     threads: int = 1
     poll_frames: int = 8
     detect_batch: int = 1
+    decode_threads: int = 1
     gpu_share: float = 1.0
     resources: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        be_counts(self, "count", "threads", "poll_frames", "detect_batch")
+        be_counts(self, "count", "threads", "poll_frames", "detect_batch", "decode_threads")
         _be_resources(self.resources)
         if self.most is not None and self.most < self.count:
             raise ValueError(f"most: must be at least count ({self.count}), found {self.most}")

@@ -5,10 +5,11 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import psutil
@@ -17,6 +18,7 @@ from cluster.account import Outcome
 from cluster.frame_publisher import KafkaFramePublisher
 from cluster.kafka.reader import TopicReader
 from cluster.kafka.topics import FRAMES
+from cluster.kafka_settings import KafkaSettings
 from cluster.plan import Plan
 from loadtests.bench_commits import Commits, curve, rate
 from loadtests.bench_frames import Shown
@@ -127,6 +129,7 @@ class RunningCluster:
         run: Where it runs.
         plan: What it runs.
         published: Frames that are in the topic already.
+        publisher: Publishes frames, and waits until the broker has them; this process does when None.
 
     Attributes:
         leader: Of the session of its Ray.
@@ -136,8 +139,10 @@ class RunningCluster:
         groups: Processes whose time is told apart, by what they are.
     """
 
-    def __init__(self, run: Temporary, plan: Plan, published: int) -> None:
-        self._kafka = plan.settings.kafka
+    def __init__(
+        self, run: Temporary, plan: Plan, published: int, publisher: Callable[[Sequence[Shown]], None] | None = None
+    ) -> None:
+        self._publish = publisher or partial(publish, plan.settings.kafka)
         state = run.folder / "beholden" / "clusters" / plan.settings.cluster / "ray.json"
         self.leader = int(json.loads(state.read_text())["pid"])
         self.broker = broker_pids()
@@ -175,9 +180,8 @@ class RunningCluster:
             How fast it was, or why that cannot be said, and who used the cores.
         """
         base = self._commits.total
-        with stopped(self.recognisers), closing(KafkaFramePublisher(self._kafka)) as publisher:
-            for shown in frames:
-                publisher.publish(shown.camera, shown.jpeg, shown.captured_at, "bench", shown.seq)
+        with stopped(self.recognisers):
+            self._publish(frames)
         self._published += len(frames)
         self._await(base + int(FROM * len(frames)))
         before, begin_s = self.look(), time.time()
@@ -219,6 +223,13 @@ class RunningCluster:
         named = {name: used_s(before.own, after.own, pids) for name, pids in self.groups.items()}
         named["ray"] = used_s(before.own, after.own) - sum(named.values())
         return {name: seconds * 1000 / frames for name, seconds in named.items()}
+
+
+def publish(kafka: KafkaSettings, frames: Sequence[Shown]) -> None:
+    """Publish frames and wait until the broker has them."""
+    with closing(KafkaFramePublisher(kafka)) as publisher:
+        for shown in frames:
+            publisher.publish(shown.camera, shown.jpeg, shown.captured_at, "bench", shown.seq)
 
 
 def lanes_of(run: Temporary) -> list[dict[str, Any]]:

@@ -19,13 +19,13 @@ from rich.table import Table
 from cluster.pipeline import COMMIT_INTERVAL_S, RESULT_WAIT_S
 from cluster.plan import open_vision, read_plan
 from cluster.settings import Delivery, Placement
-from loadtests.bench_cluster import broker_pids
+from loadtests.bench_cluster import broker_pids, publish
 from loadtests.bench_frames import compose, entries
 from loadtests.bench_layers import Workers
 from loadtests.bench_pipeline import MODELS, POLICY, cluster_file, policy_document
 from loadtests.bench_report import MISSED, NOISY, machine, tell_rejected
 from loadtests.bench_result import Compared, json_option, result, save
-from loadtests.bench_run import Show, fill, publish, temporary_run
+from loadtests.bench_run import Show, fill, temporary_run
 from loadtests.quiet import LIMIT_CORES, Gate, Load, load, look, used_s
 
 PICTURES, ENTRIES = 120, 1_000
@@ -106,7 +106,7 @@ def delivery_command(rounds: int, seconds: float, frames: int, foreign: float, c
             fill(plan, known, pictures[0], plan.in_force.policy.cameras),
             datetime.now(UTC) + timedelta(minutes=1),
         )
-        publish(plan, shown.next(frames))
+        publish(plan.settings.kafka, shown.next(frames))
         with closing(Workers(plan, known, pictures, shown.cameras)) as workers:
             gate = Gate(look, foreign, told=partial(tell_rejected, console))
             found = measure(workers, rounds, seconds, gate, console)

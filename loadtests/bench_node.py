@@ -3,6 +3,7 @@
 Every frame is decoded on a processor, and its faces are found and compared on the device; so no cluster on this node
 can be faster than the slower of the two. Both are measured in every round, while the cluster is stopped, on the number
 of threads that was fastest before the first. Recognisers that share one GPU are measured against one that has it alone.
+After the rounds frames come at a part of that speed, each captured as it is sent, and it is seen how old they grow.
 """
 
 import os
@@ -24,18 +25,22 @@ from cluster.account import Outcome
 from cluster.plan import open_vision, read_plan
 from cluster.settings import Placement
 from cluster.telemetry.gpu import gpu_in_use
-from loadtests.bench_cluster import Drained, RunningCluster
+from loadtests.bench_cluster import Drained, RunningCluster, ends, lanes_of
 from loadtests.bench_frames import compose, entries
+from loadtests.bench_overload import percentile
 from loadtests.bench_pipeline import MODELS, PLACEMENTS, POLICY, cluster_file, policy_document
 from loadtests.bench_report import MISSED, machine, tell_rejected
 from loadtests.bench_result import Compared, conclude, json_option, result, save
 from loadtests.bench_run import ENTRIES, Show, fill, temporary_run
 from loadtests.node_limits import DECODER, NETWORKS, Alone, Together, decoders, faces_of, networks, on_their_own
+from loadtests.node_publishers import Publishers, publishers
 from loadtests.quiet import LIMIT_CORES, Gate, Load, Spoilt, load
+from loadtests.temporary import Temporary
 from operators.onnx import Device
 
 PEOPLE = 3
 LOOK_S = 0.1
+CORES_A_PUBLISHER = 4
 CAMERAS = 1024  # of which one for each partition is chosen
 DEVICES = [str(each) for each in Device]
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -61,6 +66,23 @@ class Round:
         return self.whole.fps / min(self.alone.values())
 
 
+@dataclass(frozen=True, slots=True)
+class AtLoad:
+    """What became of frames that came as they were captured.
+
+    Attributes:
+        fps: Frames a second that were sent.
+        looked_at: Frames.
+        p50_ms: Age of a frame when it was decided, median, to 50 ms.
+        p99_ms: 99th percentile.
+    """
+
+    fps: float
+    looked_at: int
+    p50_ms: float
+    p99_ms: float
+
+
 @dataclass(slots=True)
 class Measured:
     """What recognisers of one number did.
@@ -69,11 +91,13 @@ class Measured:
         recognisers: How many.
         rounds: What they did, round by round.
         account: Where all frames went.
+        at_load: What became of frames at a part of that speed; None: there was no round.
     """
 
     recognisers: int
     rounds: list[Round] = field(default_factory=list)
     account: Mapping[str, Any] = field(default_factory=dict)
+    at_load: AtLoad | None = None
 
     @property
     def fps(self) -> float:
@@ -112,6 +136,17 @@ def measure(
     return found
 
 
+def at_load(
+    cluster: RunningCluster, run: Temporary, sending: Publishers, jpegs: Sequence[bytes], fps: float, seconds: float
+) -> AtLoad:
+    """Frames at one rate for so long, and how old they were when they were decided."""
+    before = ends(lanes_of(run))
+    sent = sending.steadily(jpegs, fps, seconds)
+    cluster.await_more(sent)
+    ages = (ends(lanes_of(run)) - before).ages_ms
+    return AtLoad(sent / seconds, ages.total(), percentile(ages, 0.5), percentile(ages, 0.99))
+
+
 def _held(cluster: RunningCluster, together: Together, seconds: float) -> tuple[float, Load]:
     with cluster.held():
         before = cluster.look()
@@ -134,11 +169,16 @@ def _drained(cluster: RunningCluster, shown: Show, frames: int) -> tuple[tuple[D
 @click.option("--placement", type=click.Choice(PLACEMENTS), default=PLACEMENTS[0], show_default=True)
 @click.option("--index-device", type=click.Choice(DEVICES), help="As --device when not given.")
 @click.option("--detect-batch", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--decode-threads", type=click.IntRange(1), help="Of each recogniser; with a GPU cores by recognisers.")
 @click.option("--poll-frames", type=click.IntRange(1), default=8, show_default=True)
 @click.option("--pictures", type=click.IntRange(1), default=48, show_default=True, help="Drawn, and shown in turn.")
 @click.option("--frames", type=click.IntRange(200), default=4_000, show_default=True, help="Backlog of each round.")
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--seconds", type=click.FloatRange(0.1, 5), default=2.0, show_default=True, help="Of each part alone.")
+@click.option(
+    "--load", "part", type=click.FloatRange(0, 1), default=0.8, show_default=True, help="Of its speed, at last."
+)
+@click.option("--load-seconds", type=click.FloatRange(1), default=10.0, show_default=True)
 @click.option("--foreign", type=float, default=LIMIT_CORES, show_default=True, help="Cores other programs may take.")
 @json_option
 @click.option("--check", "least", type=float, metavar="RATIO", help="Fail when the fastest cluster's is below.")
@@ -151,11 +191,14 @@ def node_command(
     placement: str,
     index_device: str | None,
     detect_batch: int,
+    decode_threads: int | None,
     poll_frames: int,
     pictures: int,
     frames: int,
     rounds: int,
     seconds: float,
+    part: float,
+    load_seconds: float,
     foreign: float,
     file: Path | None,
     least: float | None,
@@ -177,16 +220,19 @@ def node_command(
     with ExitStack() as until_end:
         limits: dict[str, Together] = {}
         for count in recognisers or (cores,):
-            settings = node_file(
-                Device(device), count, detect_batch, poll_frames, Placement(placement), Device(index_device or device)
-            )
+            settings = node_file(Device(device), count, Placement(placement), Device(index_device or device))
+            settings["recognisers"] |= {"detect_batch": detect_batch, "poll_frames": poll_frames}
+            if decode_threads:
+                settings["recognisers"] |= {"decode_threads": decode_threads}
             with temporary_run(settings, document) as run:
                 plan = read_plan(run.file)
                 if not limits:
                     faces = faces_of(plan, jpegs)
                     makes = {DECODER: decoders(plan, jpegs), **networks(plan, jpegs, faces)}
-                    counts = sorted({1, 2, 4, cores})
-                    alone = {what: on_their_own(what, make, counts, seconds) for what, make in makes.items()}
+                    alone = {
+                        what: on_their_own(what, make, _threads(what, Device(device), cores), seconds)
+                        for what, make in makes.items()
+                    }
                     show_alone(list(alone.values()), faces, console)
                     for what in (DECODER, NETWORKS):
                         together = Together(makes[what], alone[what].threads)
@@ -196,14 +242,22 @@ def node_command(
                 shown = Show(jpegs, cameras, datetime.now(UTC) + timedelta(minutes=1))
                 console.print(f"[bold]starting {count} recognisers")
                 run.beholden("up", "-f", str(run.file))
-                with closing(RunningCluster(run, plan, len(plan.in_force.policy.cameras))) as cluster:
+                told = len(plan.in_force.policy.cameras)
+                with (
+                    publishers(plan, cameras, max(1, cores // CORES_A_PUBLISHER)) as sending,
+                    closing(RunningCluster(run, plan, told, sending.publish)) as cluster,
+                ):
                     cluster.drain(shown.next(frames // 4))
                     gates.append(Gate(cluster.look, foreign, told=partial(tell_rejected, console)))
-                    one = Measured(count, measure(cluster, shown, limits, effort, gates[-1]), cluster.account())
+                    one = Measured(count, measure(cluster, shown, limits, effort, gates[-1]))
+                    if one.rounds:
+                        one.at_load = at_load(cluster, run, sending, jpegs, part * one.fps, load_seconds)
+                    one.account = cluster.account()
                 found.append(one)
             show(found, console)
     how: dict[str, object] = {"size": size, "device": device, "max_side_px": max_side_px, "placement": placement}
-    how |= {"index": index_device, "detect_batch": detect_batch, "poll_frames": poll_frames}
+    how |= {"index": index_device, "detect_batch": detect_batch, "poll_frames": poll_frames, "load": part}
+    how |= {"decode_threads": decode_threads}
     size_kb = round(sum(map(len, jpegs)) / len(jpegs) / 1000, 1)
     how |= {"frame_kb": size_kb, "faces": faces, "entries": ENTRIES}
     samples = {"alone": [asdict(each) for each in alone.values()], "clusters": [asdict(each) for each in found]}
@@ -215,16 +269,23 @@ def node_command(
     raise SystemExit(verdict(found, ratios, rounds, least, console))
 
 
-def node_file(
-    device: Device, count: int, detect_batch: int, poll_frames: int, placement: Placement, index_device: Device
-) -> dict[str, Any]:
-    """The cluster file of so many recognisers, which share one GPU where they use one."""
-    document = cluster_file(MODELS, count, placement, os.cpu_count() or 1)
+def _threads(what: str, device: Device, cores: int) -> list[int]:
+    """How many at once are tried: a GPU has no more to give to five, each of which has its own models there."""
+    return sorted({1, 2, 4, cores} if what == DECODER or device is Device.CPU else {1, 2, 4})
+
+
+def node_file(device: Device, count: int, placement: Placement, index_device: Device) -> dict[str, Any]:
+    """The cluster file of so many recognisers, which share one GPU where they use one, and the cores to decode."""
+    cores = os.cpu_count() or 1
+    document = cluster_file(MODELS, count, placement, cores)
     document |= {"device": str(device), "kafka": {"frame_partitions": max(8, 2 * count)}}
-    document["recognisers"] |= {"detect_batch": detect_batch, "poll_frames": poll_frames}
     document["index"] |= {"shards": 1, "device": str(index_device)}
     if device is Device.CUDA:
-        document["recognisers"] |= {"threads": 1, "gpu_share": round(0.98 / count, 3)}
+        document["recognisers"] |= {
+            "threads": 1,
+            "gpu_share": round(0.98 / count, 3),
+            "decode_threads": max(1, cores // count),
+        }
     return document
 
 
@@ -249,16 +310,19 @@ def watched_gpu() -> Iterator[list[float]]:
 
 def show_alone(alone: Sequence[Alone], faces: float, console: Console) -> None:
     """Print what limits this node."""
-    table = Table("alone", *(f"{count} at once" for count in sorted({n for each in alone for n in each.fps})))
+    counts = sorted({count for each in alone for count in each.fps})
+    table = Table("alone", *(f"{count} at once" for count in counts))
     for each in alone:
-        table.add_row(each.what, *(f"{each.fps[n]:.0f}" if n in each.fps else "" for n in sorted(alone[-1].fps)))
+        table.add_row(each.what, *(f"{each.fps[count]:.0f}" if count in each.fps else "" for count in counts))
     table.caption = f"frames a second; {faces:.2f} faces of a frame are compared"
     console.print(table)
 
 
 def show(found: Sequence[Measured], console: Console) -> None:
     """Print what whole clusters did."""
-    table = Table("recognisers", "frames/s", "min..max", "of what limits it", "GPU works", "CPU ms/frame", "made up of")
+    table = Table(
+        "recognisers", "frames/s", "min..max", "of what limits it", "GPU works", "CPU ms/frame", "made up of", "at load"
+    )
     for one in (each for each in found if each.rounds):
         cpu = {name: median(each.whole.cpu_ms[name] for each in one.rounds) for name in one.rounds[0].whole.cpu_ms}
         speeds = [each.whole.fps for each in one.rounds]
@@ -271,6 +335,7 @@ def show(found: Sequence[Measured], console: Console) -> None:
             f"{median(gpu):.0%}" if gpu else "",
             f"{sum(cpu.values()):.2f}",
             ", ".join(f"{name} {ms:.2f}" for name, ms in cpu.items()),
+            f"{at.fps:.0f}/s: p50 {at.p50_ms:.0f}, p99 {at.p99_ms:.0f} ms" if (at := one.at_load) else "",
         )
     console.print(table)
 

@@ -24,7 +24,7 @@ from cluster.keys import make_evidence_key
 from cluster.plan import Plan, open_vision, read_plan
 from cluster.policies.desk import put_in_force
 from loadtests.bench_bare import BareThreads, Work
-from loadtests.bench_cluster import RunningCluster, broker_pids, choose_cameras
+from loadtests.bench_cluster import RunningCluster, broker_pids, choose_cameras, publish
 from loadtests.bench_frames import Shown, compose, entries, schedule
 from loadtests.bench_layers import Workers
 from loadtests.bench_report import (
@@ -173,7 +173,7 @@ class Bench:
 
     def compare_without_ray(self, plan: Plan, rounds: int) -> None:
         """Round by round: the bare loop in processes, and recognisers in such processes on Kafka."""
-        publish(plan, self._shown.next(2 * self._frames))
+        publish(plan.settings.kafka, self._shown.next(2 * self._frames))
         for number in range(rounds):
             self._take(PROCESSES_AGAIN, lambda: self._work(PROCESSES))
             self._take(KAFKA, self._without_ray)
@@ -253,13 +253,6 @@ def fill(plan: Plan, known: Sequence[tuple[str, bytes]], jpeg: bytes, names: Seq
     make_evidence_key(plan.settings.key_folder)
     write_entries(plan.settings.kafka, known)
     return choose_cameras(plan, names, jpeg, datetime.now(UTC))
-
-
-def publish(plan: Plan, frames: Sequence[Shown]) -> None:
-    """Publish frames and wait until the broker has them."""
-    with closing(KafkaFramePublisher(plan.settings.kafka)) as publisher:
-        for shown in frames:
-            publisher.publish(shown.camera, shown.jpeg, shown.captured_at, "bench", shown.seq)
 
 
 def publish_steadily(

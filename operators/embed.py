@@ -71,13 +71,14 @@ class Embedder:
         self._feed.forget()
 
     def _raw(self, crops: npt.NDArray[np.uint8]) -> Float32:
-        (raw,) = self._session.run(self._feed.fill(list(crops), SIZE_PX, SIZE_PX))
-        if raw.shape != (len(crops), self.dimension):
+        given = self._feed.fill(list(crops), SIZE_PX, SIZE_PX)
+        (raw,) = self._session.run(given)
+        if raw.shape != (len(given), self.dimension):
             raise ModelRefused(
-                f"the embedder gave shape {raw.shape} for {len(crops)} crops, expected {(len(crops), self.dimension)}; "
+                f"the embedder gave shape {raw.shape} for {len(given)} crops, expected {(len(given), self.dimension)}; "
                 "correct the manifest's dimension, or use a graph that keeps its images apart"
             )
-        return raw
+        return raw[: len(crops)]
 
 
 def open_embedder(manifest: ModelManifest, model: bytes, device: Device, threads: int) -> Embedder:

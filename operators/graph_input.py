@@ -24,7 +24,7 @@ class Feed(Protocol):
     """What fills a network's input, and can forget what it held."""
 
     def fill(self, images: list[npt.NDArray[np.uint8]], height: int, width: int) -> npt.NDArray[Any]:
-        """The images at the top left of black canvases of that size; valid until the next call."""
+        """The images at the top left of black canvases of that size, and maybe further ones; valid until the next."""
 
     def forget(self) -> None:
         """Overwrite it."""

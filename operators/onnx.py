@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -30,6 +31,7 @@ onnxruntime.set_default_logger_severity(_ERRORS_ONLY)
 
 _PROVIDER = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _LOADING = threading.Lock()
+_SHAPES = 16
 _CUDA_ADVICE = "check that the driver, CUDA and cuDNN are the ones this onnxruntime-gpu was built for"
 # onnxruntime's exceptions have no common base of their own.
 _BROKEN_GRAPH = (raised.InvalidArgument, raised.InvalidGraph, raised.InvalidProtobuf, raised.NoModel, ValueError)
@@ -94,6 +96,9 @@ def open_session(
 ) -> Session:
     """Load a graph onto a device, and nowhere else.
 
+    A network that takes pixels is loaded on a GPU once for each of the last 16 shapes of its input: it prepares itself
+    for a shape for 30 ms, and again when it had another one in between.
+
     Args:
         model: The ONNX file, weights included: graphs with weights in other files are not loaded.
         device: Where it must run.
@@ -108,22 +113,17 @@ def open_session(
         ModelRefused: Not a graph this can run.
     """
     _check_installation()
-    provider = _PROVIDER[device]
-    _check_available(device, provider)
+    _check_available(device, _PROVIDER[device])
     if device is Device.CUDA:
         _load_cuda_libraries()
     held = {name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in weights.items()}
-    try:
-        # Without enable_fallback=0 onnxruntime moves to the CPU by itself, on loading and again while running.
-        opened = onnxruntime.InferenceSession(
-            model, _options(threads, held), providers=[_provider_options(device)], enable_fallback=0
-        )
-    except (*_BROKEN_GRAPH, *_FAILED) as error:
-        raise _translated(error, device, "could not be loaded") from error
-    if opened.get_providers()[0] != provider:
-        found = opened.get_providers()[0]
-        raise DeviceUnavailable(f"device {device}: onnxruntime would run on {found}; {_CUDA_ADVICE}")
-    return _wrap(opened, held, device, provider, pixels=pixels)
+
+    def load() -> Any:
+        return _load(model, device, threads, held)
+
+    opened = load()
+    run = _OneForEachShape(opened, load).run if pixels and device is Device.CUDA else opened.run
+    return _wrap(opened, run, held, device, pixels=pixels)
 
 
 def providers() -> list[str]:
@@ -157,6 +157,43 @@ def _check_available(device: Device, provider: str) -> None:
         )
 
 
+def _load(model: bytes, device: Device, threads: int, held: Mapping[str, Any]) -> Any:
+    try:
+        # Without enable_fallback=0 onnxruntime moves to the CPU by itself, on loading and again while running.
+        opened = onnxruntime.InferenceSession(
+            model, _options(threads, held), providers=[_provider_options(device)], enable_fallback=0
+        )
+    except (*_BROKEN_GRAPH, *_FAILED) as error:
+        raise _translated(error, device, "could not be loaded") from error
+    found = opened.get_providers()[0]
+    if found != _PROVIDER[device]:
+        raise DeviceUnavailable(f"device {device}: onnxruntime would run on {found}; {_CUDA_ADVICE}")
+    return opened
+
+
+class _OneForEachShape:
+    """Runs an input on the session that had such a shape before; on a new one when none has.
+
+    Args:
+        first: A session that nothing has run on.
+        load: Makes another.
+    """
+
+    def __init__(self, first: Any, load: Callable[[], Any]) -> None:
+        self._unused = [first]
+        self._load = load
+        self._kept: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+
+    def run(self, outputs: None, inputs: dict[str, npt.NDArray[Any]]) -> Any:
+        """See `onnxruntime.InferenceSession.run`; of one input."""
+        (values,) = inputs.values()
+        session = self._kept.pop(values.shape, None) or (self._unused.pop() if self._unused else self._load())
+        self._kept[values.shape] = session
+        if len(self._kept) > _SHAPES:
+            self._kept.popitem(last=False)
+        return session.run(outputs, inputs)
+
+
 def _load_cuda_libraries() -> None:
     """Find CUDA and cuDNN in the wheels that pip installed, which the dynamic linker does not search."""
     # One thread at a time: of two, the second would take the first one's silence for the standard output to go back to.
@@ -185,18 +222,18 @@ def _provider_options(device: Device) -> tuple[str, dict[str, str]]:
     return _PROVIDER[device], {"device_id": "0", "use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
 
 
-def _wrap(opened: Any, held: Mapping[str, Any], device: Device, provider: str, *, pixels: bool) -> Session:
+def _wrap(opened: Any, run_on: Callable[..., Any], held: Mapping[str, Any], device: Device, *, pixels: bool) -> Session:
     inputs = opened.get_inputs()
     if len(inputs) != 1 or inputs[0].type != ("tensor(uint8)" if pixels else "tensor(float)"):
         found = ", ".join(f"{port.name} {port.type}" for port in inputs)
         kind = "images, (any, 3, any, any) float32" if pixels else "float32"
         raise ModelRefused(f"expected a graph with one input of {kind}, found: {found}; export the model for inference")
     name = inputs[0].name
-    loaded = opened, held  # onnxruntime itself does not keep the arrays alive in which its weights lie
+    loaded = run_on, held  # onnxruntime itself does not keep the arrays alive in which its weights lie
 
     def run(values: npt.NDArray[Any]) -> list[Float32]:
         try:
-            outputs: list[Float32] = loaded[0].run(None, {name: values})
+            outputs: list[Float32] = loaded[0](None, {name: values})
         except (*_BROKEN_GRAPH, *_FAILED) as error:
             raise _translated(error, device, f"failed on an input of shape {np.shape(values)}") from error
         return outputs
@@ -205,7 +242,7 @@ def _wrap(opened: Any, held: Mapping[str, Any], device: Device, provider: str, *
     if pixels:
         n, height, width, channels = port.shape
         port = Port(port.name, (n, channels, height, width))
-    return Session(port, tuple(_port(port) for port in opened.get_outputs()), provider, run)
+    return Session(port, tuple(_port(port) for port in opened.get_outputs()), _PROVIDER[device], run)
 
 
 def _port(port: Any) -> Port:

@@ -44,7 +44,8 @@ class Kept(Generic[T]):
 class Canvas:
     """Lays images on black canvases, as bytes, in one buffer that grows to the largest asked for.
 
-    For graphs that make their own numbers of pixels. Not for use by several threads.
+    For graphs that make their own numbers of pixels, on a GPU: it prepares itself for 30 ms for each shape of input, so
+    there are 1, 2, 4, 8 and so on of them, as many as the images need at least. Not for use by several threads.
     """
 
     def __init__(self) -> None:
@@ -54,10 +55,12 @@ class Canvas:
         """The images at the top left of black canvases, see `Planes.fill`.
 
         Returns:
-            (n, height, width, 3) uint8, BGR, C-contiguous, valid until the next call.
+            (n, height, width, 3) uint8, BGR, C-contiguous, valid until the next call; n is the number of images,
+            rounded up to a power of two. Canvases without an image are black.
         """
-        canvases = self._pixels.take(len(images), height, width, 3)
-        for canvas, image in zip(canvases, images, strict=True):
+        canvases = self._pixels.take(1 << (len(images) - 1).bit_length(), height, width, 3)
+        canvases[len(images) :] = 0
+        for canvas, image in zip(canvases, images, strict=False):
             rows, columns = image.shape[:2]
             canvas[:rows, :columns] = image
             canvas[rows:] = 0

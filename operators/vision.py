@@ -2,8 +2,11 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -119,6 +122,7 @@ class Vision:
         max_side_px: Longer images are decoded at a smaller scale, no further than to this.
         max_faces: Frames with more faces are refused.
         detect_batch: Frames of one size that the detector takes at once.
+        decode_threads: Frames decoded at once. From 2 on, later frames are decoded while networks look at earlier ones.
 
     Raises:
         ModelRefused: The detector's batch is fixed and `detect_batch` asks for more.
@@ -133,6 +137,7 @@ class Vision:
         max_side_px: int,
         max_faces: int,
         detect_batch: int = 1,
+        decode_threads: int = 1,
     ) -> None:
         if detect_batch > 1 and detector.batch is not None:
             raise ModelRefused(
@@ -146,6 +151,7 @@ class Vision:
         self._max_side_px = max_side_px
         self._max_faces = max_faces
         self._detect_batch = detect_batch
+        self._decode_threads = decode_threads
 
     @property
     def provider(self) -> str:
@@ -182,8 +188,9 @@ class Vision:
             self._embedder.forget()
 
     def _see(self, jpegs: Sequence[bytes]) -> list[Seen | FrameRefused]:
-        cuts = [self._cut_batch(jpegs[at : at + self._detect_batch]) for at in range(0, len(jpegs), self._detect_batch)]
-        flat = [cut for part in cuts for cut in part]
+        with self._decoded(jpegs) as images:
+            batches = iter(lambda: list(islice(images, self._detect_batch)), [])
+            flat = [cut for batch in batches for cut in self._cut_batch(batch)]
         whole = [cut for cut in flat if isinstance(cut, _Cut)]
         began_ns = time.perf_counter_ns()
         vectors = iter(self._embed([cut.origin.crops for cut in whole]))
@@ -220,10 +227,18 @@ class Vision:
         vectors = self._embedder.embed(np.concatenate(crops))
         return np.split(vectors, np.cumsum([len(part) for part in crops])[:-1])
 
-    def _cut_batch(self, jpegs: Sequence[bytes]) -> list[_Cut | FrameRefused]:
-        images = [self._decode(jpeg) for jpeg in jpegs]
+    def _cut_batch(self, images: Sequence[_Image | FrameRefused]) -> list[_Cut | FrameRefused]:
         found = iter(self._detect([image.pixels for image in images if not isinstance(image, FrameRefused)]))
         return [image if isinstance(image, FrameRefused) else self._cut(image, *next(found)) for image in images]
+
+    @contextmanager
+    def _decoded(self, jpegs: Sequence[bytes]) -> Iterator[Iterator[_Image | FrameRefused]]:
+        """The images, each decoded when it is asked for, or before: to start threads costs less than to keep them."""
+        if self._decode_threads == 1:
+            yield map(self._decode, jpegs)
+            return
+        with ThreadPoolExecutor(self._decode_threads, "decode") as pool:
+            yield pool.map(self._decode, jpegs)
 
     def _decode(self, jpeg: bytes) -> _Image | FrameRefused:
         began_ns = time.perf_counter_ns()

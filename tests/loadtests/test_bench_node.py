@@ -1,4 +1,5 @@
 import io
+from collections import Counter
 from contextlib import nullcontext
 from typing import Any
 from unittest.mock import Mock
@@ -8,8 +9,8 @@ from rich.console import Console
 
 from cluster.account import Outcome
 from loadtests import bench_node
-from loadtests.bench_cluster import Drained
-from loadtests.bench_node import Effort, Measured, Round, compared, measure, show, verdict
+from loadtests.bench_cluster import Drained, Ends
+from loadtests.bench_node import AtLoad, Effort, Measured, Round, at_load, compared, measure, show, verdict
 from loadtests.node_limits import DECODER, NETWORKS
 from loadtests.quiet import Gate, Load, Spoilt
 
@@ -45,6 +46,19 @@ def test_a_cluster_without_a_quiet_round_is_not_compared() -> None:
         "cluster of 1",
         "cluster of 2",
     ]
+
+
+def test_ages_at_load_are_those_of_the_frames_sent_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was decided before is not counted; it waits until all that were sent are."""
+    backlog = Ends(Counter(a=9), Counter({9000: 9}), Counter(), 0)
+    after = Ends(Counter(a=109), Counter({9000: 9, 50: 60, 100: 38, 400: 2}), Counter(), 0)
+    monkeypatch.setattr(bench_node, "lanes_of", Mock())
+    monkeypatch.setattr(bench_node, "ends", Mock(side_effect=[backlog, after]))
+    cluster, sending = Mock(), Mock(steadily=Mock(return_value=100))
+    found = at_load(cluster, Mock(), sending, [b"one"], 20.0, 5.0)
+    assert found == AtLoad(fps=20.0, looked_at=100, p50_ms=50.0, p99_ms=400.0)
+    sending.steadily.assert_called_once_with([b"one"], 20.0, 5.0)
+    cluster.await_more.assert_called_once_with(100)
 
 
 def test_limits_are_measured_in_every_round_and_as_quietly_as_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:

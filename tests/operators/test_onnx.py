@@ -1,5 +1,6 @@
 import contextlib
 import gc
+import itertools
 import sys
 import threading
 import weakref
@@ -103,6 +104,31 @@ def test_a_silent_move_to_the_cpu_is_noticed(monkeypatch: pytest.MonkeyPatch) ->
         open_session(b"", Device.CUDA, threads=1)
     assert asked["enable_fallback"] == 0
     assert [name for name, _ in asked["providers"]] == ["CUDAExecutionProvider"]
+
+
+def test_a_network_on_a_gpu_has_a_session_for_each_shape_of_its_last_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One session would prepare itself anew whenever the shape changes; those of the longest ago make room."""
+    ran: list[tuple[int, tuple[int, ...]]] = []
+    loaded = itertools.count()
+
+    def load(*_: object, **given: Any) -> SimpleNamespace:
+        number, (name, _options) = next(loaded), given["providers"][0]
+        return SimpleNamespace(
+            get_providers=lambda: [name],
+            get_inputs=lambda: [SimpleNamespace(name="images", type="tensor(uint8)", shape=["n", "h", "w", 3])],
+            get_outputs=lambda: [SimpleNamespace(name="out", shape=["n", 4])],
+            run=lambda _, fed: ran.append((number, fed["images"].shape)) or [np.zeros((1, 4), np.float32)],
+        )
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", load)
+    session = open_session(b"", Device.CUDA, threads=1, pixels=True)
+    shapes = [(2**power, 32, 32, 3) for power in range(16)]
+    for shape in [*shapes, shapes[0], (1, 64, 64, 3), shapes[0], shapes[1]]:
+        session.run(np.zeros(shape, np.uint8))
+    assert [number for number, _ in ran[:16]] == list(range(16))
+    assert ran[16:] == [(0, shapes[0]), (16, (1, 64, 64, 3)), (0, shapes[0]), (17, shapes[1])]
 
 
 def test_what_is_printed_is_not_lost_where_several_threads_load(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,3 +110,14 @@ def test_a_canvas_shows_images_on_black_and_forgets_them(picture: Image) -> None
     assert whole[1].any()
     canvas.forget()
     assert not whole.any()
+
+
+@pytest.mark.parametrize(("images", "canvases"), [(1, 1), (2, 2), (3, 4), (5, 8), (64, 64), (65, 128)])
+def test_canvases_are_as_many_as_a_power_of_two(images: int, canvases: int) -> None:
+    """So that a GPU meets few shapes; those without an image are black, whatever was there."""
+    canvas = Canvas()
+    canvas.fill([np.full((8, 8, 3), 255, np.uint8)] * canvases, 8, 8)
+    laid = canvas.fill([np.full((8, 8, 3), 7, np.uint8)] * images, 8, 8)
+    assert laid.shape == (canvases, 8, 8, 3)
+    assert (laid[:images] == 7).all()
+    assert not laid[images:].any()

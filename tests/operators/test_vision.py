@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+import threading
 from typing import Any, cast
 
 import numpy as np
@@ -197,13 +198,14 @@ def test_blurred_faces_are_counted_after_they_were_cut() -> None:
     assert seen.vectors.shape == (1, 3)
 
 
+@pytest.mark.parametrize("decode_threads", [1, 3])
 @pytest.mark.parametrize("detect_batch", [1, 2, 3, 8])
-def test_a_refused_frame_moves_nothing_of_the_others(detect_batch: int) -> None:
+def test_a_refused_frame_moves_nothing_of_the_others(detect_batch: int, decode_threads: int) -> None:
     """Refusals keep their places, the others their faces, at any batch size."""
     detector = FakeDetector(_faces((0, 0, 60)), _faces((10, 0, 60), (100, 0, 60)), _faces((20, 0, 60)))
     whole = _jpeg()
     frames = [b"", whole, b"no picture", whole, whole[:-500], whole]
-    found = _vision(detector, detect_batch=detect_batch).see(frames)
+    found = _vision(detector, detect_batch=detect_batch, decode_threads=decode_threads).see(frames)
     reasons = [one.reason if isinstance(one, FrameRefused) else None for one in found]
     assert reasons == [FrameReason.EMPTY, None, FrameReason.NOT_JPEG, None, FrameReason.TRUNCATED, None]
     lefts = [one.faces.boxes[:, 0].tolist() for one in found if isinstance(one, Seen)]
@@ -239,6 +241,30 @@ def test_images_of_one_size_go_to_the_detector_together() -> None:
     found = _vision(detector, detect_batch=3).see([_jpeg()] * 5)
     assert [len(call) for call in detector.calls] == [3, 2]
     assert [float(_seen(one).faces.boxes[0, 0]) for one in found] == [0, 1, 2, 3, 4]
+
+
+def test_later_frames_are_decoded_while_the_networks_look_at_earlier_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last frame's decoder ends before the first one's detector does, which waits for it."""
+    ended = threading.Event()
+    last = _jpeg(400)
+
+    def decoded(data: bytes, *given: Any) -> Image:
+        image = decode(data, *given)
+        if data == last:
+            ended.set()
+        return image
+
+    class Waits(FakeDetector):
+        """Waits for the last frame."""
+
+        def detect(self, image: Image) -> Faces:
+            """Nobody."""
+            assert ended.wait(10)
+            return Faces.none()
+
+    monkeypatch.setattr("operators.vision.decode", decoded)
+    frames = [_jpeg(), _jpeg(), last]
+    assert [len(_seen(one).faces) for one in _vision(Waits(), decode_threads=2).see(frames)] == [0, 0, 0]
 
 
 def test_images_of_different_sizes_keep_their_order() -> None:

@@ -35,6 +35,7 @@ recognisers:
   threads: {{ $.root.Values.recognisers.threads | int }}
   poll_frames: {{ $.root.Values.recognisers.pollFrames | int }}
   detect_batch: {{ $.root.Values.recognisers.detectBatch | int }}
+  decode_threads: {{ $.root.Values.recognisers.decodeThreads | int }}
   gpu_share: {{ include "beholden.gpuShare" .root }}
   resources: {recogniser: 1}
 delivery: {{ $.root.Values.delivery }}

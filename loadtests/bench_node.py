@@ -256,8 +256,8 @@ def node_command(
                 found.append(one)
             show(found, console)
     how: dict[str, object] = {"size": size, "device": device, "max_side_px": max_side_px, "placement": placement}
-    how |= {"index": index_device, "detect_batch": detect_batch, "poll_frames": poll_frames, "load": part}
-    how |= {"decode_threads": decode_threads}
+    how |= {"index": index_device, "detect_batch": detect_batch, "decode_threads": decode_threads}
+    how |= {"poll_frames": poll_frames, "load": part}
     size_kb = round(sum(map(len, jpegs)) / len(jpegs) / 1000, 1)
     how |= {"frame_kb": size_kb, "faces": faces, "entries": ENTRIES}
     samples = {"alone": [asdict(each) for each in alone.values()], "clusters": [asdict(each) for each in found]}

@@ -233,7 +233,7 @@ class Vision:
 
     @contextmanager
     def _decoded(self, jpegs: Sequence[bytes]) -> Iterator[Iterator[_Image | FrameRefused]]:
-        """The images, each decoded when it is asked for, or before: to start threads costs less than to keep them."""
+        """The images, each decoded when it is asked for, or before by threads that end with this block."""
         if self._decode_threads == 1:
             yield map(self._decode, jpegs)
             return

@@ -28,6 +28,7 @@ from cluster.plan import Plan
 from cluster.privacy.core_dumps import no_core_dumps
 from cluster.recogniser import Recogniser
 from cluster.recogniser_status import LEAVE_S, Departure, RecogniserStatus
+from cluster.scaling import standby_slots
 from cluster.shards.asked import AskedBook
 from cluster.shards.index_shard import IndexShard
 from cluster.shards.layout import Layout, Replica, place_of
@@ -73,7 +74,9 @@ def start_lane(plan: Plan, slot: int) -> Any:
     """A recogniser's actor; the one that is there already, when there is one."""
     settings = plan.settings
     gpus = settings.recognisers.gpu_share if settings.device is Device.CUDA else 0
-    needs = {"num_cpus": settings.recognisers.threads, "num_gpus": gpus, "resources": settings.recognisers.resources}
+    stands_by = slot in standby_slots(settings.recognisers, ())  # it works in place of another, on what that one had
+    cpus = {"num_cpus": 0, **COUNTED} if stands_by else {"num_cpus": settings.recognisers.threads}
+    needs = {**cpus, "num_gpus": gpus, "resources": settings.recognisers.resources}
     options = _detached(member_of(slot)) | _placed(slot, needs)
     return ray.remote(concurrency_groups={PRESENCE: 1})(RecogniserActor).options(**options).remote(plan, slot)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from cluster.asking import at_work, start_anew, status_of_connected, wait_until_ready
 from cluster.delivery import slot_named
 from cluster.ray_driver import answer
-from cluster.recogniser_status import RecogniserStatus
+from cluster.recogniser_status import STANDING_BY, RecogniserStatus
 from cluster.settings import ClusterSettings
 from cluster.status import DRAINED, ClusterStatus, Member
 from operators.errors import DeploymentFailed
@@ -32,7 +32,8 @@ def drain(
         if not leaving:
             raise DeploymentFailed("name recognisers as 'beholden status' does, or their machine with --node")
         drained = {member.name for member in now.members if member.state == DRAINED} | set(leaving)
-        if drained.issuperset(member.name for member in _lanes(now.members)):
+        working = [member.name for member in _lanes(now.members) if member.state != STANDING_BY]
+        if drained.issuperset(working):
             raise DeploymentFailed("no recogniser would be left at work: 'beholden down' takes the whole cluster down")
         answer(supervisor.drain.remote(_slots(drained)))
         found = wait_until_ready(now.plan, supervisor, progress, lambda then: _drained(then).issuperset(leaving))

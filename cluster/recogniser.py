@@ -32,7 +32,8 @@ from cluster.policies.standing import Halt
 from cluster.policies.state import PolicyState, fits
 from cluster.ports import Index, MessageSink
 from cluster.rates import Rates
-from cluster.recogniser_status import LEAVE_S, LEAVING, Departure, RecogniserStatus
+from cluster.recogniser_status import LEAVE_S, LEAVING, STANDING_BY, Departure, RecogniserStatus
+from cluster.scaling import standby_slots
 from cluster.slot import SLOT_TAKEN, wait_until_free
 from cluster.telemetry.frame_tracing import FrameTracing
 from cluster.telemetry.process import this_process
@@ -51,7 +52,7 @@ log = logging.getLogger("beholden.recogniser")
 
 
 class Recogniser:
-    """Loads the models, then processes frames in a thread of its own until closed.
+    """Loads the models, then processes frames in a thread of its own until closed; one that stands by, when called.
 
     When Kafka goes away it drops everything it has not committed and starts again from there; alerts written twice
     carry the same id. Frames that have meanwhile become older than the policy allows are shed, and accounted for so.
@@ -90,7 +91,8 @@ class Recogniser:
         self._in_hand = InHand(notes, member_of(slot))
         if self._in_hand.suspects:
             self._vision.check()  # a machine that is ill must not let frames appear to be to blame
-        self._stopping = threading.Event()
+        self._stopping, self._on_call = threading.Event(), threading.Event()
+        self.stand_by(slot in standby_slots(plan.settings.recognisers, ()))
         clock, deployment = SystemClock(), plan.in_force.policy.deployment
         state = PolicyState(deployment, plan.settings.people, fits(plan))
         self._policy = PolicyFeed(partial(open_topic, plan.settings.kafka), state, clock, self._stopping.is_set)
@@ -114,7 +116,7 @@ class Recogniser:
 
     def status(self) -> RecogniserStatus:
         """State of this recogniser."""
-        in_force, standing = self._following.in_force, self._policy.standing
+        in_force, standing = self._following.in_force if self._on_call.is_set() else None, self._policy.standing
         halt = standing.halt(SystemClock().now(), latest=self._policy.latest) if standing else None
         return RecogniserStatus(
             slot=self._slot,
@@ -137,6 +139,13 @@ class Recogniser:
             process=this_process(self._plan.settings.device is Device.CUDA),
             spans_dropped=self._tracing.dropped if self._tracing else 0,
         )
+
+    def stand_by(self, is_so: bool) -> None:
+        """Look at no frames: finish what is in hand, commit, and leave the group. Or, when not, join it and go to work.
+
+        It is another thread that does so, within a second.
+        """
+        (self._on_call.clear if is_so else self._on_call.set)()
 
     def close(self, timeout_s: float) -> Departure:
         """Finish the batch in hand, commit, and leave the group; the partitions are another's at once.
@@ -167,6 +176,8 @@ class Recogniser:
             return LEAVING
         trouble = self._trouble or self._policy.trouble
         pipeline = self._pipeline
+        if pipeline is None and not self._on_call.is_set():
+            return trouble or STANDING_BY
         if trouble or pipeline is None:
             return trouble or "starting"
         return pipeline.waiting_for or (halt.why if halt else "watching")
@@ -178,7 +189,11 @@ class Recogniser:
     def _run(self) -> None:
         try:
             while not self._stopping.is_set():
+                if not self._on_call.wait(POLL_S):
+                    self._has_left, self._trouble, self._pipeline = True, None, None  # it is in no group
+                    continue
                 try:
+                    self._has_left = False
                     self._watch(self._following.begin())
                     self._has_left = True
                 except PolicyUnknown as unknown:  # only who is told to stop does not wait for it
@@ -272,7 +287,7 @@ class Recogniser:
     def _loop(self, pipeline: Pipeline, source: KafkaFrameSource, ledger: LedgerWriter) -> None:
         measured_at = 0.0
         try:
-            while not self._stopping.is_set():
+            while self._on_call.is_set() and not self._stopping.is_set():
                 self._following.step(pipeline, ledger)
                 pipeline.step(POLL_S)
                 self._in_a_row = 0

@@ -10,6 +10,7 @@ from cluster.watchlists.feed import FeedStatus
 
 LEAVE_S = 8.0  # to finish, commit and leave: less than the 10 s after which Kafka would give a silent one up
 LEAVING = "leaving: finishes what it has in hand"
+STANDING_BY = "standing by"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class RecogniserStatus:
         slot: 0-based number.
         pid: Its process.
         node: Its machine.
-        state: `watching`, or what it waits for.
+        state: `watching`, `standing by`, or what it waits for.
         partitions: Partitions of the frames topic it owns, with the frames waiting in each.
         frames_per_s: Over the last 10 s.
         policy: Number of the policy by which it decides; 0 before it has one.

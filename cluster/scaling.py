@@ -102,4 +102,13 @@ def slots(lanes: Recognisers, extra: int, drained: Collection[int]) -> list[int]
 
 def spare_slots(lanes: Recognisers, drained: Collection[int]) -> list[int]:
     """Numbers that recognisers beside the least can have."""
-    return [slot for slot in range(lanes.count, lanes.most or lanes.count) if slot not in drained]
+    return [slot for slot in range(lanes.count, _most(lanes)) if slot not in drained]
+
+
+def standby_slots(lanes: Recognisers, drained: Collection[int]) -> list[int]:
+    """Numbers of those that stand by for all of these; none that is drained."""
+    return [slot for slot in range(_most(lanes), _most(lanes) + lanes.standby) if slot not in drained]
+
+
+def _most(lanes: Recognisers) -> int:
+    return lanes.most or lanes.count

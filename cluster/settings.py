@@ -45,6 +45,8 @@ class Recognisers:
         count: How many processes share the frames; with `most`, the least.
         most: Most of them: more than `count` are started while more frames come than those can look at, and leave
             again. None: as many as `count`, always. Give Ray the processors for all of them.
+        standby: How many more stand by with their models loaded and look at nothing: one goes to work at once when the
+            process of another ends, until that one is back. Each needs the memory of a recogniser.
         more_after_s: How long there must have been too much for them before one more is started. It takes seconds to
             start, and every start and end makes all others pause for a moment.
         fewer_after_s: How long one less must have been enough before one leaves.
@@ -60,6 +62,7 @@ class Recognisers:
 
     count: int = 1
     most: int | None = None
+    standby: int = 0
     more_after_s: float = 5.0
     fewer_after_s: float = 60.0
     threads: int = 1
@@ -74,7 +77,7 @@ class Recognisers:
         _be_resources(self.resources)
         if self.most is not None and self.most < self.count:
             raise ValueError(f"most: must be at least count ({self.count}), found {self.most}")
-        for name in ("more_after_s", "fewer_after_s"):
+        for name in ("standby", "more_after_s", "fewer_after_s"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: must be at least 0, found {getattr(self, name)}")
         if not self.gpu_share > 0:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cluster.plan import Plan
-from cluster.recogniser_status import Departure, RecogniserStatus
+from cluster.recogniser_status import STANDING_BY, Departure, RecogniserStatus
 from cluster.watchlists.feed import FeedStatus
 
 READY, WATCHING, DRAINED = "ready", "watching", "drained"
@@ -31,7 +31,7 @@ class Member:
         """Whether it does what it is there for; a recogniser that may not look at anything takes frames in."""
         status = self.status
         is_halted = isinstance(status, RecogniserStatus) and self.state == status.halted
-        return self.state in (READY, WATCHING) or is_halted
+        return self.state in (READY, WATCHING, STANDING_BY) or is_halted
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +86,8 @@ class ClusterStatus:
         """
         lanes = self._lanes
         partitions = self.plan.settings.kafka.frame_partitions
-        owned = [len(lane.partitions) for lane in lanes]
-        shared = sum(owned) == partitions and (all(owned) or len(lanes) > partitions)
+        owned = [len(lane.partitions) for lane in lanes if lane.state != STANDING_BY]
+        shared = sum(owned) == partitions and (all(owned) or len(owned) > partitions)
         at_work = all(member.is_at_work or member.state == DRAINED for member in self.members)
         layout = self.plan.settings.index.layout
         known = all(lane.layout == layout and (lane.index is None or lane.index.generation) for lane in lanes)

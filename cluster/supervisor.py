@@ -33,8 +33,9 @@ from cluster.patience import Patience
 from cluster.plan import Plan
 from cluster.policies.watch import open_policy_watch
 from cluster.recogniser_status import LEAVE_S, LEAVING, RecogniserStatus
-from cluster.scaling import Load, Scale, next_scale, slots, spare_slots
+from cluster.scaling import Load, Scale, next_scale, slots, spare_slots, standby_slots
 from cluster.shards.layout import Layout, Replica, Seen, next_steps, replica_named
+from cluster.standbys import Standbys
 from cluster.status import DRAINED, READY, WATCHING, Member, PolicyShown
 from cluster.telemetry.logs import write_logs
 from cluster.telemetry.supervised import open_cluster_metrics
@@ -67,7 +68,9 @@ class Supervisor:
         self._shards = {str(replica): replica for replica in (self._layout.all() if self._layout else [])}
         self._recognisers = plan.settings.recognisers
         there = [slot for name in actor_names() if (slot := slot_named(name)) is not None]
-        self._scale = Scale(extra=sum(slot >= self._recognisers.count for slot in there))
+        self._scale = Scale(extra=len(set(spare_slots(self._recognisers, ())).intersection(there)))
+        self._standbys = Standbys(lambda name, is_so: self._actor(name).stand_by.remote(is_so))
+        self._standby = frozenset(map(member_of, standby_slots(self._recognisers, ())))
         self._departures = Departures(plan)
         self._attended = set[str]()
         self._policy = open_policy_watch(plan)
@@ -151,6 +154,7 @@ class Supervisor:
         due = not self._policy.look(heard.values(), asked_s)
         due |= self._lead(heard)
         self._move(heard)
+        self._standbys.send_back(self._standby, {name: heard[name] for name in self._lanes}, asked_s)
         self._rescale(heard, len(spare_slots(self._recognisers, drained)))
         return not due and not self._departures.under_way and all(member.is_at_work for member in heard.values())
 
@@ -165,12 +169,15 @@ class Supervisor:
         """A recogniser is gone: its partitions are the others' now, not when Ray has started it anew."""
         self._attended.discard(name)
         if not self._stopping.is_set():
+            lanes, members = self._lanes, self._members
+            self._standbys.replace(name, {each: members[each] for each in lanes if each in members})
             threading.Thread(target=take_out, args=(self._plan, name), name="take-out", daemon=True).start()
             self._wake.set()
 
     def _see_off(self, drained: frozenset[int], names: Sequence[str]) -> None:
         """Lead recognisers that are not wanted out of work; one that is wanted again begins anew when it is out."""
-        wanted = {member_of(slot): slot for slot in slots(self._recognisers, self._scale.extra, drained)}
+        numbers = [*slots(self._recognisers, self._scale.extra, drained), *standby_slots(self._recognisers, drained)]
+        wanted = {member_of(slot): slot for slot in numbers}
         unwanted = {name for name in names if slot_named(name) is not None and name not in wanted}
         self._departures.see_off(sorted(unwanted))
         for name in unwanted:
@@ -209,7 +216,7 @@ class Supervisor:
         """Look whether there are as many recognisers as the work asks for; the next round makes it so."""
         if self._departures.under_way:
             return
-        loads = [_load(heard[name]) for name in self._lanes]
+        loads = [_load(heard[name]) for name in self._lanes if name not in self._standby]
         after = next_scale(self._scale, loads, most, self._recognisers, time.monotonic())
         if after.extra != self._scale.extra:
             log.info("%d recognisers beside the least, not %d: %s", after.extra, self._scale.extra, loads)

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from cluster.account import CANARY
 from cluster.privacy.nonmatches import p99_ms
-from cluster.recogniser_status import RecogniserStatus
+from cluster.recogniser_status import STANDING_BY, RecogniserStatus
 from cluster.settings import ClusterSettings
 from cluster.shards.layout import Layout
 from cluster.status import READY, WATCHING, ClusterStatus, Member
@@ -185,4 +185,4 @@ def _generation(generation: Generation | None) -> str:
 
 
 def _state(state: str) -> str:
-    return f"[green]{state}" if state in (READY, WATCHING) else f"[yellow]{escape(state)}"
+    return f"[green]{state}" if state in (READY, WATCHING, STANDING_BY) else f"[yellow]{escape(state)}"

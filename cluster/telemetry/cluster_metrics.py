@@ -156,14 +156,14 @@ SECTIONS: Sections = {
         gauge(
             "beholden_member_up",
             (*MEMBER, "kind"),
-            "1 while a shard or a recogniser is at work, 0 otherwise; those that were drained are left out.",
+            "1 while a shard or a recogniser is at work or stands by, 0 otherwise; none of one that was drained.",
             "0 for more than seconds: `beholden status` says why; Ray starts anew what has ended.",
         ),
         gauge(
             "beholden_member_state",
             (*MEMBER, "kind", "state"),
-            "1 for the state of each member: at_work, halted, starting, waiting, restarting, silent, failed, leaving "
-            "or drained.",
+            "1 for the state of each member: at_work, halted, standing_by, starting, waiting, restarting, silent, "
+            "failed, leaving or drained.",
             "As above.",
         ),
         counter(
@@ -175,7 +175,7 @@ SECTIONS: Sections = {
         gauge(
             "beholden_recognisers_wanted",
             (),
-            "Recognisers that are wanted now, of those beside the least too.",
+            "Recognisers that are wanted now, those beside the least and those that stand by too.",
             "At recognisers.most and still behind: raise it, or look at fewer frames.",
         ),
         gauge(

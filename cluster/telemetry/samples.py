@@ -7,7 +7,7 @@ from typing import Any
 
 from cluster.account import CANARY, CANDIDATE, NoMatch, Outcome, Shed
 from cluster.measures import Exemplar, Measured
-from cluster.recogniser_status import LEAVING, RecogniserStatus
+from cluster.recogniser_status import LEAVING, STANDING_BY, RecogniserStatus
 from cluster.shards.layout import replica_named
 from cluster.stages import Durations
 from cluster.status import DRAINED, READY, WATCHING, Member, PolicyShown
@@ -20,7 +20,8 @@ from operators.quality import GateReason
 
 DIGITS = 8  # of a digest: as many as `beholden status` shows
 SUPERVISOR = "supervisor"
-STATES = ("at_work", "halted", "starting", "waiting", "restarting", "silent", "failed", "leaving", "drained")
+_UP = ("at_work", "halted", "standing_by")
+STATES = (*_UP, "starting", "waiting", "restarting", "silent", "failed", "leaving", "drained")
 COMPARED = "compared"
 _REASONS = {
     Outcome.ALERTED: (CANDIDATE, CANARY),
@@ -110,7 +111,7 @@ def _member(member: Member, heard: Heard) -> Iterator[Sample]:
     status, kind = member.status, "shard" if replica_named(member.name) else "recogniser"
     current = state_of(member, is_known=member.name in heard.nodes)
     if current != "drained":
-        up = current in ("at_work", "halted")
+        up = current in _UP
         yield Sample("beholden_member_up", {**labels, "kind": kind}, up)
     for state in STATES:
         yield Sample("beholden_member_state", {**labels, "kind": kind, "state": state}, state == current)
@@ -134,10 +135,11 @@ def state_of(member: Member, is_known: bool) -> str:
     """
     state = member.state
     words = {DRAINED: "drained", LEAVING: "leaving", "closing": "leaving", "restarting": "restarting"}
-    if member.is_at_work or state.startswith((READY, WATCHING)):
-        return "at_work" if state.startswith((READY, WATCHING)) else "halted"
+    words |= {STANDING_BY: "standing_by"}
     if state in words:
         return words[state]
+    if member.is_at_work or state.startswith((READY, WATCHING)):
+        return "at_work" if state.startswith((READY, WATCHING)) else "halted"
     if state.startswith("failed"):
         return "failed"
     if member.status is not None:

@@ -21,6 +21,7 @@ from cluster.policies.standing import Halt, Standing
 from cluster.policies.state import Refusal
 from cluster.privacy.evidence import EvidenceSink
 from cluster.recogniser import Recogniser
+from cluster.recogniser_status import STANDING_BY
 from cluster.results import Outlets
 from cluster.slot import FIRST_LOOK_S, LOOKS, SLOT_TAKEN
 from cluster.wire.ledger import parse_record
@@ -312,6 +313,27 @@ def test_before_it_knows_a_policy_it_joins_nobody(world: World) -> None:
     assert (world.opened, world.failures) == (0, 0)
     assert world.state() == "starting"
     assert world.recogniser.status().policy == 0
+
+
+def test_one_that_stands_by_joins_nobody_until_it_is_called_and_when_it_is_sent_back(world: World) -> None:
+    """What it would tell of a policy is not known then: others may go by a newer one."""
+    called, waits = world.recogniser._on_call, []
+
+    def wait(_: float) -> bool:
+        waits.append(called.is_set())
+        if len(waits) == 3:
+            called.set()
+        elif len(waits) > 5:
+            world.stopping.set()
+        return called.is_set()
+
+    called.clear()
+    called.wait = wait  # type: ignore[method-assign, assignment]
+    world.ends = [BrokerUnavailable("refused")]  # once would begin anew, and is sent back instead
+    world.leaving = lambda: world.recogniser.stand_by(True)
+    world.run()
+    assert (world.opened, waits) == (1, [False] * 6)
+    assert (world.state(), world.recogniser._has_left, world.recogniser.status().policy) == (STANDING_BY, True, 0)
 
 
 def test_an_error_nobody_foresaw_ends_it(world: World) -> None:

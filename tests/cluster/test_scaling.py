@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.scaling import COOL_DOWN_S, Load, Scale, next_scale, slots, spare_slots
+from cluster.scaling import COOL_DOWN_S, Load, Scale, next_scale, slots, spare_slots, standby_slots
 from cluster.settings import Recognisers
 
 LANES = Recognisers(count=2, most=6, more_after_s=5, fewer_after_s=60)
@@ -119,4 +119,12 @@ def test_numbers_of_those_that_are_drained_are_left_out() -> None:
     assert slots(LANES, 2, {0, 3}) == [1, 2, 4]
     assert spare_slots(LANES, {3}) == [2, 4, 5]
     assert slots(Recognisers(count=2), 3, {1}) == [0]
+
+
+def test_those_that_stand_by_have_numbers_after_all_others() -> None:
+    """However many there are now; none of one that is drained."""
+    assert standby_slots(Recognisers(count=2), ()) == []
+    assert standby_slots(Recognisers(count=2, standby=2), {3}) == [2]
+    assert standby_slots(Recognisers(count=2, most=4, standby=1), ()) == [4]
+    assert spare_slots(Recognisers(count=2, most=4, standby=1), ()) == [2, 3]
     assert next_scale(Scale(4), [IDLE] * 5, 3, LANES, 0.0).extra == 3

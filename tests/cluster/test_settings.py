@@ -75,6 +75,7 @@ def test_the_anchor_file_starts_from_the_files_folder_as_well(write_document: An
         ({"recognisers": {"poll_frames": -1}}, "poll_frames: must be at least 1"),
         ({"recognisers": {"detect_batch": 0}}, "detect_batch: must be at least 1"),
         ({"recognisers": {"decode_threads": 0}}, "decode_threads: must be at least 1"),
+        ({"recognisers": {"standby": -1}}, "standby: must be at least 0"),
         ({"recognisers": {"gpu_share": 0.0}}, "gpu_share: "),
         ({"recognisers": {"gpu_share": -0.5}}, "gpu_share: "),
         ({"recognisers": {"resources": {"GPU": 1}}}, "recognisers: resources: 'GPU' is no name for one of your own"),

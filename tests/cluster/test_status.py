@@ -10,7 +10,7 @@ from rich.console import Console
 from cluster.account import Account
 from cluster.cli.status_view import document, show
 from cluster.plan import Plan
-from cluster.recogniser_status import Departure, RecogniserStatus
+from cluster.recogniser_status import STANDING_BY, Departure, RecogniserStatus
 from cluster.shards.layout import Layout, Replica
 from cluster.status import DRAINED, READY, WATCHING, ClusterStatus, Member, PolicyShown
 from cluster.watchlists.feed import FeedStatus
@@ -79,6 +79,14 @@ def test_a_drained_recogniser_is_no_want_and_is_shown(plan: Plan) -> None:
     show(status, Console(file=out, width=200))
     [row] = [line for line in out.getvalue().splitlines() if line.startswith("recogniser-1")]
     assert row.split(maxsplit=1)[1].startswith("drained: 12 frames finished, 3 given back in 0.4 s and left the group")
+
+
+def test_a_recogniser_that_stands_by_has_no_partitions_and_is_no_want(plan: Plan) -> None:
+    """But it must know the list by the time that it is called."""
+    waits = lane(2, partitions=0, state=STANDING_BY)
+    assert ClusterStatus(plan, members(recogniser_2=waits)).is_ready
+    assert not ClusterStatus(plan, members(recogniser_2=lane(2, OLD, 0, STANDING_BY))).is_ready
+    assert not ClusterStatus(plan, members(recogniser_1=waits)).is_ready, "nobody watches four of the partitions"
 
 
 def test_without_shards_each_recogniser_has_its_own_list(plan: Plan) -> None:

@@ -12,7 +12,7 @@ from cluster.account import Account
 from cluster.actors import Silent
 from cluster.patience import SILENT_S, STARTING_S, Patience
 from cluster.plan import Plan
-from cluster.recogniser_status import RecogniserStatus
+from cluster.recogniser_status import STANDING_BY, RecogniserStatus
 from cluster.shards.layout import Layout, Replica, replica_named
 from cluster.status import Member, PolicyShown
 from cluster.supervisor import Supervisor
@@ -42,7 +42,8 @@ class Actor:
             return lambda *_: world.done.append(f"{what} {name}") or (lambda: world.unretired.get(name))
 
         self.name, self.world, self.layout = name, world, layout
-        self.status, self.use = Method(self._ask), Method(self._use)
+        self.state = "watching"
+        self.status, self.use, self.stand_by = Method(self._ask), Method(self._use), Method(self._stand_by)
         self.retire, self.close, self.leave = (Method(note(what)) for what in ("retire", "close", "leave"))
 
     def _ask(self) -> Callable[[], Any]:
@@ -56,12 +57,16 @@ class Actor:
         if replica := replica_named(self.name):
             generation = Generation(replica.shard, replica.shards, 9, "f" * 64)
             return FeedStatus(generation, 5, 0, 0, 0, None, 100, node_id=self.world.nodes.get(self.name))
-        about = (7, "here", "watching", {0: 0}, 0.0, 1, "d" * 64, "CPU", 0, None, Account().summary())
+        about = (7, "here", self.state, {0: 0}, 0.0, 1, "d" * 64, "CPU", 0, None, Account().summary())
         return RecogniserStatus(0, *about, self.layout, node_id=self.world.nodes.get(self.name))
 
     def _use(self, layout: Layout) -> None:
         self.world.done.append(f"tell {self.name} {layout.shards} x {layout.replicas}")
         self.layout = layout
+
+    def _stand_by(self, is_so: bool) -> None:
+        self.world.done.append(f"stand by {self.name}" if is_so else f"call {self.name}")
+        self.state = STANDING_BY if is_so else "watching"
 
 
 class Watch:
@@ -300,6 +305,26 @@ def test_a_recogniser_whose_process_ends_leaves_the_group_at_once(world: World, 
     world.silent.clear()
     supervisor._reconcile()
     assert set(world.missing) == set(LANES)
+
+
+def test_one_that_stands_by_goes_to_work_while_another_is_away(world: World, plan: Plan) -> None:
+    """At once, and only until that one is back; it is no recogniser that the load has called for."""
+    settings = replace(plan.settings, recognisers=replace(plan.settings.recognisers, standby=1))
+    supervisor = Supervisor(replace(plan, settings=settings))
+    supervisor._reconcile()
+    world.there["recogniser-2"].state = STANDING_BY
+    supervisor._reconcile()
+    assert shown(supervisor)["recogniser-2"] == STANDING_BY
+    world.done.clear()
+    world.silent["recogniser-1"] = Silent("restarting")
+    world.missing.pop("recogniser-1")()
+    wait_until(lambda: sorted(world.done) == ["call recogniser-2", "take out recogniser-1"], lambda: world.done)
+    supervisor._reconcile()
+    assert shown(supervisor)["recogniser-2"] == "watching"
+    world.silent.clear()
+    supervisor._reconcile()
+    assert world.done[-1] == "stand by recogniser-2"
+    assert set(world.there) == {*map(str, NEW.all()), *LANES, "recogniser-2"}
 
 
 def test_one_that_ends_because_all_do_is_not_taken_out(world: World, plan: Plan) -> None:

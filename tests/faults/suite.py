@@ -184,23 +184,34 @@ def _later(seconds: float, harm: Callable[[Target], datetime], target: Target) -
 @click.option("--seed", default=1, show_default=True)
 @click.option("--fault", "only", multiple=True, type=click.Choice(list(FAULTS)), help="Only these.")
 @click.option("--delivery", default="at-least-once", show_default=True)
+@click.option("--standby", default=0, show_default=True, help="Recognisers that stand by.")
 @click.option("--wait", "wait_s", default=WAIT_S, show_default=True, help="For alerts that are missing, seconds.")
 @click.option("--until-bad", is_flag=True, help="End with the first run that is.")
 @click.option("--records", type=click.Path(path_type=Path), help="Append a line of JSON for each run.")
 def main(
-    runs: int, seed: int, only: Sequence[str], delivery: str, wait_s: float, until_bad: bool, records: Path | None
+    runs: int,
+    seed: int,
+    only: Sequence[str],
+    delivery: str,
+    standby: int,
+    wait_s: float,
+    until_bad: bool,
+    records: Path | None,
 ) -> None:
     """Run faults in turn; exit with 1 when an alert is lost, doubled or wrong, or written twice where none may be."""
     bad, names = 0, list(only or FAULTS)
     faults = [names[number % len(names)] for number in range(runs)]
     check_runs(faults)
-    with tempfile.TemporaryDirectory() as folder, bench(Path(folder), seed, wait_s, delivery=delivery) as cluster:
+    mode = f"{delivery}, {standby} standing by" if standby else delivery
+    recognisers = {"count": 2, "threads": 1, "standby": standby}
+    asked: dict[str, object] = {"delivery": delivery, "recognisers": recognisers}
+    with tempfile.TemporaryDirectory() as folder, bench(Path(folder), seed, wait_s, **asked) as cluster:
         for number, fault in enumerate(faults):
             run = cluster.one(seed * 100_000 + number, fault)
             bad += not run.verdict.is_good or (delivery == Delivery.EXACTLY_ONCE and run.verdict.repeated > 0)
             click.echo(f"{number + 1}/{runs} {run.fault}: {_line(run)}")
             if records:
-                about = {"delivery": delivery, "machine": machine_text(), "at": f"{datetime.now(UTC):%Y-%m-%d}"}
+                about = {"delivery": mode, "machine": machine_text(), "at": f"{datetime.now(UTC):%Y-%m-%d}"}
                 with records.open("a") as file:
                     file.write(json.dumps({**asdict(run), **about}, default=str) + "\n")
             if bad and until_bad:

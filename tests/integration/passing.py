@@ -31,6 +31,11 @@ def await_end(process: psutil.Process) -> None:
     wait_until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, lambda: f"{process} runs")
 
 
+def work(running: Running) -> list[tuple[str, int]]:
+    """State of each recogniser, by number, and how many partitions it has."""
+    return [(lane["state"], len((lane["status"] or {}).get("partitions", ()))) for lane in running.lanes()]
+
+
 def of(seeds: range) -> dict[str, int]:
     """Drawn people by reference."""
     return {f"person-{seed}": seed for seed in seeds}

@@ -10,7 +10,7 @@ import subprocess
 import psutil
 import pytest
 
-from tests.integration.passing import await_end, members, of, passing_by, supervisors
+from tests.integration.passing import await_end, members, of, passing_by, supervisors, work
 from tests.running import Running
 
 pytestmark = pytest.mark.integration
@@ -89,11 +89,6 @@ def states(running: Running) -> list[str]:
         return [lane["state"] for lane in running.lanes()]
     except LookupError:
         return []
-
-
-def work(running: Running) -> list[tuple[str, int]]:
-    """State of each recogniser, by number, and how many partitions it has."""
-    return [(lane["state"], len((lane["status"] or {}).get("partitions", ()))) for lane in running.lanes()]
 
 
 def supervisor_of(running: Running) -> psutil.Process:

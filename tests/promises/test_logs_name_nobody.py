@@ -29,7 +29,7 @@ PLACES |= {"listen", "otlp"}  # addresses of the cluster file
 TEXTS = {"error", "unavailable", "unknown", "refused", "trouble", "self._trouble", "said", "case", "said.why", "loads"}
 TEXTS |= {"self._failing[1]", "trace_of(error)", "self.close(LEAVE_S)"}
 ALLOWED = NUMBERS | PLACES | TEXTS
-NAMES = {"cluster/departures.py", "cluster/supervisor.py"}  # where a name is that of a process
+NAMES = {"cluster/departures.py", "cluster/standbys.py", "cluster/supervisor.py"}  # where a name is that of a process
 WITH_TRACEBACK = {"cluster/supervisor.py", "cluster/ledger/checkpoint_keeper.py"}  # no face ever comes there
 
 

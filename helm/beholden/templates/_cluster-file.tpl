@@ -30,6 +30,7 @@ recognisers:
   {{- if $.root.Values.recognisers.most }}
   most: {{ $.root.Values.recognisers.most | int }}
   {{- end }}
+  standby: {{ $.root.Values.recognisers.standby | int }}
   more_after_s: {{ $.root.Values.recognisers.moreAfterSeconds }}
   fewer_after_s: {{ $.root.Values.recognisers.fewerAfterSeconds }}
   threads: {{ $.root.Values.recognisers.threads | int }}

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.account import Account, Shed
+from cluster.recogniser_status import STANDING_BY
 from cluster.status import DRAINED, READY, WATCHING, Member, PolicyShown
 from cluster.telemetry.catalogue import CATALOGUE
 from cluster.telemetry.metric import EVERYWHERE, Kind, Teller
@@ -94,6 +95,7 @@ def test_a_topic_that_nothing_ends_can_become_as_old_as_it_likes() -> None:
         (Member("recogniser-0", "starting, or too busy to answer"), True, "silent"),
         (Member("recogniser-0", "restarting"), True, "restarting"),
         (Member("recogniser-0", "failed: ActorDiedError"), True, "failed"),
+        (Member("recogniser-0", STANDING_BY, recogniser(Account())), True, "standing_by"),
         (Member("recogniser-0", "leaving: finishes what it has in hand"), True, "leaving"),
         (Member("recogniser-0", DRAINED), True, "drained"),
     ],

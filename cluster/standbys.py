@@ -1,0 +1,59 @@
+"""Recognisers that stand by: who is called when the process of another ends, and when they stand by again."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Set
+
+from cluster.recogniser_status import STANDING_BY
+from cluster.status import Member
+
+log = logging.getLogger("beholden.supervisor")
+
+
+class Standbys:
+    """Calls one for each that ends, and sends all of them back when everybody else is at work. Thread-safe.
+
+    Args:
+        tell: Has a recogniser, by name, stand by, or not.
+    """
+
+    def __init__(self, tell: Callable[[str, bool], None]) -> None:
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._called: dict[str, float] = {}
+
+    def replace(self, gone: str, members: Mapping[str, Member]) -> None:
+        """Somebody's process has ended: call one that stands by, unless it was one of these itself.
+
+        Args:
+            gone: Whose.
+            members: Everybody as they were last heard, by name.
+        """
+        with self._lock:
+            if gone not in members:  # nobody wants it any more
+                return
+            ended_at_work = gone in self._called or members[gone].state != STANDING_BY
+            self._called.pop(gone, None)
+            ready = (name for name, member in members.items() if member.state == STANDING_BY)
+            name = next((name for name in ready if name not in self._called and name != gone), None)
+            if ended_at_work and name is not None:
+                self._called[name] = time.monotonic()
+                log.info("%s goes to work: the process of %s has ended", name, gone)
+                self._tell(name, False)
+
+    def send_back(self, standbys: Set[str], heard: Mapping[str, Member], asked_s: float) -> None:
+        """Have all stand by again when everybody else is at work.
+
+        Args:
+            standbys: Those whose place that is.
+            heard: All recognisers that are wanted, by name.
+            asked_s: When they were asked, by `time.monotonic`: who was called since is needed for what has come since.
+        """
+        with self._lock:
+            if not all(member.is_at_work for name, member in heard.items() if name not in standbys):
+                return
+            for name in heard.keys() & standbys:
+                if heard[name].state != STANDING_BY and self._called.get(name, asked_s) <= asked_s:
+                    self._called.pop(name, None)
+                    self._tell(name, True)

@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from cluster.broker.lock import locked
+from cluster.broker.node import last_lines
 from cluster.broker.state import free_port
 from cluster.folders import make_private, state_folder, temporary_folder
 from cluster.same_process import runs, started_s
@@ -137,7 +138,7 @@ def start_ray(cluster: str, cpus: int, progress: Callable[[str], None], nodes: i
         nodes: How many, all on this machine: more than one shows how a cluster of several machines behaves.
 
     Raises:
-        DeploymentFailed: It did not come up; the message names its log.
+        DeploymentFailed: It did not come up; the message says what it wrote last, and names its log.
     """
     folder = _folder(cluster)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -178,8 +179,9 @@ def _start_node(
         running = LocalRay(address, *head, more=more)
         (_folder(cluster) / "ray.json").write_text(json.dumps(asdict(running)))
     if not _await(process, log):
+        said = last_lines(log.read_text(errors="replace")) or "it wrote nothing"
         stop_ray(cluster)
-        raise DeploymentFailed(f"Ray did not start; its output is in {log}")
+        raise DeploymentFailed(f"Ray did not start: {said} (more in {log})")
     return running
 
 

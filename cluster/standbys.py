@@ -23,24 +23,24 @@ class Standbys:
         self._lock = threading.Lock()
         self._called: dict[str, float] = {}
 
-    def replace(self, gone: str, members: Mapping[str, Member]) -> None:
+    def replace(self, name: str, members: Mapping[str, Member]) -> None:
         """Somebody's process has ended: call one that stands by, unless it was one of these itself.
 
         Args:
-            gone: Whose.
+            name: Whose.
             members: Everybody as they were last heard, by name.
         """
         with self._lock:
-            if gone not in members:  # nobody wants it any more
+            if name not in members:  # nobody wants it any more
                 return
-            ended_at_work = gone in self._called or members[gone].state != STANDING_BY
-            self._called.pop(gone, None)
-            ready = (name for name, member in members.items() if member.state == STANDING_BY)
-            name = next((name for name in ready if name not in self._called and name != gone), None)
-            if ended_at_work and name is not None:
-                self._called[name] = time.monotonic()
-                log.info("%s goes to work: the process of %s has ended", name, gone)
-                self._tell(name, False)
+            ended_at_work = name in self._called or members[name].state != STANDING_BY
+            self._called.pop(name, None)
+            waiting = [each for each, member in members.items() if member.state == STANDING_BY and each != name]
+            ready = [each for each in waiting if each not in self._called]
+            if ended_at_work and ready:
+                log.info("the process of %s has ended: one that stands by goes to work", name)
+                self._called[ready[0]] = time.monotonic()
+                self._tell(ready[0], False)
 
     def send_back(self, standbys: Set[str], heard: Mapping[str, Member], asked_s: float) -> None:
         """Have all stand by again when everybody else is at work.

@@ -148,7 +148,7 @@ def format_storage(node: Node, java: str, class_path: str, cluster_id: str) -> N
     command = [*tool, "format", "--ignore-formatted", f"--cluster-id={cluster_id}", "-c", str(node.properties)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise DeploymentFailed(f"Kafka could not prepare {node.storage}: {_last_lines(done.stdout + done.stderr)}")
+        raise DeploymentFailed(f"Kafka could not prepare {node.storage}: {last_lines(done.stdout + done.stderr)}")
 
 
 def launch(node: Node, java: str, class_path: str, heap_mb: int) -> int:
@@ -197,12 +197,13 @@ def find_process(node: Node, pid: int) -> psutil.Process | None:
 def last_words(node: Node) -> str:
     """Give the end of what a node wrote before it died."""
     written = [path.read_text(errors="replace") for path in (node.log, node.console) if path.exists()]
-    return _last_lines("\n".join(written)) or "it wrote nothing"
+    return last_lines("\n".join(written)) or "it wrote nothing"
 
 
 def _logging(node: Node) -> list[str]:
     return [f"-Dlog4j2.configurationFile={asset('log4j2.properties')}", f"-Dbeholden.log={node.log}"]
 
 
-def _last_lines(text: str, count: int = 3) -> str:
+def last_lines(text: str, count: int = 3) -> str:
+    """The end of what a program wrote, in one line."""
     return " | ".join([line.strip() for line in text.splitlines() if line.strip()][-count:])

@@ -56,6 +56,20 @@ def test_a_node_is_written_down_before_a_signal_ends_its_start(monkeypatch: pyte
     assert not psutil.pid_exists(started[0].pid)
 
 
+def test_a_ray_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What it wrote last, and where the rest is."""
+
+    def popen(place: Any, cpus: int, log: Path) -> subprocess.Popen[bytes]:
+        with log.open("wb") as output:
+            return subprocess.Popen(["sh", "-c", "echo one; echo two; exit 1"], stdout=output, start_new_session=True)
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(ray_local, "_popen_node", popen)
+    with pytest.raises(DeploymentFailed, match=r"^Ray did not start: one \| two \(more in .*/ray-0\.log\)$"):
+        start_ray("dead", 1, lambda _: None)
+    assert find_ray("dead") is None
+
+
 def test_nobody_waits_for_what_nobody_buries(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """In such a container `down` would wait for all of Ray for as long as it may, and then kill what is dead."""
     killed: list[int] = []

@@ -30,6 +30,7 @@ node-manager-port: "6380"
 object-manager-port: "6381"
 object-store-memory: "100000000"
 disable-usage-stats: "true"
+include-log-monitor: "false"
 {{- end }}
 
 {{- define "beholden.ray.volumes" -}}

@@ -20,6 +20,7 @@ from cluster import ray_local
 from cluster.broker.control import BrokerSpec, start_broker, stop_broker
 from cluster.kafka.frame_source import KafkaFrameSource
 from cluster.plan import Plan
+from cluster.recogniser_status import STANDING_BY
 from loadtests.temporary import Temporary
 
 STORM_S, STORM_STEP_S = 60.0, 2.0
@@ -49,8 +50,9 @@ class Target:
         return self.plan.settings.cluster
 
     def pids(self, kind: str) -> list[int]:
-        """Processes of recognisers or shards."""
-        return _some([one["status"]["pid"] for one in self.members if one["name"].startswith(kind) and one["status"]])
+        """Processes of shards, or of recognisers that do not stand by."""
+        heard = [one for one in self.members if one["name"].startswith(kind) and one["status"]]
+        return _some([one["status"]["pid"] for one in heard if one["state"] != STANDING_BY])
 
     def broker(self) -> list[int]:
         """Processes of the broker."""

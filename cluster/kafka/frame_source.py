@@ -54,7 +54,9 @@ class KafkaFrameSource:
         self._kafka = kafka
         self._on_rebalance = on_rebalance
         with translated(kafka, "reading frames"):
+            topic = kafka.topic_prefix + FRAMES
             self._consumer = KafkaConsumer(
+                topic,
                 group_id=group,
                 client_id=member,
                 enable_auto_commit=False,
@@ -70,9 +72,9 @@ class KafkaFrameSource:
                 **client_settings(kafka),
             )
             self._listener = _Listener(self._consumer)
-            topic = kafka.topic_prefix + FRAMES
             # Known before it is joined for: kafka-python 3.0.12 joins again as soon as it hears of partitions, and when
-            # a poll ends just then it forgets to take up what it is assigned, and owns nothing for ever.
+            # a poll ends just then it forgets to take up what it is assigned, and owns nothing for ever. It hears only
+            # of a topic that it has been told of at its construction.
             self._consumer.partitions_for_topic(topic)
             self._consumer.subscribe([topic], listener=self._listener)
 

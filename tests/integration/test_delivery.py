@@ -63,6 +63,22 @@ def test_a_member_that_polls_briefly_gets_its_partitions(bootstrap: str) -> None
             wait(lambda source=source: bool(source.poll(1, 0.002, {}) or source.lag()), "no partitions")
 
 
+def test_a_member_joins_once(bootstrap: str) -> None:
+    """Each further time all others stop for a moment, and everybody reads again what others have alerted about."""
+    kafka = kafka_of(bootstrap, "once.")
+    ensure_topics(kafka, profile())
+    shares: list[tuple[int, int]] = []
+    for _ in range(5):
+        begun = time.monotonic()
+
+        def share(revoked: Sequence[tuple[str, int]], owned: Sequence[tuple[str, int]]) -> None:
+            shares.append((len(revoked), len(owned)))
+
+        with closing(KafkaFrameSource(kafka, "once", "once", share)) as source:
+            wait(lambda source=source, begun=begun: source.poll(1, 0.1, {}) or time.monotonic() > begun + 2, "frames")
+    assert shares == [(0, kafka.frame_partitions)] * 5
+
+
 @pytest.mark.parametrize("most", [FRAMES_SENT, 10], ids=["all polled", "some polled"])
 def test_a_partition_that_stays_begins_again_at_its_last_commit(bootstrap: str, most: int) -> None:
     """Whatever was polled since comes again: what a poll has dropped to take part in sharing would be lost."""

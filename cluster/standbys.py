@@ -43,7 +43,7 @@ class Standbys:
                 self._tell(ready[0], False)
 
     def send_back(self, standbys: Set[str], heard: Mapping[str, Member], asked_s: float) -> None:
-        """Have all stand by again when everybody else is at work.
+        """Have all stand by again when everybody else is at work, and there is somebody.
 
         Args:
             standbys: Those whose place that is.
@@ -51,7 +51,8 @@ class Standbys:
             asked_s: When they were asked, by `time.monotonic`: who was called since is needed for what has come since.
         """
         with self._lock:
-            if not all(member.is_at_work for name, member in heard.items() if name not in standbys):
+            others = [member for name, member in heard.items() if name not in standbys]
+            if not others or not all(member.is_at_work for member in others):
                 return
             for name in heard.keys() & standbys:
                 if heard[name].state != STANDING_BY and self._called.get(name, asked_s) <= asked_s:

@@ -96,6 +96,14 @@ def test_what_was_said_before_somebody_ended_sends_nobody_back(world: World) -> 
     assert world.told == ["y goes", "y back"]
 
 
+def test_the_last_one_at_work_is_not_sent_back(world: World) -> None:
+    """All others were drained meanwhile: that nobody else is away does not mean that somebody watches."""
+    world.end("a")
+    world.members = {name: world.members[name] for name in "yz"}
+    world.hear(y=WATCHING)
+    assert world.told == ["y goes"]
+
+
 def test_one_that_another_supervisor_has_called_is_sent_back(world: World) -> None:
     """That one is gone, and with it what it knew."""
     world.hear(z=WATCHING)

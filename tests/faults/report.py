@@ -25,9 +25,9 @@ on two Ray nodes and one Kafka broker, all on one machine of two cores. It is no
 
 What these runs have found is mended: decisions [0009](decisions/0009-living-with-kafka-python.md),
 [0015](decisions/0015-delivery.md) and, so that others take over at once,
-[0035](decisions/0035-an-end-is-heard-at-once.md) and [0038](decisions/0038-recognisers-that-stand-by.md); sections tell of
-before and after, and of recognisers that stand by. That the checker finds what is there to find is shown by a bug that is
-planted into a running cluster, frames committed before their alerts are published:
+[0035](decisions/0035-an-end-is-heard-at-once.md) and [0038](decisions/0038-recognisers-that-stand-by.md); sections
+tell of before and after, and of recognisers that stand by. That the checker finds what is there to find is shown by a
+bug that is planted into a running cluster, frames committed before their alerts are published:
 `tests/integration/test_faults.py`. Two hosts with a cable that is pulled: `tests/integration/test_two_hosts.py`. Ten
 thousand simulated schedules: `make faults`.
 """

@@ -11,7 +11,7 @@
     - >-
       ulimit -c 0; exec ray start --block --address={{ include "beholden.headAddress" .root }} --num-cpus=0 --num-gpus=0
       --resources='{{ .resources }}' --node-manager-port=6380 --object-manager-port=6381 --object-store-memory=100000000
-      --disable-usage-stats
+      --disable-usage-stats --include-log-monitor=false
   env:
     {{- include "beholden.ray.env" .root | nindent 4 }}
     {{- .env | nindent 4 }}

@@ -28,8 +28,12 @@ What these runs have found is mended: decisions [0009](decisions/0009-living-wit
 [0035](decisions/0035-an-end-is-heard-at-once.md) and [0038](decisions/0038-recognisers-that-stand-by.md); sections
 tell of before and after, and of recognisers that stand by. That the checker finds what is there to find is shown by a
 bug that is planted into a running cluster, frames committed before their alerts are published:
-`tests/integration/test_faults.py`. Two hosts with a cable that is pulled: `tests/integration/test_two_hosts.py`. Ten
-thousand simulated schedules: `make faults`.
+`tests/integration/test_faults.py`. Two hosts with a cable that is pulled: `tests/integration/test_two_hosts.py`.
+
+`make faults` (17.5 minutes here) begins with ten thousand simulated schedules, in 93 s; a minute was asked. Each takes
+18 ms of processor time, for it leads some 50 frames through real pipelines, disturbed and undisturbed, in 130 steps of
+0.1 ms. No part of that is above a fifth; without garbage collection it was 5 % less, with larger batches for the
+undisturbed one nothing.
 """
 MEASURED = ("lost", "doubled", "wrong")
 

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping
 
 from cluster.recogniser_status import STANDING_BY
 from cluster.status import Member
@@ -15,10 +15,15 @@ class Standbys:
     """Calls one for each that ends, and sends all of them back when everybody else is at work. Thread-safe.
 
     Args:
+        names: Those whose place it is to stand by.
         tell: Has a recogniser, by name, stand by, or not.
+
+    Attributes:
+        names: As above.
     """
 
-    def __init__(self, tell: Callable[[str, bool], None]) -> None:
+    def __init__(self, names: Iterable[str], tell: Callable[[str, bool], None]) -> None:
+        self.names = frozenset(names)
         self._tell = tell
         self._lock = threading.Lock()
         self._called: dict[str, float] = {}
@@ -42,19 +47,18 @@ class Standbys:
                 self._called[ready[0]] = time.monotonic()
                 self._tell(ready[0], False)
 
-    def send_back(self, standbys: Set[str], heard: Mapping[str, Member], asked_s: float) -> None:
+    def send_back(self, heard: Mapping[str, Member], asked_s: float) -> None:
         """Have all stand by again when everybody else is at work, and there is somebody.
 
         Args:
-            standbys: Those whose place that is.
             heard: All recognisers that are wanted, by name.
             asked_s: When they were asked, by `time.monotonic`: who was called since is needed for what has come since.
         """
         with self._lock:
-            others = [member for name, member in heard.items() if name not in standbys]
+            others = [member for name, member in heard.items() if name not in self.names]
             if not others or not all(member.is_at_work for member in others):
                 return
-            for name in heard.keys() & standbys:
+            for name in heard.keys() & self.names:
                 if heard[name].state != STANDING_BY and self._called.get(name, asked_s) <= asked_s:
                     self._called.pop(name, None)
                     self._tell(name, True)

@@ -69,8 +69,8 @@ class Supervisor:
         self._recognisers = plan.settings.recognisers
         there = [slot for name in actor_names() if (slot := slot_named(name)) is not None]
         self._scale = Scale(extra=len(set(spare_slots(self._recognisers, ())).intersection(there)))
-        self._standbys = Standbys(lambda name, is_so: self._actor(name).stand_by.remote(is_so))
-        self._standby = frozenset(map(member_of, standby_slots(self._recognisers, ())))
+        standbys = map(member_of, standby_slots(self._recognisers, ()))
+        self._standbys = Standbys(standbys, lambda name, is_so: self._actor(name).stand_by.remote(is_so))
         self._departures = Departures(plan)
         self._attended = set[str]()
         self._policy = open_policy_watch(plan)
@@ -154,7 +154,7 @@ class Supervisor:
         due = not self._policy.look(heard.values(), asked_s)
         due |= self._lead(heard)
         self._move(heard)
-        self._standbys.send_back(self._standby, {name: heard[name] for name in self._lanes}, asked_s)
+        self._standbys.send_back({name: heard[name] for name in self._lanes}, asked_s)
         self._rescale(heard, len(spare_slots(self._recognisers, drained)))
         return not due and not self._departures.under_way and all(member.is_at_work for member in heard.values())
 
@@ -216,7 +216,7 @@ class Supervisor:
         """Look whether there are as many recognisers as the work asks for; the next round makes it so."""
         if self._departures.under_way:
             return
-        loads = [_load(heard[name]) for name in self._lanes if name not in self._standby]
+        loads = [_load(heard[name]) for name in self._lanes if name not in self._standbys.names]
         after = next_scale(self._scale, loads, most, self._recognisers, time.monotonic())
         if after.extra != self._scale.extra:
             log.info("%d recognisers beside the least, not %d: %s", after.extra, self._scale.extra, loads)

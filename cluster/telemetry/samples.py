@@ -134,8 +134,13 @@ def state_of(member: Member, is_known: bool) -> str:
         is_known: Whether it has ever said something: one that has not is starting.
     """
     state = member.state
-    words = {DRAINED: "drained", LEAVING: "leaving", "closing": "leaving", "restarting": "restarting"}
-    words |= {STANDING_BY: "standing_by"}
+    words = {
+        STANDING_BY: "standing_by",
+        DRAINED: "drained",
+        LEAVING: "leaving",
+        "closing": "leaving",
+        "restarting": "restarting",
+    }
     if state in words:
         return words[state]
     if member.is_at_work or state.startswith((READY, WATCHING)):

@@ -17,7 +17,7 @@ class World:
     def __init__(self) -> None:
         self.members = {name: member(name, state) for name, state in zip("abyz", STATES, strict=True)}
         self.told: list[str] = []
-        self.standbys = Standbys(self._tell)
+        self.standbys = Standbys("yz", self._tell)
 
     def end(self, name: str) -> None:
         """A process ends; that is how it is heard from now on."""
@@ -27,7 +27,7 @@ class World:
     def hear(self, asked_s: float = EVER, **states: str) -> None:
         """Everybody is heard: those named in another state than before."""
         self.members |= {name: member(name, state) for name, state in states.items()}
-        self.standbys.send_back({"y", "z"}, self.members, asked_s)
+        self.standbys.send_back(self.members, asked_s)
 
     def _tell(self, name: str, is_so: bool) -> None:
         self.told.append(f"{name} {'back' if is_so else 'goes'}")

@@ -141,10 +141,11 @@ class Bench:
 
 
 @contextmanager
-def bench(folder: Path, seed: int, wait_s: float = WAIT_S, **cluster: object) -> Iterator[Bench]:
+def bench(folder: Path, seed: int, wait_s: float = WAIT_S, standby: int = 0, **cluster: object) -> Iterator[Bench]:
     """A broker, two recognisers, two shards of two replicas, and a list of drawn people."""
     document = write_deployment(folder) | cluster
     document["index"] |= {"replicas": 2}
+    document["recognisers"] |= {"standby": standby}
     with prepared(document) as running:
         run = running.run
         running.put({ref_of(number): number for number in range(PEOPLE)})
@@ -203,9 +204,10 @@ def main(
     faults = [names[number % len(names)] for number in range(runs)]
     check_runs(faults)
     mode = f"{delivery}, {standby} standing by" if standby else delivery
-    recognisers = {"count": 2, "threads": 1, "standby": standby}
-    asked: dict[str, object] = {"delivery": delivery, "recognisers": recognisers}
-    with tempfile.TemporaryDirectory() as folder, bench(Path(folder), seed, wait_s, **asked) as cluster:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        bench(Path(folder), seed, wait_s, standby, delivery=delivery) as cluster,
+    ):
         for number, fault in enumerate(faults):
             run = cluster.one(seed * 100_000 + number, fault)
             bad += not run.verdict.is_good or (delivery == Delivery.EXACTLY_ONCE and run.verdict.repeated > 0)

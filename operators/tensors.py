@@ -11,8 +11,6 @@ from operators.types import Float32
 
 T = TypeVar("T", np.float32, np.uint8)
 
-_STRIP_BYTES = 128 * 1024  # of an image, parted at once
-
 
 class Kept(Generic[T]):
     """Memory that is used again and again, grows to the largest array asked for, and can be overwritten.
@@ -75,9 +73,8 @@ class Canvas:
 class Planes:
     """Fills float32 planes for one network, in one buffer that grows to the largest input asked for.
 
-    Channels are parted as bytes first, which OpenCV does with vector instructions, and in strips that the processor's
-    cache still holds when they become numbers. Not for use by several threads: the array given out is valid until the
-    next call.
+    Channels are parted as bytes first, which OpenCV does with vector instructions; what a byte becomes is looked up,
+    since there are 256 of them. Not for use by several threads: the array given out is valid until the next call.
 
     Args:
         colour: Channel order the network expects.
@@ -101,8 +98,8 @@ class Planes:
         self.channels = (0, 1, 2) if colour == "bgr" else (2, 1, 0)
         self.factors = (1 / np.array(scale)).astype(np.float32).reshape(3, 1, 1)
         self.offsets = (-np.array(mean) / np.array(scale)).astype(np.float32).reshape(3, 1, 1)
-        self._divisor = np.float32(divisor)
-        self._raw = all(value == 0 for value in mean) and all(value == 1 for value in scale)
+        levels = np.arange(256, dtype=np.float32) * self.factors + self.offsets
+        self._tables: Float32 = levels / np.float32(divisor)  # (3, 1, 256): what each byte becomes in each plane
         self._planes = Kept(np.float32)
         self._parted = Kept(np.uint8)
 
@@ -117,15 +114,13 @@ class Planes:
         Returns:
             (n, 3, height, width) float32, C-contiguous, valid until the next call.
         """
-        planes, black = self._planes.take(len(images), 3, height, width), self.offsets / self._divisor
+        planes, black = self._planes.take(len(images), 3, height, width), self._tables[:, :, :1]
         for canvas, image in zip(planes, images, strict=True):
             rows, columns = image.shape[:2]
-            many = max(1, _STRIP_BYTES // (3 * columns))
-            for top in range(0, rows, many):
-                strip = image[top : top + many]
-                parted = self._parted.take(3, len(strip), columns)
-                cv2.split(strip, [parted[channel] for channel in self.channels])
-                self._write(canvas[:, top : top + len(strip), :columns], parted)
+            parted = self._parted.take(3, rows, columns)
+            cv2.split(image, [parted[channel] for channel in self.channels])
+            for plane, pixels, table in zip(canvas[:, :rows, :columns], parted, self._tables, strict=True):
+                cv2.LUT(pixels, table, plane)
             canvas[:, rows:] = black
             canvas[:, :rows, columns:] = black
         return planes
@@ -134,17 +129,3 @@ class Planes:
         """Overwrite what the buffers hold of the last images."""
         self._planes.forget()
         self._parted.forget()
-
-    def _write(self, planes: Float32, pixels: npt.NDArray[np.uint8]) -> None:
-        if self._raw:
-            self._divide(pixels, planes)
-            return
-        np.multiply(pixels, self.factors, out=planes)
-        planes += self.offsets
-        self._divide(planes, planes)
-
-    def _divide(self, values: npt.NDArray[np.uint8] | Float32, planes: Float32) -> None:
-        if self._divisor != 1:
-            np.divide(values, self._divisor, out=planes)
-        elif values is not planes:
-            np.copyto(planes, values)

@@ -44,6 +44,8 @@ share.coordinator.state.topic.num.partitions=1
 share.coordinator.state.topic.replication.factor={replicas}
 share.coordinator.state.topic.min.isr={in_sync}
 group.initial.rebalance.delay.ms=0
+# A record that says nothing, twice a second by default, for controllers that follow: what they must know comes anyway.
+metadata.max.idle.interval.ms=5000
 message.max.bytes={message_max_bytes}
 replica.fetch.max.bytes={message_max_bytes}
 # 128 MB of heap by default.

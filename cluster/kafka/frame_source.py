@@ -27,6 +27,8 @@ SESSION_MS = 10_000  # a dead recogniser's partitions are handed over after this
 HEARTBEAT_MS = 500  # how soon the others learn that partitions are shared anew
 JOIN_S = 1.0  # a lane that has frames in hand goes on with them after so long
 LEAVE_MS = 5_000  # kafka-python's own 30 s would keep a lane from starting over long after a broker is back
+# What partitions of others come with waits for the fetch that is under way; each takes client and broker 2 ms.
+FETCH_WAIT_MS = 250
 FETCH_BYTES = 16 * 1024 * 1024  # what a recogniser may hold fetched and not yet polled
 OnRebalance = Callable[[Sequence[tuple[str, int]], Sequence[tuple[str, int]]], None]
 log = logging.getLogger("beholden.kafka")
@@ -67,7 +69,7 @@ class KafkaFrameSource:
                 heartbeat_interval_ms=HEARTBEAT_MS,
                 max_partition_fetch_bytes=kafka.max_message_bytes + 64 * 1024,
                 fetch_max_bytes=FETCH_BYTES,
-                fetch_max_wait_ms=100,
+                fetch_max_wait_ms=FETCH_WAIT_MS,
                 metrics_enabled=False,
                 **client_settings(kafka),
             )

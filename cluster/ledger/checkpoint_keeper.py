@@ -12,7 +12,7 @@ from pathlib import Path
 from cluster.backoff import pause_s
 from cluster.clocks import SystemClock
 from cluster.kafka.producer import KafkaSink, producing
-from cluster.kafka.reader import TopicReader
+from cluster.kafka.reader import LONG_FETCH_WAIT_MS, TopicReader
 from cluster.kafka.topics import LEDGER, LEDGER_HEADS
 from cluster.kafka_settings import KafkaSettings
 from cluster.ledger.checkpoint_key import make_checkpoint_key, read_checkpoint_key
@@ -98,7 +98,10 @@ class CheckpointKeeper:
             sinks = [KafkaSink(kafka, producer, topic) for topic in (LEDGER, LEDGER_HEADS)]
             ledger = LedgerWriter(sinks[0], deployment, WRITER, in_force.digest, SystemClock(), self._head)
             since = {0: last.checkpoint.next} if last else {}
-            reader = stack.enter_context(closing(TopicReader(kafka, LEDGER, 0, 1, from_beginning=True, since=since)))
+            ledger_reader = TopicReader(
+                kafka, LEDGER, 0, 1, from_beginning=True, since=since, fetch_max_wait_ms=LONG_FETCH_WAIT_MS
+            )
+            reader = stack.enter_context(closing(ledger_reader))
             try:
                 self._follow(reader, checkpointer, ledger, sinks[1])
                 ledger.end()

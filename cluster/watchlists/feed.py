@@ -13,7 +13,7 @@ from pathlib import Path
 from cluster.backoff import pause_s
 from cluster.clocks import SystemClock
 from cluster.kafka.admin import topic_shape
-from cluster.kafka.reader import OffsetsUnknown, TopicReader
+from cluster.kafka.reader import LONG_FETCH_WAIT_MS, OffsetsUnknown, TopicReader
 from cluster.kafka.topics import WATCHLIST
 from cluster.kafka_settings import KafkaSettings
 from cluster.ports import Record
@@ -204,16 +204,25 @@ class WatchlistFeed:
             oldest = microseconds(self._clock.now() - FORGETS_AFTER)
             try:
                 snapshot = read(self._folder, identity, oldest, watchlist.block)
-                reader = TopicReader(
-                    self._kafka, WATCHLIST, self._shard, self._shards, from_beginning=True, since=snapshot.next_offsets
-                )
+                reader = self._reader(snapshot.next_offsets)
             except (SnapshotRefused, OffsetsUnknown) as refused:
                 log.info("shard %d reads the topic from its beginning: %s", self._shard, refused)
             else:
                 watchlist.restore(snapshot)
                 self._restored = sum(len(block.columns) for block in snapshot.blocks)
                 return reader
-        return TopicReader(self._kafka, WATCHLIST, self._shard, self._shards, from_beginning=True)
+        return self._reader({})
+
+    def _reader(self, since: Mapping[int, int]) -> TopicReader:
+        return TopicReader(
+            self._kafka,
+            WATCHLIST,
+            self._shard,
+            self._shards,
+            from_beginning=True,
+            since=since,
+            fetch_max_wait_ms=LONG_FETCH_WAIT_MS,
+        )
 
     def _identity(self) -> dict[str, str]:
         """What a snapshot must belong to."""

@@ -47,7 +47,9 @@ class World:
         class Reader:
             """As `TopicReader`."""
 
-            def __init__(self, _: Any, topic: str, *__: Any, from_beginning: bool, since: Any = None) -> None:
+            def __init__(
+                self, _: Any, topic: str, *__: Any, from_beginning: bool, since: Any = None, fetch_max_wait_ms: int = 0
+            ) -> None:
                 self._values = world.topics[topic].messages
                 self.ends = {0: len(self._values)}
                 self._next = (since or {}).get(0, 0) if from_beginning else self.ends[0]

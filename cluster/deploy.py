@@ -122,7 +122,7 @@ def _joined(plan: Plan, progress: Callable[[str], None]) -> Iterator[tuple[Plan,
         raise DeploymentFailed("the C code for CRC-32C is missing: pip install 'kafka-python[crc32c]'")
     if make_evidence_key(plan.settings.key_folder):
         folder = plan.settings.key_folder
-        to = "nowhere" if plan.settings.ray == "local" else "to the same folder of each machine with recognisers alone"
+        to = "nowhere" if plan.settings.starts_ray else "to the same folder of each machine with recognisers alone"
         progress(f"made the key that seals evidence in {folder}: copy it {to}, for who destroys it deletes that")
     with ray_local.locked_cluster(plan.settings.cluster), ExitStack() as ray_there:
         plan, is_new = _settled(plan, progress)
@@ -245,7 +245,7 @@ def _swept(plan: Plan, name: str, copies: int, begun_at: datetime) -> dict[str, 
 def down(settings: ClusterSettings, progress: Callable[[str], None]) -> bool:
     """Let every recogniser finish and commit, end the actors, and our own Ray; whether there was anything to end."""
     with ray_local.locked_cluster(settings.cluster):
-        if settings.ray != "local":
+        if not settings.starts_ray:
             with ray_driver.connected(settings):
                 note_taken_down(True)
                 return ray_driver.close_all(progress)
@@ -263,7 +263,7 @@ def down(settings: ClusterSettings, progress: Callable[[str], None]) -> bool:
 def _rays(plan: Plan, progress: Callable[[str], None]) -> Iterator[None]:
     """Have a Ray for the length of a block; one that was started for it ends with it if it fails."""
     settings = plan.settings
-    if settings.ray != "local" or ray_local.find_ray(settings.cluster):
+    if not settings.starts_ray or ray_local.find_ray(settings.cluster):
         yield
         return
     lanes = settings.recognisers

@@ -274,12 +274,17 @@ class ClusterSettings:
             raise ValueError("recognisers.most: must not exceed kafka.frame_partitions, one more would have none")
         if self.index.placement is Placement.IN_LANE and (self.index_device, self.device) == (Device.CUDA, Device.CPU):
             raise ValueError("index.device: recognisers on a processor have no card: use 'placement: sharded', or cpu")
-        if self.ray == "local" and (self.recognisers.resources or self.index.resources or self.supervisor.resources):
+        if self.starts_ray and (self.recognisers.resources or self.index.resources or self.supervisor.resources):
             raise ValueError("resources: a Ray of our own has none: name the Ray whose nodes do, as 'ray: HOST:PORT'")
         if not all(is_line(name, _NAME_BYTES) for name in self.people):
             raise ValueError(f"people: a name is one line of at most {_NAME_BYTES} bytes")
         if len({person.key_id for person in self.people.values()}) != len(self.people):
             raise ValueError("people: two have one key; whoever signs for both is one person")
+
+    @property
+    def starts_ray(self) -> bool:
+        """Whether a cluster has a Ray of its own, on this machine."""
+        return self.ray == "local"
 
     @property
     def index_device(self) -> Device:

@@ -8,7 +8,7 @@ After the rounds frames come at a part of that speed, each captured as it is sen
 
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cluster.account import Outcome
-from cluster.plan import open_vision, read_plan
+from cluster.plan import Plan, open_vision, read_plan
 from cluster.settings import Placement
 from cluster.telemetry.gpu import gpu_in_use
 from loadtests.bench_cluster import Drained, RunningCluster, ends, lanes_of
@@ -34,7 +34,7 @@ from loadtests.bench_result import Compared, conclude, json_option, result, save
 from loadtests.bench_run import ENTRIES, Show, fill, temporary_run
 from loadtests.node_limits import DECODER, NETWORKS, Alone, Together, decoders, faces_of, networks, on_their_own
 from loadtests.node_publishers import Publishers, publishers
-from loadtests.quiet import LIMIT_CORES, Gate, Load, Spoilt, load
+from loadtests.quiet import LIMIT_CORES, Gate, Load, Snapshot, Spoilt, load
 from loadtests.temporary import Temporary
 from operators.onnx import Device
 
@@ -113,11 +113,34 @@ class Effort:
         rounds: How often.
         frames: Backlog of each round.
         seconds: How long each part alone.
+        part: Of the cluster's speed, at load.
+        load_seconds: How long it is at load.
     """
 
     rounds: int
     frames: int
     seconds: float
+    part: float
+    load_seconds: float
+
+
+def what_limits(
+    plan: Plan, jpegs: Sequence[bytes], faces: float, seconds: float, until_end: ExitStack
+) -> tuple[list[Alone], dict[str, Together]]:
+    """What decoder and networks do alone, and both ready to be measured again, on their best number of threads.
+
+    Args:
+        plan: Models and device.
+        jpegs: What is shown.
+        faces: Of each picture, on average.
+        seconds: How long each trial.
+        until_end: Lets go of them.
+    """
+    makes = {DECODER: decoders(plan, jpegs), **networks(plan, jpegs, faces)}
+    device, cores = plan.settings.device, os.cpu_count() or 1
+    alone = {what: on_their_own(what, make, _threads(what, device, cores), seconds) for what, make in makes.items()}
+    held = {what: closing(Together(makes[what], alone[what].threads)) for what in (DECODER, NETWORKS)}
+    return list(alone.values()), {what: until_end.enter_context(each) for what, each in held.items()}
 
 
 def measure(
@@ -133,6 +156,41 @@ def measure(
         known = {what: fps for what, fps in alone.items() if fps}
         if whole and len(known) == len(alone):
             found.append(Round(known, *whole))
+    return found
+
+
+def measure_cluster(
+    run: Temporary,
+    plan: Plan,
+    shown: Show,
+    limits: Mapping[str, Together],
+    effort: Effort,
+    gate_of: Callable[[Callable[[], Snapshot]], Gate],
+) -> Measured:
+    """Start a whole cluster, measure it against what limits the node, then at load.
+
+    Args:
+        run: Where.
+        plan: What.
+        shown: The frames, of cameras that the topic has a frame of each.
+        limits: What limits the node.
+        effort: How much.
+        gate_of: What takes its samples, by what looks at the machine's processes.
+    """
+    run.beholden("up", "-f", str(run.file))
+    told, cores = len(plan.in_force.policy.cameras), os.cpu_count() or 1
+    with (
+        publishers(plan, shown.cameras, max(1, cores // CORES_A_PUBLISHER)) as sending,
+        closing(RunningCluster(run, plan, told, sending.publish)) as cluster,
+    ):
+        cluster.drain(shown.next(effort.frames // 4))
+        found = Measured(
+            plan.settings.recognisers.count, measure(cluster, shown, limits, effort, gate_of(cluster.look))
+        )
+        if found.rounds:
+            fps = effort.part * found.fps
+            found.at_load = at_load(cluster, run, sending, shown.pictures, fps, effort.load_seconds)
+        found.account = cluster.account()
     return found
 
 
@@ -215,8 +273,14 @@ def node_command(
         document["detect"] |= {"max_side_px": max_side_px}
     console.print(f"[bold]drawing {pictures} pictures of {size} with {PEOPLE} faces each")
     jpegs = compose(pictures, (width, height), PEOPLE)
-    effort = Effort(rounds, frames, seconds)
-    found, gates = [], []
+    effort = Effort(rounds, frames, seconds, part, load_seconds)
+    found: list[Measured] = []
+    gates: list[Gate] = []
+
+    def gate_of(look: Callable[[], Snapshot]) -> Gate:
+        gates.append(Gate(look, foreign, told=partial(tell_rejected, console)))
+        return gates[-1]
+
     with ExitStack() as until_end:
         limits: dict[str, Together] = {}
         for count in recognisers or (cores,):
@@ -228,39 +292,20 @@ def node_command(
                 plan = read_plan(run.file)
                 if not limits:
                     faces = faces_of(plan, jpegs)
-                    makes = {DECODER: decoders(plan, jpegs), **networks(plan, jpegs, faces)}
-                    alone = {
-                        what: on_their_own(what, make, _threads(what, Device(device), cores), seconds)
-                        for what, make in makes.items()
-                    }
-                    show_alone(list(alone.values()), faces, console)
-                    for what in (DECODER, NETWORKS):
-                        together = Together(makes[what], alone[what].threads)
-                        limits[what] = until_end.enter_context(closing(together))
+                    alone, limits = what_limits(plan, jpegs, faces, seconds, until_end)
+                    show_alone(alone, faces, console)
                 known = entries(plan, open_vision(plan), ENTRIES)
                 cameras = fill(plan, known, jpegs[0], plan.in_force.policy.cameras)
                 shown = Show(jpegs, cameras, datetime.now(UTC) + timedelta(minutes=1))
                 console.print(f"[bold]starting {count} recognisers")
-                run.beholden("up", "-f", str(run.file))
-                told = len(plan.in_force.policy.cameras)
-                with (
-                    publishers(plan, cameras, max(1, cores // CORES_A_PUBLISHER)) as sending,
-                    closing(RunningCluster(run, plan, told, sending.publish)) as cluster,
-                ):
-                    cluster.drain(shown.next(frames // 4))
-                    gates.append(Gate(cluster.look, foreign, told=partial(tell_rejected, console)))
-                    one = Measured(count, measure(cluster, shown, limits, effort, gates[-1]))
-                    if one.rounds:
-                        one.at_load = at_load(cluster, run, sending, jpegs, part * one.fps, load_seconds)
-                    one.account = cluster.account()
-                found.append(one)
+                found.append(measure_cluster(run, plan, shown, limits, effort, gate_of))
             show(found, console)
     how: dict[str, object] = {"size": size, "device": device, "max_side_px": max_side_px, "placement": placement}
     how |= {"index": index_device, "detect_batch": detect_batch, "decode_threads": decode_threads}
     how |= {"poll_frames": poll_frames, "load": part}
     size_kb = round(sum(map(len, jpegs)) / len(jpegs) / 1000, 1)
     how |= {"frame_kb": size_kb, "faces": faces, "entries": ENTRIES}
-    samples = {"alone": [asdict(each) for each in alone.values()], "clusters": [asdict(each) for each in found]}
+    samples = {"alone": [asdict(each) for each in alone], "clusters": [asdict(each) for each in found]}
     ratios = compared(found, least)
     reasons = [why for gate in gates for why in gate.reasons]
     taken = sum(gate.taken for gate in gates)

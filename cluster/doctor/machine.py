@@ -40,7 +40,7 @@ def checks(plan: Plan | None) -> Checks:
 
 def cores(count: float, plan: Plan | None) -> list[Finding]:
     """Whether there is a core for each thread of each recogniser; `count` is what this process may use."""
-    if plan is None or plan.settings.ray != "local":
+    if plan is None or not plan.settings.starts_ray:
         return [ok(f"{count:g}")]
     lanes = plan.settings.recognisers
     text = f"{count:g}; recognisers x threads: {lanes.count} x {lanes.threads}"
@@ -52,7 +52,7 @@ def cores(count: float, plan: Plan | None) -> list[Finding]:
 def memory(available_bytes: float, plan: Plan | None, running: bool) -> list[Finding]:
     """Whether there is room for the cluster; one that is `running`, or runs elsewhere, needs no more of it here."""
     text = f"{available_bytes / 1e9:.1f} GB available"
-    if running or (plan and plan.settings.ray != "local"):
+    if running or (plan and not plan.settings.starts_ray):
         return [ok(f"{text}, the cluster needs no more here")]
     need = RAY_BYTES + LANE_BYTES
     if plan:

@@ -165,7 +165,7 @@ def running_ray(plan: Plan | None) -> str | None:
 
 def ray(version: str, plan: Plan | None, running: str | None, reachable: Callable[[str], bool]) -> list[Finding]:
     """Whether the Ray that the cluster file names can be joined; `running` is the address of our own one."""
-    if plan is None or plan.settings.ray == "local":
+    if plan is None or plan.settings.starts_ray:
         return [ok(f"{version}, " + (f"runs at {running}" if running else "'beholden up' starts one here"))]
     address = plan.settings.ray
     if not reachable(address):
@@ -176,7 +176,7 @@ def ray(version: str, plan: Plan | None, running: str | None, reachable: Callabl
 def _ray_token(plan: Plan | None) -> list[Finding]:
     from cluster.folders import state_folder
 
-    return ray_token(os.environ, state_folder() / "ray-token", plan is not None and plan.settings.ray != "local")
+    return ray_token(os.environ, state_folder() / "ray-token", plan is not None and not plan.settings.starts_ray)
 
 
 def ray_token(environment: Mapping[str, str], own: Path, is_elsewhere: bool = False) -> list[Finding]:
@@ -215,6 +215,6 @@ def evidence_key(plan: Plan) -> list[Finding]:
     if file.exists():
         read_evidence_key(file.parent)
         return [ok(str(file))]
-    if plan.settings.ray == "local":
+    if plan.settings.starts_ray:
         return [ok("'beholden up' makes it")]
     return [warning(f"{file} is missing: no recogniser can run on this machine", "copy it from where it was made")]

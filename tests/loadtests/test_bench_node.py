@@ -71,7 +71,7 @@ def test_limits_are_measured_in_every_round_and_as_quietly_as_the_cluster(monkey
         NETWORKS: Mock(run=Mock(side_effect=[80.0, 90.0, 100.0])),
     }
     gate = Gate(Mock(), attempts=2, patience_s=0.0)
-    rounds = measure(cluster, Mock(), limits, Effort(2, 600, 2.0), gate)
+    rounds = measure(cluster, Mock(), limits, Effort(2, 600, 2.0, 0.8, 10.0), gate)
     assert [each.alone for each in rounds] == [
         {DECODER: 200.0, NETWORKS: 80.0},
         {DECODER: 210.0, NETWORKS: 90.0},

@@ -139,8 +139,11 @@ def what_limits(
     makes = {DECODER: decoders(plan, jpegs), **networks(plan, jpegs, faces)}
     device, cores = plan.settings.device, os.cpu_count() or 1
     alone = {what: on_their_own(what, make, _threads(what, device, cores), seconds) for what, make in makes.items()}
-    held = {what: closing(Together(makes[what], alone[what].threads)) for what in (DECODER, NETWORKS)}
-    return list(alone.values()), {what: until_end.enter_context(each) for what, each in held.items()}
+    together = {
+        what: until_end.enter_context(closing(Together(makes[what], alone[what].threads)))
+        for what in (DECODER, NETWORKS)
+    }
+    return list(alone.values()), together
 
 
 def measure(

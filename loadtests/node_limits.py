@@ -1,10 +1,11 @@
 """What limits a node: its decoder alone on all cores, and its networks alone on the device."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,7 +21,7 @@ from operators.errors import FrameRefused
 from operators.graph_input import fed
 from operators.jpeg import check_header
 from operators.models import ModelManifest, read_model
-from operators.onnx import open_session
+from operators.onnx import Device, open_session
 
 DECODER, NETWORKS = "decoder", "networks"
 Run = Callable[[float], tuple[int, float]]
@@ -161,3 +162,30 @@ def networks(plan: Plan, jpegs: Sequence[bytes], faces: float) -> dict[str, Make
     detect, embed = (plan.detector, frames), (plan.embedder, crops)
     kinds = {NETWORKS: [detect, embed], "detector": [detect], "embedder": [embed]}
     return {name: partial(make, parts) for name, parts in kinds.items()}
+
+
+def what_limits(
+    plan: Plan, jpegs: Sequence[bytes], faces: float, seconds: float, until_end: ExitStack
+) -> tuple[list[Alone], dict[str, Together]]:
+    """What decoder and networks do alone, and both ready to be measured again, on their best number of threads.
+
+    Args:
+        plan: Models and device.
+        jpegs: What is shown.
+        faces: Of each picture, on average.
+        seconds: How long each trial.
+        until_end: Lets go of them.
+    """
+    makes = {DECODER: decoders(plan, jpegs), **networks(plan, jpegs, faces)}
+    device, cores = plan.settings.device, os.cpu_count() or 1
+    alone = {what: on_their_own(what, make, _threads(what, device, cores), seconds) for what, make in makes.items()}
+    together = {
+        what: until_end.enter_context(closing(Together(makes[what], alone[what].threads)))
+        for what in (DECODER, NETWORKS)
+    }
+    return list(alone.values()), together
+
+
+def _threads(what: str, device: Device, cores: int) -> list[int]:
+    """How many at once are tried: a GPU has no more to give to five, each of which has its own models there."""
+    return sorted({1, 2, 4, cores} if what == DECODER or device is Device.CPU else {1, 2, 4})
